@@ -1,0 +1,40 @@
+// out = softmax(scale Q K^T) V per head, with an online softmax: nothing of size T x T exists.
+//
+// B batches, TQ queries, TK keys, H query heads, G key heads (each serves H / G query heads), D
+// elements per head. Causal: query t sees keys up to t + TK - TQ. log_sum is kept for the gradient:
+// with P = exp(scale S - log_sum), delta = sum dout out, dS = scale P (dout V^T - delta):
+//   dQ = dS K      dK = dS^T Q      dV = P^T dout
+// One kernel owns query rows, one owns key rows, so that no sum needs an atomic.
+// Files of each family: attention_cpu.cl, attention_gpu.cl; both take the arguments named here.
+#include "common.cl"
+
+#ifndef D
+#define D 64
+#endif
+#ifndef CAUSAL
+#define CAUSAL 1
+#endif
+#define DV (D / VECTOR)
+
+// Offsets of a token's head in [B, T, H, D].
+#define HEAD(b, t, h, T, H) ((((size_t)(b) * (T) + (t)) * (H) + (h)) * D)
+
+// delta[b, h, t] = sum dout out, beside a copy of log_sum; both padded with zeros to `padded`, so
+// that vectors may read past the last query. A work-item owns a query.
+// out, dout: [B, TQ, H, D], log_sum: [B, H, TQ], statistics: [B, H, 2, padded]
+__kernel void attention_delta(__global const float* out, __global const float* dout,
+                              __global const float* log_sum, __global float* statistics,
+                              const int TQ, const int H, const int padded) {
+  const int t = get_global_id(0), bh = get_global_id(1);
+  if (t >= padded) return;
+  float sum = 0.0f, kept = 0.0f;
+  if (t < TQ) {
+    const size_t start = HEAD(bh / H, t, bh % H, TQ, H);
+    FLOATV sum_v = (FLOATV)(0.0f);
+    for (int d = 0; d < D; d += VECTOR) sum_v += LOAD(out + start + d) * LOAD(dout + start + d);
+    sum = vector_sum(sum_v);
+    kept = log_sum[(size_t)bh * TQ + t];
+  }
+  statistics[(size_t)bh * 2 * padded + t] = kept;
+  statistics[((size_t)bh * 2 + 1) * padded + t] = sum;
+}

@@ -1,0 +1,232 @@
+// Attention for few wide cores: a work-item owns runs of ROWS rows, and each block of scores is a
+// register tile of ROWS x COLUMNS, the same micro-kernel as a matrix product's.
+#include "attention.cl"
+
+#define ROWS 4
+#define CV 4
+// Columns of a block of scores.
+#define COLUMNS (CV * VECTOR)
+
+#define EACH_ROW _Pragma("unroll") for (int r = 0; r < ROWS; r++)
+#define EACH_COLUMN _Pragma("unroll") for (int j = 0; j < CV; j++)
+#define EACH_ELEMENT _Pragma("unroll") for (int e = 0; e < DV; e++)
+
+// packed[b, h, d, t] = x[b, t, h, d], 0 for T <= t < padded. A work-item owns VECTOR values of t.
+__kernel void attention_pack(__global const float* x, __global float* packed, const int T,
+                             const int H, const int padded) {
+  const int bh = get_global_id(1), start = get_global_id(0) * VECTOR;
+  for (int t = start; t < start + VECTOR; t++) {
+    __global const float* from = x + HEAD(bh / H, min(t, T - 1), bh % H, T, H);
+    for (int d = 0; d < D; d++) {
+      packed[((size_t)bh * D + d) * padded + t] = t < T ? from[d] : 0.0f;
+    }
+  }
+}
+
+// tile[r][j] = sum over d of rows[r][d] columns[d][j]: a block of scores.
+#define SCORES(tile, rows, columns, padded) \
+  FLOATV tile[ROWS][CV]; \
+  EACH_ROW EACH_COLUMN tile[r][j] = (FLOATV)(0.0f); \
+  for (int d = 0; d < D; d++) { \
+    FLOATV right[CV]; \
+    EACH_COLUMN right[j] = LOAD((columns) + (size_t)d * (padded) + j * VECTOR); \
+    EACH_ROW { \
+      const FLOATV left = (FLOATV)(rows[r][d]); \
+      EACH_COLUMN tile[r][j] = fma(left, right[j], tile[r][j]); \
+    } \
+  }
+
+// sums[r][e] += sum over c < count of weights[r][c] values[c stride + e]
+#define ACCUMULATE(sums, weights, values, stride, count) \
+  for (int c = 0; c < (count); c++) { \
+    FLOATV right[DV]; \
+    EACH_ELEMENT right[e] = LOAD((values) + (size_t)c * (stride) + e * VECTOR); \
+    EACH_ROW { \
+      const FLOATV left = (FLOATV)(weights[r][c]); \
+      EACH_ELEMENT sums[r][e] = fma(left, right[e], sums[r][e]); \
+    } \
+  }
+
+// 1 where column j of the block that starts at c0 lies beyond `limit`.
+#define BEYOND(c0, limit) GREATER(TO_FLOATV(SPLAT_UINT((c0) + j * VECTOR) + IOTA), (FLOATV)(limit))
+
+// q, out: [B, TQ, H, D], k_packed: [B, G, D, padded], v: [B, TK, G, D], log_sum: [B, H, TQ].
+// Work-items: (runs of `run` queries, B H).
+__kernel void attention_rows(__global const float* q, __global const float* k_packed,
+                             __global const float* v, __global float* out, __global float* log_sum,
+                             const int TQ, const int TK, const int H, const int G, const int padded,
+                             const int run, const float scale) {
+  const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G);
+  const int first = get_global_id(0) * run, last = min(TQ, first + run);
+  __global const float* keys = k_packed + ((size_t)b * G + g) * D * padded;
+  for (int t0 = first; t0 < last; t0 += ROWS) {
+    __global const float* rows[ROWS];
+    FLOATV sums[ROWS][DV];
+    float best[ROWS], total[ROWS];
+    EACH_ROW {
+      rows[r] = q + HEAD(b, min(t0 + r, TQ - 1), h, TQ, H);
+      best[r] = LOWEST;
+      total[r] = 0.0f;
+      EACH_ELEMENT sums[r][e] = (FLOATV)(0.0f);
+    }
+    const int visible = CAUSAL ? min(TK, t0 + ROWS + TK - TQ) : TK;
+    for (int c0 = 0; c0 < visible; c0 += COLUMNS) {
+      SCORES(score, rows, keys + c0, padded)
+      float weights[ROWS][COLUMNS];
+      EACH_ROW {
+        const int limit = CAUSAL ? min(TK - 1, t0 + r + TK - TQ) : TK - 1;
+        EACH_COLUMN score[r][j] *= scale;
+        if (c0 + COLUMNS - 1 > limit) {
+          EACH_COLUMN score[r][j] += BEYOND(c0, limit) * LOWEST;
+        }
+        FLOATV highest = score[r][0];
+        EACH_COLUMN highest = fmax(highest, score[r][j]);
+        const float now = fmax(best[r], vector_max(highest));
+        const float correction = exp(best[r] - now);
+        best[r] = now;
+        FLOATV added = (FLOATV)(0.0f);
+        EACH_COLUMN {
+          const FLOATV weight = exp(score[r][j] - now);
+          added += weight;
+          STORE(weight, weights[r] + j * VECTOR);
+        }
+        total[r] = total[r] * correction + vector_sum(added);
+        EACH_ELEMENT sums[r][e] *= correction;
+      }
+      ACCUMULATE(sums, weights, v + HEAD(b, c0, g, TK, G), G * D, min(COLUMNS, visible - c0))
+    }
+    EACH_ROW {
+      if (t0 + r < last) {
+        __global float* to = out + HEAD(b, t0 + r, h, TQ, H);
+        const float inverse = 1.0f / total[r];
+        EACH_ELEMENT STORE(sums[r][e] * inverse, to + e * VECTOR);
+        log_sum[(size_t)bh * TQ + t0 + r] = best[r] + log(total[r]);
+      }
+    }
+  }
+}
+
+// dq: [B, TQ, H, D]; dout: as dq; k: [B, TK, G, D]; k_packed, v_packed: [B, G, D, padded];
+// statistics: [B, H, 2, padded_q]. Work-items: (runs of `run` queries, B H).
+__kernel void attention_rows_gradient(
+    __global const float* q, __global const float* dout, __global const float* k,
+    __global const float* k_packed, __global const float* v_packed,
+    __global const float* statistics, __global float* dq, const int TQ, const int TK, const int H,
+    const int G, const int padded, const int padded_q, const int run, const float scale) {
+  const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G);
+  const int first = get_global_id(0) * run, last = min(TQ, first + run);
+  __global const float* keys = k_packed + ((size_t)b * G + g) * D * padded;
+  __global const float* values = v_packed + ((size_t)b * G + g) * D * padded;
+  __global const float* log_sum = statistics + (size_t)bh * 2 * padded_q;
+  for (int t0 = first; t0 < last; t0 += ROWS) {
+    __global const float* rows[ROWS];
+    __global const float* drows[ROWS];
+    FLOATV sums[ROWS][DV];
+    EACH_ROW {
+      rows[r] = q + HEAD(b, min(t0 + r, TQ - 1), h, TQ, H);
+      drows[r] = dout + HEAD(b, min(t0 + r, TQ - 1), h, TQ, H);
+      EACH_ELEMENT sums[r][e] = (FLOATV)(0.0f);
+    }
+    const int visible = CAUSAL ? min(TK, t0 + ROWS + TK - TQ) : TK;
+    for (int c0 = 0; c0 < visible; c0 += COLUMNS) {
+      float weights[ROWS][COLUMNS];
+      {
+        SCORES(score, rows, keys + c0, padded)
+        EACH_ROW {
+          const int limit = CAUSAL ? min(TK - 1, t0 + r + TK - TQ) : TK - 1;
+          const float shift = log_sum[t0 + r];
+          EACH_COLUMN {
+            const FLOATV s = score[r][j] * scale + BEYOND(c0, limit) * LOWEST;
+            STORE(exp(s - shift), weights[r] + j * VECTOR);
+          }
+        }
+      }
+      {
+        SCORES(slope, drows, values + c0, padded)
+        EACH_ROW {
+          const float delta = log_sum[padded_q + t0 + r];
+          EACH_COLUMN {
+            const FLOATV p = LOAD(weights[r] + j * VECTOR);
+            STORE(p * (slope[r][j] - delta) * scale, weights[r] + j * VECTOR);
+          }
+        }
+      }
+      ACCUMULATE(sums, weights, k + HEAD(b, c0, g, TK, G), G * D, min(COLUMNS, visible - c0))
+    }
+    EACH_ROW {
+      if (t0 + r < last) {
+        __global float* to = dq + HEAD(b, t0 + r, h, TQ, H);
+        EACH_ELEMENT STORE(sums[r][e], to + e * VECTOR);
+      }
+    }
+  }
+}
+
+// dk, dv: [B, TK, G, D]; q_packed, dout_packed: [B, H, D, padded]; statistics: [B, H, 2, padded].
+// Work-items: (runs of `run` keys, B G).
+__kernel void attention_columns_gradient(
+    __global const float* q, __global const float* dout, __global const float* k,
+    __global const float* v, __global const float* q_packed, __global const float* dout_packed,
+    __global const float* statistics, __global float* dk, __global float* dv, const int TQ,
+    const int TK, const int H, const int G, const int padded, const int run, const float scale) {
+  const int bg = get_global_id(1), b = bg / G, g = bg % G, group = H / G;
+  const int first = get_global_id(0) * run, last = min(TK, first + run);
+  for (int t0 = first; t0 < last; t0 += ROWS) {
+    __global const float* k_rows[ROWS];
+    __global const float* v_rows[ROWS];
+    FLOATV k_sums[ROWS][DV];
+    FLOATV v_sums[ROWS][DV];
+    EACH_ROW {
+      k_rows[r] = k + HEAD(b, min(t0 + r, TK - 1), g, TK, G);
+      v_rows[r] = v + HEAD(b, min(t0 + r, TK - 1), g, TK, G);
+      EACH_ELEMENT {
+        k_sums[r][e] = (FLOATV)(0.0f);
+        v_sums[r][e] = (FLOATV)(0.0f);
+      }
+    }
+    // The first query that sees key t0.
+    const int seen = CAUSAL ? max(0, t0 - (TK - TQ)) : 0;
+    for (int h = g * group; h < (g + 1) * group; h++) {
+      const size_t head = (size_t)b * H + h;
+      __global const float* queries = q_packed + head * D * padded;
+      __global const float* slopes = dout_packed + head * D * padded;
+      __global const float* log_sum = statistics + head * 2 * padded;
+      for (int c0 = seen / COLUMNS * COLUMNS; c0 < TQ; c0 += COLUMNS) {
+        const int count = min(COLUMNS, TQ - c0);
+        float weights[ROWS][COLUMNS];
+        float dscores[ROWS][COLUMNS];
+        {
+          SCORES(score, k_rows, queries + c0, padded)
+          EACH_ROW {
+            // Key t0 + r is seen by queries greater than this one.
+            const int unseen = CAUSAL ? t0 + r - (TK - TQ) - 1 : -1;
+            EACH_COLUMN {
+              const FLOATV hidden = CAUSAL ? 1.0f - BEYOND(c0, unseen) : (FLOATV)(0.0f);
+              const FLOATV s = score[r][j] * scale + hidden * LOWEST;
+              STORE(exp(s - LOAD(log_sum + c0 + j * VECTOR)), weights[r] + j * VECTOR);
+            }
+          }
+        }
+        {
+          SCORES(slope, v_rows, slopes + c0, padded)
+          EACH_ROW EACH_COLUMN {
+            const FLOATV p = LOAD(weights[r] + j * VECTOR);
+            const FLOATV delta = LOAD(log_sum + padded + c0 + j * VECTOR);
+            STORE(p * (slope[r][j] - delta) * scale, dscores[r] + j * VECTOR);
+          }
+        }
+        ACCUMULATE(v_sums, weights, dout + HEAD(b, c0, h, TQ, H), H * D, count)
+        ACCUMULATE(k_sums, dscores, q + HEAD(b, c0, h, TQ, H), H * D, count)
+      }
+    }
+    EACH_ROW {
+      if (t0 + r < last) {
+        const size_t to = HEAD(b, t0 + r, g, TK, G);
+        EACH_ELEMENT {
+          STORE(k_sums[r][e], dk + to + e * VECTOR);
+          STORE(v_sums[r][e], dv + to + e * VECTOR);
+        }
+      }
+    }
+  }
+}

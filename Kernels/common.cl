@@ -1,0 +1,159 @@
+// What every kernel file shares: vectors, sums over the lanes of a row, random numbers.
+#ifndef RETORT_COMMON
+#define RETORT_COMMON
+
+// Elements per vector: 1, 2, 4, 8 or 16.
+#ifndef VECTOR
+#define VECTOR 4
+#endif
+// Work-items that share a row; 1 means that no barrier is compiled.
+#ifndef LANES
+#define LANES 1
+#endif
+
+#define PASTE_(a, b) a##b
+#define PASTE(a, b) PASTE_(a, b)
+
+#if VECTOR == 1
+typedef float FLOATV;
+typedef uint UINTV;
+#define LOAD(p) (*(p))
+#define STORE(v, p) (*(p) = (v))
+#define GREATER(a, b) ((float)((a) > (b)))
+#define SPLAT_UINT(x) (x)
+#define TO_FLOATV(x) convert_float(x)
+#define IOTA 0u
+#define vector_sum(v) (v)
+#define vector_max(v) (v)
+#else
+typedef PASTE(float, VECTOR) FLOATV;
+typedef PASTE(uint, VECTOR) UINTV;
+#define LOAD(p) PASTE(vload, VECTOR)(0, p)
+#define STORE(v, p) PASTE(vstore, VECTOR)(v, 0, p)
+#define GREATER(a, b) PASTE(convert_float, VECTOR)(-((a) > (b)))
+#define SPLAT_UINT(x) (UINTV)(x)
+#define TO_FLOATV(x) PASTE(convert_float, VECTOR)(x)
+
+inline float total2(float2 v) { return v.x + v.y; }
+inline float highest2(float2 v) { return fmax(v.x, v.y); }
+inline float total4(float4 v) { return total2(v.lo + v.hi); }
+inline float highest4(float4 v) { return highest2(fmax(v.lo, v.hi)); }
+inline float total8(float8 v) { return total4(v.lo + v.hi); }
+inline float highest8(float8 v) { return highest4(fmax(v.lo, v.hi)); }
+inline float total16(float16 v) { return total8(v.lo + v.hi); }
+inline float highest16(float16 v) { return highest8(fmax(v.lo, v.hi)); }
+#define vector_sum(v) PASTE(total, VECTOR)(v)
+#define vector_max(v) PASTE(highest, VECTOR)(v)
+#if VECTOR == 2
+#define IOTA (uint2)(0, 1)
+#elif VECTOR == 4
+#define IOTA (uint4)(0, 1, 2, 3)
+#elif VECTOR == 8
+#define IOTA (uint8)(0, 1, 2, 3, 4, 5, 6, 7)
+#elif VECTOR == 16
+#define IOTA (uint16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#endif
+#endif
+
+// A finite stand-in for minus infinity, which survives a subtraction from itself.
+#define LOWEST (-3.0e38f)
+
+// ---- Rows ------------------------------------------------------------------
+// A work-group of LANES work-items owns one row at a time. A lane takes every LANES-th vector,
+// then every LANES-th element of what is left over at the end.
+
+#define FOR_ROWS(row, rows) \
+  for (uint row = get_group_id(0); row < (uint)(rows); row += get_num_groups(0))
+#define FOR_VECTORS(c, columns) \
+  for (uint c = get_local_id(0) * VECTOR; c + VECTOR <= (uint)(columns); c += LANES * VECTOR)
+#define FOR_REST(c, columns) \
+  for (uint c = (uint)(columns) / VECTOR * VECTOR + get_local_id(0); c < (uint)(columns); c += LANES)
+
+#if LANES == 1
+#define ROW_BEST_SCRATCH
+#define row_best(best, place)
+#define ROW_SCRATCH
+#define row_sum(x) (x)
+#define row_max(x) (x)
+#define row_sync()
+#else
+#define ROW_SCRATCH __local float row_scratch[LANES];
+#define row_sum(x) lanes_sum(x, row_scratch)
+#define row_max(x) lanes_max(x, row_scratch)
+#define row_sync() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
+
+#define ROW_BEST_SCRATCH __local float best_scratch[LANES]; __local int place_scratch[LANES];
+#define row_best(best, place) lanes_best(&best, &place, best_scratch, place_scratch)
+
+// Gives lane 0 the largest of the lanes' values and its place, the first place of equals.
+inline void lanes_best(float* best, int* place, __local float* values, __local int* places) {
+  const uint own = get_local_id(0);
+  values[own] = *best;
+  places[own] = *place;
+  barrier(CLK_LOCAL_MEM_FENCE);  // every lane has written its candidate
+  if (own == 0) {
+    for (int lane = 1; lane < LANES; lane++) {
+      if (values[lane] > *best || (values[lane] == *best && places[lane] < *place)) {
+        *best = values[lane];
+        *place = places[lane];
+      }
+    }
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);  // all candidates are read before scratch is used again
+}
+
+// A tree over the lanes; LANES is a power of two. Every lane gets the sum.
+inline float lanes_sum(float x, __local float* scratch) {
+  const uint lane = get_local_id(0);
+  scratch[lane] = x;
+  for (uint half_ = LANES / 2; half_ > 0; half_ /= 2) {
+    barrier(CLK_LOCAL_MEM_FENCE);  // the level above is complete
+    if (lane < half_) scratch[lane] += scratch[lane + half_];
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);  // the sum is complete
+  const float sum = scratch[0];
+  barrier(CLK_LOCAL_MEM_FENCE);  // all have read it before scratch is used again
+  return sum;
+}
+
+inline float lanes_max(float x, __local float* scratch) {
+  const uint lane = get_local_id(0);
+  scratch[lane] = x;
+  for (uint half_ = LANES / 2; half_ > 0; half_ /= 2) {
+    barrier(CLK_LOCAL_MEM_FENCE);  // the level above is complete
+    if (lane < half_) scratch[lane] = fmax(scratch[lane], scratch[lane + half_]);
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);  // the maximum is complete
+  const float best = scratch[0];
+  barrier(CLK_LOCAL_MEM_FENCE);  // all have read it before scratch is used again
+  return best;
+}
+#endif
+
+// ---- Random numbers --------------------------------------------------------
+// Philox 4x32-10 (Salmon et al., SC 2011), first word, for counter (index, stream, step, 0) and
+// key (seed, 0); as a number in [0, 1).
+
+#define PHILOX(WORD, SPLAT, index, stream, seed, step) \
+  WORD c0 = index, c1 = SPLAT(stream), c2 = SPLAT(step), c3 = SPLAT(0u); \
+  uint k0 = seed, k1 = 0u; \
+  for (int round_ = 0; round_ < 10; round_++) { \
+    const WORD h0 = mul_hi(SPLAT(0xD2511F53u), c0), l0 = SPLAT(0xD2511F53u) * c0; \
+    const WORD h1 = mul_hi(SPLAT(0xCD9E8D57u), c2), l1 = SPLAT(0xCD9E8D57u) * c2; \
+    c0 = h1 ^ c1 ^ SPLAT(k0); c1 = l1; c2 = h0 ^ c3 ^ SPLAT(k1); c3 = l0; \
+    k0 += 0x9E3779B9u; k1 += 0xBB67AE85u; \
+  }
+
+#define SAME(x) (x)
+
+inline float uniform_scalar(uint index, uint stream, uint seed, uint step) {
+  PHILOX(uint, SAME, index, stream, seed, step)
+  return convert_float(c0 >> 8) * 0x1p-24f;
+}
+
+inline FLOATV uniform_vector(uint index, uint stream, uint seed, uint step) {
+  PHILOX(UINTV, SPLAT_UINT, SPLAT_UINT(index) + IOTA, stream, seed, step)
+  return TO_FLOATV(c0 >> 8) * 0x1p-24f;
+}
+
+#endif

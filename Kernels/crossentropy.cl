@@ -1,0 +1,44 @@
+// loss = log(sum exp z) - z[label], 0 where the label is negative; dz = (softmax z - onehot) dloss.
+// A work-group owns one row at a time.
+#include "common.cl"
+
+// z: [rows, columns], labels: [rows], loss: [rows], log_sum: [rows]
+__kernel void cross_entropy(__global const float* z, __global const int* labels,
+                            __global float* loss, __global float* log_sum, const int rows,
+                            const int columns) {
+  ROW_SCRATCH
+  FOR_ROWS(row, rows) {
+    __global const float* zr = z + (size_t)row * columns;
+    FLOATV best_v = (FLOATV)(LOWEST);
+    float best = LOWEST;
+    FOR_VECTORS(c, columns) best_v = fmax(best_v, LOAD(zr + c));
+    FOR_REST(c, columns) best = fmax(best, zr[c]);
+    best = row_max(fmax(best, vector_max(best_v)));
+    FLOATV sum_v = (FLOATV)(0.0f);
+    float sum = 0.0f;
+    FOR_VECTORS(c, columns) sum_v += exp(LOAD(zr + c) - best);
+    FOR_REST(c, columns) sum += exp(zr[c] - best);
+    sum = best + log(row_sum(sum + vector_sum(sum_v)));
+    if (get_local_id(0) == 0) {
+      const int label = labels[row];
+      log_sum[row] = sum;
+      loss[row] = label < 0 ? 0.0f : sum - zr[label];
+    }
+  }
+}
+
+// z, dz: [rows, columns], labels, log_sum, dloss: [rows]. dz may lie over z.
+__kernel void cross_entropy_gradient(__global const float* z, __global const int* labels,
+                                     __global const float* log_sum, __global const float* dloss,
+                                     __global float* dz, const int rows, const int columns) {
+  FOR_ROWS(row, rows) {
+    const size_t start = (size_t)row * columns;
+    const int label = labels[row];
+    const float shift = log_sum[row];
+    const float scale = label < 0 ? 0.0f : dloss[row];
+    FOR_VECTORS(c, columns) STORE(exp(LOAD(z + start + c) - shift) * scale, dz + start + c);
+    FOR_REST(c, columns) dz[start + c] = exp(z[start + c] - shift) * scale;
+    row_sync();  // the lane below subtracts from what another lane may have written
+    if (label >= 0 && get_local_id(0) == 0) dz[start + label] -= scale;
+  }
+}

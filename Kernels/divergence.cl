@@ -1,0 +1,121 @@
+// Divergences between p = softmax(teacher / T) and q = softmax(student / T), along rows.
+//   KIND 0, forward KL:  sum p (log p - log q)
+//   KIND 1, reverse KL:  sum q (log q - log p)
+//   KIND 2, JSD(beta):   beta KL(p || m) + (1 - beta) KL(q || m), m = beta p + (1 - beta) q
+// Rows whose label is negative give 0. A work-group owns one row at a time.
+#include "common.cl"
+
+#ifndef KIND
+#define KIND 0
+#endif
+
+// log m = logsumexp(log p + log beta, log q + log(1 - beta))
+#define LOG_MIXTURE(lp, lq) \
+  (fmax((lp) + log_beta, (lq) + log_rest) + \
+   log(1.0f + exp(-fabs(((lp) + log_beta) - ((lq) + log_rest)))))
+
+// One element of the divergence, and of `inner`, the sum that its gradient needs.
+#if KIND == 0
+#define TERM(lp, lq) exp(lp) * ((lp) - (lq))
+#define INNER(lp, lq) 0.0f
+#elif KIND == 1
+#define TERM(lp, lq) exp(lq) * ((lq) - (lp))
+#define INNER(lp, lq) TERM(lp, lq)
+#else
+#define TERM(lp, lq) \
+  (beta * exp(lp) * ((lp) - LOG_MIXTURE(lp, lq)) + \
+   (1.0f - beta) * exp(lq) * ((lq) - LOG_MIXTURE(lp, lq)))
+#define INNER(lp, lq) exp(lq) * ((lq) - LOG_MIXTURE(lp, lq))
+#endif
+
+// The gradient with respect to the student's logits, times T.
+#if KIND == 0
+#define SLOPE(lp, lq) (exp(lq) - exp(lp))
+#elif KIND == 1
+#define SLOPE(lp, lq) exp(lq) * ((lq) - (lp) - inner)
+#else
+#define SLOPE(lp, lq) (1.0f - beta) * exp(lq) * ((lq) - LOG_MIXTURE(lp, lq) - inner)
+#endif
+
+// student, teacher: [rows, columns], labels: [rows], loss: [rows],
+// sums: [rows, 3] = log-sum-exp of student / T and of teacher / T, inner
+__kernel void divergence(__global const float* student, __global const float* teacher,
+                         __global const int* labels, __global float* loss, __global float* sums,
+                         const int rows, const int columns, const float inverse_temperature,
+                         const float beta, const float log_beta, const float log_rest) {
+  ROW_SCRATCH
+  FOR_ROWS(row, rows) {
+    __global const float* s = student + (size_t)row * columns;
+    __global const float* t = teacher + (size_t)row * columns;
+    FLOATV best_s_v = (FLOATV)(LOWEST), best_t_v = (FLOATV)(LOWEST);
+    float best_s = LOWEST, best_t = LOWEST;
+    FOR_VECTORS(c, columns) {
+      best_s_v = fmax(best_s_v, LOAD(s + c));
+      best_t_v = fmax(best_t_v, LOAD(t + c));
+    }
+    FOR_REST(c, columns) {
+      best_s = fmax(best_s, s[c]);
+      best_t = fmax(best_t, t[c]);
+    }
+    best_s = row_max(fmax(best_s, vector_max(best_s_v)));
+    best_t = row_max(fmax(best_t, vector_max(best_t_v)));
+    FLOATV sum_s_v = (FLOATV)(0.0f), sum_t_v = (FLOATV)(0.0f);
+    float sum_s = 0.0f, sum_t = 0.0f;
+    FOR_VECTORS(c, columns) {
+      sum_s_v += exp((LOAD(s + c) - best_s) * inverse_temperature);
+      sum_t_v += exp((LOAD(t + c) - best_t) * inverse_temperature);
+    }
+    FOR_REST(c, columns) {
+      sum_s += exp((s[c] - best_s) * inverse_temperature);
+      sum_t += exp((t[c] - best_t) * inverse_temperature);
+    }
+    const float shift_s = best_s * inverse_temperature + log(row_sum(sum_s + vector_sum(sum_s_v)));
+    const float shift_t = best_t * inverse_temperature + log(row_sum(sum_t + vector_sum(sum_t_v)));
+    FLOATV term_v = (FLOATV)(0.0f), inner_v = (FLOATV)(0.0f);
+    float term = 0.0f, inner = 0.0f;
+    FOR_VECTORS(c, columns) {
+      const FLOATV lq = LOAD(s + c) * inverse_temperature - shift_s;
+      const FLOATV lp = LOAD(t + c) * inverse_temperature - shift_t;
+      term_v += TERM(lp, lq);
+      inner_v += INNER(lp, lq);
+    }
+    FOR_REST(c, columns) {
+      const float lq = s[c] * inverse_temperature - shift_s;
+      const float lp = t[c] * inverse_temperature - shift_t;
+      term += TERM(lp, lq);
+      inner += INNER(lp, lq);
+    }
+    term = row_sum(term + vector_sum(term_v));
+    inner = row_sum(inner + vector_sum(inner_v));
+    if (get_local_id(0) == 0) {
+      loss[row] = labels[row] < 0 ? 0.0f : term;
+      sums[row * 3] = shift_s;
+      sums[row * 3 + 1] = shift_t;
+      sums[row * 3 + 2] = inner;
+    }
+  }
+}
+
+// dstudent = slope / T * dloss; shapes as above, dloss: [rows]. dstudent may lie over student.
+__kernel void divergence_gradient(__global const float* student, __global const float* teacher,
+                                  __global const int* labels, __global const float* sums,
+                                  __global const float* dloss, __global float* dstudent,
+                                  const int rows, const int columns,
+                                  const float inverse_temperature, const float beta,
+                                  const float log_beta, const float log_rest) {
+  FOR_ROWS(row, rows) {
+    const size_t start = (size_t)row * columns;
+    const float shift_s = sums[row * 3], shift_t = sums[row * 3 + 1], inner = sums[row * 3 + 2];
+    const float scale = labels[row] < 0 ? 0.0f : dloss[row] * inverse_temperature;
+    FOR_VECTORS(c, columns) {
+      const FLOATV lq = LOAD(student + start + c) * inverse_temperature - shift_s;
+      const FLOATV lp = LOAD(teacher + start + c) * inverse_temperature - shift_t;
+      STORE(SLOPE(lp, lq) * scale, dstudent + start + c);
+    }
+    FOR_REST(c, columns) {
+      const float lq = student[start + c] * inverse_temperature - shift_s;
+      const float lp = teacher[start + c] * inverse_temperature - shift_t;
+      dstudent[start + c] = SLOPE(lp, lq) * scale;
+    }
+  }
+}

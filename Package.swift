@@ -1,0 +1,72 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of ours is built in Swift 6 mode, and a warning is an error.
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+func room(_ name: String, imports: [Target.Dependency] = [], plugins: [Target.PluginUsage] = [])
+  -> Target
+{
+  .target(name: name, dependencies: imports, swiftSettings: strict, plugins: plugins)
+}
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "retort",
+  products: [
+    .executable(name: "retort", targets: ["retort"]),
+    .library(name: "Retort", targets: ["Tensors", "OpenCLBackend", "Training", "Distillation"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    // Hardware
+    .systemLibrary(name: "COpenCL", providers: [.apt(["ocl-icd-opencl-dev", "opencl-headers"])]),
+    room("OpenCL", imports: ["COpenCL"]),
+    room("OpenCLBackend", imports: ["OpenCL", "Tensors"], plugins: ["EmbedKernels"]),
+
+    // Mathematics
+    room("Tensors"),
+    room("Layers", imports: ["Tensors"]),
+    room("Models", imports: ["Layers", "Storage"]),
+    room("Training", imports: ["Layers", "Storage"]),
+    room("Distillation", imports: ["Training", "Models"]),
+
+    // Leaves
+    room("Storage", imports: ["Tensors"]),
+    room("Tokenizers"),
+
+    // Programs
+    .executableTarget(
+      name: "retort",
+      dependencies: [
+        argumentParser, "Yams", "Distillation", "OpenCLBackend", "Tokenizers",
+      ], swiftSettings: strict),
+    .executableTarget(
+      name: "benchmarks",
+      dependencies: [argumentParser, "Distillation", "OpenCLBackend"],
+      path: "Benchmarks", exclude: ["Results"], swiftSettings: strict),
+
+    // Kernels/*.cl become string literals at build time.
+    .executableTarget(name: "EmbedKernelsTool", swiftSettings: strict),
+    .plugin(name: "EmbedKernels", capability: .buildTool(), dependencies: ["EmbedKernelsTool"]),
+
+    // Tests
+    .target(
+      name: "Checks", dependencies: ["Tensors", "OpenCL", "OpenCLBackend"], path: "Tests/Checks",
+      swiftSettings: strict),
+    .testTarget(
+      name: "OpTests", dependencies: ["Checks"], swiftSettings: strict),
+    .testTarget(name: "TensorsTests", dependencies: ["Checks"], swiftSettings: strict),
+    .testTarget(name: "OpenCLTests", dependencies: ["Checks"], swiftSettings: strict),
+    .testTarget(
+      name: "TrainingTests", dependencies: ["Checks", "Distillation", "Tokenizers"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ToolTests", dependencies: ["Checks", "Storage", "retort"], swiftSettings: strict),
+  ]
+)

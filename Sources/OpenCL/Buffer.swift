@@ -1,0 +1,43 @@
+// Memory on a device.
+internal import COpenCL
+
+/// A range of device memory: a whole allocation, or a region of one.
+public final class Buffer {
+  public let byteCount: Int
+  let handle: cl_mem
+  /// The allocation that a region lies in; held so that it outlives the region.
+  private let parent: Buffer?
+
+  /// Allocates `byteCount` bytes; their content is undefined.
+  public init(_ context: Context, byteCount: Int) throws {
+    var code: cl_int = 0
+    let made = clCreateBuffer(
+      context.handle, cl_mem_flags(CL_MEM_READ_WRITE), max(byteCount, 1), nil, &code)
+    guard let made, code == CL_SUCCESS else {
+      throw OpenCLError(
+        action: "allocating \(byteCount) bytes on \(context.device)", code: code)
+    }
+    handle = made
+    parent = nil
+    self.byteCount = byteCount
+  }
+
+  /// A region of `parent`; `offset` is a multiple of the device's alignment.
+  public init(region offset: Int, byteCount: Int, of parent: Buffer) throws {
+    var region = cl_buffer_region(origin: offset, size: max(byteCount, 1))
+    var code: cl_int = 0
+    let made = clCreateSubBuffer(
+      parent.handle, cl_mem_flags(CL_MEM_READ_WRITE),
+      cl_buffer_create_type(CL_BUFFER_CREATE_TYPE_REGION), &region, &code)
+    guard let made, code == CL_SUCCESS else {
+      throw OpenCLError(
+        action: "taking \(byteCount) bytes at offset \(offset) of a buffer of \(parent.byteCount)",
+        code: code)
+    }
+    handle = made
+    self.parent = parent
+    self.byteCount = byteCount
+  }
+
+  deinit { clReleaseMemObject(handle) }
+}

@@ -1,0 +1,42 @@
+// One kernel function with its arguments.
+internal import COpenCL
+
+/// A kernel object. Its arguments stay set, so one object serves one launch for ever.
+public final class Kernel {
+  public let name: String
+  let handle: cl_kernel
+  /// The buffers that were set as arguments; OpenCL does not keep them alive.
+  private var held: [Int: Buffer] = [:]
+
+  public init(_ program: Program, name: String) throws {
+    var code: cl_int = 0
+    let made = clCreateKernel(program.handle, name, &code)
+    guard let made else { throw OpenCLError(action: "finding the kernel \(name)", code: code) }
+    handle = made
+    self.name = name
+  }
+
+  deinit { clReleaseKernel(handle) }
+
+  public func set(_ index: Int, to buffer: Buffer) throws {
+    var memory: cl_mem? = buffer.handle
+    try set(index, size: MemoryLayout<cl_mem?>.size, value: &memory)
+    held[index] = buffer
+  }
+
+  public func set(_ index: Int, to number: Int32) throws {
+    var number = number
+    try set(index, size: MemoryLayout<Int32>.size, value: &number)
+  }
+
+  public func set(_ index: Int, to number: Float) throws {
+    var number = number
+    try set(index, size: MemoryLayout<Float>.size, value: &number)
+  }
+
+  private func set(_ index: Int, size: Int, value: UnsafeRawPointer) throws {
+    try check(
+      clSetKernelArg(handle, cl_uint(index), size, value),
+      "setting argument \(index) of \(name)")
+  }
+}

@@ -1,0 +1,76 @@
+// The order in which a device works.
+internal import COpenCL
+
+/// An in-order command queue: what is enqueued first is finished first.
+public final class Queue {
+  private let handle: cl_command_queue
+  private let context: Context
+
+  /// `profiling` makes every launch slower and lets it return an event with its times.
+  public init(_ context: Context, profiling: Bool = false) throws {
+    self.context = context
+    var code: cl_int = 0
+    let flags = profiling ? cl_command_queue_properties(CL_QUEUE_PROFILING_ENABLE) : 0
+    let made = clCreateCommandQueue(
+      context.handle, context.device.handle.device, flags, &code)
+    guard let made else {
+      throw OpenCLError(action: "making a queue on \(context.device)", code: code)
+    }
+    handle = made
+  }
+
+  deinit { clReleaseCommandQueue(handle) }
+
+  /// Enqueues a kernel over `global` work-items in groups of `local`, each of 1 to 3 extents.
+  public func launch(_ kernel: Kernel, global: [Int], local: [Int]) throws {
+    try check(
+      clEnqueueNDRangeKernel(
+        handle, kernel.handle, cl_uint(global.count), nil, global, local, 0, nil, nil),
+      "launching \(kernel.name) over \(global) work-items in groups of \(local)")
+  }
+
+  /// As `launch`, returning the event of a profiling queue.
+  public func profiledLaunch(_ kernel: Kernel, global: [Int], local: [Int]) throws -> Event {
+    var event: cl_event?
+    try check(
+      clEnqueueNDRangeKernel(
+        handle, kernel.handle, cl_uint(global.count), nil, global, local, 0, nil, &event),
+      "launching \(kernel.name) over \(global) work-items in groups of \(local)")
+    guard let event else {
+      throw OpenCLError(action: "asking for the event of \(kernel.name)", code: -58)
+    }
+    return Event(event)
+  }
+
+  /// Copies host bytes into a buffer; returns when the host memory may be reused.
+  public func write(_ bytes: UnsafeRawBufferPointer, to buffer: Buffer) throws {
+    guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
+    try check(
+      clEnqueueWriteBuffer(
+        handle, buffer.handle, cl_bool(CL_TRUE), 0, bytes.count, base, 0, nil, nil),
+      "writing \(bytes.count) bytes to the device")
+  }
+
+  /// Waits for all earlier commands, then copies a buffer's bytes to the host.
+  public func read(_ buffer: Buffer, into bytes: UnsafeMutableRawBufferPointer) throws {
+    guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
+    try check(
+      clEnqueueReadBuffer(
+        handle, buffer.handle, cl_bool(CL_TRUE), 0, bytes.count, base, 0, nil, nil),
+      "reading \(bytes.count) bytes from the device")
+  }
+
+  public func copy(from source: Buffer, to target: Buffer, byteCount: Int) throws {
+    guard byteCount > 0 else { return }
+    try check(
+      clEnqueueCopyBuffer(
+        handle, source.handle, target.handle, 0, 0, byteCount, 0, nil, nil),
+      "copying \(byteCount) bytes on the device")
+  }
+
+  /// Hands enqueued commands to the device without waiting for them.
+  public func flush() throws { try check(clFlush(handle), "flushing the queue") }
+
+  /// Waits until every enqueued command has finished.
+  public func finish() throws { try check(clFinish(handle), "finishing the queue") }
+}

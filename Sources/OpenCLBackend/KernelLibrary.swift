@@ -1,0 +1,50 @@
+// Kernels by name and build constants, built once.
+import OpenCL
+import Tensors
+
+/// Builds the kernels that launches ask for, on one device.
+final class KernelLibrary {
+  private let context: Context
+  private let cache: KernelCache?
+  private let sources: KernelSources
+  private var programs: [String: Program] = [:]
+
+  init(_ context: Context, cache: KernelCache?) {
+    self.context = context
+    self.cache = cache
+    sources = KernelSources()
+  }
+
+  /// A new kernel object for one launch.
+  func kernel(_ call: KernelCall) throws -> Kernel {
+    try Kernel(try program(call), name: call.function)
+  }
+
+  private func program(_ call: KernelCall) throws -> Program {
+    let file = call.file.isEmpty ? "" : "#include \"\(call.file)\"\n"
+    let source = try sources.expanded(call.prelude + file)
+    let options = (["-cl-mad-enable"] + call.defines.sorted { $0.key < $1.key }.map {
+      "-D\($0.key)=\($0.value)"
+    }).joined(separator: " ")
+    let key = options + "\n" + source
+    if let known = programs[key] { return known }
+    let name = call.file.isEmpty ? "a generated \(call.function) kernel" : call.file
+    let program = try build(source, options, name, KernelCache.Key(context.device, key))
+    programs[key] = program
+    return program
+  }
+
+  private func build(_ source: String, _ options: String, _ name: String, _ key: KernelCache.Key)
+    throws -> Program
+  {
+    // A binary that the driver no longer takes is built again.
+    if let binary = cache?.binary(key),
+      let program = try? Program(context, binary: binary, options: options, name: name)
+    {
+      return program
+    }
+    let program = try Program(context, source: source, options: options, name: name)
+    if let cache, let binary = try? program.binary() { cache.store(binary, key) }
+    return program
+  }
+}

@@ -1,0 +1,77 @@
+// One JSON object per line.
+import Foundation
+
+/// A line-delimited JSON file that grows.
+public final class JSONLines {
+  private let file: FileHandle
+  private let url: URL
+
+  /// Opens the file, keeping only the lines that `keep` accepts; makes it if it is missing.
+  public init(appendingTo url: URL, keep: (String) -> Bool = { _ in true }) throws {
+    self.url = url
+    let old = (try? String(contentsOf: url, encoding: .utf8)) ?? ""
+    // A last line without its end was cut off while it was written.
+    let kept = old.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+      .map(String.init).filter(keep)
+    try WholeFile.write(kept.map { $0 + "\n" }.joined(), to: url)
+    file = try FileHandle(forWritingTo: url)
+    try file.seekToEnd()
+  }
+
+  /// Appends one object; keys keep their order.
+  public func append(_ fields: [(key: String, value: any JSONValue)]) throws {
+    let text = "{" + fields.map { "\(json($0.key)):\($0.value.json)" }.joined(separator: ",") + "}\n"
+    do { try file.write(contentsOf: Data(text.utf8)) } catch {
+      throw StorageError("Cannot write to \(url.path); is the disk full?")
+    }
+  }
+}
+
+/// What can stand in a JSON object of ours.
+public protocol JSONValue { var json: String { get } }
+
+extension Int: JSONValue { public var json: String { String(self) } }
+extension Bool: JSONValue { public var json: String { self ? "true" : "false" } }
+extension String: JSONValue {
+  public var json: String { Storage.json(self) }
+}
+extension Double: JSONValue {
+  /// JSON has no infinities: they become null.
+  public var json: String { isFinite ? "\(self)" : "null" }
+}
+extension Array: JSONValue where Element: JSONValue {
+  public var json: String { "[" + map(\.json).joined(separator: ",") + "]" }
+}
+extension Optional: JSONValue where Wrapped: JSONValue {
+  public var json: String { self?.json ?? "null" }
+}
+
+/// An object whose keys keep their order.
+public struct JSONObject: JSONValue {
+  let fields: [(key: String, value: any JSONValue)]
+
+  public init(_ fields: [(key: String, value: any JSONValue)]) { self.fields = fields }
+
+  public var json: String {
+    "{" + fields.map { "\(Storage.json($0.key)):\($0.value.json)" }.joined(separator: ",") + "}"
+  }
+}
+
+/// A string as a JSON literal.
+func json(_ text: String) -> String {
+  var out = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": out += "\\\""
+    case "\\": out += "\\\\"
+    case "\n": out += "\\n"
+    case "\r": out += "\\r"
+    case "\t": out += "\\t"
+    case _ where scalar.value < 0x20:
+      let digits = String(scalar.value, radix: 16)
+      out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    default: out.unicodeScalars.append(scalar)
+    }
+  }
+  return out + "\""
+}

@@ -1,0 +1,56 @@
+// What the executor asks of hardware.
+
+/// Something that can hold buffers and prepare launches. A device stays where it was made.
+public protocol Device: AnyObject {
+  var name: String { get }
+  var traits: DeviceTraits { get }
+  /// Whether launches were prepared so that they can be timed.
+  var isProfiling: Bool { get }
+
+  /// Memory with undefined content.
+  func allocate(byteCount: Int) throws -> any DeviceBuffer
+
+  /// The byte counts of the scratch memory that an application needs here.
+  func scratch(for application: Application) -> [Int]
+
+  /// Readies an application to run on fixed memory as often as wanted.
+  func prepare(
+    _ application: Application, operands: [any DeviceBuffer], results: [any DeviceBuffer],
+    scratch: [any DeviceBuffer]
+  ) throws -> [any PreparedLaunch]
+
+  /// Readies a copy of a whole buffer into another.
+  func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer) throws
+    -> any PreparedLaunch
+
+  /// Waits until everything that was started has finished.
+  func finish() throws
+}
+
+/// A range of a device's memory.
+public protocol DeviceBuffer: AnyObject {
+  var byteCount: Int { get }
+  /// A part of this buffer; `offset` is a multiple of the device's alignment.
+  func region(offset: Int, byteCount: Int) throws -> any DeviceBuffer
+  func write(_ bytes: UnsafeRawBufferPointer) throws
+  /// Waits for earlier launches, then copies to the host.
+  func read(into bytes: UnsafeMutableRawBufferPointer) throws
+}
+
+/// One thing that a device does, with all of its arguments bound.
+public protocol PreparedLaunch: AnyObject {
+  var name: String { get }
+  func run() throws
+  /// Runs, waits, and tells when: start and end in nanoseconds of the device's clock.
+  func timedRun() throws -> (start: UInt64, end: UInt64)
+}
+
+extension DeviceBuffer {
+  public func write(_ data: TensorData) throws { try data.withUnsafeBytes(write) }
+
+  public func read(as type: TensorType) throws -> TensorData {
+    var bytes = [UInt8](repeating: 0, count: type.byteCount)
+    try bytes.withUnsafeMutableBytes { try read(into: $0) }
+    return bytes.withUnsafeBytes { TensorData(type, bytes: $0) }
+  }
+}

@@ -1,0 +1,206 @@
+// Takes a graph to a device once, then runs it many times.
+
+/// A graph on a device: rewritten, placed in memory, its launches prepared. A run is one loop over
+/// those launches; it allocates nothing and waits for nothing.
+public final class GraphExecutor {
+  public struct Options: Sendable {
+    /// Whether the graph is rewritten first.
+    public var rewrites = true
+    /// Whether memory is filled with NaN as soon as its value is no longer needed: slow, and shows
+    /// any use of a value after its end.
+    public var poisonsFreedMemory = false
+
+    public init(rewrites: Bool = true, poisonsFreedMemory: Bool = false) {
+      self.rewrites = rewrites
+      self.poisonsFreedMemory = poisonsFreedMemory
+    }
+  }
+
+  /// The graph as it runs, after rewriting.
+  public let graph: Graph
+  public let plan: MemoryPlan
+  private let launches: [any PreparedLaunch]
+  /// For each launch, the application it belongs to; nil for a copy into a variable.
+  private let applicationOfLaunch: [Int?]
+  private let inputs: [Tensor.Identity: any DeviceBuffer]
+  private let knownInputs: Set<Tensor.Identity>
+  private let outputs: [Tensor.Identity: any DeviceBuffer]
+  /// For each launch, the memory to poison after it.
+  private let freed: [[any DeviceBuffer]]
+
+  /// Prepares a graph whose variables are declared in `store`, on the store's device.
+  ///
+  /// Throws where memory does not suffice, telling by how much, and where a kernel does not build.
+  public init(_ original: Graph, on store: VariableStore, options: Options = Options()) throws {
+    let device = store.device
+    let graph = options.rewrites ? original.rewritten() : original
+    let applications = graph.applications
+    let assignment = StorageAssignment(
+      graph, scratchByteCounts: applications.map { $0.op.isView ? [] : device.scratch(for: $0) })
+    let traits = device.traits
+    if let largest = assignment.intervals.map(\.byteCount).max(),
+      largest > traits.maximumAllocationBytes - traits.alignmentBytes
+    {
+      throw MemoryError.valueTooLarge(
+        byteCount: largest, limit: traits.maximumAllocationBytes, device: device.name)
+    }
+    let plan = MemoryPlan(
+      assignment.intervals, alignment: traits.alignmentBytes,
+      chunkLimit: traits.maximumAllocationBytes / traits.alignmentBytes * traits.alignmentBytes)
+    let scratchIndices = Set(assignment.scratch.joined())
+    try Self.checkMemory(graph, plan, scratchIndices, store)
+
+    // Buffers
+    let chunks = try plan.chunkByteCounts.map { try device.allocate(byteCount: $0) }
+    var regions: [any DeviceBuffer] = []
+    for (interval, place) in zip(plan.intervals, plan.places) {
+      regions.append(
+        try chunks[place.chunk].region(
+          offset: place.offset, byteCount: max(interval.byteCount, 1)))
+    }
+    var leaves: [Tensor.Identity: any DeviceBuffer] = [:]
+    var inputs: [Tensor.Identity: any DeviceBuffer] = [:]
+    for leaf in graph.leaves {
+      switch leaf.origin {
+      case .variable:
+        guard let entry = store.entry(leaf) else {
+          preconditionFailure("a variable of \(leaf.type) is not declared in the store")
+        }
+        leaves[leaf.identity] = entry.buffer
+      case .input:
+        let buffer = try device.allocate(byteCount: leaf.type.byteCount)
+        leaves[leaf.identity] = buffer
+        inputs[leaf.identity] = buffer
+      case .constant(let data):
+        let buffer = try device.allocate(byteCount: leaf.type.byteCount)
+        try buffer.write(data)
+        leaves[leaf.identity] = buffer
+      case .result: preconditionFailure("a result is no leaf")
+      }
+    }
+    func buffer(_ tensor: Tensor) -> any DeviceBuffer {
+      switch assignment.storage[tensor.identity] {
+      case .leaf(let identity)?:
+        guard let buffer = leaves[identity] else { preconditionFailure("a leaf has no buffer") }
+        return buffer
+      case .planned(let index)?: return regions[index]
+      case nil: preconditionFailure("a value has no storage")
+      }
+    }
+
+    // Launches
+    var launches: [any PreparedLaunch] = []
+    var owners: [Int?] = []
+    var freed: [[any DeviceBuffer]] = []
+    for (step, application) in applications.enumerated() where !application.op.isView {
+      let prepared = try device.prepare(
+        application, operands: application.operands.map(buffer),
+        results: application.results.map(buffer),
+        scratch: assignment.scratch[step].map { regions[$0] })
+      launches += prepared
+      owners += prepared.map { _ in step }
+      freed += prepared.map { _ in [] }
+      if options.poisonsFreedMemory, !prepared.isEmpty {
+        freed[freed.count - 1] = plan.intervals.indices
+          .filter { plan.intervals[$0].last == step }.map { regions[$0] }
+      }
+    }
+    for copy in assignment.copies {
+      guard let target = store.entry(copy.variable) else {
+        preconditionFailure("an assigned variable is not declared in the store")
+      }
+      launches.append(try device.prepareCopy(from: buffer(copy.value), to: target.buffer))
+      owners.append(nil)
+      freed.append([])
+    }
+    self.graph = graph
+    self.plan = plan
+    self.launches = launches
+    applicationOfLaunch = owners
+    self.freed = freed
+    self.inputs = inputs
+    knownInputs = Set(original.leaves.map(\.identity))
+    outputs = Dictionary(
+      zip(original.outputs.map(\.identity), graph.outputs.map(buffer)),
+      uniquingKeysWith: { first, _ in first })
+  }
+
+  private static func checkMemory(
+    _ graph: Graph, _ plan: MemoryPlan, _ scratch: Set<Int>, _ store: VariableStore
+  ) throws {
+    let leaves = graph.leaves.filter { !$0.isVariable }.map(\.type.byteCount).reduce(0, +)
+    let variables = store.byteCounts()
+    let total = variables.values.reduce(0, +) + leaves + plan.peak
+    guard total > store.device.traits.memoryBytes else { return }
+    let scratchBytes = scratch.map { plan.intervals[$0].byteCount }.max() ?? 0
+    throw MemoryError.planTooLarge(
+      byteCount: total, limit: store.device.traits.memoryBytes, device: store.device.name,
+      classes: VariableStore.Role.allCases.map { ($0.rawValue, variables[$0] ?? 0) }
+        + [
+          ("inputs and constants", leaves), ("activations", plan.peak - scratchBytes),
+          ("scratch", scratchBytes),
+        ])
+  }
+
+  /// Gives an input its value for the runs to come. Traps for a tensor of another type.
+  public func set(_ input: Tensor, to data: TensorData) throws {
+    precondition(data.type == input.type, "input of \(input.type) cannot take \(data.type)")
+    precondition(knownInputs.contains(input.identity), "the graph has no such input")
+    try inputs[input.identity]?.write(data)
+  }
+
+  /// Starts all launches in order.
+  public func run() throws {
+    let launches = launches
+    for (index, launch) in launches.enumerated() {
+      try launch.run()
+      for buffer in freed[index] {
+        let count = buffer.byteCount / 4
+        try buffer.write(TensorData([count], [Float](repeating: .nan, count: count)))
+      }
+    }
+  }
+
+  /// The value that an output had after the latest run; waits for it.
+  public func value(of output: Tensor) throws -> TensorData {
+    guard let buffer = outputs[output.identity] else {
+      preconditionFailure("the tensor is no output of the graph")
+    }
+    return try buffer.read(as: output.type)
+  }
+
+  /// Runs once with every launch timed; needs a device that profiles.
+  public func profiledRun() throws -> Profile {
+    var profile = Profile(graph)
+    for (index, launch) in launches.enumerated() {
+      let (start, end) = try launch.timedRun()
+      profile.record(launch.name, application: applicationOfLaunch[index], start: start, end: end)
+    }
+    return profile
+  }
+
+  public var launchCount: Int { launches.count }
+}
+
+/// Memory that a device does not have.
+public enum MemoryError: Error, CustomStringConvertible {
+  case valueTooLarge(byteCount: Int, limit: Int, device: String)
+  case planTooLarge(
+    byteCount: Int, limit: Int, device: String, classes: [(name: String, byteCount: Int)])
+
+  public var description: String {
+    func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20) MiB" }
+    let advice =
+      "Use fewer sequences per batch, more micro-batches, shorter sequences or a smaller model."
+    switch self {
+    case .valueTooLarge(let bytes, let limit, let device):
+      return "One tensor needs \(mebibytes(bytes)), but \(device) allocates at most "
+        + "\(mebibytes(limit)) at once. \(advice)"
+    case .planTooLarge(let bytes, let limit, let device, let classes):
+      let parts = classes.filter { $0.byteCount > 0 }
+        .map { "\($0.name) \(mebibytes($0.byteCount))" }
+      return "This needs \(mebibytes(bytes)), but \(device) has \(mebibytes(limit)): "
+        + "\(mebibytes(bytes - limit)) too much (\(parts.joined(separator: ", "))). \(advice)"
+    }
+  }
+}

@@ -1,0 +1,38 @@
+// The first value of a variable.
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// How a variable starts. Random values are keyed by (seed, name, position), so they depend
+/// neither on the device nor on the order in which variables are made.
+public enum Initializer: Sendable {
+  case zeros
+  case ones
+  /// Normally distributed around 0.
+  case normal(standardDeviation: Float)
+  case data(TensorData)
+
+  public func values(_ type: TensorType, seed: UInt64, name: String) -> TensorData {
+    switch self {
+    case .zeros: return TensorData(zeros: type)
+    case .ones: return TensorData(type.shape, [Float](repeating: 1, count: type.elementCount))
+    case .data(let data):
+      precondition(data.type == type, "variable \(name) is \(type), its data is \(data.type)")
+      return data
+    case .normal(let deviation):
+      let key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
+      let stream = Philox.stream(named: name)
+      let numbers = (0..<type.elementCount).map { index in
+        // Box and Muller: one normal number from two uniform ones.
+        let words = Philox.block(
+          counter: [UInt32(truncatingIfNeeded: index), stream, 0, 2], key: key)
+        let radius = (-2 * log(1 - Double(Philox.uniform(words[0])))).squareRoot()
+        return deviation * Float(radius * cos(2 * .pi * Double(Philox.uniform(words[1]))))
+      }
+      return TensorData(type.shape, numbers)
+    }
+  }
+}

@@ -1,0 +1,146 @@
+// Which bytes hold which value, and when.
+
+/// Places values with known lifetimes in as little memory as it can.
+public struct MemoryPlan: Sendable {
+  /// A value that needs `byteCount` bytes from step `first` to step `last`, both included.
+  public struct Interval: Sendable {
+    public let byteCount: Int
+    public let first: Int
+    public var last: Int
+
+    public init(byteCount: Int, first: Int, last: Int) {
+      self.byteCount = byteCount
+      self.first = first
+      self.last = last
+    }
+
+    func overlaps(_ other: Interval) -> Bool { first <= other.last && other.first <= last }
+  }
+
+  public struct Place: Sendable {
+    public let chunk: Int
+    public let offset: Int
+  }
+
+  public let intervals: [Interval]
+  public private(set) var places: [Place]
+  public private(set) var chunkByteCounts: [Int]
+
+  /// Bytes that the plan takes.
+  public var peak: Int { chunkByteCounts.reduce(0, +) }
+
+  /// No plan can take less: the largest sum of bytes that are alive at one step.
+  public let lowerBound: Int
+
+  /// Tries a few orders of placing and keeps the best. A chunk is one allocation, of at most
+  /// `chunkLimit` bytes; traps for a value that no chunk can hold.
+  public init(_ intervals: [Interval], alignment: Int, chunkLimit: Int) {
+    self.intervals = intervals
+    lowerBound = Self.largestLiveSum(intervals, alignment)
+    let orders: [(Interval, Interval) -> Bool] = [
+      { ($0.byteCount, $1.first) > ($1.byteCount, $0.first) },
+      { ($0.last - $0.first, $0.byteCount) > ($1.last - $1.first, $1.byteCount) },
+      { ($0.first, $1.byteCount) < ($1.first, $0.byteCount) },
+    ]
+    places = []
+    chunkByteCounts = []
+    var best = Int.max
+    for order in orders {
+      let (places, chunks) = Self.place(intervals, order, alignment, chunkLimit)
+      let total = chunks.reduce(0, +)
+      if total < best { (self.places, chunkByteCounts, best) = (places, chunks, total) }
+    }
+  }
+
+  private static func largestLiveSum(_ intervals: [Interval], _ alignment: Int) -> Int {
+    guard let end = intervals.map(\.last).max() else { return 0 }
+    var change = [Int](repeating: 0, count: end + 2)
+    for interval in intervals {
+      let bytes = roundUp(interval.byteCount, toMultipleOf: alignment)
+      change[interval.first] += bytes
+      change[interval.last + 1] -= bytes
+    }
+    var live = 0
+    return change.map { delta in
+      live += delta
+      return live
+    }.max() ?? 0
+  }
+
+  /// Gives each value the tightest gap that is free for as long as it lives.
+  private static func place(
+    _ intervals: [Interval], _ order: (Interval, Interval) -> Bool, _ alignment: Int,
+    _ chunkLimit: Int
+  ) -> (places: [Place], chunks: [Int]) {
+    var places = [Place](repeating: Place(chunk: 0, offset: 0), count: intervals.count)
+    var chunks: [(size: Int, members: [Int])] = []
+    for index in intervals.indices.sorted(by: { order(intervals[$0], intervals[$1]) }) {
+      let interval = intervals[index]
+      let size = roundUp(max(interval.byteCount, 1), toMultipleOf: alignment)
+      precondition(size <= chunkLimit, "a value of \(size) bytes exceeds the largest allocation")
+      var chosen: Place?
+      for chunk in chunks.indices {
+        let taken = chunks[chunk].members
+          .filter { intervals[$0].overlaps(interval) }
+          .map { member -> (start: Int, end: Int) in
+            let start = places[member].offset
+            let bytes = roundUp(max(intervals[member].byteCount, 1), toMultipleOf: alignment)
+            return (start, start + bytes)
+          }
+          .sorted { $0.start < $1.start }
+        var free = 0
+        var tightest: (offset: Int, waste: Int)?
+        for (start, end) in taken {
+          if start - free >= size, start - free - size < tightest?.waste ?? Int.max {
+            tightest = (free, start - free - size)
+          }
+          free = max(free, end)
+        }
+        if let tightest { chosen = Place(chunk: chunk, offset: tightest.offset) } else if free
+          + size <= chunkLimit
+        {
+          chosen = Place(chunk: chunk, offset: free)
+        }
+        if chosen != nil { break }
+      }
+      if chosen == nil { chunks.append((0, [])) }
+      let place = chosen ?? Place(chunk: chunks.count - 1, offset: 0)
+      chunks[place.chunk].size = max(chunks[place.chunk].size, place.offset + size)
+      chunks[place.chunk].members.append(index)
+      places[index] = place
+    }
+    return (places, chunks.map(\.size))
+  }
+
+  /// Replays the plan step by step, byte range by byte range, and tells what is wrong with it:
+  /// nothing, if no two live values overlap and all lie inside their chunks.
+  public func violations() -> [String] {
+    var found: [String] = []
+    for (index, interval) in intervals.enumerated() {
+      let place = places[index]
+      if place.offset < 0 || place.offset + interval.byteCount > chunkByteCounts[place.chunk] {
+        found.append("value \(index) lies outside chunk \(place.chunk)")
+      }
+    }
+    let end = intervals.map(\.last).max() ?? -1
+    var live: Set<Int> = []
+    for step in 0...max(end, 0) {
+      let born = intervals.indices.filter { intervals[$0].first == step }
+      for value in born {
+        let mine = places[value]
+        for other in live {
+          let theirs = places[other]
+          if mine.chunk == theirs.chunk,
+            mine.offset < theirs.offset + intervals[other].byteCount,
+            theirs.offset < mine.offset + intervals[value].byteCount
+          {
+            found.append("values \(other) and \(value) overlap at step \(step)")
+          }
+        }
+        live.insert(value)
+      }
+      live = live.filter { intervals[$0].last > step }
+    }
+    return found
+  }
+}

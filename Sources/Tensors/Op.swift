@@ -1,0 +1,140 @@
+// The duties of an operation, and what it asks a device to launch.
+
+/// One operation: all that the framework knows of it. Its kernel has the same stem in `Kernels/`.
+public protocol Op: Sendable, Hashable {
+  /// The types of the results; traps with a sentence that names the op and the shapes.
+  func resultTypes(_ operands: [TensorType]) -> [TensorType]
+
+  /// The gradient with respect to each operand, in terms of tensors; nil where none flows.
+  func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?]
+
+  /// Plain Swift, sums in `Double`: the definition of correct.
+  func reference(_ operands: [TensorData]) -> [TensorData]
+
+  /// What to launch on a device with these traits.
+  func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches
+
+  /// Whether the kernels stay right when a result is written over an operand of the same size.
+  func mayOverwrite(operand: Int, with result: Int) -> Bool
+
+  /// Whether the result is the operand's memory under another shape.
+  var isView: Bool { get }
+
+  /// Floating-point operations, for the profile; 0 where memory traffic is what counts.
+  func flopCount(_ operands: [TensorType]) -> Double
+}
+
+extension Op {
+  public func mayOverwrite(operand: Int, with result: Int) -> Bool { false }
+  public var isView: Bool { false }
+  public func flopCount(_ operands: [TensorType]) -> Double { 0 }
+}
+
+/// The kernels of one application, in order, with the scratch memory they share.
+public struct Launches: Sendable {
+  public var calls: [KernelCall]
+  /// Byte counts of the scratch buffers, which live only during these calls.
+  public var scratch: [Int]
+
+  public init(_ calls: [KernelCall], scratch: [Int] = []) {
+    self.calls = calls
+    self.scratch = scratch
+  }
+}
+
+/// A kernel function, over how many work-items, with which arguments and build constants.
+public struct KernelCall: Sendable {
+  public enum Argument: Sendable, Hashable {
+    case operand(Int), result(Int), scratch(Int)
+    case int(Int), float(Float)
+  }
+
+  public var function: String
+  /// A file of `Kernels/`; empty where `prelude` is the whole source.
+  public var file: String
+  /// Generated text that stands before the file.
+  public var prelude: String
+  public var defines: [String: Int]
+  public var arguments: [Argument]
+  public var global: [Int]
+  public var local: [Int]
+
+  public init(
+    _ function: String, file: String, prelude: String = "", defines: [String: Int] = [:],
+    arguments: [Argument], global: [Int], local: [Int]
+  ) {
+    self.function = function
+    self.file = file
+    self.prelude = prelude
+    self.defines = defines
+    self.arguments = arguments
+    self.global = global
+    self.local = local
+  }
+
+  /// A kernel in which one work-group of `traits.lanes` work-items owns a row at a time.
+  public static func rows(
+    _ function: String, file: String, rowCount: Int, defines: [String: Int] = [:],
+    arguments: [Argument], on traits: DeviceTraits
+  ) -> KernelCall {
+    let groups = max(1, min(rowCount, traits.rowGroupLimit))
+    var defines = defines
+    defines["VECTOR"] = traits.vectorWidth
+    defines["LANES"] = traits.lanes
+    return KernelCall(
+      function, file: file, defines: defines, arguments: arguments,
+      global: [groups * traits.lanes], local: [traits.lanes])
+  }
+}
+
+/// What a device is like, never which device it is.
+public struct DeviceTraits: Sendable, Hashable {
+  /// Whether kernels are shaped for few wide cores or for many narrow lanes.
+  public enum Family: String, Sendable, CaseIterable { case cpu, gpu }
+
+  public var family: Family
+  /// Elements per vector load.
+  public var vectorWidth: Int
+  /// Work-items that share a row; 1 means a kernel without barriers.
+  public var lanes: Int
+  public var computeUnits: Int
+  public var maximumWorkGroupSize: Int
+  public var localMemoryBytes: Int
+  public var memoryBytes: Int
+  public var maximumAllocationBytes: Int
+  /// Alignment of values inside one allocation.
+  public var alignmentBytes: Int
+
+  public init(
+    family: Family, vectorWidth: Int, lanes: Int, computeUnits: Int,
+    maximumWorkGroupSize: Int, localMemoryBytes: Int, memoryBytes: Int,
+    maximumAllocationBytes: Int, alignmentBytes: Int
+  ) {
+    self.family = family
+    self.vectorWidth = vectorWidth
+    self.lanes = lanes
+    self.computeUnits = computeUnits
+    self.maximumWorkGroupSize = maximumWorkGroupSize
+    self.localMemoryBytes = localMemoryBytes
+    self.memoryBytes = memoryBytes
+    self.maximumAllocationBytes = maximumAllocationBytes
+    self.alignmentBytes = alignmentBytes
+  }
+
+  /// How many work-groups a row kernel is spread over: enough to balance, few enough that a
+  /// group is worth its start.
+  var rowGroupLimit: Int { family == .cpu ? computeUnits * 16 : 65_536 }
+
+  /// The widest vector, up to the device's, that divides `extent`.
+  func vectorWidth(dividing extent: Int) -> Int {
+    var width = vectorWidth
+    while extent % width != 0 { width /= 2 }
+    return width
+  }
+}
+
+/// The quotient rounded up.
+func ceilDivide(_ a: Int, _ b: Int) -> Int { (a + b - 1) / b }
+
+/// The smallest multiple of `b` that is at least `a`.
+func roundUp(_ a: Int, toMultipleOf b: Int) -> Int { ceilDivide(a, b) * b }

@@ -1,0 +1,73 @@
+// One parameter's step of Adam with decoupled weight decay.
+
+/// m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,
+/// p = p - rate (m c1 / (sqrt(v c2) + epsilon) + decay p) (Loshchilov and Hutter, arXiv
+/// 1711.05101).
+///
+/// Operands: p, g, m, v of one shape; step [4] = (rate, c1 = 1 / (1 - b1^t), c2 = 1 / (1 - b2^t),
+/// unused); clip [], by which g is scaled. Results: the new p, m, v.
+public struct AdamW: Op {
+  let beta1: Float
+  let beta2: Float
+  let epsilon: Float
+  let decay: Float
+
+  public init(beta1: Float, beta2: Float, epsilon: Float, decay: Float) {
+    self.beta1 = beta1
+    self.beta2 = beta2
+    self.epsilon = epsilon
+    self.decay = decay
+  }
+
+  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+    precondition(
+      operands[1...3].allSatisfy { $0 == operands[0] } && operands[4].shape == [4]
+        && operands[5].elementCount == 1,
+      "adamw: operands \(operands)")
+    return [operands[0], operands[0], operands[0]]
+  }
+
+  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+    preconditionFailure("an optimizer's step has no gradient")
+  }
+
+  public func reference(_ operands: [TensorData]) -> [TensorData] {
+    let (p, g, m, v) = (
+      operands[0].floats, operands[1].floats, operands[2].floats, operands[3].floats
+    )
+    let step = operands[4].floats.map(Double.init)
+    let clip = Double(operands[5].floats[0])
+    let (b1, b2) = (Double(beta1), Double(beta2))
+    var (newP, newM, newV) = (p, m, v)
+    for i in p.indices {
+      let gradient = Double(g[i]) * clip
+      let first = b1 * Double(m[i]) + (1 - b1) * gradient
+      let second = b2 * Double(v[i]) + (1 - b2) * gradient * gradient
+      let direction = first * step[1] / ((second * step[2]).squareRoot() + Double(epsilon))
+      newP[i] = Float(Double(p[i]) - step[0] * (direction + Double(decay) * Double(p[i])))
+      newM[i] = Float(first)
+      newV[i] = Float(second)
+    }
+    let shape = operands[0].shape
+    return [TensorData(shape, newP), TensorData(shape, newM), TensorData(shape, newV)]
+  }
+
+  public func mayOverwrite(operand: Int, with result: Int) -> Bool {
+    operand == [0, 2, 3][result]
+  }
+
+  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+    let count = operands[0].elementCount
+    let local = traits.family == .cpu ? 1 : 64
+    let most = traits.family == .cpu ? traits.computeUnits * 16 : 1 << 20
+    let items = max(1, min(ceilDivide(count, traits.vectorWidth), most))
+    return Launches([
+      KernelCall(
+        "adamw", file: "adamw.cl", defines: ["VECTOR": traits.vectorWidth],
+        arguments: (0..<6).map { .operand($0) } + (0..<3).map { .result($0) } + [
+          .int(count), .float(beta1), .float(beta2), .float(epsilon), .float(decay),
+        ],
+        global: [roundUp(items, toMultipleOf: local)], local: [local])
+    ])
+  }
+}

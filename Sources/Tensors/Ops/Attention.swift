@@ -1,0 +1,251 @@
+// Scaled dot-product attention.
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// out = softmax(scale Q K^T) V per head (Vaswani et al., arXiv 1706.03762), with an online
+/// softmax (Dao et al., arXiv 2205.14135): memory is linear in the sequence length.
+///
+/// Operands: q [B, TQ, H, D], k [B, TK, G, D], v [B, TK, G, D]; each key head serves H / G query
+/// heads (Ainslie et al., arXiv 2305.13245). Results: out [B, TQ, H, D], log-sum-exp of the scores
+/// [B, H, TQ]. Causal: query t sees keys up to t + TK - TQ.
+public struct Attention: Op {
+  let isCausal: Bool
+  let scale: Float
+
+  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+    let (q, k, v) = (operands[0].shape, operands[1].shape, operands[2].shape)
+    precondition(
+      q.rank == 4 && k.rank == 4 && k == v && q[0] == k[0] && q[3] == k[3] && q[2] % k[2] == 0
+        && (!isCausal || k[1] >= q[1]),
+      "attention: q \(q), k \(k) and v \(v) do not fit")
+    return [operands[0], TensorType([q[0], q[2], q[1]])]
+  }
+
+  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+    precondition(resultGradients[1] == nil, "attention: the log-sum-exp has no gradient")
+    guard let dout = resultGradients[0] else { return [nil, nil, nil] }
+    let operands = application.operands
+    return AttentionGradient(isCausal: isCausal, scale: scale)(
+      operands[0], operands[1], operands[2], application.result(0), application.result(1), dout)
+  }
+
+  public func flopCount(_ operands: [TensorType]) -> Double {
+    AttentionSizes(operands).flopCount(products: 2, isCausal: isCausal)
+  }
+
+  public func reference(_ operands: [TensorData]) -> [TensorData] {
+    let s = AttentionSizes(operands.map(\.type))
+    let (q, k, v) = (operands[0].floats, operands[1].floats, operands[2].floats)
+    var out = [Float](repeating: 0, count: q.count)
+    var sums = [Float](repeating: 0, count: s.b * s.h * s.tq)
+    s.forEachQuery { b, h, t in
+      let scores = s.visibleKeys(t, isCausal).map { key in
+        Double(scale)
+          * (0..<s.d).reduce(0.0) {
+            $0 + Double(q[s.query(b, t, h) + $1]) * Double(k[s.key(b, key, h) + $1])
+          }
+      }
+      let sum = logSumExp(scores)
+      sums[(b * s.h + h) * s.tq + t] = Float(sum)
+      for d in 0..<s.d {
+        out[s.query(b, t, h) + d] = Float(
+          scores.indices.reduce(0.0) {
+            $0 + exp(scores[$1] - sum) * Double(v[s.key(b, $1, h) + d])
+          })
+      }
+    }
+    return [
+      TensorData(operands[0].shape, out), TensorData([s.b, s.h, s.tq], sums),
+    ]
+  }
+
+  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+    let s = AttentionSizes(operands)
+    let vector = traits.vectorWidth(dividing: s.d)
+    let defines = ["D": s.d, "VECTOR": vector, "CAUSAL": isCausal ? 1 : 0]
+    let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
+    guard traits.family == .cpu else {
+      return Launches([
+        KernelCall(
+          "attention_rows", file: "attention_gpu.cl", defines: defines,
+          arguments: [.operand(0), .operand(1), .operand(2), .result(0), .result(1)] + sizes
+            + [.float(scale)],
+          global: [roundUp(s.tq, toMultipleOf: 64), s.b * s.h], local: [64, 1])
+      ])
+    }
+    let padded = s.padded(s.tk, vector)
+    return Launches(
+      [
+        s.pack(.operand(1), .scratch(0), s.tk, s.g, vector, defines),
+        KernelCall(
+          "attention_rows", file: "attention_cpu.cl", defines: defines,
+          arguments: [.operand(0), .scratch(0), .operand(2), .result(0), .result(1)] + sizes + [
+            .int(padded), .int(s.run), .float(scale),
+          ],
+          global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1]),
+      ], scratch: [4 * s.b * s.g * s.d * padded])
+  }
+}
+
+/// Operands: q, k, v, out, log-sum-exp, dout. Results: dq, dk, dv.
+struct AttentionGradient: Op {
+  let isCausal: Bool
+  let scale: Float
+
+  func resultTypes(_ operands: [TensorType]) -> [TensorType] { Array(operands[0..<3]) }
+
+  func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+    preconditionFailure("the second derivative of attention is not defined")
+  }
+
+  func flopCount(_ operands: [TensorType]) -> Double {
+    AttentionSizes(operands).flopCount(products: 7, isCausal: isCausal)
+  }
+
+  func reference(_ operands: [TensorData]) -> [TensorData] {
+    let s = AttentionSizes(operands.map(\.type))
+    let values = operands.map { $0.floats.map(Double.init) }
+    let (q, k, v, out, sums, dout) = (
+      values[0], values[1], values[2], values[3], values[4], values[5]
+    )
+    var dq = [Double](repeating: 0, count: q.count)
+    var dk = [Double](repeating: 0, count: k.count)
+    var dv = dk
+    s.forEachQuery { b, h, t in
+      let row = s.query(b, t, h)
+      let delta = (0..<s.d).reduce(0.0) { $0 + out[row + $1] * dout[row + $1] }
+      for key in s.visibleKeys(t, isCausal) {
+        let column = s.key(b, key, h)
+        let score = (0..<s.d).reduce(0.0) { $0 + q[row + $1] * k[column + $1] }
+        let weight = exp(score * Double(scale) - sums[(b * s.h + h) * s.tq + t])
+        let slope = (0..<s.d).reduce(0.0) { $0 + dout[row + $1] * v[column + $1] }
+        let dscore = weight * (slope - delta) * Double(scale)
+        for d in 0..<s.d {
+          dq[row + d] += dscore * k[column + d]
+          dk[column + d] += dscore * q[row + d]
+          dv[column + d] += weight * dout[row + d]
+        }
+      }
+    }
+    return zip(operands, [dq, dk, dv]).map { TensorData($0.shape, $1.map { Float($0) }) }
+  }
+
+  func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+    let s = AttentionSizes(operands)
+    let vector = traits.vectorWidth(dividing: s.d)
+    let defines = ["D": s.d, "VECTOR": vector, "CAUSAL": isCausal ? 1 : 0]
+    let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
+    let paddedQ = s.padded(s.tq, vector)
+    let paddedK = s.padded(s.tk, vector)
+    let isCPU = traits.family == .cpu
+    let file = isCPU ? "attention_cpu.cl" : "attention_gpu.cl"
+    let statistics = KernelCall.Argument.scratch(0)
+    let local = isCPU ? 16 : 64
+    let delta = KernelCall(
+      "attention_delta", file: file, defines: defines,
+      arguments: [
+        .operand(3), .operand(5), .operand(4), statistics, .int(s.tq), .int(s.h), .int(paddedQ),
+      ],
+      global: [roundUp(paddedQ, toMultipleOf: local), s.b * s.h], local: [local, 1])
+    let statisticsBytes = 4 * s.b * s.h * 2 * paddedQ
+    guard isCPU else {
+      let shared: [KernelCall.Argument] = [
+        .operand(0), .operand(1), .operand(2), .operand(5), statistics,
+      ]
+      let rest = sizes + [.int(paddedQ), .float(scale)]
+      return Launches(
+        [
+          delta,
+          KernelCall(
+            "attention_rows_gradient", file: file, defines: defines,
+            arguments: shared + [.result(0)] + rest,
+            global: [roundUp(s.tq, toMultipleOf: 64), s.b * s.h], local: [64, 1]),
+          KernelCall(
+            "attention_columns_gradient", file: file, defines: defines,
+            arguments: shared + [.result(1), .result(2)] + rest,
+            global: [roundUp(s.tk, toMultipleOf: 64), s.b * s.g], local: [64, 1]),
+        ], scratch: [statisticsBytes])
+    }
+    let keyBytes = 4 * s.b * s.g * s.d * paddedK
+    let queryBytes = 4 * s.b * s.h * s.d * paddedQ
+    return Launches(
+      [
+        delta,
+        s.pack(.operand(1), .scratch(1), s.tk, s.g, vector, defines),
+        s.pack(.operand(2), .scratch(2), s.tk, s.g, vector, defines),
+        s.pack(.operand(0), .scratch(3), s.tq, s.h, vector, defines),
+        s.pack(.operand(5), .scratch(4), s.tq, s.h, vector, defines),
+        KernelCall(
+          "attention_rows_gradient", file: file, defines: defines,
+          arguments: [
+            .operand(0), .operand(5), .operand(1), .scratch(1), .scratch(2), statistics,
+            .result(0),
+          ] + sizes + [.int(paddedK), .int(paddedQ), .int(s.run), .float(scale)],
+          global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1]),
+        KernelCall(
+          "attention_columns_gradient", file: file, defines: defines,
+          arguments: [
+            .operand(0), .operand(5), .operand(1), .operand(2), .scratch(3), .scratch(4),
+            statistics, .result(1), .result(2),
+          ] + sizes + [.int(paddedQ), .int(s.run), .float(scale)],
+          global: [ceilDivide(s.tk, s.run), s.b * s.g], local: [1, 1]),
+      ], scratch: [statisticsBytes, keyBytes, keyBytes, queryBytes, queryBytes])
+  }
+}
+
+/// The sizes of an attention, and where its heads lie.
+private struct AttentionSizes {
+  let b: Int, tq: Int, tk: Int, h: Int, g: Int, d: Int
+  /// Rows that one work-item of the CPU's kernels owns.
+  let run = 64
+
+  init(_ operands: [TensorType]) {
+    let (q, k) = (operands[0].shape, operands[1].shape)
+    (b, tq, h, d) = (q[0], q[1], q[2], q[3])
+    (tk, g) = (k[1], k[2])
+  }
+
+  func query(_ b: Int, _ t: Int, _ h: Int) -> Int { ((b * tq + t) * self.h + h) * d }
+  func key(_ b: Int, _ t: Int, _ h: Int) -> Int { ((b * tk + t) * g + h / (self.h / g)) * d }
+
+  func visibleKeys(_ t: Int, _ isCausal: Bool) -> Range<Int> {
+    0..<(isCausal ? t + tk - tq + 1 : tk)
+  }
+
+  func forEachQuery(_ body: (_ b: Int, _ h: Int, _ t: Int) -> Void) {
+    for b in 0..<b { for h in 0..<h { for t in 0..<tq { body(b, h, t) } } }
+  }
+
+  /// Floating-point operations of some products of all queries with all keys they see.
+  func flopCount(products: Double, isCausal: Bool) -> Double {
+    let seen = isCausal ? Double(tq) * (Double(tk) - Double(tq - 1) / 2) : Double(tq * tk)
+    return products * 2 * Double(b * h * d) * seen
+  }
+
+  /// A sequence length rounded up to whole blocks of scores.
+  func padded(_ length: Int, _ vector: Int) -> Int { roundUp(length, toMultipleOf: 4 * vector) }
+
+  /// Transposes [B, T, heads, D] to [B, heads, D, padded T].
+  func pack(
+    _ from: KernelCall.Argument, _ to: KernelCall.Argument, _ length: Int, _ heads: Int,
+    _ vector: Int, _ defines: [String: Int]
+  ) -> KernelCall {
+    KernelCall(
+      "attention_pack", file: "attention_cpu.cl", defines: defines,
+      arguments: [from, to, .int(length), .int(heads), .int(padded(length, vector))],
+      global: [padded(length, vector) / vector, b * heads], local: [1, 1])
+  }
+}
+
+extension Tensor {
+  /// Attention of queries (this tensor, [B, TQ, H, D]) to keys and values [B, TK, G, D], with
+  /// scores scaled by 1 / sqrt(D).
+  public func attention(keys: Tensor, values: Tensor, isCausal: Bool) -> Tensor {
+    let scale = 1 / Float(shape[-1]).squareRoot()
+    return Attention(isCausal: isCausal, scale: scale)(self, keys, values)[0]
+  }
+}

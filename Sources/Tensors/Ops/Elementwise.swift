@@ -1,0 +1,214 @@
+// Operations on corresponding elements, with broadcasting.
+
+/// result[i] = expression(operands at i). A chain of these becomes one generated kernel.
+public struct Elementwise: Op, CustomStringConvertible {
+  /// Which element of an operand belongs to flat index i of the result.
+  public enum Read: Sendable, Hashable {
+    /// i: the operand has as many elements as the result.
+    case full
+    /// 0: the operand is one number, or a seed.
+    case scalar
+    /// i mod count: the operand repeats along the outer axes, as a bias does.
+    case suffix(count: Int)
+    /// i / divisor: the operand repeats along the inner axes, as one number per row does.
+    case prefix(divisor: Int)
+
+    func index(_ i: Int) -> Int {
+      switch self {
+      case .full: i
+      case .scalar: 0
+      case .suffix(let count): i % count
+      case .prefix(let divisor): i / divisor
+      }
+    }
+  }
+
+  let expression: Expression
+  let reads: [Read]
+  let shape: Shape
+
+  public var description: String { "Elementwise \(expression)" }
+
+  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+    let seeds = expression.seedIndices
+    for (index, operand) in operands.enumerated() {
+      precondition(
+        operand.elementType == (seeds.contains(index) ? .int32 : .float32),
+        "elementwise operand \(index) cannot be \(operand)")
+    }
+    return [TensorType(shape)]
+  }
+
+  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+    guard let gradient = resultGradients[0] else { return application.operands.map { _ in nil } }
+    let seeds = expression.seedIndices
+    return application.operands.enumerated().map { index, operand in
+      if seeds.contains(index) { return nil }
+      // dx_j = sum over the elements that read x_j of dy * (d expression / d x_j)
+      let slope = (expression.derivative(index) * .operand(reads.count)).simplified()
+      if slope == .constant(0) { return nil }
+      let full = Elementwise(slope, reads + [.full], shape)
+      return Application(full, application.operands + [gradient]).result(0)
+        .summed(to: operand.shape, read: reads[index])
+    }
+  }
+
+  public func reference(_ operands: [TensorData]) -> [TensorData] {
+    let seeds = expression.seedIndices
+    let floats = operands.enumerated().map { seeds.contains($0) ? [] : $1.floats }
+    let numbers = (0..<shape.elementCount).map { i in
+      Float(
+        expression.value({ Double(floats[$0][reads[$0].index(i)]) }) { seed, stream in
+          let words = operands[seed].integers.map(UInt32.init(bitPattern:))
+          return Double(
+            Philox.uniform(
+              index: UInt32(truncatingIfNeeded: i), stream: stream, seed: words[0], step: words[1])
+          )
+        })
+    }
+    return [TensorData(shape, numbers)]
+  }
+
+  public func mayOverwrite(operand: Int, with result: Int) -> Bool { reads[operand] == .full }
+
+  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+    let count = shape.elementCount
+    // A vector of neighbours reads one vector, or one number, of every operand.
+    let vector = reads.reduce(traits.vectorWidth) { width, read in
+      switch read {
+      case .full, .scalar: width
+      case .suffix(let count): min(width, traits.vectorWidth(dividing: count))
+      case .prefix(let divisor): min(width, traits.vectorWidth(dividing: divisor))
+      }
+    }
+    // A core takes a run of elements, a lane of a GPU takes every so many.
+    let isCPU = traits.family == .cpu
+    let chunk = isCPU ? 4096 : vector
+    let local = isCPU ? 1 : min(64, traits.maximumWorkGroupSize)
+    let items = isCPU ? ceilDivide(count, chunk) : min(ceilDivide(count, chunk), 1 << 20)
+    return Launches([
+      KernelCall(
+        "elementwise", file: "",
+        prelude: ElementwiseSource(expression, reads).kernel,
+        defines: ["VECTOR": vector, "CHUNKED": isCPU ? 1 : 0],
+        arguments: [.int(count), .int(chunk), .result(0)]
+          + operands.indices.map { .operand($0) },
+        global: [roundUp(max(items, 1), toMultipleOf: local)], local: [local])
+    ])
+  }
+}
+
+extension Elementwise {
+  /// Applies a formula to operands whose reads are known.
+  init(_ expression: Expression, _ reads: [Read], _ shape: Shape) {
+    self.expression = expression
+    self.reads = reads
+    self.shape = shape
+  }
+
+  /// How an operand of one shape is read by a result of another; nil if it cannot be.
+  static func read(_ operand: Shape, by result: Shape) -> Read? {
+    if operand == result { return .full }
+    if operand.elementCount == 1 { return .scalar }
+    let significant = Array(operand.extents.drop { $0 == 1 })
+    if Array(result.extents.suffix(significant.count)) == significant {
+      return .suffix(count: operand.elementCount)
+    }
+    let inner = operand.extents.reversed().prefix { $0 == 1 }.count
+    if operand.rank == result.rank, operand.extents.dropLast(inner) == result.extents.dropLast(inner)
+    {
+      return .prefix(divisor: result.extents.suffix(inner).reduce(1, *))
+    }
+    return nil
+  }
+}
+
+extension Tensor {
+  /// The gradient of an operand: sums over the elements that read the same one.
+  fileprivate func summed(to shape: Shape, read: Elementwise.Read) -> Tensor {
+    switch read {
+    case .full: reshaped(to: shape)
+    case .scalar: reduced(.sum, outer: 1, inner: 1, to: shape)
+    case .suffix(let count): reduced(.sum, outer: 1, inner: count, to: shape)
+    case .prefix: reduced(.sum, outer: shape.elementCount, inner: 1, to: shape)
+    }
+  }
+
+  /// Applies a formula, with the shapes of the operands broadcast against each other: equal
+  /// shapes, single numbers, equal trailing axes, or trailing axes of extent 1.
+  static func elementwise(_ expression: Expression, _ operands: [Tensor]) -> Tensor {
+    let seeds = expression.seedIndices
+    let shapes = operands.indices.filter { !seeds.contains($0) }.map { operands[$0].shape }
+    let largest = shapes.max { ($0.elementCount, $0.rank) < ($1.elementCount, $1.rank) } ?? []
+    let reads = operands.enumerated().map { index, operand -> Elementwise.Read in
+      if seeds.contains(index) { return .scalar }
+      guard let read = Elementwise.read(operand.shape, by: largest) else {
+        preconditionFailure(
+          "elementwise \(expression): \(operand.shape) does not broadcast to \(largest)")
+      }
+      return read
+    }
+    return Application(Elementwise(expression, reads, largest), operands).result(0)
+  }
+
+  private func map(_ formula: (Expression) -> Expression) -> Tensor {
+    .elementwise(formula(.operand(0)), [self])
+  }
+
+  private static func zip(
+    _ a: Tensor, _ b: Tensor, _ formula: (Expression, Expression) -> Expression
+  ) -> Tensor {
+    .elementwise(formula(.operand(0), .operand(1)), [a, b])
+  }
+
+  public static func + (a: Tensor, b: Tensor) -> Tensor { zip(a, b) { $0 + $1 } }
+  public static func - (a: Tensor, b: Tensor) -> Tensor { zip(a, b) { $0 - $1 } }
+  public static func * (a: Tensor, b: Tensor) -> Tensor { zip(a, b) { $0 * $1 } }
+  public static func / (a: Tensor, b: Tensor) -> Tensor { zip(a, b) { $0 / $1 } }
+  public static func + (a: Tensor, b: Float) -> Tensor { a.map { $0 + b } }
+  public static func * (a: Tensor, b: Float) -> Tensor { a.map { $0 * b } }
+
+  public func exp() -> Tensor { map { .unary(.exp, $0) } }
+  public func log() -> Tensor { map { .unary(.log, $0) } }
+  public func squareRoot() -> Tensor { map { .unary(.sqrt, $0) } }
+  public func tanh() -> Tensor { map { .unary(.tanh, $0) } }
+  public func abs() -> Tensor { map { .unary(.abs, $0) } }
+  public func sigmoid() -> Tensor { map { .sigmoid($0) } }
+  public func relu() -> Tensor { map { .binary(.maximum, $0, .constant(0)) } }
+
+  /// x sigmoid(x) (Elfwing et al., arXiv 1702.03118).
+  public func silu() -> Tensor { map { $0 * .sigmoid($0) } }
+
+  /// x Phi(x), with Phi the normal distribution function (Hendrycks and Gimpel, arXiv 1606.08415).
+  public func gelu() -> Tensor {
+    map { ($0 * 0.5) * (.unary(.erf, $0 * Float(0.5.squareRoot())) + 1) }
+  }
+
+  /// The approximation of GELU by a hyperbolic tangent, as GPT-2 uses it.
+  public func geluTanh() -> Tensor {
+    let scale = Float((2 / Double.pi).squareRoot())
+    return map { x in
+      (x * 0.5) * (.unary(.tanh, (x + (x * x * x) * 0.044715) * scale) + 1)
+    }
+  }
+
+  public func maximum(_ other: Tensor) -> Tensor {
+    Tensor.zip(self, other) { .binary(.maximum, $0, $1) }
+  }
+
+  /// 1 where this is greater than `other`, 0 elsewhere; no gradient flows.
+  public func isGreater(than other: Tensor) -> Tensor {
+    Tensor.zip(self, other) { .binary(.greater, $0, $1) }
+  }
+
+  /// Zeroes elements with probability `rate` and divides the others by 1 - rate. Which ones is a
+  /// function of `seed` (int32 [2]: seed, step), `name` and position alone.
+  public func dropout(_ rate: Float, seed: Tensor, name: String) -> Tensor {
+    precondition(rate >= 0 && rate < 1, "a dropout rate lies in [0, 1), not \(rate)")
+    if rate == 0 { return self }
+    let draw = Expression.uniform(seed: 1, stream: Philox.stream(named: name))
+    // draw >= rate, written as 1 - (rate > draw)
+    let keep = 1 - .binary(.greater, .constant(rate), draw)
+    return .elementwise((.operand(0) * keep) * (1 / (1 - rate)), [self, seed])
+  }
+}

@@ -1,0 +1,93 @@
+// Rows of a table, by number.
+
+/// y[n] = table[ids[n]]. Operands: table [R, C], ids int32 [...]. Result: [..., C].
+public struct Gather: Op {
+  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+    precondition(
+      operands[0].shape.rank == 2 && operands[1].elementType == .int32,
+      "gather: table \(operands[0]), ids \(operands[1])")
+    return [TensorType(Shape(operands[1].shape.extents + [operands[0].shape[1]]))]
+  }
+
+  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+    let operands = application.operands
+    let gradient = resultGradients[0].map {
+      GatherGradient(rowCount: operands[0].shape[0])(operands[1], $0)[0]
+    }
+    return [gradient, nil]
+  }
+
+  public func reference(_ operands: [TensorData]) -> [TensorData] {
+    let columns = operands[0].shape[1]
+    let table = operands[0].floats
+    let y = operands[1].integers.flatMap { table[Int($0) * columns..<(Int($0) + 1) * columns] }
+    return [TensorData(resultTypes(operands.map(\.type))[0].shape, y)]
+  }
+
+  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+    let count = operands[1].elementCount
+    return Launches([
+      .rows(
+        "gather", file: "gather.cl", rowCount: count,
+        arguments: [
+          .operand(0), .operand(1), .result(0), .int(count), .int(operands[0].shape[1]),
+        ], on: traits)
+    ])
+  }
+}
+
+/// dtable[r] = the sum of dy[n] over the n with ids[n] = r, in order. Operands: ids, dy.
+struct GatherGradient: Op {
+  let rowCount: Int
+
+  func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+    [TensorType([rowCount, operands[1].shape.columnCount])]
+  }
+
+  func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+    preconditionFailure("the second derivative of gather is not defined")
+  }
+
+  func reference(_ operands: [TensorData]) -> [TensorData] {
+    let columns = operands[1].shape.columnCount
+    let dy = operands[1].floats
+    var sums = [Double](repeating: 0, count: rowCount * columns)
+    for (n, id) in operands[0].integers.enumerated() {
+      for c in 0..<columns { sums[Int(id) * columns + c] += Double(dy[n * columns + c]) }
+    }
+    return [TensorData([rowCount, columns], sums.map { Float($0) })]
+  }
+
+  func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+    let count = operands[0].elementCount
+    let columns = operands[1].shape.columnCount
+    let size = rowCount * columns
+    let local = traits.family == .cpu ? 1 : 64
+    func items(_ wanted: Int) -> [Int] {
+      let most = traits.family == .cpu ? traits.computeUnits * 16 : 1 << 16
+      return [roundUp(max(1, min(wanted, most)), toMultipleOf: local)]
+    }
+    return Launches(
+      [
+        KernelCall(
+          "gather_clear", file: "gather.cl",
+          arguments: [.result(0), .scratch(1), .int(size), .int(count)],
+          global: items(max(size, count)), local: [local]),
+        KernelCall(
+          "gather_links", file: "gather.cl",
+          arguments: [.operand(0), .scratch(0), .scratch(1), .int(count)],
+          global: items(count), local: [local]),
+        .rows(
+          "gather_gradient", file: "gather.cl", rowCount: count,
+          arguments: [
+            .operand(0), .scratch(0), .scratch(1), .operand(1), .result(0), .int(count),
+            .int(columns),
+          ], on: traits),
+      ], scratch: [4 * count, 4 * count])
+  }
+}
+
+extension Tensor {
+  /// The rows of this table [R, C] that `ids`, int32 [...], name: [..., C].
+  public func gathered(_ ids: Tensor) -> Tensor { Gather()(self, ids)[0] }
+}

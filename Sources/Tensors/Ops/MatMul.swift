@@ -1,0 +1,212 @@
+// Products of matrices.
+
+/// C = op(A) op(B), with an optional formula applied to every element of C as it is stored.
+///
+/// Operands: A [..., M, K], B [K, N] or [..., K, N] (last two axes exchanged where transposed),
+/// then the epilogue's. Result: [..., M, N].
+public struct MatMul: Op, CustomStringConvertible {
+  /// What is done to each element of the product: `expression`'s operand 0 is the product, the
+  /// others are this op's operands from the third on.
+  struct Epilogue: Sendable, Hashable {
+    var expression: Expression
+    var reads: [Elementwise.Read]
+  }
+
+  let transposeA: Bool
+  let transposeB: Bool
+  var epilogue: Epilogue?
+
+  public var description: String {
+    let flags = (transposeA ? "T" : "N") + (transposeB ? "T" : "N")
+    return "MatMul \(flags)" + (epilogue.map { " then \($0.expression)" } ?? "")
+  }
+
+  /// The sizes of one product, and how many there are.
+  private struct Sizes {
+    let m: Int, n: Int, k: Int, batch: Int
+    let isRightShared: Bool
+    let resultShape: Shape
+  }
+
+  private func sizes(_ a: Shape, _ b: Shape) -> Sizes {
+    func fail() -> Never {
+      preconditionFailure(
+        "matmul\(transposeA ? ", left transposed" : "")\(transposeB ? ", right transposed" : ""): "
+          + "\(a) does not fit \(b)")
+    }
+    if a.rank < 2 || b.rank < 2 { fail() }
+    let isShared = b.rank == 2
+    if !isShared, a.extents.dropLast(2) != b.extents.dropLast(2) { fail() }
+    // One right matrix for all: the leading axes of A are more rows, unless A is transposed.
+    let merges = isShared && !transposeA
+    let batch = merges ? 1 : a.extents.dropLast(2).reduce(1, *)
+    let (rows, columns) = merges ? (a.rowCount, a.columnCount) : (a[-2], a[-1])
+    let (m, k) = transposeA ? (columns, rows) : (rows, columns)
+    let (n, kb) = transposeB ? (b[-2], b[-1]) : (b[-1], b[-2])
+    if k != kb { fail() }
+    let outer = merges ? Array(a.extents.dropLast()) : Array(a.extents.dropLast(2)) + [m]
+    return Sizes(
+      m: m, n: n, k: k, batch: batch, isRightShared: isShared, resultShape: Shape(outer + [n]))
+  }
+
+  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+    [TensorType(sizes(operands[0].shape, operands[1].shape).resultShape)]
+  }
+
+  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+    precondition(epilogue == nil, "gradients are taken before products and formulas are fused")
+    let a = application.operands[0]
+    let b = application.operands[1]
+    guard let dc = resultGradients[0] else { return [nil, nil] }
+    // C = A B: dA = dC B^T, dB = A^T dC; each transposed back where the operand is.
+    let da =
+      transposeA
+      ? b.matmul(dc, transposeSelf: transposeB, transposeOther: true)
+      : dc.matmul(b, transposeOther: !transposeB)
+    if b.shape.rank == 2, a.shape.rank > 2 {
+      precondition(!transposeA, "a transposed batch against one matrix has no gradient")
+      // One right matrix for all batches: the batches are more rows to sum over.
+      let rows = a.reshaped(to: [a.shape.rowCount, a.shape.columnCount])
+      let slopes = dc.reshaped(to: [dc.shape.rowCount, dc.shape.columnCount])
+      return [
+        da,
+        transposeB
+          ? slopes.matmul(rows, transposeSelf: true) : rows.matmul(slopes, transposeSelf: true),
+      ]
+    }
+    let db =
+      transposeB
+      ? dc.matmul(a, transposeSelf: true, transposeOther: transposeA)
+      : a.matmul(dc, transposeSelf: !transposeA)
+    return [da, db]
+  }
+
+  public func flopCount(_ operands: [TensorType]) -> Double {
+    let s = sizes(operands[0].shape, operands[1].shape)
+    return 2 * Double(s.batch) * Double(s.m) * Double(s.n) * Double(s.k)
+  }
+
+  public func reference(_ operands: [TensorData]) -> [TensorData] {
+    let s = sizes(operands[0].shape, operands[1].shape)
+    let a = operands[0].floats
+    let b = operands[1].floats
+    var c = [Float](repeating: 0, count: s.batch * s.m * s.n)
+    for batch in 0..<s.batch {
+      let aStart = batch * s.m * s.k
+      let bStart = s.isRightShared ? 0 : batch * s.k * s.n
+      for i in 0..<s.m {
+        for j in 0..<s.n {
+          var sum = 0.0
+          for l in 0..<s.k {
+            let left = a[aStart + (transposeA ? l * s.m + i : i * s.k + l)]
+            let right = b[bStart + (transposeB ? j * s.k + l : l * s.n + j)]
+            sum += Double(left) * Double(right)
+          }
+          c[(batch * s.m + i) * s.n + j] = Float(sum)
+        }
+      }
+    }
+    let product = TensorData(s.resultShape, c)
+    guard let epilogue else { return [product] }
+    let finish = Elementwise(epilogue.expression, epilogue.reads, s.resultShape)
+    return finish.reference([product] + operands.dropFirst(2))
+  }
+
+  public func mayOverwrite(operand: Int, with result: Int) -> Bool {
+    operand >= 2 && epilogue?.reads[operand - 1] == .full
+  }
+
+  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+    let s = sizes(operands[0].shape, operands[1].shape)
+    if s.batch * s.m * s.n == 0 { return Launches([]) }
+    return traits.family == .cpu
+      ? panels(s, operands.count, traits) : tiled(s, operands.count)
+  }
+
+  private var epilogueSource: String {
+    epilogue.map { ElementwiseSource($0.expression, $0.reads).epilogue } ?? ""
+  }
+
+  /// The CPU's algorithm: pack the right operand (and a transposed left one) in panels, then
+  /// compute register tiles.
+  private func panels(_ s: Sizes, _ operandCount: Int, _ traits: DeviceTraits) -> Launches {
+    let vector = traits.vectorWidth
+    let (mr, nv) = vector >= 16 ? (12, 2) : (6, 2)
+    let width = nv * vector
+    let defines = [
+      "VECTOR": vector, "MR": mr, "NV": nv, "TRANSPOSE_A": transposeA ? 1 : 0,
+    ]
+    var calls: [KernelCall] = []
+    var scratch: [Int] = []
+    func pack(
+      _ operand: Int, extent: Int, width: Int, transposed: Bool, batch: Int
+    ) -> KernelCall.Argument {
+      let panels = ceilDivide(extent, width)
+      let run = 256
+      calls.append(
+        KernelCall(
+          "matmul_pack", file: "matmul_cpu.cl", defines: ["VECTOR": vector],
+          arguments: [
+            .operand(operand), .scratch(scratch.count), .int(extent), .int(s.k), .int(width),
+            .int(transposed ? 1 : 0), .int(run),
+          ],
+          global: [panels, max(1, ceilDivide(s.k, run)), batch], local: [1, 1, 1]))
+      scratch.append(4 * batch * panels * s.k * width)
+      return .scratch(scratch.count - 1)
+    }
+    let left =
+      transposeA
+      ? pack(0, extent: s.m, width: mr, transposed: false, batch: s.batch) : .operand(0)
+    let right = pack(
+      1, extent: s.n, width: width, transposed: transposeB, batch: s.isRightShared ? 1 : s.batch)
+    // A work-item takes a block of tiles: small enough to keep every core busy, large enough that
+    // a panel is read from the nearest cache.
+    let tiles = ceilDivide(s.m, mr)
+    let panelCount = ceilDivide(s.n, width)
+    var tileRows = min(8, tiles)
+    var tilePanels = min(8, panelCount)
+    let wanted = traits.computeUnits * 8
+    while s.batch * ceilDivide(tiles, tileRows) * ceilDivide(panelCount, tilePanels) < wanted,
+      tileRows * tilePanels > 1
+    {
+      if tilePanels >= tileRows { tilePanels = ceilDivide(tilePanels, 2) } else {
+        tileRows = ceilDivide(tileRows, 2)
+      }
+    }
+    calls.append(
+      KernelCall(
+        "matmul_panels", file: "matmul_cpu.cl", prelude: epilogueSource, defines: defines,
+        arguments: [
+          left, right, .result(0), .int(s.m), .int(s.n), .int(s.k), .int(tileRows),
+          .int(tilePanels), .int(s.isRightShared ? 0 : 1),
+        ] + (2..<operandCount).map { .operand($0) },
+        global: [ceilDivide(tiles, tileRows), ceilDivide(panelCount, tilePanels), s.batch],
+        local: [1, 1, 1]))
+    return Launches(calls, scratch: scratch)
+  }
+
+  /// The GPU's algorithm: tiles through local memory.
+  private func tiled(_ s: Sizes, _ operandCount: Int) -> Launches {
+    Launches([
+      KernelCall(
+        "matmul_tiled", file: "matmul_gpu.cl", prelude: epilogueSource,
+        defines: ["TRANSPOSE_A": transposeA ? 1 : 0, "TRANSPOSE_B": transposeB ? 1 : 0],
+        arguments: [
+          .operand(0), .operand(1), .result(0), .int(s.m), .int(s.n), .int(s.k),
+          .int(s.isRightShared ? 0 : 1),
+        ] + (2..<operandCount).map { .operand($0) },
+        global: [ceilDivide(s.n, 64) * 16, ceilDivide(s.m, 64) * 16, s.batch],
+        local: [16, 16, 1])
+    ])
+  }
+}
+
+extension Tensor {
+  /// The product of this [..., M, K] and `other` [K, N] or [..., K, N]. A transposed operand has
+  /// its last two axes exchanged in memory.
+  public func matmul(
+    _ other: Tensor, transposeSelf: Bool = false, transposeOther: Bool = false
+  ) -> Tensor {
+    MatMul(transposeA: transposeSelf, transposeB: transposeOther)(self, other)[0]
+  }
+}

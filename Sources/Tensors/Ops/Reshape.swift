@@ -1,0 +1,33 @@
+// The same numbers under another shape.
+
+/// The operand's memory, read as another shape of as many elements.
+public struct Reshape: Op {
+  let shape: Shape
+
+  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+    precondition(
+      operands[0].elementCount == shape.elementCount,
+      "reshaped(to:): \(operands[0].shape) has not as many elements as \(shape)")
+    return [TensorType(shape, operands[0].elementType)]
+  }
+
+  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+    [resultGradients[0]?.reshaped(to: application.operands[0].shape)]
+  }
+
+  public func reference(_ operands: [TensorData]) -> [TensorData] {
+    [operands[0].reshaped(to: shape)]
+  }
+
+  public var isView: Bool { true }
+  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+    Launches([])
+  }
+}
+
+extension Tensor {
+  /// The same elements in the same order under another shape.
+  public func reshaped(to shape: Shape) -> Tensor {
+    shape == self.shape ? self : Reshape(shape: shape)(self)[0]
+  }
+}

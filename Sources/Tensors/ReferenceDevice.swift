@@ -1,0 +1,98 @@
+// The device that runs each op's plain Swift.
+
+/// Runs on any machine, slowly, and defines what is correct.
+public final class ReferenceDevice: Device {
+  public let name = "reference (plain Swift)"
+  public let traits: DeviceTraits
+  public let isProfiling = true
+
+  public init(memoryBytes: Int = 1 << 40) {
+    traits = DeviceTraits(
+      family: .cpu, vectorWidth: 1, lanes: 1, computeUnits: 1, maximumWorkGroupSize: 1,
+      localMemoryBytes: 0, memoryBytes: memoryBytes, maximumAllocationBytes: memoryBytes,
+      alignmentBytes: 64)
+  }
+
+  public func allocate(byteCount: Int) -> any DeviceBuffer { HostBuffer(byteCount: byteCount) }
+
+  public func scratch(for application: Application) -> [Int] { [] }
+
+  public func prepare(
+    _ application: Application, operands: [any DeviceBuffer], results: [any DeviceBuffer],
+    scratch: [any DeviceBuffer]
+  ) -> [any PreparedLaunch] {
+    let types = application.operands.map(\.type)
+    let op = application.op
+    return [
+      HostLaunch(name: "\(type(of: op))") {
+        let values = try zip(operands, types).map { try $0.read(as: $1) }
+        for (buffer, value) in zip(results, op.reference(values)) { try buffer.write(value) }
+      }
+    ]
+  }
+
+  public func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer)
+    -> any PreparedLaunch
+  {
+    let type = TensorType([source.byteCount / 4], .int32)
+    return HostLaunch(name: "copy") { try target.write(try source.read(as: type)) }
+  }
+
+  public func finish() {}
+}
+
+/// A launch that is a closure.
+private final class HostLaunch: PreparedLaunch {
+  let name: String
+  private let body: () throws -> Void
+
+  init(name: String, _ body: @escaping () throws -> Void) {
+    self.name = name
+    self.body = body
+  }
+
+  func run() throws { try body() }
+
+  func timedRun() throws -> (start: UInt64, end: UInt64) {
+    let origin = ContinuousClock.now
+    try body()
+    let spent = (ContinuousClock.now - origin).components
+    return (0, UInt64(spent.seconds) * 1_000_000_000 + UInt64(spent.attoseconds / 1_000_000_000))
+  }
+}
+
+/// Host memory, or a part of some.
+private final class HostBuffer: DeviceBuffer {
+  let byteCount: Int
+  private let memory: UnsafeMutableRawBufferPointer
+  /// The buffer that owns the memory of a region.
+  private let owner: HostBuffer?
+
+  init(byteCount: Int) {
+    self.byteCount = byteCount
+    memory = .allocate(byteCount: max(byteCount, 1), alignment: 64)
+    memory.initializeMemory(as: UInt8.self, repeating: 0)
+    owner = nil
+  }
+
+  private init(_ memory: UnsafeMutableRawBufferPointer, of owner: HostBuffer) {
+    byteCount = memory.count
+    self.memory = memory
+    self.owner = owner
+  }
+
+  deinit { if owner == nil { memory.deallocate() } }
+
+  func region(offset: Int, byteCount: Int) -> any DeviceBuffer {
+    HostBuffer(UnsafeMutableRawBufferPointer(rebasing: memory[offset..<offset + byteCount]), of: self)
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer) {
+    precondition(bytes.count <= byteCount, "\(bytes.count) bytes written to \(byteCount)")
+    memory.copyMemory(from: bytes)
+  }
+
+  func read(into bytes: UnsafeMutableRawBufferPointer) {
+    bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[..<bytes.count]))
+  }
+}

@@ -1,0 +1,83 @@
+// A value in a computation, described but not computed.
+
+/// A value in a computation: its type, and where it comes from. Immutable, therefore `Sendable`;
+/// a class, because identity matters: a variable is the tensor that stands for it.
+public final class Tensor: Sendable {
+  public enum Origin: Sendable {
+    /// Given anew for each run.
+    case input(name: String)
+    /// Kept on the device between runs, in a `VariableStore`.
+    case variable(Initializer)
+    case constant(TensorData)
+    case result(of: Application, index: Int)
+  }
+
+  public let type: TensorType
+  public let origin: Origin
+
+  init(_ type: TensorType, _ origin: Origin) {
+    self.type = type
+    self.origin = origin
+  }
+
+  public static func input(_ name: String, _ type: TensorType) -> Tensor {
+    Tensor(type, .input(name: name))
+  }
+
+  public static func variable(_ shape: Shape, _ initializer: Initializer) -> Tensor {
+    Tensor(TensorType(shape), .variable(initializer))
+  }
+
+  public static func constant(_ data: TensorData) -> Tensor { Tensor(data.type, .constant(data)) }
+
+  public static func constant(_ number: Float) -> Tensor { constant(TensorData(number)) }
+
+  public var shape: Shape { type.shape }
+
+  public var isVariable: Bool {
+    if case .variable = origin { true } else { false }
+  }
+
+  /// The value this one is, wherever it is mentioned.
+  var identity: Identity {
+    switch origin {
+    case .result(let application, let index): .result(ObjectIdentifier(application), index)
+    default: .leaf(ObjectIdentifier(self))
+    }
+  }
+
+  enum Identity: Hashable {
+    case leaf(ObjectIdentifier)
+    case result(ObjectIdentifier, Int)
+  }
+
+  /// The same value, through which no gradient flows.
+  public func detached() -> Tensor { Detach()(self)[0] }
+}
+
+/// An op applied to operands.
+public final class Application: Sendable {
+  public let op: any Op
+  public let operands: [Tensor]
+  public let resultTypes: [TensorType]
+
+  /// Traps where the operands do not fit the op.
+  public init(_ op: any Op, _ operands: [Tensor]) {
+    self.op = op
+    self.operands = operands
+    resultTypes = op.resultTypes(operands.map(\.type))
+  }
+
+  public func result(_ index: Int) -> Tensor {
+    Tensor(resultTypes[index], .result(of: self, index: index))
+  }
+
+  public var results: [Tensor] { resultTypes.indices.map(result) }
+}
+
+extension Op {
+  /// Applies the op and returns its results.
+  public func callAsFunction(_ operands: Tensor...) -> [Tensor] {
+    Application(self, operands).results
+  }
+}

@@ -1,0 +1,57 @@
+// What stays on a device between runs.
+
+/// The variables of a training run on one device: weights, moments, gradient sums. A checkpoint
+/// is this store on disk.
+public final class VariableStore {
+  /// What a variable is for, as memory reports group them.
+  public enum Role: String, Sendable, CaseIterable { case weights, gradients, optimizer }
+
+  public struct Entry {
+    public let name: String
+    public let role: Role
+    public let tensor: Tensor
+    public let buffer: any DeviceBuffer
+  }
+
+  public let device: any Device
+  public let seed: UInt64
+  public private(set) var entries: [Entry] = []
+  private var indexOfTensor: [ObjectIdentifier: Int] = [:]
+  private var indexOfName: [String: Int] = [:]
+
+  public init(on device: any Device, seed: UInt64) {
+    self.device = device
+    self.seed = seed
+  }
+
+  /// Gives a variable a name and its first value. A variable that is here already stays as it is.
+  public func declare(_ name: String, _ tensor: Tensor, role: Role = .weights) throws {
+    guard indexOfTensor[ObjectIdentifier(tensor)] == nil else { return }
+    guard case .variable(let initializer) = tensor.origin else {
+      preconditionFailure("\(name) is not a variable")
+    }
+    precondition(indexOfName[name] == nil, "two variables are called \(name)")
+    let buffer = try device.allocate(byteCount: tensor.type.byteCount)
+    try buffer.write(initializer.values(tensor.type, seed: seed, name: name))
+    indexOfTensor[ObjectIdentifier(tensor)] = entries.count
+    indexOfName[name] = entries.count
+    entries.append(Entry(name: name, role: role, tensor: tensor, buffer: buffer))
+  }
+
+  public func entry(_ tensor: Tensor) -> Entry? {
+    indexOfTensor[ObjectIdentifier(tensor)].map { entries[$0] }
+  }
+
+  public func entry(named name: String) -> Entry? { indexOfName[name].map { entries[$0] } }
+
+  /// The value of a variable now; waits for earlier runs. Traps for one that is not declared.
+  public func value(of tensor: Tensor) throws -> TensorData {
+    guard let entry = entry(tensor) else { preconditionFailure("the variable is not declared") }
+    return try entry.buffer.read(as: tensor.type)
+  }
+
+  /// Bytes held for each role.
+  public func byteCounts() -> [Role: Int] {
+    entries.reduce(into: [:]) { $0[$1.role, default: 0] += $1.tensor.type.byteCount }
+  }
+}

@@ -1,0 +1,42 @@
+// Text, split into what is trained on and what is held out.
+import Foundation
+import Storage
+import Tensors
+
+/// Entries of text in two parts.
+public struct Corpus: Sendable {
+  public let training: [String]
+  public let heldOut: [String]
+
+  /// Reads text files. Entries are separated by lines that hold only `%`, as in Debian's
+  /// `fortunes`, or else by blank lines; a share of them, chosen by `seed`, is held out.
+  public init(files: [URL], heldOutShare: Double, seed: UInt64) throws {
+    guard !files.isEmpty else { throw StorageError("No text was given.") }
+    var entries: [String] = []
+    for file in files {
+      guard let data = try? Data(contentsOf: file) else {
+        throw StorageError("Cannot read the text file \(file.path).")
+      }
+      let text = String(decoding: data, as: UTF8.self).replacing("\r\n", with: "\n")
+      let separator = ("\n" + text).contains("\n%\n") ? "\n%\n" : "\n\n"
+      entries += text.components(separatedBy: separator)
+        .map { $0.trimmingCharacters(in: .newlines) }
+        .filter { !$0.isEmpty && $0 != "%" }
+    }
+    guard !entries.isEmpty else {
+      throw StorageError("The text is empty: \(files.map(\.path).joined(separator: ", ")).")
+    }
+    // Entries are spread over both parts by a permutation that depends on the seed alone.
+    let order = Philox.permutation(of: entries.count, seed: seed, stream: 0x7465_7874)
+    let heldOutCount = Int((Double(entries.count) * heldOutShare).rounded())
+    heldOut = order.prefix(heldOutCount).sorted().map { entries[$0] }
+    training = order.dropFirst(heldOutCount).sorted().map { entries[$0] }
+  }
+
+  /// The ids of entries one after the other, each followed by the end of text.
+  public static func tokens(_ entries: [String], endOfText: Int32, encode: (String) -> [Int32])
+    -> [Int32]
+  {
+    entries.reduce(into: []) { $0 += encode($1) + [endOfText] }
+  }
+}

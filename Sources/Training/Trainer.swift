@@ -1,0 +1,226 @@
+// The training loop.
+import Foundation
+import Storage
+import Tensors
+
+/// The sizes of a training run.
+public struct TrainingOptions: Sendable, Hashable {
+  public var stepCount = 500
+  /// Sequences per micro-batch, and micro-batches per step.
+  public var batchSize = 32
+  public var microBatchCount = 1
+  public var optimizer = OptimizerOptions()
+  public var seed: UInt64 = 1
+  /// Steps between log lines, and between checkpoints; the last step does both.
+  public var logInterval = 10
+  public var checkpointInterval = 200
+
+  public init() {}
+}
+
+/// What happened at a step that is logged.
+public struct StepMetrics: Sendable {
+  /// The number of steps done.
+  public let step: Int
+  public let stepCount: Int
+  /// Means over the targets that count, by name; "loss" is what is trained on.
+  public let means: [String: Double]
+  public let learningRate: Double
+  public let gradientNorm: Double
+  /// Targets that counted since the run began, this arm alone.
+  public let tokenCount: Int
+  public let tokensPerSecond: Double
+  /// Seconds since this process began to train.
+  public let seconds: Double
+}
+
+/// What a trainer tells while it works. It prints nothing.
+public enum TrainingEvent: Sendable {
+  case step(StepMetrics)
+  case checkpoint(URL)
+  /// Stopped on request after this many steps; a checkpoint holds them.
+  case interrupted(step: Int)
+}
+
+/// Trains the parameters of one model on one device. Variables named otherwise are left alone.
+public final class Trainer {
+  public let options: TrainingOptions
+  private let store: VariableStore
+  private let data: TokenWindows
+  private let tokens: Tensor
+  private let labels: Tensor
+  private let inverseCount = Tensor.input("inverse_count", TensorType([1]))
+  private let optimizer: Optimizer
+  private let loss: Tensor
+  private let loggedNames: [String]
+  private let logged: [Tensor]
+  /// One run per micro-batch; with one micro-batch it also updates the parameters.
+  public let accumulate: GraphExecutor
+  private let update: GraphExecutor?
+  /// What a checkpoint belongs to: settings, amount of data, formula.
+  private let fingerprint: String
+  /// The variables that a checkpoint holds: parameters and moments.
+  private let checkpointNames: [String]
+  /// The gradients and sums that several micro-batches add up.
+  private let sumVariables: [Tensor]
+
+  /// `parameters` are declared in `store`. Throws where the plan does not fit the device.
+  public init(
+    _ objective: any Objective, parameters: [(name: String, tensor: Tensor)], data: TokenWindows,
+    options: TrainingOptions, store: VariableStore
+  ) throws {
+    self.options = options
+    self.store = store
+    self.data = data
+    guard data.count > 0 else {
+      throw StorageError(
+        "The text is too short: it has \(data.tokens.count) tokens, one sequence needs "
+          + "\(data.length + 1). Give more text or a smaller sequence length.")
+    }
+    let shape: Shape = [options.batchSize, data.length]
+    tokens = .input("tokens", TensorType(shape, .int32))
+    labels = .input("labels", TensorType(shape, .int32))
+    let parts = objective.loss(tokens: tokens, labels: labels)
+    loss = (parts.total * inverseCount).reshaped(to: [])
+    let slopes = gradients(of: loss, withRespectTo: parameters.map(\.tensor))
+    loggedNames = parts.logged.map(\.name)
+
+    let isSplit = options.microBatchCount > 1
+    // With several micro-batches, gradients and logged sums are added up in variables.
+    func sum(_ value: Tensor, _ name: String, _ adds: inout [Graph.Assignment]) throws -> Tensor {
+      guard isSplit else { return value }
+      let variable = Tensor.variable(value.shape, .zeros)
+      try store.declare("sum." + name, variable, role: .gradients)
+      adds.append(.init(variable, variable + value))
+      return variable
+    }
+    var adds: [Graph.Assignment] = []
+    let totals = try zip(parameters, slopes).map { try sum($1, $0.name, &adds) }
+    let lossSum = try sum(loss, "loss", &adds)
+    let loggedSums = try parts.logged.map { try sum($0.sum, $0.name, &adds) }
+    optimizer = try Optimizer(
+      options.optimizer, parameters: parameters, gradients: totals, store: store)
+    logged = [lossSum] + loggedSums
+    let outputs = logged + [optimizer.gradientNorm]
+    if isSplit {
+      accumulate = try GraphExecutor(Graph(outputs: [], assignments: adds), on: store)
+      update = try GraphExecutor(
+        Graph(outputs: outputs, assignments: optimizer.assignments), on: store)
+      sumVariables = adds.map(\.variable)
+    } else {
+      accumulate = try GraphExecutor(
+        Graph(outputs: outputs, assignments: optimizer.assignments), on: store)
+      update = nil
+      sumVariables = []
+    }
+    let own = Set(parameters.map(\.name))
+    checkpointNames = store.entries.map(\.name).filter {
+      own.contains($0) || $0.hasPrefix("optimizer.")
+    }
+    fingerprint = "\(options) \(data.count)x\(data.length) \(objective.formula)"
+  }
+
+  /// Trains to the last step, or until `shouldStop` answers true after a step.
+  ///
+  /// Goes on from the checkpoint where there is one. Returns whether the last step was reached.
+  public func run(
+    checkpoint: URL?, shouldStop: () -> Bool = { false }, onEvent: (TrainingEvent) throws -> Void
+  ) throws -> Bool {
+    let first = try checkpoint.map(resume) ?? 0
+    let clock = ContinuousClock.now
+    var tokenCount = first * options.batchSize * options.microBatchCount * data.length
+    var counted = 0
+    for step in first..<max(first, options.stepCount) {
+      let targetCount = try runStep(step)
+      tokenCount += targetCount
+      counted += targetCount
+      let done = step + 1
+      let isLast = done == options.stepCount
+      if done % options.logInterval == 0 || isLast {
+        let metrics = try metrics(
+          done, targetCount: targetCount, tokenCount: tokenCount, counted: counted, since: clock)
+        try onEvent(.step(metrics))
+        guard metrics.means.values.allSatisfy(\.isFinite) else {
+          throw StorageError(
+            "The loss is no longer a number at step \(done). Lower the learning rate.")
+        }
+      }
+      let isStopping = !isLast && shouldStop()
+      if let checkpoint, isLast || isStopping || done % options.checkpointInterval == 0 {
+        try save(checkpoint, step: done)
+        try onEvent(.checkpoint(checkpoint))
+      }
+      if isStopping {
+        try onEvent(.interrupted(step: done))
+        return false
+      }
+    }
+    return true
+  }
+
+  /// One step; returns the number of targets that counted.
+  private func runStep(_ step: Int) throws -> Int {
+    let batches = (0..<options.microBatchCount).map {
+      data.trainingBatch(
+        step: step, micro: $0, microCount: options.microBatchCount, size: options.batchSize,
+        seed: options.seed)
+    }
+    let targetCount = batches.reduce(0) { $0 + $1.targetCount }
+    try accumulate.set(inverseCount, to: TensorData([1], [1 / Float(max(1, targetCount))]))
+    let numbers = options.optimizer.stepNumbers(step: step, of: options.stepCount)
+    try (update ?? accumulate).set(optimizer.step, to: numbers)
+    for variable in sumVariables {
+      try store.entry(variable)?.buffer.write(TensorData(zeros: variable.type))
+    }
+    for batch in batches {
+      try accumulate.set(tokens, to: batch.tokens)
+      try accumulate.set(labels, to: batch.labels)
+      try accumulate.run()
+    }
+    try update?.run()
+    return targetCount
+  }
+
+  private func metrics(
+    _ step: Int, targetCount: Int, tokenCount: Int, counted: Int, since clock: ContinuousClock.Instant
+  ) throws -> StepMetrics {
+    let executor = update ?? accumulate
+    var means = ["loss": Double(try executor.value(of: logged[0]).floats[0])]
+    for (name, sum) in zip(loggedNames, logged.dropFirst()) {
+      means[name] = Double(try executor.value(of: sum).floats[0]) / Double(max(1, targetCount))
+    }
+    let norm = Double(try executor.value(of: optimizer.gradientNorm).floats[0])
+    let spent = (ContinuousClock.now - clock).components
+    let seconds = Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
+    return StepMetrics(
+      step: step, stepCount: options.stepCount, means: means,
+      learningRate: options.optimizer.rate(step: step - 1, of: options.stepCount),
+      gradientNorm: norm, tokenCount: tokenCount,
+      tokensPerSecond: Double(counted) / max(seconds, 1e-9), seconds: seconds)
+  }
+
+  // MARK: Checkpoints
+
+  private func save(_ url: URL, step: Int) throws {
+    let names = Set(checkpointNames)
+    try store.save(
+      to: url, metadata: ["step": String(step), "run": fingerprint],
+      where: { names.contains($0.name) })
+  }
+
+  /// The number of steps that the checkpoint holds, with its variables loaded; 0 without one.
+  private func resume(_ url: URL) throws -> Int {
+    guard FileManager.default.fileExists(atPath: url.path) else { return 0 }
+    let file = try Safetensors(contentsOf: url)
+    guard file.metadata["run"] == fingerprint, let step = file.metadata["step"].flatMap({ Int($0) })
+    else {
+      throw StorageError(
+        "\(url.path) belongs to a run with other settings. Resume with the recipe that the run "
+          + "folder holds, or start a new run with --overwrite.")
+    }
+    try store.load(
+      Dictionary(file.tensors.map { ($0.name, $0.data) }) { $1 },
+      names: checkpointNames, from: url)
+    return step
+  }
+}

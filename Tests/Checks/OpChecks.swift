@@ -1,0 +1,70 @@
+// What every op must satisfy: kernels agree with the reference, gradients with finite differences.
+import Tensors
+
+/// An op on some data.
+public struct OpCase: Sendable, CustomStringConvertible {
+  public let op: any Op
+  public let data: [TensorData]
+
+  public init(_ op: any Op, _ data: [TensorData]) {
+    self.op = op
+    self.data = data
+  }
+
+  public var description: String { "\(op) of \(data.map(\.shape))" }
+}
+
+/// The largest relative error of an op's kernels over its results, against its reference.
+public func kernelError(_ item: OpCase, on device: any Device) throws -> Double {
+  let expected = item.op.reference(item.data)
+  let feeds = inputs(item.data)
+  let results = Application(item.op, feeds.map(\.tensor)).results
+  let got = try evaluate(results, feeds, on: device, options: .init(rewrites: false))
+  return zip(got, expected).map { relativeError($0, $1) }.max() ?? 0
+}
+
+/// The kernel errors above a tolerance, as sentences.
+public func kernelFailures(
+  _ cases: [OpCase], on target: Target, tolerance: Double = 1e-5
+) throws -> [String] {
+  let device = try target.open()
+  return try cases.compactMap { item in
+    let error = try kernelError(item, on: device)
+    return error <= tolerance ? nil : "\(item) on \(target): relative error \(error)"
+  }
+}
+
+/// The largest relative disagreement between an op's gradients and finite differences along random
+/// directions, on the reference device. `differentiable` names the operands to vary.
+public func gradientError(
+  _ item: OpCase, differentiable: [Int]? = nil, step: Float = 1e-2
+) throws -> Double {
+  var random = RandomData(seed: 99)
+  let feeds = inputs(item.data)
+  let operands = feeds.map(\.tensor)
+  let result = Application(item.op, operands).result(0)
+  let weights = random.floats(result.shape)
+  let loss = (result * .constant(weights)).sum()
+  let varied = differentiable ?? item.data.indices.filter { item.data[$0].type.elementType == .float32 }
+  let slopes = try evaluate(
+    gradients(of: loss, withRespectTo: varied.map { operands[$0] }), feeds)
+  var worst = 0.0
+  for (index, slope) in zip(varied, slopes) {
+    for _ in 0..<2 {
+      let direction = random.floats(item.data[index].shape).floats
+      func moved(_ amount: Float) -> Double {
+        var data = item.data
+        data[index] = TensorData(
+          data[index].shape, zip(data[index].floats, direction).map { $0 + amount * $1 })
+        // The loss in double precision, from the op's own result.
+        let values = item.op.reference(data)[0].floats
+        return zip(values, weights.floats).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+      }
+      let numeric = (moved(step) - moved(-step)) / (2 * Double(step))
+      let exact = zip(slope.floats, direction).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+      let size = zip(slope.floats, direction).reduce(0) { $0 + abs(Double($1.0) * Double($1.1)) }
+      worst = max(worst, abs(numeric - exact) / max(size, 1e-3))
+    }
+  }
+  return worst
+}

@@ -1,0 +1,39 @@
+// The OpenCL devices that tests run on.
+import Foundation
+import OpenCL
+import OpenCLBackend
+import Tensors
+
+/// A device together with the family of kernels that is forced on it.
+public struct Target: Sendable, CustomStringConvertible {
+  public let device: DeviceDescription
+  public let family: DeviceTraits.Family
+
+  public var description: String { "\(device.platformName), \(family) kernels" }
+
+  public func open(cache: KernelCache? = .standard, profiling: Bool = false) throws -> OpenCLDevice {
+    try OpenCLDevice(
+      device, traits: DeviceTraits(of: device, as: family), profiling: profiling, cache: cache)
+  }
+
+  /// Both families on every device present.
+  public static let all: [Target] = devices.flatMap { device in
+    DeviceTraits.Family.allCases.map { Target(device: device, family: $0) }
+  }
+
+  /// One device of each platform.
+  public static let devices: [DeviceDescription] = {
+    let found = (try? availableDevices()) ?? []
+    var seen: Set<String> = []
+    return found.filter { seen.insert($0.platformName).inserted }
+  }()
+
+  /// The platforms that `RETORT_REQUIRED_DRIVERS` names (parts of names, by commas) and that are
+  /// not here.
+  public static let missing: [String] = {
+    let required = ProcessInfo.processInfo.environment["RETORT_REQUIRED_DRIVERS"] ?? ""
+    return required.split(separator: ",").map(String.init).filter { name in
+      !devices.contains { $0.platformName.localizedCaseInsensitiveContains(name) }
+    }
+  }()
+}

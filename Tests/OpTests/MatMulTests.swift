@@ -1,0 +1,59 @@
+// Matrix products: four transposes, batches, epilogues.
+import Checks
+import Testing
+
+@testable import Tensors
+
+@Suite struct MatMulTests {
+  /// Products with every combination of transposes; sizes around and across the tiles.
+  static let cases: [OpCase] = {
+    var random = RandomData(seed: 5)
+    var cases: [OpCase] = []
+    let sizes = [(1, 1, 1), (3, 5, 7), (12, 32, 16), (13, 33, 17), (65, 130, 300), (200, 257, 64)]
+    for (m, n, k) in sizes {
+      for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
+        cases.append(
+          OpCase(
+            MatMul(transposeA: ta, transposeB: tb),
+            [random.floats(ta ? [k, m] : [m, k]), random.floats(tb ? [n, k] : [k, n])]))
+      }
+    }
+    for (ta, tb) in [(false, false), (false, true), (true, false)] {
+      let op = MatMul(transposeA: ta, transposeB: tb)
+      let (a, b): (Shape, Shape) = (ta ? [3, 9, 20] : [3, 20, 9], tb ? [3, 40, 9] : [3, 9, 40])
+      cases.append(OpCase(op, [random.floats(a), random.floats(b)]))
+      if !ta { cases.append(OpCase(op, [random.floats(a), random.floats(Shape(Array(b.extents.dropFirst())))])) }
+    }
+    return cases
+  }()
+
+  /// relu(product + bias) * residual, over widths that are and are not whole vectors.
+  static let epilogueCases: [OpCase] = {
+    var random = RandomData(seed: 6)
+    return [(25, 64, 19), (30, 50, 33)].map { m, n, k in
+      let formula = Expression.binary(.maximum, .operand(0) + .operand(1), .constant(0)) * .operand(2)
+      let op = MatMul(
+        transposeA: false, transposeB: false,
+        epilogue: .init(expression: formula, reads: [.full, .suffix(count: n), .full]))
+      return OpCase(
+        op, [random.floats([m, k]), random.floats([k, n]), random.floats([n]), random.floats([m, n])])
+    }
+  }()
+
+  @Test func identityChangesNothing() {
+    var random = RandomData(seed: 7)
+    let x = random.floats([3, 4])
+    let identity = TensorData([4, 4], (0..<16).map { $0 % 5 == 0 ? Float(1) : 0 })
+    #expect(MatMul(transposeA: false, transposeB: false).reference([x, identity])[0] == x)
+  }
+
+  @Test func gradientsMatchFiniteDifferences() throws {
+    for item in Self.cases where item.data[0].type.elementCount < 600 {
+      #expect(try gradientError(item) < 1e-3, "\(item)")
+    }
+  }
+
+  @Test(arguments: Target.all) func kernelsMatchTheReference(target: Target) throws {
+    #expect(try kernelFailures(Self.cases + Self.epilogueCases, on: target) == [])
+  }
+}
