@@ -1,0 +1,60 @@
+// `retort generate`
+import ArgumentParser
+import Distillation
+import Foundation
+import Models
+import Storage
+import Tensors
+import Tokenizers
+
+struct Generate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Continue a text with a model.",
+    discussion: "Example: retort generate --model runs/latest/student --prompt 'The truth is'")
+
+  @Option(help: "The folder of the model.")
+  var model: String
+
+  @Option(help: "The text to continue; empty starts a new entry.")
+  var prompt = ""
+
+  @Option(help: "The most tokens to draw.")
+  var count = 200
+
+  @Option(help: "0 takes the likeliest token; higher is more varied.")
+  var temperature: Float = 0.7
+
+  @Option(help: "The seed of the draws.")
+  var seed: UInt32 = 1
+
+  @OptionGroup var device: DeviceOptions
+
+  func validate() throws {
+    guard count > 0 else { throw ValidationError("--count must be at least 1.") }
+    guard temperature >= 0 else { throw ValidationError("--temperature must be at least 0.") }
+  }
+
+  func run() throws {
+    let directory = ModelDirectory(URL(fileURLWithPath: model))
+    let llama = Llama(try directory.configuration())
+    try requireByteTokenizer(directory)
+    let store = VariableStore(on: try device.open(), seed: 1)
+    try llama.declare(in: store, prefix: "model")
+    try directory.loadWeights(of: llama, into: store, prefix: "model")
+    let generator = try Generator(
+      llama, contextLength: llama.configuration.maxPositionEmbeddings, store: store)
+    let tokenizer = ByteTokenizer()
+    let start = [ByteTokenizer.endOfText] + tokenizer.encode(prompt)
+    // Bytes are written as they come; together they are the text.
+    let output = FileHandle.standardOutput
+    try output.write(contentsOf: Data(prompt.utf8))
+    var failure: (any Error)?
+    _ = try generator.generate(
+      start, count: count, temperature: temperature, seed: seed, end: ByteTokenizer.endOfText
+    ) { token in
+      do { try output.write(contentsOf: Data([UInt8(token)])) } catch { failure = error }
+    }
+    try output.write(contentsOf: Data("\n".utf8))
+    if failure != nil { throw StorageError("The text could not be written to standard output.") }
+  }
+}

@@ -1,0 +1,19 @@
+// Ctrl-C.
+import Foundation
+import Synchronization
+
+/// Turns the first interrupt or termination signal into a flag that loops ask for; a second one
+/// ends the process at once.
+enum Interrupt {
+  private static let isRequested = Atomic(false)
+
+  static func install() {
+    for signalNumber in [SIGINT, SIGTERM] {
+      signal(signalNumber) { number in
+        if Interrupt.isRequested.exchange(true, ordering: .relaxed) { _exit(128 + number) }
+      }
+    }
+  }
+
+  static var wasRequested: Bool { isRequested.load(ordering: .relaxed) }
+}

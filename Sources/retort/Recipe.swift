@@ -1,0 +1,215 @@
+// What a run is made of, as a YAML file says it.
+import Distillation
+import Foundation
+import Models
+import Training
+
+/// The text of a run.
+struct DataRecipe: Codable {
+  /// Text files; none means Debian's `fortunes`.
+  var text: [String] = []
+  /// The share of entries that is held out.
+  var heldOut = 0.1
+  var sequenceLength = 128
+
+  enum CodingKeys: String, CodingKey {
+    case text
+    case heldOut = "held_out"
+    case sequenceLength = "sequence_length"
+  }
+}
+
+/// A model: a folder to load it from, or its sizes and how long it is trained.
+struct ModelRecipe: Codable {
+  /// A folder with `config.json` and `model.safetensors`; empty trains a new model.
+  var path = ""
+  var layers: Int
+  var width: Int
+  var heads: Int
+  var keyValueHeads: Int
+  var mlpWidth: Int
+  var steps: Int
+  var learningRate: Double
+
+  enum CodingKeys: String, CodingKey {
+    case path, layers, width, heads, steps
+    case keyValueHeads = "key_value_heads"
+    case mlpWidth = "mlp_width"
+    case learningRate = "learning_rate"
+  }
+
+  static let teacher = ModelRecipe(
+    layers: 4, width: 192, heads: 3, keyValueHeads: 3, mlpWidth: 512, steps: 700,
+    learningRate: 3e-3)
+  static let student = ModelRecipe(
+    layers: 2, width: 96, heads: 3, keyValueHeads: 3, mlpWidth: 256, steps: 600,
+    learningRate: 4e-3)
+
+  func configuration(vocabularySize: Int, contextLength: Int) -> LlamaConfiguration {
+    LlamaConfiguration(
+      vocabularySize: vocabularySize, width: width, intermediateWidth: mlpWidth,
+      layerCount: layers, headCount: heads, keyValueHeadCount: keyValueHeads,
+      contextLength: contextLength)
+  }
+}
+
+/// The loss of the student.
+struct DistillationRecipe: Codable {
+  enum Objective: String, Codable, CaseIterable {
+    case forwardKL = "forward_kl"
+    case reverseKL = "reverse_kl"
+    case jsd
+    case normalizedJSD = "normalized_jsd"
+  }
+
+  var objective = Objective.forwardKL
+  /// The weight of the teacher in the mixture of the JSD.
+  var beta: Float = 0.5
+  var temperature: Float = 1
+  /// The weight of the labels' cross-entropy.
+  var alpha: Float = 0.1
+
+  var kind: DistillationObjective.Kind {
+    switch objective {
+    case .forwardKL: .forwardKL
+    case .reverseKL: .reverseKL
+    case .jsd: .jensenShannon(beta: beta, isNormalized: false)
+    case .normalizedJSD: .jensenShannon(beta: beta, isNormalized: true)
+    }
+  }
+}
+
+/// How every model of a run is trained.
+struct TrainingRecipe: Codable {
+  var batchSize = 32
+  var microBatches = 1
+  var warmupSteps = 50
+  var finalRateShare = 0.1
+  var weightDecay: Float = 0.1
+  var beta1: Float = 0.9
+  var beta2: Float = 0.95
+  var epsilon: Float = 1e-8
+  var clipNorm: Float = 1
+  var logInterval = 10
+  var checkpointInterval = 200
+
+  enum CodingKeys: String, CodingKey {
+    case beta1, beta2, epsilon
+    case batchSize = "batch_size"
+    case microBatches = "micro_batches"
+    case warmupSteps = "warmup_steps"
+    case finalRateShare = "final_rate_share"
+    case weightDecay = "weight_decay"
+    case clipNorm = "clip_norm"
+    case logInterval = "log_interval"
+    case checkpointInterval = "checkpoint_interval"
+  }
+
+  func options(for model: ModelRecipe, seed: UInt64) -> TrainingOptions {
+    var options = TrainingOptions()
+    options.stepCount = model.steps
+    options.batchSize = batchSize
+    options.microBatchCount = microBatches
+    options.seed = seed
+    options.logInterval = logInterval
+    options.checkpointInterval = checkpointInterval
+    options.optimizer.learningRate = model.learningRate
+    options.optimizer.warmupSteps = min(warmupSteps, model.steps / 2)
+    options.optimizer.finalRateShare = finalRateShare
+    options.optimizer.weightDecay = weightDecay
+    options.optimizer.beta1 = beta1
+    options.optimizer.beta2 = beta2
+    options.optimizer.epsilon = epsilon
+    options.optimizer.clipNorm = clipNorm
+    return options
+  }
+}
+
+/// What `retort distill` does.
+struct DistillRecipe: Recipe {
+  var data = DataRecipe()
+  var teacher = ModelRecipe.teacher
+  var student = ModelRecipe.student
+  var distillation = DistillationRecipe()
+  var training = TrainingRecipe()
+  var seed: UInt64 = 1
+
+  func validate() throws {
+    try data.validate()
+    try training.validate()
+    try teacher.validate("teacher")
+    try student.validate("student")
+    try require(student.path.isEmpty, "student.path", "empty: the student is trained here")
+    try require(
+      distillation.beta >= 0 && distillation.beta <= 1, "distillation.beta", "between 0 and 1")
+    try require(
+      distillation.temperature > 0 && distillation.temperature <= 100,
+      "distillation.temperature", "above 0 and at most 100")
+    try require(
+      distillation.alpha >= 0 && distillation.alpha <= 1, "distillation.alpha", "between 0 and 1")
+  }
+}
+
+/// What `retort train` does.
+struct TrainRecipe: Recipe {
+  var data = DataRecipe()
+  var model = ModelRecipe.student
+  var training = TrainingRecipe()
+  var seed: UInt64 = 1
+
+  func validate() throws {
+    try data.validate()
+    try training.validate()
+    try model.validate("model")
+  }
+}
+
+// MARK: Ranges
+
+/// Throws unless a value of a recipe lies where it must.
+private func require(_ holds: Bool, _ key: String, _ range: String) throws {
+  if !holds { throw RecipeError("\(key) must be \(range).") }
+}
+
+extension DataRecipe {
+  func validate() throws {
+    try require(heldOut > 0 && heldOut < 1, "data.held_out", "above 0 and below 1")
+    try require(
+      (1...65_536).contains(sequenceLength), "data.sequence_length", "from 1 to 65536")
+  }
+}
+
+extension ModelRecipe {
+  func validate(_ section: String) throws {
+    try require((1...200).contains(layers), "\(section).layers", "from 1 to 200")
+    try require((1...32_768).contains(width), "\(section).width", "from 1 to 32768")
+    try require(
+      heads > 0 && width % heads == 0 && width / heads % 2 == 0 && width / heads <= 128,
+      "\(section).heads",
+      "a divisor of the width (\(width)) with an even quotient of at most 128")
+    try require(
+      keyValueHeads > 0 && heads % keyValueHeads == 0, "\(section).key_value_heads",
+      "a divisor of the number of heads (\(heads))")
+    try require((1...131_072).contains(mlpWidth), "\(section).mlp_width", "from 1 to 131072")
+    try require((1...100_000_000).contains(steps), "\(section).steps", "from 1 to 100000000")
+    try require(
+      learningRate > 0 && learningRate <= 1, "\(section).learning_rate", "above 0 and at most 1")
+  }
+}
+
+extension TrainingRecipe {
+  func validate() throws {
+    try require((1...65_536).contains(batchSize), "training.batch_size", "from 1 to 65536")
+    try require((1...65_536).contains(microBatches), "training.micro_batches", "from 1 to 65536")
+    try require(warmupSteps >= 0, "training.warmup_steps", "at least 0")
+    try require(
+      finalRateShare >= 0 && finalRateShare <= 1, "training.final_rate_share", "between 0 and 1")
+    try require(weightDecay >= 0 && weightDecay <= 1, "training.weight_decay", "between 0 and 1")
+    try require(beta1 >= 0 && beta1 < 1, "training.beta1", "at least 0 and below 1")
+    try require(beta2 >= 0 && beta2 < 1, "training.beta2", "at least 0 and below 1")
+    try require(epsilon > 0, "training.epsilon", "above 0")
+    try require(clipNorm >= 0, "training.clip_norm", "at least 0 (0 does not clip)")
+    try require(logInterval > 0, "training.log_interval", "at least 1")
+    try require(checkpointInterval > 0, "training.checkpoint_interval", "at least 1")
+  }
+}

@@ -1,0 +1,113 @@
+// Reading recipes: the defaults, a YAML file over them, single values over that.
+import Foundation
+import Yams
+
+/// A recipe that can be read from a file. Its default value is also its schema: only keys that the
+/// default has are known.
+protocol Recipe: Codable {
+  init()
+  func validate() throws
+}
+
+/// A recipe that cannot be used, and why.
+struct RecipeError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = "Recipe: " + description }
+}
+
+extension Recipe {
+  /// The defaults, changed by a file and by `key.path=value` settings.
+  static func load(file: String?, settings: [String]) throws -> Self {
+    guard var tree = try Yams.compose(yaml: Self().yaml()) else { throw RecipeError("is empty.") }
+    if let file {
+      guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+        throw RecipeError("cannot read \(file).")
+      }
+      do {
+        if let changes = try Yams.compose(yaml: text) { tree = try overlay(changes, on: tree, []) }
+      } catch let error as YamlError {
+        throw RecipeError("\(file) is not YAML: \(error)")
+      }
+    }
+    for setting in settings {
+      let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
+      guard parts.count == 2 else { throw RecipeError("--set needs KEY=VALUE, not '\(setting)'.") }
+      guard let value = try? Yams.compose(yaml: parts[1]) else {
+        throw RecipeError("--set \(setting): the value is not YAML.")
+      }
+      let change = parts[0].split(separator: ".").reversed().reduce(value) { inner, key in
+        Node([(Node(String(key)), inner)])
+      }
+      tree = try overlay(change, on: tree, [])
+    }
+    let recipe: Self
+    do { recipe = try YAMLDecoder().decode(Self.self, from: tree) } catch let error as DecodingError
+    {
+      throw RecipeError(explanation(error))
+    }
+    try recipe.validate()
+    return recipe
+  }
+
+  /// The recipe as YAML, every key written out.
+  func yaml() throws -> String { try YAMLEncoder().encode(self) }
+}
+
+/// Replaces the leaves of `base` by those of `changes`; a key that `base` has not is an error that
+/// names the nearest key it has.
+private func overlay(_ changes: Node, on base: Node, _ path: [String]) throws -> Node {
+  guard case .mapping(var known) = base else { return changes }
+  guard case .mapping(let changed) = changes else {
+    throw RecipeError("\(path.joined(separator: ".")) must hold keys: \(keys(known)).")
+  }
+  for (key, value) in changed {
+    let name = key.string ?? "?"
+    let full = (path + [name]).joined(separator: ".")
+    guard let old = known[key] else {
+      let near = known.keys.compactMap(\.string).min {
+        editDistance($0, name) < editDistance($1, name)
+      }
+      throw RecipeError(
+        "there is no key \(full). Did you mean \((path + [near ?? ""]).joined(separator: "."))? "
+          + "Known here: \(keys(known)).")
+    }
+    known[key] = try overlay(value, on: old, path + [name])
+  }
+  return .mapping(known)
+}
+
+private func keys(_ mapping: Node.Mapping) -> String {
+  mapping.keys.compactMap(\.string).joined(separator: ", ")
+}
+
+/// The number of insertions, deletions and replacements between two words (Levenshtein).
+func editDistance(_ a: String, _ b: String) -> Int {
+  let (a, b) = (Array(a), Array(b))
+  var row = Array(0...b.count)
+  for i in a.indices {
+    var diagonal = row[0]
+    row[0] = i + 1
+    for j in b.indices {
+      let cost = a[i] == b[j] ? diagonal : diagonal + 1
+      diagonal = row[j + 1]
+      row[j + 1] = min(cost, row[j] + 1, row[j + 1] + 1)
+    }
+  }
+  return row[b.count]
+}
+
+private func explanation(_ error: DecodingError) -> String {
+  switch error {
+  case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
+    "\(path(context)) must be a value of type \(type)."
+  case .dataCorrupted(let context): "\(path(context)) has a value that is not allowed: "
+    + "\(context.debugDescription)."
+  case .keyNotFound(let key, let context): "\(path(context)) lacks \(key.stringValue)."
+  @unknown default: "\(error)"
+  }
+}
+
+private func path(_ context: DecodingError.Context) -> String {
+  context.codingPath.map(\.stringValue).joined(separator: ".")
+}

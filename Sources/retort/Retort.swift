@@ -1,0 +1,17 @@
+// The command line of Retort.
+import ArgumentParser
+
+@main
+struct Retort: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "retort",
+    abstract: "Train small language models on any OpenCL device, and distil large ones into them.",
+    discussion: """
+      Start with `retort devices` to see what this machine offers, then `retort distill --run DIR`.
+      Every command explains its options with --help.
+      """,
+    version: version,
+    subcommands: [Devices.self, Train.self, Distill.self, Generate.self, Evaluate.self])
+
+  static let version = "0.1.0"
+}
