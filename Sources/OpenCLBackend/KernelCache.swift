@@ -28,8 +28,15 @@ public struct KernelCache: Sendable {
   }
 
   let folder: URL
+  /// Programs that build faster than this are not kept: some drivers (PoCL) compile a kernel only
+  /// when it is launched, keep the result themselves, and would compile everything a second time,
+  /// unspecialised, to hand out a binary.
+  let minimumBuildTime: Duration
 
-  public init(folder: URL) { self.folder = folder }
+  public init(folder: URL, minimumBuildTime: Duration = .milliseconds(300)) {
+    self.folder = folder
+    self.minimumBuildTime = minimumBuildTime
+  }
 
   /// `$RETORT_CACHE` (`off` for none), or `retort/kernels` in the user's cache folder.
   public static var standard: KernelCache? {

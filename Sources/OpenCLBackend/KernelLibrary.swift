@@ -43,8 +43,13 @@ final class KernelLibrary {
     {
       return program
     }
+    let start = ContinuousClock.now
     let program = try Program(context, source: source, options: options, name: name)
-    if let cache, let binary = try? program.binary() { cache.store(binary, key) }
+    if let cache, ContinuousClock.now - start >= cache.minimumBuildTime,
+      let binary = try? program.binary()
+    {
+      cache.store(binary, key)
+    }
     return program
   }
 }

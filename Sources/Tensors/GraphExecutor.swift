@@ -23,7 +23,6 @@ public final class GraphExecutor {
   /// For each launch, the application it belongs to; nil for a copy into a variable.
   private let applicationOfLaunch: [Int?]
   private let inputs: [Tensor.Identity: any DeviceBuffer]
-  private let knownInputs: Set<Tensor.Identity>
   private let outputs: [Tensor.Identity: any DeviceBuffer]
   /// For each launch, the memory to poison after it.
   private let freed: [[any DeviceBuffer]]
@@ -119,7 +118,6 @@ public final class GraphExecutor {
     applicationOfLaunch = owners
     self.freed = freed
     self.inputs = inputs
-    knownInputs = Set(original.leaves.map(\.identity))
     outputs = Dictionary(
       zip(original.outputs.map(\.identity), graph.outputs.map(buffer)),
       uniquingKeysWith: { first, _ in first })
@@ -142,10 +140,10 @@ public final class GraphExecutor {
         ])
   }
 
-  /// Gives an input its value for the runs to come. Traps for a tensor of another type.
+  /// Gives an input its value for the runs to come; one that the graph does not read is ignored.
+  /// Traps for data of another type.
   public func set(_ input: Tensor, to data: TensorData) throws {
     precondition(data.type == input.type, "input of \(input.type) cannot take \(data.type)")
-    precondition(knownInputs.contains(input.identity), "the graph has no such input")
     try inputs[input.identity]?.write(data)
   }
 

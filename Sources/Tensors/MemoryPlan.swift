@@ -52,6 +52,14 @@ public struct MemoryPlan: Sendable {
     }
   }
 
+  /// The same places for other lifetimes, for testing the checker.
+  init(replacing plan: MemoryPlan, _ intervals: [Interval]) {
+    self.intervals = intervals
+    places = plan.places
+    chunkByteCounts = plan.chunkByteCounts
+    lowerBound = plan.lowerBound
+  }
+
   private static func largestLiveSum(_ intervals: [Interval], _ alignment: Int) -> Int {
     guard let end = intervals.map(\.last).max() else { return 0 }
     var change = [Int](repeating: 0, count: end + 2)

@@ -47,6 +47,12 @@ import Testing
     #expect(MatMul(transposeA: false, transposeB: false).reference([x, identity])[0] == x)
   }
 
+  @Test func agreesWithPyTorch() throws {
+    #expect(
+      try goldenError("matmul_nt", ["a", "b"]) { $0[0].matmul($0[1], transposeOther: true) } < 1e-5)
+    #expect(try goldenError("matmul_batched", ["a", "b"]) { $0[0].matmul($0[1]) } < 1e-5)
+  }
+
   @Test func gradientsMatchFiniteDifferences() throws {
     for item in Self.cases where item.data[0].type.elementCount < 600 {
       #expect(try gradientError(item) < 1e-3, "\(item)")
@@ -54,6 +60,7 @@ import Testing
   }
 
   @Test(arguments: Target.all) func kernelsMatchTheReference(target: Target) throws {
-    #expect(try kernelFailures(Self.cases + Self.epilogueCases, on: target) == [])
+    let failures = try kernelFailures(Self.cases + Self.epilogueCases, on: target)
+    #expect(failures.isEmpty, "\(failures)")
   }
 }

@@ -1,0 +1,33 @@
+// Numbers that PyTorch wrote (Tests/Golden/make_golden.py).
+import Foundation
+import Storage
+import Tensors
+
+/// A golden file by name.
+public func golden(_ name: String) throws -> Safetensors {
+  let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().appending(path: "Golden")
+  return try Safetensors(contentsOf: folder.appending(path: "\(name).safetensors"))
+}
+
+/// The largest relative error between a formula on the reference device and PyTorch: of the result,
+/// and of the gradients of sum(result * weight) with respect to every float operand.
+public func goldenError(
+  _ name: String, _ operandNames: [String], _ formula: ([Tensor]) -> Tensor
+) throws -> Double {
+  let file = try golden("ops")
+  func data(_ key: String) throws -> TensorData {
+    guard let found = file["\(name).\(key)"] else {
+      throw StorageError("the golden file has no \(name).\(key)")
+    }
+    return found
+  }
+  let feeds = inputs(try operandNames.map(data))
+  let result = formula(feeds.map(\.tensor))
+  let loss = (result * .constant(try data("weight"))).sum()
+  let varied = operandNames.indices.filter { feeds[$0].data.type.elementType == .float32 }
+  let slopes = gradients(of: loss, withRespectTo: varied.map { feeds[$0].tensor })
+  let got = try evaluate([result] + slopes, feeds)
+  let expected = try ["result"].map(data) + varied.map { try data("d_" + operandNames[$0]) }
+  return zip(got, expected).map { relativeError($0, $1) }.max() ?? .infinity
+}

@@ -1,0 +1,87 @@
+// Formulas: values, broadcasting, derivatives, random numbers.
+import Checks
+import Testing
+
+@testable import Tensors
+
+@Suite struct ElementwiseTests {
+  /// Applies a formula of tensors to data and gives the op behind it.
+  static func opCase(_ data: [TensorData], _ formula: ([Tensor]) -> Tensor) -> OpCase {
+    let result = formula(inputs(data).map(\.tensor))
+    guard case .result(let application, _) = result.origin else { preconditionFailure() }
+    return OpCase(application.op, data)
+  }
+
+  static let cases: [OpCase] = {
+    var random = RandomData(seed: 11)
+    let shapes: [Shape] = [[1], [3, 5], [17, 33], [40, 256], [7, 1001]]
+    var cases: [OpCase] = []
+    for shape in shapes {
+      let x = random.floats(shape, -3...3)
+      cases += [
+        opCase([x]) { $0[0].gelu() }, opCase([x]) { $0[0].geluTanh() }, opCase([x]) { $0[0].silu() },
+        opCase([x]) { $0[0].exp() }, opCase([x]) { $0[0].relu() }, opCase([x]) { $0[0].abs() },
+        opCase([x, random.floats(shape, 0.5...2)]) { $0[0] / $0[1] },
+        opCase([x, random.floats([shape[-1]])]) { $0[0] * $0[1] },
+        opCase([x, random.floats([])]) { $0[0] - $0[1] },
+      ]
+      if shape.rank == 2 { cases.append(opCase([x, random.floats([shape[0], 1])]) { $0[0] + $0[1] }) }
+      cases.append(opCase([random.floats(shape, 0.1...4)]) { $0[0].log() })
+      cases.append(opCase([random.floats(shape, 0.1...4)]) { $0[0].squareRoot() })
+    }
+    return cases
+  }()
+
+  static let dropoutCase: OpCase = {
+    var random = RandomData(seed: 12)
+    let seed = TensorData([2], [Int32(5), 9])
+    return opCase([random.floats([37, 41]), seed]) { $0[0].dropout(0.3, seed: $0[1], name: "mlp") }
+  }()
+
+  @Test func agreesWithPyTorch() throws {
+    #expect(try goldenError("gelu", ["input"]) { $0[0].gelu() } < 1e-5)
+    #expect(try goldenError("gelu_tanh", ["x"]) { $0[0].geluTanh() } < 1e-5)
+    #expect(try goldenError("silu", ["input"]) { $0[0].silu() } < 1e-5)
+  }
+
+  @Test func gradientsMatchFiniteDifferences() throws {
+    for item in Self.cases where item.data[0].type.elementCount < 600 {
+      // |x| and relu have a corner, which a step may cross.
+      if "\(item.op)".contains("abs") || "\(item.op)".contains("max") { continue }
+      #expect(try gradientError(item, step: 3e-3) < 4e-3, "\(item)")
+    }
+  }
+
+  @Test func dropoutKeepsItsShareAndItsMean() {
+    let ones = TensorData([100, 100], [Float](repeating: 1, count: 10_000))
+    let seed = TensorData([2], [Int32(1), 2])
+    let item = Self.opCase([ones, seed]) { $0[0].dropout(0.25, seed: $0[1], name: "x") }
+    let y = item.op.reference([ones, seed])[0].floats
+    #expect(abs(Double(y.count { $0 == 0 }) / 10_000 - 0.25) < 0.02)
+    #expect(y.allSatisfy { $0 == 0 || abs($0 - 4.0 / 3) < 1e-6 })
+  }
+
+  @Test func dropoutIsAFunctionOfSeedAndStep() {
+    let data = Self.dropoutCase.data
+    let again = Self.dropoutCase.op.reference(data)[0]
+    #expect(again == Self.dropoutCase.op.reference(data)[0])
+    let later = [data[0], TensorData([2], [Int32(5), 10])]
+    #expect(again != Self.dropoutCase.op.reference(later)[0])
+  }
+
+  @Test func philoxGivesThePublishedNumbers() {
+    // Known answers of the authors' Random123 distribution for philox4x32-10.
+    #expect(
+      Philox.block(counter: [0, 0, 0, 0], key: [0, 0])
+        == [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8])
+    let ones = UInt32.max
+    #expect(
+      Philox.block(counter: [ones, ones, ones, ones], key: [ones, ones])
+        == [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd])
+  }
+
+  @Test(arguments: Target.all) func kernelsMatchTheReference(target: Target) throws {
+    let failures = try kernelFailures(Self.cases + [Self.dropoutCase], on: target)
+    #expect(failures.isEmpty, "\(failures)")
+  }
+}

@@ -1,0 +1,80 @@
+// Running graphs: variables, assignments, memory, errors.
+import Checks
+import Testing
+
+@testable import Tensors
+
+@Suite struct ExecutorTests {
+  @Test func anAssignmentLastsUntilTheNextRun() throws {
+    let counter = Tensor.variable([2], .zeros)
+    let store = VariableStore(on: ReferenceDevice(), seed: 1)
+    try store.declare("counter", counter)
+    let executor = try GraphExecutor(
+      Graph(outputs: [counter], assignments: [.init(counter, counter + 1)]), on: store)
+    for _ in 0..<3 { try executor.run() }
+    #expect(try store.value(of: counter).floats == [3, 3])
+  }
+
+  @Test(arguments: Target.all) func updatesInPlaceGiveTheSameAsCopies(target: Target) throws {
+    func run(_ device: any Device, rewrites: Bool) throws -> [TensorData] {
+      let store = VariableStore(on: device, seed: 4)
+      let (a, b) = (Tensor.variable([5, 16], .normal(standardDeviation: 1)), Tensor.variable([16], .ones))
+      try store.declare("a", a)
+      try store.declare("b", b)
+      // b's new value needs a's old one, and a's needs b's old one.
+      let graph = Graph(
+        outputs: [a.sum()], assignments: [.init(a, a * b + 0.5), .init(b, b + a.sum(axis: 0))])
+      let executor = try GraphExecutor(graph, on: store, options: .init(rewrites: rewrites))
+      for _ in 0..<3 { try executor.run() }
+      return [try store.value(of: a), try store.value(of: b)]
+    }
+    let expected = try run(ReferenceDevice(), rewrites: false)
+    let got = try run(target.open(), rewrites: true)
+    for (x, y) in zip(got, expected) { #expect(relativeError(x, y) < 1e-5) }
+  }
+
+  @Test func initialValuesDependOnNameAndSeedAlone() {
+    let type = TensorType([100])
+    func values(_ seed: UInt64, _ name: String) -> TensorData {
+      Initializer.normal(standardDeviation: 2).values(type, seed: seed, name: name)
+    }
+    #expect(values(1, "a") == values(1, "a"))
+    #expect(values(1, "a") != values(2, "a"))
+    #expect(values(1, "a") != values(1, "b"))
+    let many = Initializer.normal(standardDeviation: 2)
+      .values(TensorType([20_000]), seed: 3, name: "w").floats
+    let variance = many.reduce(0) { $0 + $1 * $1 } / 20_000
+    #expect(abs(variance - 4) < 0.15)
+  }
+
+  @Test func aPlanLargerThanTheDeviceSaysByHowMuch() throws {
+    let x = Tensor.input("x", TensorType([1024, 1024]))
+    let store = VariableStore(on: ReferenceDevice(memoryBytes: 6 << 20), seed: 1)
+    do {
+      _ = try GraphExecutor(Graph(outputs: [x.softmax()]), on: store)
+      Issue.record("the plan was accepted")
+    } catch let error as MemoryError {
+      let text = error.description
+      #expect(text.contains("needs 8 MiB") && text.contains("2 MiB too much"), "\(text)")
+      #expect(text.contains("activations 4 MiB"), "\(text)")
+    }
+  }
+
+  @Test func shapesThatDoNotFitAreNamed() async {
+    await #expect(processExitsWith: .failure) {
+      let a = Tensor.input("a", TensorType([2, 3]))
+      _ = a.matmul(Tensor.input("b", TensorType([4, 5])))
+    }
+  }
+
+  @Test func printedGraphsHaveOneLinePerApplication() {
+    let x = Tensor.input("x", TensorType([2, 4]))
+    let text = Graph(outputs: [x.softmax().sum()]).description
+    #expect(
+      text == """
+        %0: float32[2, 4] = Softmax(isLogarithm: false) (@x)
+        %1: float32[] = Reduce(kind: Tensors.Reduce.Kind.sum, outer: 1, inner: 1, shape: []) (%0)
+        return %1
+        """)
+  }
+}

@@ -1,0 +1,92 @@
+// Objectives and verdicts: formulas, special cases, intervals.
+import Checks
+import Distillation
+import Foundation
+import Models
+import Tensors
+import Testing
+import Tokenizers
+import Training
+
+@Suite struct ObjectiveTests {
+  static func total(_ kind: DistillationObjective.Kind, temperature: Float, alpha: Float) throws
+    -> Double
+  {
+    var random = RandomData(seed: 6)
+    let feeds = inputs([
+      random.floats([4, 9], -2...2), random.floats([4, 9], -2...2), random.integers([4], below: 9),
+    ])
+    let model = Llama(InvarianceTests.configuration)
+    let objective = DistillationObjective(
+      student: model, teacher: model, kind, temperature: temperature, alpha: alpha)
+    let loss = objective.loss(
+      student: feeds[0].tensor, teacher: feeds[1].tensor, labels: feeds[2].tensor)
+    return Double(try evaluate([loss.total], feeds)[0].floats[0])
+  }
+
+  @Test func theEndpointsOfTheJSDAreTheKLs() throws {
+    for (beta, kind) in [(Float(0), DistillationObjective.Kind.forwardKL), (1, .reverseKL)] {
+      let jsd = try Self.total(
+        .jensenShannon(beta: beta, isNormalized: false), temperature: 1, alpha: 0)
+      #expect(jsd == (try Self.total(kind, temperature: 1, alpha: 0)))
+    }
+  }
+
+  @Test func theNormalizedJSDIsContinuousAtBothEnds() throws {
+    for (beta, kind) in [(Float(1e-3), DistillationObjective.Kind.forwardKL), (0.999, .reverseKL)] {
+      let near = try Self.total(
+        .jensenShannon(beta: beta, isNormalized: true), temperature: 1, alpha: 0)
+      let end = try Self.total(kind, temperature: 1, alpha: 0)
+      #expect(abs(near - end) < 0.01 * end)
+    }
+  }
+
+  @Test func theMixtureIsLinearInAlpha() throws {
+    let (zero, one) = (
+      try Self.total(.forwardKL, temperature: 2, alpha: 0),
+      try Self.total(.forwardKL, temperature: 2, alpha: 1)
+    )
+    let mixed = try Self.total(.forwardKL, temperature: 2, alpha: 0.25)
+    #expect(abs(mixed - (0.75 * zero + 0.25 * one)) < 1e-5)
+  }
+
+  @Test func theVerdictNeedsTheWholeIntervalOnOneSide() {
+    let base = (0..<100).map { 2 + Double($0 % 7) / 10 }
+    func outcome(_ shift: (Int) -> Double) -> Verdict.Outcome {
+      Verdict(student: base.enumerated().map { $1 - shift($0) }, control: base).outcome
+    }
+    #expect(outcome { _ in 0.1 } == .beats)
+    #expect(outcome { _ in -0.1 } == .doesNotBeat)
+    #expect(outcome { $0 % 2 == 0 ? 0.1 : -0.1 } == .inconclusive)
+  }
+
+  @Test func warmUpAndCosineMeetTheirEnds() {
+    var options = OptimizerOptions()
+    options.learningRate = 0.5
+    options.warmupSteps = 10
+    #expect(abs(options.rate(step: 0, of: 100) - 0.05) < 1e-9)
+    #expect(abs(options.rate(step: 9, of: 100) - 0.5) < 1e-9)
+    #expect(abs(options.rate(step: 55, of: 100) - 0.275) < 1e-9)
+    #expect(abs(options.rate(step: 100, of: 100) - 0.05) < 1e-9)
+  }
+
+  @Test func everyWindowIsTrainedOnOncePerPass() {
+    let windows = TokenWindows((0..<1001).map { Int32($0) }, length: 10)
+    // The offset costs one window of the hundred.
+    let starts = (0..<99).map { step in
+      windows.trainingBatch(step: step, micro: 0, microCount: 1, size: 1, seed: 7).tokens.integers[0]
+    }
+    #expect(Set(starts).count == 99)
+    let batch = windows.trainingBatch(step: 3, micro: 0, microCount: 1, size: 2, seed: 7)
+    #expect(zip(batch.tokens.integers, batch.labels.integers).allSatisfy { $0 + 1 == $1 })
+  }
+
+  @Test func bytesComeBackAsText() throws {
+    let tokenizer = ByteTokenizer()
+    for text in ["plain", "", "na\u{EF}ve \u{1F469}\u{200D}\u{1F680} \u{4E2D}\n\0"] {
+      #expect(tokenizer.decode(tokenizer.encode(text)) == text)
+    }
+    #expect(ByteTokenizer.matches(try tokenizer.json()))
+    #expect(!ByteTokenizer.matches(Data("{}".utf8)))
+  }
+}
