@@ -30,7 +30,7 @@ typedef PASTE(float, VECTOR) FLOATV;
 typedef PASTE(uint, VECTOR) UINTV;
 #define LOAD(p) PASTE(vload, VECTOR)(0, p)
 #define STORE(v, p) PASTE(vstore, VECTOR)(v, 0, p)
-#define GREATER(a, b) PASTE(convert_float, VECTOR)(-((a) > (b)))
+#define GREATER(a, b) select((FLOATV)(0.0f), (FLOATV)(1.0f), (a) > (b))
 #define SPLAT_UINT(x) (UINTV)(x)
 #define TO_FLOATV(x) PASTE(convert_float, VECTOR)(x)
 

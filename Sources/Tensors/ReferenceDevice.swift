@@ -9,7 +9,7 @@ public final class ReferenceDevice: Device {
   public init(memoryBytes: Int = 1 << 40) {
     traits = DeviceTraits(
       family: .cpu, vectorWidth: 1, lanes: 1, computeUnits: 1, maximumWorkGroupSize: 1,
-      localMemoryBytes: 0, memoryBytes: memoryBytes, maximumAllocationBytes: memoryBytes,
+      localMemoryBytes: 0, memoryBytes: memoryBytes, maximumAllocationBytes: 1 << 40,
       alignmentBytes: 64)
   }
 

@@ -45,16 +45,22 @@ struct Generate: ParsableCommand {
       llama, contextLength: llama.configuration.maxPositionEmbeddings, store: store)
     let tokenizer = ByteTokenizer()
     let start = [ByteTokenizer.endOfText] + tokenizer.encode(prompt)
-    // Bytes are written as they come; together they are the text.
     let output = FileHandle.standardOutput
+    var pending: [UInt8] = []
     try output.write(contentsOf: Data(prompt.utf8))
     var failure: (any Error)?
     _ = try generator.generate(
       start, count: count, temperature: temperature, seed: seed, end: ByteTokenizer.endOfText
     ) { token in
-      do { try output.write(contentsOf: Data([UInt8(token)])) } catch { failure = error }
+      // A character is written when its last byte is there, or can no longer come.
+      pending.append(UInt8(token))
+      let text = String(decoding: pending, as: UTF8.self)
+      if text.hasSuffix("\u{FFFD}"), pending.count < 4 { return }
+      pending = []
+      do { try output.write(contentsOf: Data(text.utf8)) } catch { failure = error }
     }
-    try output.write(contentsOf: Data("\n".utf8))
+    let rest = String(decoding: pending, as: UTF8.self) + "\n"
+    try output.write(contentsOf: Data(rest.utf8))
     if failure != nil { throw StorageError("The text could not be written to standard output.") }
   }
 }

@@ -1,0 +1,259 @@
+// The tool as a person runs it: a process with files, messages and exit codes.
+import Checks
+import Foundation
+import Storage
+import Testing
+
+/// A finished process.
+struct Finished {
+  let status: Int32
+  let output: String
+  let errors: String
+}
+
+/// The folder of the built products: beside the test bundle.
+private let products: URL = {
+  let arguments = CommandLine.arguments[0]
+  return URL(fileURLWithPath: arguments).resolvingSymlinksInPath().deletingLastPathComponent()
+}()
+
+private func start(_ arguments: [String], _ environment: [String: String], _ folder: URL) throws
+  -> (process: Process, output: URL, errors: URL)
+{
+  let process = Process()
+  process.executableURL = products.appending(path: "retort")
+  process.arguments = arguments
+  process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+  let (output, errors) = (folder.appending(path: UUID().uuidString), folder.appending(path: UUID().uuidString))
+  for file in [output, errors] { try Data().write(to: file) }
+  process.standardOutput = try FileHandle(forWritingTo: output)
+  process.standardError = try FileHandle(forWritingTo: errors)
+  try process.run()
+  return (process, output, errors)
+}
+
+/// A folder with a text of its own, in which the tool runs.
+final class Workshop {
+  let folder: URL
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory.appending(path: "retort-tool-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let lines = (0..<120).map { "Saying number \($0): the cat sat on mat \($0 % 7)." }
+    try lines.joined(separator: "\n%\n").write(
+      to: folder.appending(path: "text"), atomically: true, encoding: .utf8)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
+
+  func path(_ name: String) -> String { folder.appending(path: name).path }
+
+  func read(_ name: String) throws -> String { try String(contentsOfFile: path(name), encoding: .utf8) }
+
+  func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
+
+  func run(_ arguments: [String], _ environment: [String: String] = [:]) throws -> Finished {
+    let (process, output, errors) = try start(arguments, environment, folder)
+    process.waitUntilExit()
+    return Finished(
+      status: process.terminationStatus,
+      output: try String(contentsOf: output, encoding: .utf8),  // throws unless it is UTF-8
+      errors: try String(contentsOf: errors, encoding: .utf8))
+  }
+
+  /// The settings of tiny models.
+  func tiny(_ sections: [String], steps: Int = 4) -> [String] {
+    let sizes = sections.flatMap { section in
+      ["layers=1", "width=8", "heads=2", "key_value_heads=1", "mlp_width=8", "steps=\(steps)"]
+        .map { "\(section).\($0)" }
+    }
+    let rest = [
+      "data.text=[\(path("text"))]", "data.sequence_length=8", "training.batch_size=2",
+      "training.log_interval=2", "training.warmup_steps=1", "training.checkpoint_interval=2",
+    ]
+    return (sizes + rest).flatMap { ["--set", $0] }
+  }
+}
+
+@Suite struct ToolTests {
+  @Test func everyCommandExplainsItself() throws {
+    let shop = try Workshop()
+    for command in ["devices", "train", "distill", "generate", "evaluate"] {
+      let help = try shop.run([command, "--help"])
+      #expect(help.status == 0 && help.output.contains("OVERVIEW"), "\(command)")
+    }
+    #expect(try shop.run(["devices"]).output.contains("reference"))
+  }
+
+  @Test(arguments: ["auto", "reference"]) func theMainJobLeavesARunFolder(device: String) throws {
+    let shop = try Workshop()
+    let run = ["distill", "--device", device, "--run", shop.path("run")]
+    let result = try shop.run(run + shop.tiny(["teacher", "student"]))
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.contains("BEAT") || result.output.contains("INCONCLUSIVE"))
+    for arm in ["teacher", "student", "control"] {
+      for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        #expect(shop.exists("run/\(arm)/\(file)"), "\(arm)/\(file)")
+      }
+      #expect(shop.exists("run/checkpoints/\(arm).safetensors"))
+      #expect(result.output.contains("\(arm): "))
+    }
+    let verdict = try JSONSerialization.jsonObject(with: Data(shop.read("run/verdict.json").utf8))
+    #expect((verdict as? [String: Any])?["interval_95"] is [Double])
+    let records = try shop.read("run/metrics.jsonl").split(separator: "\n")
+      .map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
+    #expect(records.count == 6)
+    let keys = [
+      "arm", "step", "loss", "ce", "kl", "learning_rate", "gradient_norm", "tokens",
+      "tokens_per_second", "seconds",
+    ]
+    #expect(records.allSatisfy { Set($0?.keys.map { $0 } ?? []) == Set(keys) })
+    let report = try shop.read("run/report.html")
+    #expect(report.contains("<svg") && report.contains("<polyline") && !report.contains("http"))
+    #expect(try shop.read("run/recipe.yaml").contains("sequence_length: 8"))
+
+    // What was made can be used.
+    let model = ["--model", shop.path("run/student"), "--device", device]
+    let text = try shop.run(["generate", "--prompt", "Say", "--count", "5"] + model)
+    #expect(text.status == 0 && text.output.hasPrefix("Say"), "\(text.errors)")
+    let again = try shop.run(["generate", "--prompt", "Say", "--count", "5"] + model)
+    #expect(text.output == again.output)
+    let scores = try shop.run(
+      ["evaluate", "--data", shop.path("text"), "--teacher", shop.path("run/teacher")] + model)
+    #expect(scores.status == 0 && scores.output.contains("KL to teacher"), "\(scores.errors)")
+
+    // The folder is not taken twice.
+    let second = try shop.run(run + shop.tiny(["teacher", "student"]))
+    #expect(second.status == 1 && second.errors.contains("--resume"))
+    #expect(try shop.run(run + ["--resume"]).status == 0)
+    // The finished teacher serves another run.
+    let third = try shop.run(
+      ["distill", "--device", device, "--run", shop.path("other"), "--set",
+        "teacher.path=\(shop.path("run/teacher"))", "--set", "distillation.objective=jsd"]
+        + shop.tiny(["student"]))
+    #expect(third.status == 0 && !shop.exists("other/teacher"), "\(third.errors)")
+  }
+
+  @Test func aRecipeFileIsOverlaidOnTheDefaults() throws {
+    let shop = try Workshop()
+    try """
+      seed: 9
+      model: {layers: 1, width: 8, heads: 2, key_value_heads: 2, mlp_width: 8, steps: 2}
+      data: {text: ["\(shop.path("text"))"], sequence_length: 8}
+      training: {batch_size: 2, micro_batches: 2}
+      """.write(toFile: shop.path("recipe.yaml"), atomically: true, encoding: .utf8)
+    let result = try shop.run(
+      ["train", shop.path("recipe.yaml"), "--run", shop.path("run"), "--set", "model.steps=3",
+        "--profile", "--trace", shop.path("trace.json")])
+    #expect(result.status == 0, "\(result.errors)")
+    let resolved = try shop.read("run/recipe.yaml")
+    #expect(resolved.contains("seed: 9") && resolved.contains("steps: 3"))
+    #expect(result.output.contains("GFLOP/s") && result.output.contains("nats/byte"))
+    #expect(
+      try JSONSerialization.jsonObject(with: Data(shop.read("trace.json").utf8)) is [String: Any])
+  }
+
+  /// Arguments that fail, a part of the message, and whether the recipe's defaults are tiny.
+  static let mistakes: [(arguments: [String], message: String)] = [
+    (["--device", "7:7"], "There is no device 7:7"),
+    (["--set", "student.layrs=4"], "Did you mean student.layers?"),
+    (["--set", "student.layers=0"], "student.layers must be from 1 to 200"),
+    (["--set", "student.layers=many"], "student.layers"),
+    (["--set", "distillation.objective=kl"], "distillation.objective"),
+    (["--set", "distillation.beta=2"], "between 0 and 1"),
+    (["--set", "data.text=[/no/such/file]"], "Cannot read the text file /no/such/file"),
+    (["--set", "data.sequence_length=60000"], "smaller than one sequence"),
+    (["--set", "teacher.path=/no/such/model"], "/no/such/model holds no model"),
+    (["/no/such/recipe.yaml"], "cannot read /no/such/recipe.yaml"),
+    (["--resume"], "holds no run to resume"),
+  ]
+
+  @Test(arguments: 0..<mistakes.count) func mistakesGetOneClearSentence(index: Int) throws {
+    let shop = try Workshop()
+    let (arguments, message) = Self.mistakes[index]
+    let result = try shop.run(
+      ["distill", "--device", "reference", "--run", shop.path("run")]
+        + shop.tiny(["teacher", "student"]) + arguments)
+    #expect(result.status != 0)
+    #expect(result.errors.contains(message), "\(result.errors)")
+    #expect(!shop.exists("run/teacher"))
+  }
+
+  @Test func aDamagedModelIsRefused() throws {
+    let shop = try Workshop()
+    let trained = try shop.run(
+      ["train", "--device", "reference", "--run", shop.path("run")] + shop.tiny(["model"]))
+    #expect(trained.status == 0, "\(trained.errors)")
+    let weights = shop.path("run/model/model.safetensors")
+    let whole = try Data(contentsOf: URL(fileURLWithPath: weights))
+    for (damaged, message) in [
+      (whole.prefix(whole.count - 100), "does not lie inside the file"),
+      (whole.prefix(5), "it has 5 bytes"), (Data(repeating: 0xFF, count: 64), "its header claims"),
+    ] {
+      try damaged.write(to: URL(fileURLWithPath: weights))
+      let result = try shop.run(
+        ["generate", "--device", "reference", "--model", shop.path("run/model")])
+      #expect(result.status == 1 && result.errors.contains(message), "\(result.errors)")
+    }
+  }
+
+  @Test func aPlanThatDoesNotFitSaysSo() throws {
+    let shop = try Workshop()
+    let result = try shop.run(
+      ["train", "--device", "reference", "--run", shop.path("run")] + shop.tiny(["model"])
+        + ["--set", "training.batch_size=512"], ["RETORT_MEMORY_LIMIT": "1"])
+    #expect(result.status == 1 && result.errors.contains("too much (weights"), "\(result.errors)")
+  }
+
+  @Test func aFullDiskLeavesNoHalfFile() throws {
+    // /dev/full answers every write as a full disk does.
+    let shop = try Workshop()
+    #expect(throws: StorageError.self) {
+      try WholeFile.write("x", to: URL(fileURLWithPath: "/no/such/folder/file"))
+    }
+    let file = URL(fileURLWithPath: shop.path("file"))
+    try WholeFile.write("before", to: file)
+    #expect(throws: StorageError.self) {
+      try WholeFile.write(to: file) { _ in
+        let full = try FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/full"))
+        try full.write(contentsOf: Data(repeating: 1, count: 1 << 16))
+      }
+    }
+    #expect(try String(contentsOf: file, encoding: .utf8) == "before")
+    let left = try FileManager.default.contentsOfDirectory(atPath: shop.folder.path)
+    #expect(!left.contains { $0.hasPrefix(".file") })
+  }
+
+  @Test func anInterruptSavesAndTheRunGoesOn() throws {
+    let shop = try Workshop()
+    let settings = shop.tiny(["model"], steps: 4000)
+    let arguments = ["train", "--device", "reference", "--run", shop.path("run")]
+    let (process, _, errors) = try start(arguments + settings, [:], shop.folder)
+    let deadline = Date().addingTimeInterval(60)
+    while !shop.exists("run/checkpoints/model.safetensors"), Date() < deadline {
+      Thread.sleep(forTimeInterval: 0.05)
+    }
+    process.interrupt()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 130)
+    let message = try String(contentsOf: errors, encoding: .utf8)
+    #expect(message.contains("Interrupted:") && message.contains("--resume"), "\(message)")
+    let saved = try Safetensors(
+      contentsOf: URL(fileURLWithPath: shop.path("run/checkpoints/model.safetensors")))
+    let step = Int(saved.metadata["step"] ?? "") ?? 0
+    #expect(step > 0 && step < 4000)
+    #expect(!shop.exists("run/model"))
+  }
+
+  @Test func withoutADriverTheReferenceComputes() throws {
+    let shop = try Workshop()
+    let nothing = ["OCL_ICD_VENDORS": shop.path("no-vendors")]
+    try FileManager.default.createDirectory(
+      atPath: shop.path("no-vendors"), withIntermediateDirectories: true)
+    let devices = try shop.run(["devices"], nothing)
+    #expect(devices.status == 0 && devices.errors.contains("No OpenCL driver is installed"))
+    let result = try shop.run(
+      ["train", "--run", shop.path("run")] + shop.tiny(["model"]), nothing)
+    #expect(result.status == 0 && result.errors.contains("reference device"), "\(result.errors)")
+  }
+}
