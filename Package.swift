@@ -57,7 +57,8 @@ let package = Package(
 
     // Tests
     .target(
-      name: "Checks", dependencies: ["Tensors", "OpenCL", "OpenCLBackend", "Storage"], path: "Tests/Checks",
+      name: "Checks", dependencies: ["Tensors", "OpenCL", "OpenCLBackend", "Storage"],
+      path: "Tests/Checks",
       swiftSettings: strict),
     .testTarget(
       name: "OpTests", dependencies: ["Checks"], swiftSettings: strict),

@@ -67,7 +67,8 @@ public struct ModelDirectory {
     ]) { $1 }
     let text = try JSONSerialization.data(
       withJSONObject: config, options: [.prettyPrinted, .sortedKeys])
-    try WholeFile.write(String(decoding: text, as: UTF8.self), to: url.appending(path: "config.json"))
+    try WholeFile.write(
+      String(decoding: text, as: UTF8.self), to: url.appending(path: "config.json"))
     try WholeFile.write(
       String(decoding: tokenizer, as: UTF8.self), to: url.appending(path: "tokenizer.json"))
   }

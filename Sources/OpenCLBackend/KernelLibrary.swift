@@ -23,9 +23,11 @@ final class KernelLibrary {
   private func program(_ call: KernelCall) throws -> Program {
     let file = call.file.isEmpty ? "" : "#include \"\(call.file)\"\n"
     let source = try sources.expanded(call.prelude + file)
-    let options = (["-cl-mad-enable"] + call.defines.sorted { $0.key < $1.key }.map {
-      "-D\($0.key)=\($0.value)"
-    }).joined(separator: " ")
+    let options =
+      (["-cl-mad-enable"]
+      + call.defines.sorted { $0.key < $1.key }.map {
+        "-D\($0.key)=\($0.value)"
+      }).joined(separator: " ")
     let key = options + "\n" + source
     if let known = programs[key] { return known }
     let name = call.file.isEmpty ? "a generated \(call.function) kernel" : call.file

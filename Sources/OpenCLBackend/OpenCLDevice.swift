@@ -75,7 +75,8 @@ public final class OpenCLDevice: Device {
     try kernel.set(1, to: own(target))
     try kernel.set(2, to: Int32(count))
     let local = traits.family == .cpu ? 1 : 64
-    let items = traits.family == .cpu ? traits.computeUnits * 4 : (count + local - 1) / local * local
+    let items =
+      traits.family == .cpu ? traits.computeUnits * 4 : (count + local - 1) / local * local
     return KernelLaunch(kernel, queue, global: [max(items, local)], local: [local])
   }
 

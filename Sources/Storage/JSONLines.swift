@@ -20,7 +20,8 @@ public final class JSONLines {
 
   /// Appends one object; keys keep their order.
   public func append(_ fields: [(key: String, value: any JSONValue)]) throws {
-    let text = "{" + fields.map { "\(json($0.key)):\($0.value.json)" }.joined(separator: ",") + "}\n"
+    let text =
+      "{" + fields.map { "\(json($0.key)):\($0.value.json)" }.joined(separator: ",") + "}\n"
     do { try file.write(contentsOf: Data(text.utf8)) } catch {
       throw StorageError("Cannot write to \(url.path); is the disk full?")
     }

@@ -15,7 +15,12 @@ public struct Safetensors {
   private struct Entry: Decodable {
     let dtype: String
     let shape: [Int]
-    let data_offsets: [Int]
+    let dataOffsets: [Int]
+
+    enum CodingKeys: String, CodingKey {
+      case dtype, shape
+      case dataOffsets = "data_offsets"
+    }
   }
 
   private enum HeaderValue: Decodable {
@@ -66,13 +71,13 @@ public struct Safetensors {
         guard extent >= 0, !overflows else { throw fail("tensor \(name) has a wrong shape") }
         count = product
       }
-      guard entry.data_offsets.count == 2, entry.data_offsets[0] >= 0,
-        entry.data_offsets[0] <= entry.data_offsets[1],
-        entry.data_offsets[1] <= data.count - start,
-        (entry.data_offsets[1] - entry.data_offsets[0]) / type.byteCount == count,
-        (entry.data_offsets[1] - entry.data_offsets[0]) % type.byteCount == 0
+      guard entry.dataOffsets.count == 2, entry.dataOffsets[0] >= 0,
+        entry.dataOffsets[0] <= entry.dataOffsets[1],
+        entry.dataOffsets[1] <= data.count - start,
+        (entry.dataOffsets[1] - entry.dataOffsets[0]) / type.byteCount == count,
+        (entry.dataOffsets[1] - entry.dataOffsets[0]) % type.byteCount == 0
       else { throw fail("tensor \(name) does not lie inside the file") }
-      let range = (start + entry.data_offsets[0])..<(start + entry.data_offsets[1])
+      let range = (start + entry.dataOffsets[0])..<(start + entry.dataOffsets[1])
       let tensor = data[range].withUnsafeBytes {
         TensorData(TensorType(Shape(entry.shape), type), bytes: $0)
       }

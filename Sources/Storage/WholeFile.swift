@@ -41,8 +41,10 @@ public enum WholeFile {
 
   private static func reason(_ error: any Error) -> String {
     let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-    guard let code = underlying?.code ?? ((error as NSError).domain == NSPOSIXErrorDomain
-      ? (error as NSError).code : nil)
+    guard
+      let code = underlying?.code
+        ?? ((error as NSError).domain == NSPOSIXErrorDomain
+          ? (error as NSError).code : nil)
     else { return "\(error)" }
     return String(cString: strerror(Int32(code)))
   }

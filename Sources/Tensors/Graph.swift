@@ -82,7 +82,8 @@ public struct Graph: CustomStringConvertible {
       switch leaf.origin {
       case .input(let name): names[leaf.identity] = "@\(name)"
       case .variable: names[leaf.identity] = "$\(names.count)"
-      case .constant(let data) where data.shape.elementCount == 1 && data.type.elementType == .float32:
+      case .constant(let data)
+      where data.shape.elementCount == 1 && data.type.elementType == .float32:
         names[leaf.identity] = "\(data.floats[0])"
       default: names[leaf.identity] = "#\(names.count)"
       }

@@ -104,7 +104,9 @@ public struct MemoryPlan: Sendable {
           }
           free = max(free, end)
         }
-        if let tightest { chosen = Place(chunk: chunk, offset: tightest.offset) } else if free
+        if let tightest {
+          chosen = Place(chunk: chunk, offset: tightest.offset)
+        } else if free
           + size <= chunkLimit
         {
           chosen = Place(chunk: chunk, offset: free)

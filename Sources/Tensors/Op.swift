@@ -45,8 +45,11 @@ public struct Launches: Sendable {
 /// A kernel function, over how many work-items, with which arguments and build constants.
 public struct KernelCall: Sendable {
   public enum Argument: Sendable, Hashable {
-    case operand(Int), result(Int), scratch(Int)
-    case int(Int), float(Float)
+    case operand(Int)
+    case result(Int)
+    case scratch(Int)
+    case int(Int)
+    case float(Float)
   }
 
   public var function: String

@@ -84,7 +84,8 @@ private final class HostBuffer: DeviceBuffer {
   deinit { if owner == nil { memory.deallocate() } }
 
   func region(offset: Int, byteCount: Int) -> any DeviceBuffer {
-    HostBuffer(UnsafeMutableRawBufferPointer(rebasing: memory[offset..<offset + byteCount]), of: self)
+    HostBuffer(
+      UnsafeMutableRawBufferPointer(rebasing: memory[offset..<offset + byteCount]), of: self)
   }
 
   func write(_ bytes: UnsafeRawBufferPointer) {

@@ -1,11 +1,12 @@
 // AdamW over a model: schedule, clipping, update.
 
+import Tensors
+
 #if canImport(Glibc)
   import Glibc
 #else
   import Darwin
 #endif
-import Tensors
 
 /// How parameters are moved.
 public struct OptimizerOptions: Sendable, Hashable {

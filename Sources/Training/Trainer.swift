@@ -124,7 +124,7 @@ public final class Trainer {
   ///
   /// Goes on from the checkpoint where there is one. Returns whether the last step was reached.
   public func run(
-    checkpoint: URL?, shouldStop: () -> Bool = { false }, onEvent: (TrainingEvent) throws -> Void
+    checkpoint: URL?, onEvent: (TrainingEvent) throws -> Void, shouldStop: () -> Bool = { false }
   ) throws -> Bool {
     let first = try checkpoint.map(resume) ?? 0
     let clock = ContinuousClock.now
@@ -182,7 +182,8 @@ public final class Trainer {
   }
 
   private func metrics(
-    _ step: Int, targetCount: Int, tokenCount: Int, counted: Int, since clock: ContinuousClock.Instant
+    _ step: Int, targetCount: Int, tokenCount: Int, counted: Int,
+    since clock: ContinuousClock.Instant
   ) throws -> StepMetrics {
     let executor = update ?? accumulate
     var means = ["loss": Double(try executor.value(of: logged[0]).floats[0])]

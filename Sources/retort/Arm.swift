@@ -57,8 +57,7 @@ struct Arm {
     let metrics = try folder.openMetrics(arm: name, resumingFrom: resumed)
     let progress = ProgressLine()
     var interruptedAt: Int?
-    let isDone = try trainer.run(checkpoint: checkpoint, shouldStop: { Interrupt.wasRequested }) {
-      event in
+    func show(_ event: TrainingEvent) throws {
       switch event {
       case .step(let m):
         try metrics.append(MetricsRecord.fields(name, m))
@@ -73,6 +72,8 @@ struct Arm {
       case .interrupted(let step): interruptedAt = step
       }
     }
+    let isDone = try trainer.run(
+      checkpoint: checkpoint, onEvent: show, shouldStop: { Interrupt.wasRequested })
     progress.end()
     guard isDone else {
       note(

@@ -10,7 +10,8 @@ struct ProfilingOptions: ParsableArguments {
   @Flag(help: "After training, print the graph of a step with the time of every line.")
   var profile = false
 
-  @Option(help: "After training, write the launches of a step to this file, in Chrome's trace format.")
+  @Option(
+    help: "After training, write the launches of a step to this file, in Chrome's trace format.")
   var trace: String?
 
   var isWanted: Bool { profile || trace != nil }

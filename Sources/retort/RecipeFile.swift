@@ -101,8 +101,9 @@ private func explanation(_ error: DecodingError) -> String {
   switch error {
   case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
     "\(path(context)) must be a value of type \(type)."
-  case .dataCorrupted(let context): "\(path(context)) has a value that is not allowed: "
-    + "\(context.debugDescription)."
+  case .dataCorrupted(let context):
+    "\(path(context)) has a value that is not allowed: "
+      + "\(context.debugDescription)."
   case .keyNotFound(let key, let context): "\(path(context)) lacks \(key.stringValue)."
   @unknown default: "\(error)"
   }

@@ -57,7 +57,8 @@ struct Report {
 
   /// One curve per arm over its steps.
   private func chart(_ value: (MetricsRecord) -> Double?) -> String {
-    let points = records.compactMap { record in value(record).map { (record.arm, record.step, $0) } }
+    let points = records.compactMap { record in value(record).map { (record.arm, record.step, $0) }
+    }
     guard let lastStep = points.map(\.1).max(), let high = points.map(\.2).max(),
       let low = points.map(\.2).min()
     else { return "<p>Nothing was logged.</p>" }

@@ -11,8 +11,9 @@ final class ProgressLine {
   private var lastPrinted: ContinuousClock.Instant?
 
   /// Shows how far some work is, with the time left at the present speed.
-  func show(_ title: String, done: Int, of total: Int, seconds: Double, doneHere: Int, _ text: String)
-  {
+  func show(
+    _ title: String, done: Int, of total: Int, seconds: Double, doneHere: Int, _ text: String
+  ) {
     let left = doneHere > 0 ? seconds / Double(doneHere) * Double(total - done) : 0
     let share = total > 0 ? Double(done) / Double(total) : 1
     if isTerminal {

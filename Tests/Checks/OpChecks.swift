@@ -53,7 +53,8 @@ public func gradientError(
   let result = Application(item.op, operands).result(0)
   let weights = random.floats(result.shape)
   let loss = (result * .constant(weights)).sum()
-  let varied = differentiable ?? item.data.indices.filter { item.data[$0].type.elementType == .float32 }
+  let varied =
+    differentiable ?? item.data.indices.filter { item.data[$0].type.elementType == .float32 }
   let slopes = try evaluate(
     gradients(of: loss, withRespectTo: varied.map { operands[$0] }), feeds)
   var worst = 0.0

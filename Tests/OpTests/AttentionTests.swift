@@ -22,7 +22,8 @@ import Testing
       return [
         OpCase(op, data),
         OpCase(
-          AttentionGradient(isCausal: isCausal, scale: op.scale), data + results + [random.floats(q)]),
+          AttentionGradient(isCausal: isCausal, scale: op.scale),
+          data + results + [random.floats(q)]),
       ]
     }
   }()
@@ -46,7 +47,9 @@ import Testing
 
   @Test func doesNotSeeTheFuture() throws {
     var random = RandomData(seed: 93)
-    let (q, k, v) = (random.floats([1, 6, 1, 8]), random.floats([1, 6, 1, 8]), random.floats([1, 6, 1, 8]))
+    let (q, k, v) = (
+      random.floats([1, 6, 1, 8]), random.floats([1, 6, 1, 8]), random.floats([1, 6, 1, 8])
+    )
     let op = Attention(isCausal: true, scale: 1)
     var changed = v.floats
     for i in 40..<48 { changed[i] += 9 }
@@ -70,11 +73,13 @@ import Testing
   @Test func scratchIsLinearInTheSequenceLength() {
     let traits = DeviceTraits(
       family: .cpu, vectorWidth: 16, lanes: 1, computeUnits: 2, maximumWorkGroupSize: 1,
-      localMemoryBytes: 0, memoryBytes: 1 << 40, maximumAllocationBytes: 1 << 40, alignmentBytes: 64)
+      localMemoryBytes: 0, memoryBytes: 1 << 40, maximumAllocationBytes: 1 << 40, alignmentBytes: 64
+    )
     func scratch(_ t: Int) -> Int {
       let x = TensorType([1, t, 2, 64])
       let all = [x, x, x, x, TensorType([1, 2, t]), x]
-      return AttentionGradient(isCausal: true, scale: 1).launches(all, on: traits).scratch.reduce(0, +)
+      return AttentionGradient(isCausal: true, scale: 1).launches(all, on: traits).scratch.reduce(
+        0, +)
     }
     #expect(scratch(4096) == 4 * scratch(1024))
   }

@@ -22,7 +22,8 @@ import Testing
 
   @Test func agreesWithPyTorch() throws {
     #expect(
-      try goldenError("cross_entropy", ["z", "labels"]) { $0[0].crossEntropy(labels: $0[1]) } < 1e-5)
+      try goldenError("cross_entropy", ["z", "labels"]) { $0[0].crossEntropy(labels: $0[1]) } < 1e-5
+    )
   }
 
   @Test func isTheLogarithmOfTheSizeForEqualLogits() {
@@ -32,7 +33,8 @@ import Testing
   }
 
   @Test func gradientsMatchFiniteDifferences() throws {
-    for item in Self.cases where item.op is CrossEntropy && item.data[0].type.elementCount < 10_000 {
+    for item in Self.cases where item.op is CrossEntropy && item.data[0].type.elementCount < 10_000
+    {
       #expect(try gradientError(item) < 2e-3, "\(item)")
     }
   }

@@ -44,7 +44,9 @@ import Testing
       let loss = Divergence.between(
         student: s, teacher: t, labels: y, kind, temperature: temperature)
       let mean = try evaluate([loss.sum()], feeds, on: device)[0].floats[0] / 8
-      if abs(Double(mean) - expected) > 1e-6 { failures.append("\(kind) T=\(temperature): \(mean)") }
+      if abs(Double(mean) - expected) > 1e-6 {
+        failures.append("\(kind) T=\(temperature): \(mean)")
+      }
     }
     for (kind, expected) in slopes {
       let loss = Divergence.between(student: s, teacher: t, labels: y, kind, temperature: 1).sum()
@@ -64,7 +66,9 @@ import Testing
     var random = RandomData(seed: 81)
     return [(1, 1), (4, 9), (21, 257), (3, 5000)].flatMap { rows, columns -> [OpCase] in
       kinds.flatMap { kind -> [OpCase] in
-        let logits = [random.floats([rows, columns], -3...3), random.floats([rows, columns], -3...3)]
+        let logits = [
+          random.floats([rows, columns], -3...3), random.floats([rows, columns], -3...3),
+        ]
         var labels = random.integers([rows], below: columns)
         if rows > 1 { labels = TensorData([rows], [-1] + labels.integers.dropFirst()) }
         let op = Divergence(kind: kind, temperature: 1.5)

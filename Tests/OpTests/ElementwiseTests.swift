@@ -19,13 +19,16 @@ import Testing
     for shape in shapes {
       let x = random.floats(shape, -3...3)
       cases += [
-        opCase([x]) { $0[0].gelu() }, opCase([x]) { $0[0].geluTanh() }, opCase([x]) { $0[0].silu() },
+        opCase([x]) { $0[0].gelu() }, opCase([x]) { $0[0].geluTanh() },
+        opCase([x]) { $0[0].silu() },
         opCase([x]) { $0[0].exp() }, opCase([x]) { $0[0].relu() }, opCase([x]) { $0[0].abs() },
         opCase([x, random.floats(shape, 0.5...2)]) { $0[0] / $0[1] },
         opCase([x, random.floats([shape[-1]])]) { $0[0] * $0[1] },
         opCase([x, random.floats([])]) { $0[0] - $0[1] },
       ]
-      if shape.rank == 2 { cases.append(opCase([x, random.floats([shape[0], 1])]) { $0[0] + $0[1] }) }
+      if shape.rank == 2 {
+        cases.append(opCase([x, random.floats([shape[0], 1])]) { $0[0] + $0[1] })
+      }
       cases.append(opCase([random.floats(shape, 0.1...4)]) { $0[0].log() })
       cases.append(opCase([random.floats(shape, 0.1...4)]) { $0[0].squareRoot() })
     }

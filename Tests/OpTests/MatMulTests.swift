@@ -22,7 +22,10 @@ import Testing
       let op = MatMul(transposeA: ta, transposeB: tb)
       let (a, b): (Shape, Shape) = (ta ? [3, 9, 20] : [3, 20, 9], tb ? [3, 40, 9] : [3, 9, 40])
       cases.append(OpCase(op, [random.floats(a), random.floats(b)]))
-      if !ta { cases.append(OpCase(op, [random.floats(a), random.floats(Shape(Array(b.extents.dropFirst())))])) }
+      if !ta {
+        cases.append(
+          OpCase(op, [random.floats(a), random.floats(Shape(Array(b.extents.dropFirst())))]))
+      }
     }
     return cases
   }()
@@ -31,12 +34,16 @@ import Testing
   static let epilogueCases: [OpCase] = {
     var random = RandomData(seed: 6)
     return [(25, 64, 19), (30, 50, 33)].map { m, n, k in
-      let formula = Expression.binary(.maximum, .operand(0) + .operand(1), .constant(0)) * .operand(2)
+      let formula =
+        Expression.binary(.maximum, .operand(0) + .operand(1), .constant(0)) * .operand(2)
       let op = MatMul(
         transposeA: false, transposeB: false,
         epilogue: .init(expression: formula, reads: [.full, .suffix(count: n), .full]))
       return OpCase(
-        op, [random.floats([m, k]), random.floats([k, n]), random.floats([n]), random.floats([m, n])])
+        op,
+        [
+          random.floats([m, k]), random.floats([k, n]), random.floats([n]), random.floats([m, n]),
+        ])
     }
   }()
 

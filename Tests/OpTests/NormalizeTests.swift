@@ -26,7 +26,10 @@ import Testing
       [true, false].map { isRMS in
         OpCase(
           NormalizeGradient(isRootMeanSquare: isRMS, epsilon: 1e-5),
-          [random.floats(shape, -2...2), random.floats([shape[-1]], 0.5...1.5), random.floats(shape)])
+          [
+            random.floats(shape, -2...2), random.floats([shape[-1]], 0.5...1.5),
+            random.floats(shape),
+          ])
       }
     }
   }()

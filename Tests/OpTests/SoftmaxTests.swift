@@ -47,7 +47,8 @@ import Testing
 
   @Test func gradientsMatchFiniteDifferences() throws {
     for item in Self.cases.filter({ $0.data[0].type.elementCount < 100 }) {
-      let mild = OpCase(item.op, [TensorData(item.data[0].shape, item.data[0].floats.map { $0 / 8 })])
+      let mild = OpCase(
+        item.op, [TensorData(item.data[0].shape, item.data[0].floats.map { $0 / 8 })])
       #expect(try gradientError(mild) < 2e-3, "\(mild)")
     }
   }

@@ -47,7 +47,9 @@ import Testing
     }
   }
 
-  @Test(arguments: Target.devices) func aTooLargeBufferSaysHowLarge(device: DeviceDescription) throws {
+  @Test(arguments: Target.devices) func aTooLargeBufferSaysHowLarge(device: DeviceDescription)
+    throws
+  {
     let context = try Context(device)
     let error = #expect(throws: OpenCLError.self) {
       _ = try Buffer(context, byteCount: 1 << 50)

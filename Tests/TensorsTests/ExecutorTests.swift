@@ -18,7 +18,9 @@ import Testing
   @Test(arguments: Target.all) func updatesInPlaceGiveTheSameAsCopies(target: Target) throws {
     func run(_ device: any Device, rewrites: Bool) throws -> [TensorData] {
       let store = VariableStore(on: device, seed: 4)
-      let (a, b) = (Tensor.variable([5, 16], .normal(standardDeviation: 1)), Tensor.variable([16], .ones))
+      let (a, b) = (
+        Tensor.variable([5, 16], .normal(standardDeviation: 1)), Tensor.variable([16], .ones)
+      )
       try store.declare("a", a)
       try store.declare("b", b)
       // b's new value needs a's old one, and a's needs b's old one.

@@ -29,7 +29,8 @@ import Testing
   @Test func theCheckerSeesAnOverlap() {
     // Two values alive together, forced into the same place by a plan for shorter lives.
     let short = [
-      MemoryPlan.Interval(byteCount: 100, first: 0, last: 1), .init(byteCount: 100, first: 2, last: 3),
+      MemoryPlan.Interval(byteCount: 100, first: 0, last: 1),
+      .init(byteCount: 100, first: 2, last: 3),
     ]
     let plan = MemoryPlan(short, alignment: 4, chunkLimit: 1000)
     #expect(plan.peak == 100)
@@ -38,7 +39,9 @@ import Testing
   }
 
   @Test func oneValueAtATimeTakesTheLargest() {
-    let intervals = (0..<10).map { MemoryPlan.Interval(byteCount: 64 * ($0 + 1), first: $0, last: $0) }
+    let intervals = (0..<10).map {
+      MemoryPlan.Interval(byteCount: 64 * ($0 + 1), first: $0, last: $0)
+    }
     #expect(MemoryPlan(intervals, alignment: 64, chunkLimit: 1 << 30).peak == 640)
   }
 }

@@ -15,7 +15,8 @@ import Testing
   @Test(arguments: 1...30) func poisonedMemoryIsNeverRead(seed: UInt64) throws {
     let graph = RandomGraph(seed: seed)
     let clean = try evaluate(graph.outputs, graph.feeds)
-    let poisoned = try evaluate(graph.outputs, graph.feeds, options: .init(poisonsFreedMemory: true))
+    let poisoned = try evaluate(
+      graph.outputs, graph.feeds, options: .init(poisonsFreedMemory: true))
     #expect(clean == poisoned)
   }
 

@@ -24,7 +24,9 @@ private func start(_ arguments: [String], _ environment: [String: String], _ fol
   process.executableURL = products.appending(path: "retort")
   process.arguments = arguments
   process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-  let (output, errors) = (folder.appending(path: UUID().uuidString), folder.appending(path: UUID().uuidString))
+  let (output, errors) = (
+    folder.appending(path: UUID().uuidString), folder.appending(path: UUID().uuidString)
+  )
   for file in [output, errors] { try Data().write(to: file) }
   process.standardOutput = try FileHandle(forWritingTo: output)
   process.standardError = try FileHandle(forWritingTo: errors)
@@ -48,7 +50,9 @@ final class Workshop {
 
   func path(_ name: String) -> String { folder.appending(path: name).path }
 
-  func read(_ name: String) throws -> String { try String(contentsOfFile: path(name), encoding: .utf8) }
+  func read(_ name: String) throws -> String {
+    try String(contentsOfFile: path(name), encoding: .utf8)
+  }
 
   func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
 
@@ -128,8 +132,10 @@ final class Workshop {
     #expect(try shop.run(run + ["--resume"]).status == 0)
     // The finished teacher serves another run.
     let third = try shop.run(
-      ["distill", "--device", device, "--run", shop.path("other"), "--set",
-        "teacher.path=\(shop.path("run/teacher"))", "--set", "distillation.objective=jsd"]
+      [
+        "distill", "--device", device, "--run", shop.path("other"), "--set",
+        "teacher.path=\(shop.path("run/teacher"))", "--set", "distillation.objective=jsd",
+      ]
         + shop.tiny(["student"]))
     #expect(third.status == 0 && !shop.exists("other/teacher"), "\(third.errors)")
   }
@@ -137,14 +143,16 @@ final class Workshop {
   @Test func aRecipeFileIsOverlaidOnTheDefaults() throws {
     let shop = try Workshop()
     try """
-      seed: 9
-      model: {layers: 1, width: 8, heads: 2, key_value_heads: 2, mlp_width: 8, steps: 2}
-      data: {text: ["\(shop.path("text"))"], sequence_length: 8}
-      training: {batch_size: 2, micro_batches: 2}
-      """.write(toFile: shop.path("recipe.yaml"), atomically: true, encoding: .utf8)
+    seed: 9
+    model: {layers: 1, width: 8, heads: 2, key_value_heads: 2, mlp_width: 8, steps: 2}
+    data: {text: ["\(shop.path("text"))"], sequence_length: 8}
+    training: {batch_size: 2, micro_batches: 2}
+    """.write(toFile: shop.path("recipe.yaml"), atomically: true, encoding: .utf8)
     let result = try shop.run(
-      ["train", shop.path("recipe.yaml"), "--run", shop.path("run"), "--set", "model.steps=3",
-        "--profile", "--trace", shop.path("trace.json")])
+      [
+        "train", shop.path("recipe.yaml"), "--run", shop.path("run"), "--set", "model.steps=3",
+        "--profile", "--trace", shop.path("trace.json"),
+      ])
     #expect(result.status == 0, "\(result.errors)")
     let resolved = try shop.read("run/recipe.yaml")
     #expect(resolved.contains("seed: 9") && resolved.contains("steps: 3"))

@@ -41,12 +41,12 @@ import Training
       store: store)
     var loss = 0.0
     var done = 0
-    _ = try trainer.run(checkpoint: checkpoint, shouldStop: { done == stopAfter }) {
-      if case .step(let metrics) = $0 {
-        loss = metrics.means["loss"] ?? .nan
-        done = metrics.step
-      }
+    func note(_ event: TrainingEvent) {
+      guard case .step(let metrics) = event else { return }
+      loss = metrics.means["loss"] ?? .nan
+      done = metrics.step
     }
+    _ = try trainer.run(checkpoint: checkpoint, onEvent: note, shouldStop: { done == stopAfter })
     return (try student.parameters().map { try store.value(of: $0.tensor) }, loss)
   }
 

@@ -74,7 +74,8 @@ import Training
     let windows = TokenWindows((0..<1001).map { Int32($0) }, length: 10)
     // The offset costs one window of the hundred.
     let starts = (0..<99).map { step in
-      windows.trainingBatch(step: step, micro: 0, microCount: 1, size: 1, seed: 7).tokens.integers[0]
+      windows.trainingBatch(step: step, micro: 0, microCount: 1, size: 1, seed: 7).tokens.integers[
+        0]
     }
     #expect(Set(starts).count == 99)
     let batch = windows.trainingBatch(step: 3, micro: 0, microCount: 1, size: 2, seed: 7)

@@ -115,7 +115,8 @@ extension Elementwise {
       return .suffix(count: operand.elementCount)
     }
     let inner = operand.extents.reversed().prefix { $0 == 1 }.count
-    if operand.rank == result.rank, operand.extents.dropLast(inner) == result.extents.dropLast(inner)
+    if operand.rank == result.rank,
+      operand.extents.dropLast(inner) == result.extents.dropLast(inner)
     {
       return .prefix(divisor: result.extents.suffix(inner).reduce(1, *))
     }

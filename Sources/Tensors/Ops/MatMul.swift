@@ -169,7 +169,9 @@ public struct MatMul: Op, CustomStringConvertible {
     while s.batch * ceilDivide(tiles, tileRows) * ceilDivide(panelCount, tilePanels) < wanted,
       tileRows * tilePanels > 1
     {
-      if tilePanels >= tileRows { tilePanels = ceilDivide(tilePanels, 2) } else {
+      if tilePanels >= tileRows {
+        tilePanels = ceilDivide(tilePanels, 2)
+      } else {
         tileRows = ceilDivide(tileRows, 2)
       }
     }

@@ -2,7 +2,11 @@
 
 /// y[o, i] = the sum, sum of squares or maximum of x[o, n, i] over n, in a fixed order.
 public struct Reduce: Op {
-  public enum Kind: Int, Sendable { case sum = 0, sumOfSquares = 1, maximum = 2 }
+  public enum Kind: Int, Sendable {
+    case sum = 0
+    case sumOfSquares = 1
+    case maximum = 2
+  }
 
   let kind: Kind
   let outer: Int

@@ -43,7 +43,8 @@ struct Train: ParsableCommand {
     note("\(device.name)\n\(text.description)")
     var start = recipe.model
     start.path = ""
-    let loaded = recipe.model.path.isEmpty ? nil : ModelDirectory(URL(fileURLWithPath: recipe.model.path))
+    let loaded =
+      recipe.model.path.isEmpty ? nil : ModelDirectory(URL(fileURLWithPath: recipe.model.path))
     let arm = try Arm(
       "model", start, configuration: loaded?.configuration(),
       sequenceLength: recipe.data.sequenceLength, folder: folder)
@@ -60,14 +61,20 @@ struct Train: ParsableCommand {
     try arm.load(into: store)
     let result = try evaluate(
       arm.model, teacher: nil, on: text.heldOut, batchSize: recipe.training.batchSize, store: store)
-    let row = VerdictRow(arm: arm.name, parameterCount: arm.model.parameterCount, evaluation: result)
+    let row = VerdictRow(
+      arm: arm.name, parameterCount: arm.model.parameterCount, evaluation: result)
     print(
       "held out: \(fixed(row.natsPerByte, 4)) nats/byte, \(fixed(row.bitsPerByte, 4)) bits/byte; "
         + "model in \(arm.directory.url.relativePath)")
     let report = Report(
       title: "Training run", records: folder.records(),
-      table: [["", "parameters", "nats/byte", "bits/byte"],
-        [arm.name, grouped(row.parameterCount), fixed(row.natsPerByte, 4), fixed(row.bitsPerByte, 4)]],
+      table: [
+        ["", "parameters", "nats/byte", "bits/byte"],
+        [
+          arm.name, grouped(row.parameterCount), fixed(row.natsPerByte, 4),
+          fixed(row.bitsPerByte, 4),
+        ],
+      ],
       sentence: "", recipe: try recipe.yaml(), device: device.name, continuations: [])
     try WholeFile.write(report.html, to: folder.url.appending(path: "report.html"))
   }
