@@ -78,8 +78,10 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_
   const int last = min(TQ, (int)(get_group_id(0) + 1) * GROUP);
   const int visible = CAUSAL ? min(TK, last + TK - TQ) : TK;
   const int limit = CAUSAL ? min(TK - 1, row + TK - TQ) : TK - 1;
-  const float shift = statistics[(size_t)bh * 2 * padded + row];
-  const float delta = statistics[((size_t)bh * 2 + 1) * padded + row];
+  // Read where it is used: kept in a register across the barriers, Intel's runtime for CPUs
+  // (2026.22) gives every lane the last lane's value.
+  __global const float* log_sum = statistics + (size_t)bh * 2 * padded;
+  const float delta = log_sum[padded + row];
   FLOATV own[DV], slope[DV], sums[DV];
   EACH_ELEMENT {
     own[e] = LOAD(q + HEAD(b, row, h, TQ, H) + e * VECTOR);
@@ -91,14 +93,16 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_
     STAGE(v_tile, v, b, c0, g, TK, G)
     barrier(CLK_LOCAL_MEM_FENCE);  // both tiles are complete
     for (int c = 0; c < TILE; c++) {
-      FLOATV s = (FLOATV)(0.0f), ds = (FLOATV)(0.0f);
-      EACH_ELEMENT {
-        s = fma(own[e], k_tile[c][e], s);
-        ds = fma(slope[e], v_tile[c][e], ds);
+      if (c0 + c <= limit) {
+        FLOATV s = (FLOATV)(0.0f), ds = (FLOATV)(0.0f);
+        EACH_ELEMENT {
+          s = fma(own[e], k_tile[c][e], s);
+          ds = fma(slope[e], v_tile[c][e], ds);
+        }
+        const float weight = exp(vector_sum(s) * scale - log_sum[row]);
+        const float dscore = weight * (vector_sum(ds) - delta) * scale;
+        EACH_ELEMENT sums[e] = fma((FLOATV)(dscore), k_tile[c][e], sums[e]);
       }
-      const float weight = c0 + c > limit ? 0.0f : exp(vector_sum(s) * scale - shift);
-      const float dscore = weight * (vector_sum(ds) - delta) * scale;
-      EACH_ELEMENT sums[e] = fma((FLOATV)(dscore), k_tile[c][e], sums[e]);
     }
     barrier(CLK_LOCAL_MEM_FENCE);  // all have read the tiles before they are overwritten
   }

@@ -39,10 +39,10 @@ struct ModelRecipe: Codable {
   }
 
   static let teacher = ModelRecipe(
-    layers: 4, width: 192, heads: 3, keyValueHeads: 3, mlpWidth: 512, steps: 700,
+    layers: 4, width: 192, heads: 3, keyValueHeads: 3, mlpWidth: 512, steps: 450,
     learningRate: 3e-3)
   static let student = ModelRecipe(
-    layers: 2, width: 96, heads: 3, keyValueHeads: 3, mlpWidth: 256, steps: 600,
+    layers: 2, width: 96, heads: 3, keyValueHeads: 3, mlpWidth: 256, steps: 500,
     learningRate: 4e-3)
 
   func configuration(vocabularySize: Int, contextLength: Int) -> LlamaConfiguration {
