@@ -64,17 +64,17 @@ struct DistillationRecipe: Codable {
 
   var objective = Objective.forwardKL
   /// The weight of the teacher in the mixture of the JSD.
-  var beta: Float = 0.5
-  var temperature: Float = 1
+  var beta = 0.5
+  var temperature = 1.0
   /// The weight of the labels' cross-entropy.
-  var alpha: Float = 0.1
+  var alpha = 0.1
 
   var kind: DistillationObjective.Kind {
     switch objective {
     case .forwardKL: .forwardKL
     case .reverseKL: .reverseKL
-    case .jsd: .jensenShannon(beta: beta, isNormalized: false)
-    case .normalizedJSD: .jensenShannon(beta: beta, isNormalized: true)
+    case .jsd: .jensenShannon(beta: Float(beta), isNormalized: false)
+    case .normalizedJSD: .jensenShannon(beta: Float(beta), isNormalized: true)
     }
   }
 }
@@ -85,11 +85,11 @@ struct TrainingRecipe: Codable {
   var microBatches = 1
   var warmupSteps = 50
   var finalRateShare = 0.1
-  var weightDecay: Float = 0.1
-  var beta1: Float = 0.9
-  var beta2: Float = 0.95
-  var epsilon: Float = 1e-8
-  var clipNorm: Float = 1
+  var weightDecay = 0.1
+  var beta1 = 0.9
+  var beta2 = 0.95
+  var epsilon = 1e-8
+  var clipNorm = 1.0
   var logInterval = 10
   var checkpointInterval = 200
 
@@ -116,11 +116,11 @@ struct TrainingRecipe: Codable {
     options.optimizer.learningRate = model.learningRate
     options.optimizer.warmupSteps = min(warmupSteps, model.steps / 2)
     options.optimizer.finalRateShare = finalRateShare
-    options.optimizer.weightDecay = weightDecay
-    options.optimizer.beta1 = beta1
-    options.optimizer.beta2 = beta2
-    options.optimizer.epsilon = epsilon
-    options.optimizer.clipNorm = clipNorm
+    options.optimizer.weightDecay = Float(weightDecay)
+    options.optimizer.beta1 = Float(beta1)
+    options.optimizer.beta2 = Float(beta2)
+    options.optimizer.epsilon = Float(epsilon)
+    options.optimizer.clipNorm = Float(clipNorm)
     return options
   }
 }

@@ -51,7 +51,12 @@ extension Recipe {
   }
 
   /// The recipe as YAML, every key written out.
-  func yaml() throws -> String { try YAMLEncoder().encode(self) }
+  func yaml() throws -> String {
+    // The encoder writes 0.1 as 1e-1.
+    try YAMLEncoder().encode(self).replacing(/(?m): (-?[0-9.]+e[+-]?[0-9]+)$/) { match in
+      Double(match.1).map { ": \($0)" } ?? String(match.0)
+    }
+  }
 }
 
 /// Replaces the leaves of `base` by those of `changes`; a key that `base` has not is an error that

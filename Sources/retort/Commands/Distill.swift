@@ -63,7 +63,8 @@ struct Distill: ParsableCommand {
       try student.train(
         DistillationObjective(
           student: student.model, teacher: teacher.model, recipe.distillation.kind,
-          temperature: recipe.distillation.temperature, alpha: recipe.distillation.alpha),
+          temperature: Float(recipe.distillation.temperature),
+          alpha: Float(recipe.distillation.alpha)),
         studentOptions, on: text, folder: folder, store: store, prefix: "student",
         profiling: profiling)
     }
