@@ -130,6 +130,26 @@ inline float lanes_max(float x, __local float* scratch) {
 }
 #endif
 
+// Declares `best`, the largest element of the row at x; every lane gets it.
+#define ROW_HIGHEST(best, x, columns) \
+  float best = LOWEST; \
+  { \
+    FLOATV best_v = (FLOATV)(LOWEST); \
+    FOR_VECTORS(c, columns) best_v = fmax(best_v, LOAD((x) + c)); \
+    FOR_REST(c, columns) best = fmax(best, (x)[c]); \
+    best = row_max(fmax(best, vector_max(best_v))); \
+  }
+
+// Declares `total`, the sum over the row of `term`, a formula of FLOATV or float `value` = x[c].
+#define ROW_SUM(total, x, columns, term) \
+  float total = 0.0f; \
+  { \
+    FLOATV total_v = (FLOATV)(0.0f); \
+    FOR_VECTORS(c, columns) { const FLOATV value = LOAD((x) + c); total_v += term; } \
+    FOR_REST(c, columns) { const float value = (x)[c]; total += term; } \
+    total = row_sum(total + vector_sum(total_v)); \
+  }
+
 // ---- Random numbers --------------------------------------------------------
 // Philox 4x32-10 (Salmon et al., SC 2011), first word, for counter (index, stream, step, 0) and
 // key (seed, 0); as a number in [0, 1).

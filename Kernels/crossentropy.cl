@@ -9,20 +9,12 @@ __kernel void cross_entropy(__global const float* z, __global const int* labels,
   ROW_SCRATCH
   FOR_ROWS(row, rows) {
     __global const float* zr = z + (size_t)row * columns;
-    FLOATV best_v = (FLOATV)(LOWEST);
-    float best = LOWEST;
-    FOR_VECTORS(c, columns) best_v = fmax(best_v, LOAD(zr + c));
-    FOR_REST(c, columns) best = fmax(best, zr[c]);
-    best = row_max(fmax(best, vector_max(best_v)));
-    FLOATV sum_v = (FLOATV)(0.0f);
-    float sum = 0.0f;
-    FOR_VECTORS(c, columns) sum_v += exp(LOAD(zr + c) - best);
-    FOR_REST(c, columns) sum += exp(zr[c] - best);
-    sum = best + log(row_sum(sum + vector_sum(sum_v)));
+    ROW_HIGHEST(best, zr, columns)
+    ROW_SUM(sum, zr, columns, exp(value - best))
     if (get_local_id(0) == 0) {
       const int label = labels[row];
-      log_sum[row] = sum;
-      loss[row] = label < 0 ? 0.0f : sum - zr[label];
+      log_sum[row] = best + log(sum);
+      loss[row] = label < 0 ? 0.0f : best + log(sum) - zr[label];
     }
   }
 }

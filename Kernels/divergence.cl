@@ -47,30 +47,12 @@ __kernel void divergence(__global const float* student, __global const float* te
   FOR_ROWS(row, rows) {
     __global const float* s = student + (size_t)row * columns;
     __global const float* t = teacher + (size_t)row * columns;
-    FLOATV best_s_v = (FLOATV)(LOWEST), best_t_v = (FLOATV)(LOWEST);
-    float best_s = LOWEST, best_t = LOWEST;
-    FOR_VECTORS(c, columns) {
-      best_s_v = fmax(best_s_v, LOAD(s + c));
-      best_t_v = fmax(best_t_v, LOAD(t + c));
-    }
-    FOR_REST(c, columns) {
-      best_s = fmax(best_s, s[c]);
-      best_t = fmax(best_t, t[c]);
-    }
-    best_s = row_max(fmax(best_s, vector_max(best_s_v)));
-    best_t = row_max(fmax(best_t, vector_max(best_t_v)));
-    FLOATV sum_s_v = (FLOATV)(0.0f), sum_t_v = (FLOATV)(0.0f);
-    float sum_s = 0.0f, sum_t = 0.0f;
-    FOR_VECTORS(c, columns) {
-      sum_s_v += exp((LOAD(s + c) - best_s) * inverse_temperature);
-      sum_t_v += exp((LOAD(t + c) - best_t) * inverse_temperature);
-    }
-    FOR_REST(c, columns) {
-      sum_s += exp((s[c] - best_s) * inverse_temperature);
-      sum_t += exp((t[c] - best_t) * inverse_temperature);
-    }
-    const float shift_s = best_s * inverse_temperature + log(row_sum(sum_s + vector_sum(sum_s_v)));
-    const float shift_t = best_t * inverse_temperature + log(row_sum(sum_t + vector_sum(sum_t_v)));
+    ROW_HIGHEST(best_s, s, columns)
+    ROW_HIGHEST(best_t, t, columns)
+    ROW_SUM(sum_s, s, columns, exp((value - best_s) * inverse_temperature))
+    ROW_SUM(sum_t, t, columns, exp((value - best_t) * inverse_temperature))
+    const float shift_s = best_s * inverse_temperature + log(sum_s);
+    const float shift_t = best_t * inverse_temperature + log(sum_t);
     FLOATV term_v = (FLOATV)(0.0f), inner_v = (FLOATV)(0.0f);
     float term = 0.0f, inner = 0.0f;
     FOR_VECTORS(c, columns) {

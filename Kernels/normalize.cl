@@ -7,22 +7,15 @@
 #define RMS 0
 #endif
 
-// The mean (0 for RMS) and the inverse deviation of the row at xr.
+// Declares the mean (0 for RMS) and the inverse deviation of the row at xr.
 #define ROW_STATISTICS(xr) \
   float mean = 0.0f; \
   if (!RMS) { \
-    FLOATV sum_v = (FLOATV)(0.0f); \
-    float sum = 0.0f; \
-    FOR_VECTORS(c, columns) sum_v += LOAD(xr + c); \
-    FOR_REST(c, columns) sum += xr[c]; \
-    mean = row_sum(sum + vector_sum(sum_v)) / columns; \
+    ROW_SUM(sum, xr, columns, value) \
+    mean = sum / columns; \
   } \
-  FLOATV square_v = (FLOATV)(0.0f); \
-  float square = 0.0f; \
-  FOR_VECTORS(c, columns) { const FLOATV d = LOAD(xr + c) - mean; square_v += d * d; } \
-  FOR_REST(c, columns) { const float d = xr[c] - mean; square += d * d; } \
-  const float scale = \
-      1.0f / sqrt(row_sum(square + vector_sum(square_v)) / columns + epsilon);
+  ROW_SUM(square, xr, columns, (value - mean) * (value - mean)) \
+  const float scale = 1.0f / sqrt(square / columns + epsilon);
 
 // x, y: [rows, columns], gain, bias: [columns]; bias is not read for RMS.
 __kernel void normalize_rows(__global const float* x, __global const float* gain,

@@ -8,11 +8,7 @@ __kernel void softmax(__global const float* x, __global float* y, const int rows
   FOR_ROWS(row, rows) {
     __global const float* xr = x + (size_t)row * columns;
     __global float* yr = y + (size_t)row * columns;
-    FLOATV best_v = (FLOATV)(LOWEST);
-    float best = LOWEST;
-    FOR_VECTORS(c, columns) best_v = fmax(best_v, LOAD(xr + c));
-    FOR_REST(c, columns) best = fmax(best, xr[c]);
-    best = row_max(fmax(best, vector_max(best_v)));
+    ROW_HIGHEST(best, xr, columns)
     FLOATV sum_v = (FLOATV)(0.0f);
     float sum = 0.0f;
     FOR_VECTORS(c, columns) {
@@ -39,16 +35,9 @@ __kernel void log_softmax(__global const float* x, __global float* y, const int 
   FOR_ROWS(row, rows) {
     __global const float* xr = x + (size_t)row * columns;
     __global float* yr = y + (size_t)row * columns;
-    FLOATV best_v = (FLOATV)(LOWEST);
-    float best = LOWEST;
-    FOR_VECTORS(c, columns) best_v = fmax(best_v, LOAD(xr + c));
-    FOR_REST(c, columns) best = fmax(best, xr[c]);
-    best = row_max(fmax(best, vector_max(best_v)));
-    FLOATV sum_v = (FLOATV)(0.0f);
-    float sum = 0.0f;
-    FOR_VECTORS(c, columns) sum_v += exp(LOAD(xr + c) - best);
-    FOR_REST(c, columns) sum += exp(xr[c] - best);
-    const float shift = best + log(row_sum(sum + vector_sum(sum_v)));
+    ROW_HIGHEST(best, xr, columns)
+    ROW_SUM(sum, xr, columns, exp(value - best))
+    const float shift = best + log(sum);
     FOR_VECTORS(c, columns) STORE(LOAD(xr + c) - shift, yr + c);
     FOR_REST(c, columns) yr[c] = xr[c] - shift;
   }
@@ -80,11 +69,7 @@ __kernel void log_softmax_gradient(__global const float* y, __global const float
     const size_t start = (size_t)row * columns;
     __global const float* yr = y + start;
     __global const float* dyr = dy + start;
-    FLOATV sum_v = (FLOATV)(0.0f);
-    float sum = 0.0f;
-    FOR_VECTORS(c, columns) sum_v += LOAD(dyr + c);
-    FOR_REST(c, columns) sum += dyr[c];
-    sum = row_sum(sum + vector_sum(sum_v));
+    ROW_SUM(sum, dyr, columns, value)
     FOR_VECTORS(c, columns) STORE(LOAD(dyr + c) - exp(LOAD(yr + c)) * sum, dx + start + c);
     FOR_REST(c, columns) dx[start + c] = dyr[c] - exp(yr[c]) * sum;
   }

@@ -23,23 +23,27 @@ public final class Queue {
 
   /// Enqueues a kernel over `global` work-items in groups of `local`, each of 1 to 3 extents.
   public func launch(_ kernel: Kernel, global: [Int], local: [Int]) throws {
-    try check(
-      clEnqueueNDRangeKernel(
-        handle, kernel.handle, cl_uint(global.count), nil, global, local, 0, nil, nil),
-      "launching \(kernel.name) over \(global) work-items in groups of \(local)")
+    try enqueue(kernel, global, local, nil)
   }
 
   /// As `launch`, returning the event of a profiling queue.
   public func profiledLaunch(_ kernel: Kernel, global: [Int], local: [Int]) throws -> Event {
     var event: cl_event?
-    try check(
-      clEnqueueNDRangeKernel(
-        handle, kernel.handle, cl_uint(global.count), nil, global, local, 0, nil, &event),
-      "launching \(kernel.name) over \(global) work-items in groups of \(local)")
+    try enqueue(kernel, global, local, &event)
     guard let event else {
       throw OpenCLError(action: "asking for the event of \(kernel.name)", code: -58)
     }
     return Event(event)
+  }
+
+  private func enqueue(
+    _ kernel: Kernel, _ global: [Int], _ local: [Int],
+    _ event: UnsafeMutablePointer<cl_event?>?
+  ) throws {
+    try check(
+      clEnqueueNDRangeKernel(
+        handle, kernel.handle, cl_uint(global.count), nil, global, local, 0, nil, event),
+      "launching \(kernel.name) over \(global) work-items in groups of \(local)")
   }
 
   /// Copies host bytes into a buffer; returns when the host memory may be reused.

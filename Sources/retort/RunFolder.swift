@@ -1,24 +1,7 @@
 // What a run leaves behind.
-import ArgumentParser
 import Foundation
 import Storage
 import Training
-
-/// `--run`, `--resume` and `--overwrite`.
-struct RunOptions: ParsableArguments {
-  @Option(help: "The folder that the run writes to.")
-  var run = "runs/latest"
-
-  @Flag(help: "Go on with the run in the folder, with the recipe it holds.")
-  var resume = false
-
-  @Flag(help: "Delete the run in the folder and start anew.")
-  var overwrite = false
-
-  func validate() throws {
-    if resume, overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
-  }
-}
 
 /// A folder with recipe, metrics, checkpoints, models, verdict and report.
 struct RunFolder {
@@ -29,37 +12,22 @@ struct RunFolder {
     "student", "control", "model",
   ]
 
-  /// Opens the folder for a run; one that holds a run already is only taken when told how.
-  /// `recipe` is what the run would start with; what is returned is what it runs with.
-  static func open<R: Recipe>(_ options: RunOptions, recipe: () throws -> R) throws
-    -> (RunFolder, R)
-  {
-    let folder = RunFolder(url: URL(fileURLWithPath: options.run))
-    let recipeFile = folder.url.appending(path: "recipe.yaml")
-    let holdsRun = FileManager.default.fileExists(atPath: recipeFile.path)
-    if options.resume {
-      guard holdsRun else {
-        throw StorageError("\(options.run) holds no run to resume: it has no recipe.yaml.")
-      }
-      return (folder, try R.load(file: recipeFile.path, settings: []))
-    }
-    if holdsRun, !options.overwrite {
-      throw StorageError(
-        "\(options.run) holds a run already. Use --resume to go on with it, --overwrite to delete "
-          + "it, or --run with another folder.")
-    }
-    let made = try recipe()
-    if options.overwrite {
-      for name in known {
-        try? FileManager.default.removeItem(at: folder.url.appending(path: name))
-      }
+  var recipe: URL { url.appending(path: "recipe.yaml") }
+
+  /// Whether something was trained here; a recipe alone is no run yet.
+  var holdsRun: Bool {
+    !records().isEmpty || ["teacher", "student", "control", "model"].contains(where: isFinished)
+  }
+
+  /// Makes the folder and writes the recipe, after deleting the run that is here.
+  func begin(_ recipe: some Recipe) throws {
+    for name in Self.known {
+      try? FileManager.default.removeItem(at: url.appending(path: name))
     }
     do {
-      try FileManager.default.createDirectory(
-        at: folder.checkpoints, withIntermediateDirectories: true)
-    } catch { throw StorageError("Cannot make the run folder \(options.run).") }
-    try WholeFile.write(try made.yaml(), to: recipeFile)
-    return (folder, made)
+      try FileManager.default.createDirectory(at: checkpoints, withIntermediateDirectories: true)
+    } catch { throw StorageError("Cannot make the run folder \(url.relativePath).") }
+    try WholeFile.write(try recipe.yaml(), to: self.recipe)
   }
 
   var checkpoints: URL { url.appending(path: "checkpoints") }

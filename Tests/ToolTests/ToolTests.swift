@@ -130,6 +130,8 @@ final class Workshop {
     let second = try shop.run(run + shop.tiny(["teacher", "student"]))
     #expect(second.status == 1 && second.errors.contains("--resume"))
     #expect(try shop.run(run + ["--resume"]).status == 0)
+    let nothing = try shop.run(["distill", "--run", shop.path("none"), "--resume"])
+    #expect(nothing.status == 1 && nothing.errors.contains("holds no run to resume"))
     // The finished teacher serves another run.
     let third = try shop.run(
       [
@@ -173,7 +175,7 @@ final class Workshop {
     (["--set", "data.sequence_length=60000"], "smaller than one sequence"),
     (["--set", "teacher.path=/no/such/model"], "/no/such/model holds no model"),
     (["/no/such/recipe.yaml"], "cannot read /no/such/recipe.yaml"),
-    (["--resume"], "holds no run to resume"),
+    (["--resume"], "takes no recipe, --set or --seed"),
   ]
 
   @Test(arguments: 0..<mistakes.count) func mistakesGetOneClearSentence(index: Int) throws {
@@ -184,7 +186,7 @@ final class Workshop {
         + shop.tiny(["teacher", "student"]) + arguments)
     #expect(result.status != 0)
     #expect(result.errors.contains(message), "\(result.errors)")
-    #expect(!shop.exists("run/teacher"))
+    #expect(!shop.exists("run"), "a mistake leaves nothing behind")
   }
 
   @Test func aDamagedModelIsRefused() throws {

@@ -17,31 +17,13 @@ struct Distill: ParsableCommand {
       of the recipe can be set on the command line: --set student.layers=4
       """)
 
-  @Argument(
-    help: ArgumentHelp(
-      "A YAML recipe; keys it leaves out keep their defaults.", valueName: "recipe"))
-  var recipeFile: String?
-
-  @Option(help: "Change one key of the recipe, as KEY.PATH=VALUE.")
-  var set: [String] = []
-
-  @OptionGroup var output: RunOptions
-  @OptionGroup var device: DeviceOptions
-  @OptionGroup var profiling: ProfilingOptions
-
-  @Option(help: "The seed of every random number.")
-  var seed: UInt64?
+  @OptionGroup var arguments: RunArguments
 
   func run() throws {
     Interrupt.install()
-    let (folder, recipe) = try RunFolder.open(output) {
-      var made = try DistillRecipe.load(file: recipeFile, settings: set)
-      if let seed { made.seed = seed }
-      return made
-    }
-    let device = try self.device.open(profiling: profiling.isWanted)
-    let text = try RunText(recipe.data, seed: recipe.seed)
-    note("\(device.name)\n\(text.description)")
+    let recipe = try arguments.recipe(DistillRecipe.self)
+    let folder = arguments.folder
+    let profiling = arguments.profiling
 
     func arm(_ name: String, _ model: ModelRecipe) throws -> Arm {
       try Arm(name, model, sequenceLength: recipe.data.sequenceLength, folder: folder)
@@ -49,6 +31,8 @@ struct Distill: ParsableCommand {
     let teacher = try arm("teacher", recipe.teacher)
     let student = try arm("student", recipe.student)
     let control = try arm("control", recipe.student)
+    let (device, text) = try arguments.open(
+      recipe, data: recipe.data, seed: recipe.seed, source: recipe.teacher.path)
     if recipe.teacher.path.isEmpty, !folder.isFinished(teacher.name) {
       try teacher.train(
         NextTokenObjective(teacher.model),

@@ -16,42 +16,27 @@ struct Train: ParsableCommand {
       The finished model is in RUN/model, ready for `retort generate` and `retort evaluate`.
       """)
 
-  @Argument(
-    help: ArgumentHelp(
-      "A YAML recipe; keys it leaves out keep their defaults.", valueName: "recipe"))
-  var recipeFile: String?
-
-  @Option(help: "Change one key of the recipe, as KEY.PATH=VALUE.")
-  var set: [String] = []
-
-  @OptionGroup var output: RunOptions
-  @OptionGroup var device: DeviceOptions
-  @OptionGroup var profiling: ProfilingOptions
-
-  @Option(help: "The seed of every random number.")
-  var seed: UInt64?
+  @OptionGroup var arguments: RunArguments
 
   func run() throws {
     Interrupt.install()
-    let (folder, recipe) = try RunFolder.open(output) {
-      var made = try TrainRecipe.load(file: recipeFile, settings: set)
-      if let seed { made.seed = seed }
-      return made
-    }
-    let device = try self.device.open(profiling: profiling.isWanted)
-    let text = try RunText(recipe.data, seed: recipe.seed)
-    note("\(device.name)\n\(text.description)")
-    var start = recipe.model
-    start.path = ""
-    let loaded =
+    let recipe = try arguments.recipe(TrainRecipe.self)
+    let folder = arguments.folder
+    let profiling = arguments.profiling
+    // A model that is trained further starts from the folder's sizes and weights.
+    var new = recipe.model
+    new.path = ""
+    let old =
       recipe.model.path.isEmpty ? nil : ModelDirectory(URL(fileURLWithPath: recipe.model.path))
     let arm = try Arm(
-      "model", start, configuration: loaded?.configuration(),
+      "model", new, configuration: old?.configuration(),
       sequenceLength: recipe.data.sequenceLength, folder: folder)
+    let (device, text) = try arguments.open(
+      recipe, data: recipe.data, seed: recipe.seed, source: recipe.model.path)
     if !folder.isFinished(arm.name) {
       let store = VariableStore(on: device, seed: recipe.seed)
       try arm.model.declare(in: store, prefix: arm.name)
-      try loaded?.loadWeights(of: arm.model, into: store, prefix: arm.name)
+      try old?.loadWeights(of: arm.model, into: store, prefix: arm.name)
       let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
       try arm.train(
         NextTokenObjective(arm.model), options, on: text, folder: folder, store: store,

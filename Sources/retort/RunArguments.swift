@@ -1,0 +1,76 @@
+// What the commands that train have in common.
+import ArgumentParser
+import Foundation
+import Storage
+import Tensors
+
+/// The arguments of a training run, and how a run is opened with them.
+struct RunArguments: ParsableArguments {
+  @Argument(
+    help: ArgumentHelp(
+      "A YAML recipe; keys it leaves out keep their defaults.", valueName: "recipe"))
+  var recipeFile: String?
+
+  @Option(help: "Change one key of the recipe, as KEY.PATH=VALUE.")
+  var set: [String] = []
+
+  @Option(help: "The seed of every random number.")
+  var seed: UInt64?
+
+  @Option(help: "The folder that the run writes to.")
+  var run = "runs/latest"
+
+  @Flag(help: "Go on with the run in the folder, with the recipe it holds.")
+  var resume = false
+
+  @Flag(help: "Delete the run in the folder and start anew.")
+  var overwrite = false
+
+  @OptionGroup var device: DeviceOptions
+  @OptionGroup var profiling: ProfilingOptions
+
+  func validate() throws {
+    if resume, overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
+    if resume, recipeFile != nil || !set.isEmpty || seed != nil {
+      throw ValidationError(
+        "--resume goes on with the recipe in the folder; it takes no recipe, --set or --seed.")
+    }
+  }
+
+  var folder: RunFolder { RunFolder(url: URL(fileURLWithPath: run)) }
+
+  /// The recipe to run with. Nothing is written yet; a folder that holds a run already is only
+  /// taken when told how.
+  func recipe<R: Recipe>(_ type: R.Type) throws -> R {
+    if resume {
+      guard FileManager.default.fileExists(atPath: folder.recipe.path) else {
+        throw StorageError("\(run) holds no run to resume: it has no recipe.yaml.")
+      }
+      return try R.load(file: folder.recipe.path, settings: [])
+    }
+    if folder.holdsRun, !overwrite {
+      throw StorageError(
+        "\(run) holds a run already. Use --resume to go on with it, --overwrite to delete it, or "
+          + "--run with another folder.")
+    }
+    return try R.load(file: recipeFile, settings: set + (seed.map { ["seed=\($0)"] } ?? []))
+  }
+
+  /// Opens device and text, and only when both are there begins the run in its folder. `source` is
+  /// the folder of a model that the run starts from, if any.
+  func open(_ recipe: some Recipe, data: DataRecipe, seed: UInt64, source: String) throws
+    -> (any Device, RunText)
+  {
+    let own = folder.url.standardizedFileURL.path + "/"
+    if overwrite, !source.isEmpty,
+      (URL(fileURLWithPath: source).standardizedFileURL.path + "/").hasPrefix(own)
+    {
+      throw StorageError("\(source) lies in the run folder that --overwrite would delete.")
+    }
+    let device = try self.device.open(profiling: profiling.isWanted)
+    let text = try RunText(data, seed: seed)
+    if !resume { try folder.begin(recipe) }
+    note("\(device.name)\n\(text.description)")
+    return (device, text)
+  }
+}
