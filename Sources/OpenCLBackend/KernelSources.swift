@@ -1,10 +1,15 @@
 // The text of the kernels.
 import Foundation
+import OpenCL
 
 /// The kernels that were embedded at build time or, where the environment variable
 /// `RETORT_KERNELS` names a folder, the files there, so that a kernel can be edited without a build.
 struct KernelSources {
-  private let folder = ProcessInfo.processInfo.environment["RETORT_KERNELS"]
+  private let folder: String?
+
+  init(folder: String? = ProcessInfo.processInfo.environment["RETORT_KERNELS"]) {
+    self.folder = folder
+  }
 
   /// The text with each `#include "file"` of ours replaced by that file, once.
   func expanded(_ text: String) throws -> String {
@@ -27,7 +32,13 @@ struct KernelSources {
 
   private func source(_ file: String) throws -> String {
     if let folder {
-      return try String(contentsOfFile: folder + "/" + file, encoding: .utf8)
+      let path = folder + "/" + file
+      guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+        throw OpenCLError(
+          action: "reading \(path), where RETORT_KERNELS says the kernels are", code: -30,
+          detail: "Name a folder that holds all of Kernels/, or unset the variable.")
+      }
+      return text
     }
     guard let source = embeddedKernels[file] else {
       preconditionFailure("there is no kernel file \(file)")

@@ -10,7 +10,8 @@ import Testing
     var cases: [OpCase] = []
     for kind in [Reduce.Kind.sum, .sumOfSquares, .maximum] {
       for (outer, n, inner) in [
-        (1, 1, 1), (1, 50_001, 1), (7, 33, 1), (1, 300, 48), (1, 1000, 7), (3, 5, 4), (2, 200, 33),
+        (1, 1, 1), (1, 50_001, 1), (1, 9001, 1), (7, 33, 1), (1, 300, 48), (1, 1000, 7), (3, 5, 4),
+        (2, 200, 33),
       ] {
         let shape: Shape = [outer, inner]
         let op = Reduce(kind: kind, outer: outer, inner: inner, shape: shape)

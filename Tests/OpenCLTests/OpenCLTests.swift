@@ -47,6 +47,14 @@ import Testing
     }
   }
 
+  @Test func kernelsThatCannotBeReadAreNamed() {
+    let sources = KernelSources(folder: "/no/such/folder")
+    let error = #expect(throws: OpenCLError.self) {
+      try sources.expanded("#include \"softmax.cl\"")
+    }
+    #expect(error?.description.contains("/no/such/folder/softmax.cl") == true)
+  }
+
   @Test(arguments: Target.devices) func aTooLargeBufferSaysHowLarge(device: DeviceDescription)
     throws
   {

@@ -82,6 +82,15 @@ import Training
     #expect(zip(batch.tokens.integers, batch.labels.integers).allSatisfy { $0 + 1 == $1 })
   }
 
+  @Test func theEndOfATextIsTrainedOnAndPaddingIsNot() {
+    let end = ByteTokenizer.endOfText
+    let tokens = Corpus.tokens(["ab", "c"], endOfText: end, encode: ByteTokenizer().encode)
+    #expect(tokens == [97, 98, end, 99, end])
+    let batches = TokenWindows(tokens, length: 2).evaluationBatches(size: 3)
+    #expect(batches.count == 1 && batches[0].targetCount == 4)
+    #expect(batches[0].labels.integers == [98, end, 99, end, -1, -1])
+  }
+
   @Test func bytesComeBackAsText() throws {
     let tokenizer = ByteTokenizer()
     for text in ["plain", "", "na\u{EF}ve \u{1F469}\u{200D}\u{1F680} \u{4E2D}\n\0"] {

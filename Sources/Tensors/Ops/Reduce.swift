@@ -66,8 +66,8 @@ public struct Reduce: Op {
     let n = extent(operands[0])
     // The partial results of the second sweep are already squared.
     let again = kind == .maximum ? kind : .sum
-    if inner == 1, outer == 1, n > 16_384 {
-      let run = max(8192, roundUp(ceilDivide(n, 1024), toMultipleOf: traits.vectorWidth))
+    if inner == 1, outer == 1, n > 8192 {
+      let run = max(4096, roundUp(ceilDivide(n, 1024), toMultipleOf: traits.vectorWidth))
       let runs = ceilDivide(n, run)
       return Launches(
         [
