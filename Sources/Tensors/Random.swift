@@ -31,15 +31,24 @@ public enum Philox {
     name.utf8.reduce(0x811C_9DC5) { ($0 ^ UInt32($1)) &* 0x0100_0193 }
   }
 
-  /// A permutation of `0..<count` (Fisher and Yates) that depends on seed and stream alone.
-  public static func permutation(of count: Int, seed: UInt64, stream: UInt32) -> [Int] {
-    var order = Array(0..<count)
+  /// Where `index` goes in a permutation of `0..<count` that depends on seed and stream alone: a
+  /// Feistel network of four rounds, walked until it lands below `count`. Needs no memory, so the
+  /// order of a pass over any amount of data costs nothing to keep or to resume.
+  public static func permuted(_ index: Int, of count: Int, seed: UInt64, stream: UInt32) -> Int {
+    precondition((0..<count).contains(index), "\(index) is not below \(count)")
     let key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
-    for i in stride(from: count - 1, to: 0, by: -1) {
-      let words = block(counter: [UInt32(truncatingIfNeeded: i), stream, 0, 1], key: key)
-      let wide = UInt64(words[0]) << 32 | UInt64(words[1])
-      order.swapAt(i, Int(wide % UInt64(i + 1)))
-    }
-    return order
+    // Half of the bits that an index needs, rounded up.
+    let bits = (Int.bitWidth - (count - 1).leadingZeroBitCount + 1) / 2
+    let mask = (1 << bits) - 1
+    var value = index
+    repeat {
+      var (left, right) = (value >> bits, value & mask)
+      for round in 0..<4 as Range<UInt32> {
+        let word = block(counter: [UInt32(right), stream, round, 1], key: key)[0]
+        (left, right) = (right, left ^ (Int(word) & mask))
+      }
+      value = left << bits | right
+    } while value >= count
+    return value
   }
 }

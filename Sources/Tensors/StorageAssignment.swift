@@ -44,9 +44,19 @@ struct StorageAssignment {
           return intervals.count - 1
         })
     }
-    copies = graph.assignments.filter {
+    // Old values of other variables are copied before those variables change.
+    let needed = graph.assignments.filter {
       storage[$0.value.identity] != .leaf($0.variable.identity)
     }
+    func readsVariable(_ assignment: Graph.Assignment) -> Bool {
+      if case .leaf? = storage[assignment.value.identity] { true } else { false }
+    }
+    let moves = needed.filter(readsVariable)
+    precondition(
+      moves.allSatisfy { move in
+        !moves.contains { storage[move.value.identity] == .leaf($0.variable.identity) }
+      }, "variables cannot be assigned each other's old values in one run; assign a computed value")
+    copies = moves + needed.filter { !readsVariable($0) }
   }
 
   /// The last step that reads each result, a view's uses being uses of what it views.

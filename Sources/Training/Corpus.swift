@@ -26,11 +26,13 @@ public struct Corpus: Sendable {
     guard !entries.isEmpty else {
       throw StorageError("The text is empty: \(files.map(\.path).joined(separator: ", ")).")
     }
-    // Entries are spread over both parts by a permutation that depends on the seed alone.
-    let order = Philox.permutation(of: entries.count, seed: seed, stream: 0x7465_7874)
+    // Which part an entry goes to depends on its number and the seed alone.
     let heldOutCount = Int((Double(entries.count) * heldOutShare).rounded())
-    heldOut = order.prefix(heldOutCount).sorted().map { entries[$0] }
-    training = order.dropFirst(heldOutCount).sorted().map { entries[$0] }
+    let isHeldOut = entries.indices.map {
+      Philox.permuted($0, of: entries.count, seed: seed, stream: 0x7465_7874) < heldOutCount
+    }
+    heldOut = zip(entries, isHeldOut).filter(\.1).map(\.0)
+    training = zip(entries, isHeldOut).filter { !$0.1 }.map(\.0)
   }
 
   /// The ids of entries one after the other, each followed by the end of text.

@@ -50,24 +50,15 @@ public struct TokenWindows: Sendable {
     // With an offset of up to T - 1 tokens, one window fewer fits.
     let usable = max(1, count - 1)
     let first = (step * microCount + micro) * size
-    var orders: [Int: (order: [Int], offset: Int)] = [:]
+    let key: SIMD2 = [UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)]
     let starts = (first..<first + size).map { index -> Int? in
-      let pass = index / usable
-      let stream = UInt32(truncatingIfNeeded: pass)
-      let (order, offset) =
-        orders[pass]
-        ?? (
-          Philox.permutation(of: usable, seed: seed, stream: stream),
-          count > 1 ? Int(Philox.block(counter: [stream, 0, 0, 3], key: key(seed))[0]) % length : 0
-        )
-      orders[pass] = (order, offset)
-      return order[index % usable] * length + offset
+      let stream = UInt32(truncatingIfNeeded: index / usable)
+      let place = Philox.permuted(index % usable, of: usable, seed: seed, stream: stream)
+      let offset =
+        count > 1 ? Int(Philox.block(counter: [stream, 0, 0, 3], key: key)[0]) % length : 0
+      return place * length + offset
     }
     return batch(starts: starts)
-  }
-
-  private func key(_ seed: UInt64) -> SIMD2<UInt32> {
-    [UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)]
   }
 
   /// All windows in order, in batches; the last one is filled up with rows that do not count.

@@ -35,6 +35,27 @@ import Testing
     for (x, y) in zip(got, expected) { #expect(relativeError(x, y) < 1e-5) }
   }
 
+  @Test func anOldValueIsCopiedBeforeItChanges() throws {
+    let (now, before) = (Tensor.variable([2], .ones), Tensor.variable([2], .zeros))
+    let store = VariableStore(on: ReferenceDevice(), seed: 1)
+    try store.declare("now", now)
+    try store.declare("before", before)
+    let graph = Graph(
+      outputs: [], assignments: [.init(now, now + 1), .init(before, now)])
+    let executor = try GraphExecutor(graph, on: store)
+    for _ in 0..<3 { try executor.run() }
+    #expect(try store.value(of: now).floats == [4, 4])
+    #expect(try store.value(of: before).floats == [3, 3])
+  }
+
+  @Test(arguments: [1, 2, 3, 17, 100, 1025]) func permutationsTakeEveryPlaceOnce(count: Int) {
+    for stream in 0..<3 as Range<UInt32> {
+      let places = (0..<count).map { Philox.permuted($0, of: count, seed: 9, stream: stream) }
+      #expect(places.sorted() == Array(0..<count))
+      #expect(count < 17 || places != Array(0..<count))
+    }
+  }
+
   @Test func initialValuesDependOnNameAndSeedAlone() {
     let type = TensorType([100])
     func values(_ seed: UInt64, _ name: String) -> TensorData {
