@@ -97,6 +97,8 @@ struct ElementwiseSource {
       case .constant(let value): return "(\(float))(\(Self.literal(value)))"
       case .unary(.sign, let x): return "sign(\(name(x)))"
       case .unary(.abs, let x): return "fabs(\(name(x)))"
+      case .unary(let function, let x) where function == .tanh || function == .erf:
+        return "\(function.rawValue)_\(type == .vector ? "vector" : "scalar")(\(name(x)))"
       case .unary(let function, let x): return "\(function.rawValue)(\(name(x)))"
       case .binary(.maximum, let a, let b): return "fmax(\(name(a)), \(name(b)))"
       case .binary(.greater, let a, let b):
