@@ -152,33 +152,34 @@ inline float lanes_max(float x, __local float* scratch) {
 
 // ---- Functions -------------------------------------------------------------
 // tanh and erf as quotients of polynomials in x^2 (the coefficients are those of Eigen and XLA), a
-// few units in the last place from the exact values everywhere. Drivers compute the built-in ones
-// element by element; these stay in vector registers.
+// few units in the last place from the exact values everywhere. Drivers for CPUs compute the
+// built-in ones element by element; these stay in vector registers. exp needs none of this.
 
-#define TANH(x, y) \
-  x = clamp(x, -9.0f, 9.0f); \
-  y = x * x; \
-  return x * \
+// A clamp loses NaN, so it is put back: a run must see that its numbers are lost.
+#define TANH(x_type, given) \
+  const x_type x = clamp(given, -9.0f, 9.0f), y = x * x; \
+  const x_type quotient = x * \
       (((((((-2.76076847742355e-16f * y + 2.00018790482477e-13f) * y - 8.60467152213735e-11f) * y + \
            5.12229709037114e-08f) * y + 1.48572235717979e-05f) * y + 6.37261928875436e-04f) * y) + \
        4.89352455891786e-03f) / \
       (((1.19825839466702e-06f * y + 1.18534705686654e-04f) * y + 2.26843463243900e-03f) * y + \
-       4.89352518554385e-03f);
+       4.89352518554385e-03f); \
+  return select(quotient, given, isnan(given));
 
-#define ERF(x, y) \
-  x = clamp(x, -4.0f, 4.0f); \
-  y = x * x; \
-  return x * \
+#define ERF(x_type, given) \
+  const x_type x = clamp(given, -4.0f, 4.0f), y = x * x; \
+  const x_type quotient = x * \
       ((((((-2.72614225801306e-10f * y + 2.77068142495902e-08f) * y - 2.10102402082508e-06f) * y - \
           5.69250639462346e-05f) * y - 7.34990630326855e-04f) * y - 2.95459980854025e-03f) * y - \
        1.60960333262415e-02f) / \
       ((((-1.45660718464996e-05f * y - 2.13374055278905e-04f) * y - 1.68282697438203e-03f) * y - \
-        7.37332916720468e-03f) * y - 1.42647390514189e-02f);
+        7.37332916720468e-03f) * y - 1.42647390514189e-02f); \
+  return select(quotient, given, isnan(given));
 
-inline float tanh_scalar(float x) { float y; TANH(x, y) }
-inline FLOATV tanh_vector(FLOATV x) { FLOATV y; TANH(x, y) }
-inline float erf_scalar(float x) { float y; ERF(x, y) }
-inline FLOATV erf_vector(FLOATV x) { FLOATV y; ERF(x, y) }
+inline float tanh_scalar(float given) { TANH(float, given) }
+inline FLOATV tanh_vector(FLOATV given) { TANH(FLOATV, given) }
+inline float erf_scalar(float given) { ERF(float, given) }
+inline FLOATV erf_vector(FLOATV given) { ERF(FLOATV, given) }
 
 // ---- Random numbers --------------------------------------------------------
 // Philox 4x32-10 (Salmon et al., SC 2011), first word, for counter (index, stream, step, 0) and

@@ -30,6 +30,11 @@ import Testing
         cases.append(opCase([x, random.floats([shape[0], 1])]) { $0[0] + $0[1] })
       }
       cases.append(opCase([random.floats(shape, 0.1...4)]) { $0[0].log() })
+      // Small and large arguments: the relative error is small everywhere.
+      for size in [1e-4, 0.1, 30] as [Float] {
+        let y = random.floats(shape, -size...size)
+        cases += [opCase([y]) { $0[0].tanh() }, opCase([y]) { $0[0].gelu() }]
+      }
       cases.append(opCase([random.floats(shape, 0.1...4)]) { $0[0].squareRoot() })
     }
     return cases
@@ -81,6 +86,15 @@ import Testing
     #expect(
       Philox.block(counter: [ones, ones, ones, ones], key: [ones, ones])
         == [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd])
+  }
+
+  @Test(arguments: Target.all) func numbersThatAreLostStayLost(target: Target) throws {
+    let x = TensorData([1, 33], [Float](repeating: .nan, count: 33))
+    for formula in [{ $0.tanh() }, { $0.gelu() }, { $0.silu() }] as [(Tensor) -> Tensor] {
+      let feeds = inputs([x])
+      let y = try evaluate([formula(feeds[0].tensor)], feeds, on: target.open())[0].floats
+      #expect(y.allSatisfy { $0.isNaN })
+    }
   }
 
   @Test(arguments: Target.all) func kernelsMatchTheReference(target: Target) throws {
