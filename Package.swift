@@ -49,7 +49,7 @@ let package = Package(
     .executableTarget(
       name: "benchmarks",
       dependencies: [argumentParser, "Distillation", "OpenCLBackend"],
-      path: "Benchmarks", exclude: ["Results"], swiftSettings: strict),
+      path: "Benchmarks", exclude: ["Results", "Peers"], swiftSettings: strict),
 
     // Kernels/*.cl become string literals at build time.
     .executableTarget(name: "EmbedKernelsTool", swiftSettings: strict),

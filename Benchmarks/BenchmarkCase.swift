@@ -18,21 +18,15 @@ struct BenchmarkCase {
         input,
         to: Initializer.normal(standardDeviation: 1).values(input.type, seed: 1, name: "x"))
     }
-    var seconds: [Double] = []
-    for _ in 0...runs {
-      let clock = ContinuousClock.now
+    let seconds = try timed(runs: runs) {
       try executor.run()
       try device.finish()
-      let spent = (ContinuousClock.now - clock).components
-      seconds.append(Double(spent.seconds) + Double(spent.attoseconds) * 1e-18)
     }
-    let counted = seconds.dropFirst().sorted()
-    let median = counted[counted.count / 2]
     let bytes = Double((inputs + outputs).reduce(0) { $0 + $1.type.byteCount })
     func round(_ x: Double) -> Double { (x * 100).rounded() / 100 }
-    return "\(group)  \(name)  \(round(median * 1e3)) ms "
-      + "(\(round(counted[0] * 1e3)) to \(round(counted[counted.count - 1] * 1e3)))  "
-      + "\(round(flopCount / median / 1e9)) GFLOP/s  \(round(bytes / median / 1e9)) GB/s"
+    return "\(group)  \(name)  \(seconds.line)  "
+      + "\(round(flopCount / seconds.median / 1e9)) GFLOP/s  "
+      + "\(round(bytes / seconds.median / 1e9)) GB/s"
   }
 
   static var all: [BenchmarkCase] { matmuls + attentions + rows }

@@ -158,8 +158,9 @@ public final class Trainer {
     return true
   }
 
-  /// One step; returns the number of targets that counted.
-  private func runStep(_ step: Int) throws -> Int {
+  /// Does one step, counted from 0; returns the number of targets that counted.
+  @discardableResult
+  public func runStep(_ step: Int) throws -> Int {
     let batches = (0..<options.microBatchCount).map {
       data.trainingBatch(
         step: step, micro: $0, microCount: options.microBatchCount, size: options.batchSize,
