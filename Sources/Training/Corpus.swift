@@ -8,20 +8,15 @@ public struct Corpus: Sendable {
   public let training: [String]
   public let heldOut: [String]
 
-  /// Reads text files. Entries are separated by lines that hold only `%`, as in Debian's
-  /// `fortunes`, or else by blank lines; a share of them, chosen by `seed`, is held out.
+  /// Reads text files; a share of their entries, chosen by `seed`, is held out.
   public init(files: [URL], heldOutShare: Double, seed: UInt64) throws {
     guard !files.isEmpty else { throw StorageError("No text was given.") }
-    var entries: [String] = []
-    for file in files {
+    let entries = try files.flatMap { file in
       guard let data = try? Data(contentsOf: file) else {
         throw StorageError("Cannot read the text file \(file.path).")
       }
       let text = String(decoding: data, as: UTF8.self).replacing("\r\n", with: "\n")
-      let separator = ("\n" + text).contains("\n%\n") ? "\n%\n" : "\n\n"
-      entries += text.components(separatedBy: separator)
-        .map { $0.trimmingCharacters(in: .newlines) }
-        .filter { !$0.isEmpty && $0 != "%" }
+      return Self.entries(of: text)
     }
     guard !entries.isEmpty else {
       throw StorageError("The text is empty: \(files.map(\.path).joined(separator: ", ")).")
@@ -33,6 +28,29 @@ public struct Corpus: Sendable {
     }
     heldOut = zip(entries, isHeldOut).filter(\.1).map(\.0)
     training = zip(entries, isHeldOut).filter { !$0.1 }.map(\.0)
+  }
+
+  /// The entries of a text: what lies between lines that hold only `%`, as in Debian's `fortunes`;
+  /// without those, paragraphs; where these are few, lines; where even these are, pieces of 1,000
+  /// characters.
+  static func entries(of text: String) -> [String] {
+    func pieces(_ separator: String) -> [String] {
+      text.components(separatedBy: separator)
+        .map { $0.trimmingCharacters(in: .newlines) }
+        .filter { !$0.isEmpty && $0 != "%" }
+    }
+    if ("\n" + text).contains("\n%\n") { return pieces("\n%\n") }
+    for separator in ["\n\n", "\n"] {
+      let found = pieces(separator)
+      if found.count >= 20 { return found }
+    }
+    var rest = Substring(text.trimmingCharacters(in: .newlines))
+    var found: [String] = []
+    while !rest.isEmpty {
+      found.append(String(rest.prefix(1000)))
+      rest = rest.dropFirst(1000)
+    }
+    return found
   }
 
   /// The ids of entries one after the other, each followed by the end of text.

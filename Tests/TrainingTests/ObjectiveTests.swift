@@ -6,7 +6,8 @@ import Models
 import Tensors
 import Testing
 import Tokenizers
-import Training
+
+@testable import Training
 
 @Suite struct ObjectiveTests {
   static func total(_ kind: DistillationObjective.Kind, temperature: Float, alpha: Float) throws
@@ -80,6 +81,16 @@ import Training
     #expect(Set(starts).count == 99)
     let batch = windows.trainingBatch(step: 3, micro: 0, microCount: 1, size: 2, seed: 7)
     #expect(zip(batch.tokens.integers, batch.labels.integers).allSatisfy { $0 + 1 == $1 })
+  }
+
+  @Test func anyTextHasEntries() {
+    #expect(Corpus.entries(of: "a\nb\n%\nc\n%\n") == ["a\nb", "c"])
+    let many = (0..<30).map { "line \($0)" }
+    #expect(Corpus.entries(of: many.joined(separator: "\n\n")) == many)
+    #expect(Corpus.entries(of: many.joined(separator: "\n")) == many)
+    let long = String(repeating: "x", count: 2500)
+    #expect(Corpus.entries(of: long).map(\.count) == [1000, 1000, 500])
+    #expect(Corpus.entries(of: "\n") == [])
   }
 
   @Test func theEndOfATextIsTrainedOnAndPaddingIsNot() {
