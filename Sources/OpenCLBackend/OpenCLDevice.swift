@@ -20,7 +20,7 @@ public final class OpenCLDevice: Device {
     context = try Context(description)
     queue = try Queue(context, profiling: profiling)
     library = KernelLibrary(context, cache: cache)
-    name = "\(description)"
+    name = "\(description), driver \(description.driverVersion)"
     self.traits = traits ?? DeviceTraits(of: description)
     isProfiling = profiling
   }
