@@ -29,6 +29,10 @@ public struct LlamaConfiguration: Codable, Sendable, Hashable {
   }
 
   public var headSize: Int { hiddenSize / numAttentionHeads }
+
+  /// The standard deviation of initial weights: 0.5 / sqrt(width), which is GPT-2's 0.02 near its
+  /// width of 768 and larger for narrow models, which otherwise leave their first plateau late.
+  public var initializerRange: Float { 0.5 / Float(hiddenSize).squareRoot() }
 }
 
 /// tokens [B, T] -> embed -> layers -> norm -> head -> logits [B, T, V]
@@ -43,7 +47,8 @@ public struct Llama: LanguageModel {
     model = LlamaModel(c)
     lmHead =
       c.tieWordEmbeddings
-      ? nil : Linear(c.hiddenSize, c.vocabSize, hasBias: false, standardDeviation: 0.02)
+      ? nil
+      : Linear(c.hiddenSize, c.vocabSize, hasBias: false, standardDeviation: c.initializerRange)
   }
 
   public var vocabularySize: Int { configuration.vocabSize }
@@ -60,7 +65,7 @@ struct LlamaModel: Module {
   let norm: RMSNorm
 
   init(_ c: LlamaConfiguration) {
-    embedTokens = Embedding(c.vocabSize, c.hiddenSize, standardDeviation: 0.02)
+    embedTokens = Embedding(c.vocabSize, c.hiddenSize, standardDeviation: c.initializerRange)
     layers = (0..<c.numHiddenLayers).map { _ in LlamaLayer(c) }
     norm = RMSNorm(c.hiddenSize, epsilon: c.rmsNormEps)
   }
@@ -103,13 +108,13 @@ struct LlamaAttention: Module {
     configuration = c
     let keyWidth = c.numKeyValueHeads * c.headSize
     let queryWidth = c.numAttentionHeads * c.headSize
-    qProj = Linear(c.hiddenSize, queryWidth, hasBias: false, standardDeviation: 0.02)
-    kProj = Linear(c.hiddenSize, keyWidth, hasBias: false, standardDeviation: 0.02)
-    vProj = Linear(c.hiddenSize, keyWidth, hasBias: false, standardDeviation: 0.02)
+    qProj = Linear(c.hiddenSize, queryWidth, hasBias: false, standardDeviation: c.initializerRange)
+    kProj = Linear(c.hiddenSize, keyWidth, hasBias: false, standardDeviation: c.initializerRange)
+    vProj = Linear(c.hiddenSize, keyWidth, hasBias: false, standardDeviation: c.initializerRange)
     // The projections that add to the residual stream start smaller, as in GPT-2.
     oProj = Linear(
       queryWidth, c.hiddenSize, hasBias: false,
-      standardDeviation: 0.02 / Float(2 * c.numHiddenLayers).squareRoot())
+      standardDeviation: c.initializerRange / Float(2 * c.numHiddenLayers).squareRoot())
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor {
@@ -131,11 +136,13 @@ struct LlamaMLP: Module {
   let downProj: Linear
 
   init(_ c: LlamaConfiguration) {
-    gateProj = Linear(c.hiddenSize, c.intermediateSize, hasBias: false, standardDeviation: 0.02)
-    upProj = Linear(c.hiddenSize, c.intermediateSize, hasBias: false, standardDeviation: 0.02)
+    gateProj = Linear(
+      c.hiddenSize, c.intermediateSize, hasBias: false, standardDeviation: c.initializerRange)
+    upProj = Linear(
+      c.hiddenSize, c.intermediateSize, hasBias: false, standardDeviation: c.initializerRange)
     downProj = Linear(
       c.intermediateSize, c.hiddenSize, hasBias: false,
-      standardDeviation: 0.02 / Float(2 * c.numHiddenLayers).squareRoot())
+      standardDeviation: c.initializerRange / Float(2 * c.numHiddenLayers).squareRoot())
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor { downProj(gateProj(x).silu() * upProj(x)) }

@@ -62,7 +62,8 @@ public struct ModelDirectory {
     config.merge([
       "architectures": ["LlamaForCausalLM"], "model_type": Self.modelType,
       "hidden_act": "silu", "attention_bias": false, "mlp_bias": false,
-      "head_dim": model.configuration.headSize, "initializer_range": 0.02,
+      "head_dim": model.configuration.headSize,
+      "initializer_range": Double(model.configuration.initializerRange),
       "bos_token_id": endOfText, "eos_token_id": endOfText, "torch_dtype": "float32",
     ]) { $1 }
     let text = try JSONSerialization.data(

@@ -73,7 +73,7 @@ import Testing
     let last = try step.value(of: loss).floats[0]
 
     #expect(last < 0.05)
-    #expect(step.graph.description.contains("MatMul NN then"))
+    #expect(step.graph.description.contains("MatMul NN (@x"))
   }
 
   @Test func initialValuesDependOnNameAndSeedAlone() {
