@@ -64,17 +64,6 @@ public final class Queue {
       "reading \(bytes.count) bytes from the device")
   }
 
-  public func copy(from source: Buffer, to target: Buffer, byteCount: Int) throws {
-    guard byteCount > 0 else { return }
-    try check(
-      clEnqueueCopyBuffer(
-        handle, source.handle, target.handle, 0, 0, byteCount, 0, nil, nil),
-      "copying \(byteCount) bytes on the device")
-  }
-
-  /// Hands enqueued commands to the device without waiting for them.
-  public func flush() throws { try check(clFlush(handle), "flushing the queue") }
-
   /// Waits until every enqueued command has finished.
   public func finish() throws { try check(clFinish(handle), "finishing the queue") }
 }

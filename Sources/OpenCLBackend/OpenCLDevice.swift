@@ -6,7 +6,6 @@ import Tensors
 public final class OpenCLDevice: Device {
   public let name: String
   public let traits: DeviceTraits
-  public let isProfiling: Bool
   private let context: Context
   private let queue: Queue
   private let library: KernelLibrary
@@ -22,7 +21,6 @@ public final class OpenCLDevice: Device {
     library = KernelLibrary(context, cache: cache)
     name = "\(description), driver \(description.driverVersion)"
     self.traits = traits ?? DeviceTraits(of: description)
-    isProfiling = profiling
   }
 
   public func allocate(byteCount: Int) throws -> any DeviceBuffer {

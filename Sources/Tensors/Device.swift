@@ -4,8 +4,6 @@
 public protocol Device: AnyObject {
   var name: String { get }
   var traits: DeviceTraits { get }
-  /// Whether launches were prepared so that they can be timed.
-  var isProfiling: Bool { get }
 
   /// Memory with undefined content.
   func allocate(byteCount: Int) throws -> any DeviceBuffer

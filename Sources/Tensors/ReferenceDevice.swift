@@ -4,7 +4,6 @@
 public final class ReferenceDevice: Device {
   public let name = "reference (plain Swift)"
   public let traits: DeviceTraits
-  public let isProfiling = true
 
   public init(memoryBytes: Int = 1 << 40) {
     traits = DeviceTraits(

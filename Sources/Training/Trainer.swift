@@ -50,6 +50,8 @@ public final class Trainer {
   private let tokens: Tensor
   private let labels: Tensor
   private let inverseCount = Tensor.input("inverse_count", TensorType([1]))
+  /// 0 for a step's first micro-batch, which starts the sums anew, and 1 for the others.
+  private let keep = Tensor.input("keep", TensorType([]))
   private let optimizer: Optimizer
   private let loss: Tensor
   private let loggedNames: [String]
@@ -61,8 +63,6 @@ public final class Trainer {
   private let fingerprint: String
   /// The variables that a checkpoint holds: parameters and moments.
   private let checkpointNames: [String]
-  /// The gradients and sums that several micro-batches add up.
-  private let sumVariables: [Tensor]
 
   /// `parameters` are declared in `store`. Throws where the plan does not fit the device.
   public init(
@@ -86,12 +86,13 @@ public final class Trainer {
     loggedNames = parts.logged.map(\.name)
 
     let isSplit = options.microBatchCount > 1
+    let keep = keep
     // With several micro-batches, gradients and logged sums are added up in variables.
     func sum(_ value: Tensor, _ name: String, _ adds: inout [Graph.Assignment]) throws -> Tensor {
       guard isSplit else { return value }
       let variable = Tensor.variable(value.shape, .zeros)
       try store.declare("sum." + name, variable, role: .gradients)
-      adds.append(.init(variable, variable + value))
+      adds.append(.init(variable, variable * keep + value))
       return variable
     }
     var adds: [Graph.Assignment] = []
@@ -106,12 +107,10 @@ public final class Trainer {
       accumulate = try GraphExecutor(Graph(outputs: [], assignments: adds), on: store)
       update = try GraphExecutor(
         Graph(outputs: outputs, assignments: optimizer.assignments), on: store)
-      sumVariables = adds.map(\.variable)
     } else {
       accumulate = try GraphExecutor(
         Graph(outputs: outputs, assignments: optimizer.assignments), on: store)
       update = nil
-      sumVariables = []
     }
     let own = Set(parameters.map(\.name))
     checkpointNames = store.entries.map(\.name).filter {
@@ -170,10 +169,8 @@ public final class Trainer {
     try accumulate.set(inverseCount, to: TensorData([1], [1 / Float(max(1, targetCount))]))
     let numbers = options.optimizer.stepNumbers(step: step, of: options.stepCount)
     try (update ?? accumulate).set(optimizer.step, to: numbers)
-    for variable in sumVariables {
-      try store.entry(variable)?.buffer.write(TensorData(zeros: variable.type))
-    }
-    for batch in batches {
+    for (micro, batch) in batches.enumerated() {
+      try accumulate.set(keep, to: TensorData(micro == 0 ? 0 : 1))
       try accumulate.set(tokens, to: batch.tokens)
       try accumulate.set(labels, to: batch.labels)
       try accumulate.run()

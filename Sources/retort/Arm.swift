@@ -78,7 +78,8 @@ struct Arm {
     guard isDone else {
       note(
         "Interrupted: \(interruptedAt ?? 0) of \(options.stepCount) steps of the \(name) are saved. "
-          + "Go on with the same command and `--run \(folder.url.relativePath) --resume`.")
+          + "Go on with `retort \(name == "model" ? "train" : "distill") "
+          + "--run \(folder.url.relativePath) --resume`, on the same --device.")
       throw ExitCode(130)
     }
     try directory.save(

@@ -253,6 +253,16 @@ final class Workshop {
     let step = Int(saved.metadata["step"] ?? "") ?? 0
     #expect(step > 0 && step < 4000)
     #expect(!shop.exists("run/model"))
+
+    // The command that the message names goes on, and no step is logged twice or lost.
+    let resumed = try shop.run(
+      ["train", "--run", shop.path("run"), "--resume", "--device", "reference"])
+    #expect(resumed.status == 0 && shop.exists("run/model/config.json"), "\(resumed.errors)")
+    let steps = try shop.read("run/metrics.jsonl").split(separator: "\n").map { line in
+      let record = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+      return record?["step"] as? Int
+    }
+    #expect(steps == (1...2000).map { 2 * $0 })
   }
 
   @Test func withoutADriverTheReferenceComputes() throws {
