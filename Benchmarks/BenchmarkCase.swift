@@ -1,83 +1,70 @@
-// What is timed: formulas of real sizes.
+// What is timed: work of real sizes, in a form that peers can read from a result file.
+import OpenCLBackend
 import Tensors
 
-/// A formula with the work it stands for.
+/// The names that the command takes.
+enum Group: String, CaseIterable {
+  case matmul, attention, softmax, normalize, elementwise, loss, optimizer, memory, step
+}
+
+/// One piece of work.
 struct BenchmarkCase {
-  let group: String
-  let name: String
+  let group: Group
+  /// What is computed, in words that the peers' scripts know.
+  let operation: String
+  /// The model whose sizes these are.
+  let model: String
+  let sizes: KeyValuePairs<String, Int>
   let flopCount: Double
-  let outputs: [Tensor]
-  let inputs: [Tensor]
+  /// Every operand and result counted once; 0 where it says nothing.
+  let byteCount: Double
+  /// Readies the work on a device.
+  let prepare: (OpenCLDevice) throws -> PreparedCase
 
-  /// The median and the spread of some runs, as one line.
-  func measure(on device: any Device, runs: Int) throws -> String {
-    let executor = try GraphExecutor(
-      Graph(outputs: outputs), on: VariableStore(on: device, seed: 1))
-    for input in inputs {
-      try executor.set(
-        input,
-        to: Initializer.normal(standardDeviation: 1).values(input.type, seed: 1, name: "x"))
-    }
-    let seconds = try timed(runs: runs) {
-      try executor.run()
-      try device.finish()
-    }
-    let bytes = Double((inputs + outputs).reduce(0) { $0 + $1.type.byteCount })
-    func round(_ x: Double) -> Double { (x * 100).rounded() / 100 }
-    return "\(group)  \(name)  \(seconds.line)  "
-      + "\(round(flopCount / seconds.median / 1e9)) GFLOP/s  "
-      + "\(round(bytes / seconds.median / 1e9)) GB/s"
+  var name: String {
+    ([operation] + sizes.map { "\($0.key) \($0.value)" } + [model]).joined(separator: ", ")
   }
+}
 
-  static var all: [BenchmarkCase] { matmuls + attentions + rows }
+/// A case on a device.
+struct PreparedCase {
+  /// Starts the work once, without waiting for it.
+  let run: () throws -> Void
+  /// The same, every launch timed; needs a profiling device.
+  let profile: () throws -> Profile
+  /// Further numbers about this case, such as "plan_bytes".
+  var facts: [String: Double] = [:]
+}
 
-  private static var matmuls: [BenchmarkCase] {
-    let shapes = [
-      (1024, 1024, 1024), (2048, 1536, 384), (2048, 384, 1536), (4096, 256, 256),
-      (4096, 1024, 256), (4096, 257, 256), (384, 1536, 2048), (256, 1024, 4096),
-    ]
-    return shapes.flatMap { m, n, k in
-      [(false, false), (false, true), (true, false)].map { ta, tb in
-        let a = Tensor.input("a", TensorType(ta ? [k, m] : [m, k]))
-        let b = Tensor.input("b", TensorType(tb ? [n, k] : [k, n]))
-        return BenchmarkCase(
-          group: "matmul", name: "\(m) x \(n) x \(k) \(ta ? "T" : "N")\(tb ? "T" : "N")",
-          flopCount: 2 * Double(m) * Double(n) * Double(k),
-          outputs: [a.matmul(b, transposeSelf: ta, transposeOther: tb)], inputs: [a, b])
-      }
+extension BenchmarkCase {
+  /// The computation of some tensors from random inputs.
+  init(
+    _ group: Group, _ operation: String, model: String, _ sizes: KeyValuePairs<String, Int>,
+    flopCount: Double = 0, inputs: [Tensor], integersBelow: Int = 1, outputs: [Tensor]
+  ) {
+    self.init(
+      group: group, operation: operation, model: model, sizes: sizes, flopCount: flopCount,
+      byteCount: Double((inputs + outputs).reduce(0) { $0 + $1.type.byteCount })
+    ) { device in
+      let executor = try GraphExecutor(
+        Graph(outputs: outputs), on: VariableStore(on: device, seed: 1))
+      for input in inputs { try executor.set(input, to: someData(input.type, integersBelow)) }
+      return PreparedCase(run: executor.run, profile: executor.profiledRun)
     }
   }
+}
 
-  private static var attentions: [BenchmarkCase] {
-    [(8, 256, 6, 64), (1, 2048, 6, 64), (32, 128, 4, 64)].flatMap { b, t, h, d in
-      let type = TensorType([b, t, h, d])
-      let q = Tensor.input("q", type)
-      let k = Tensor.input("k", type)
-      let v = Tensor.input("v", type)
-      let out = q.attention(keys: k, values: v, isCausal: true)
-      let flops = 2 * Double(b * h * d) * Double(t) * Double(t)
-      let slopes = gradients(of: out.sum(), withRespectTo: [q, k, v])
-      return [
-        BenchmarkCase(
-          group: "attention", name: "B\(b) T\(t) H\(h) D\(d) forward", flopCount: flops,
-          outputs: [out], inputs: [q, k, v]),
-        BenchmarkCase(
-          group: "attention", name: "B\(b) T\(t) H\(h) D\(d) both", flopCount: 4.5 * flops,
-          outputs: slopes, inputs: [q, k, v]),
-      ]
-    }
+/// Numbers spread over [-1, 1), or integers over their range; which ones does not matter to the
+/// time.
+func someData(_ type: TensorType, _ integersBelow: Int) -> TensorData {
+  let scrambled = (0..<type.elementCount).map { UInt32(truncatingIfNeeded: $0) &* 2_654_435_761 }
+  return switch type.elementType {
+  case .int32: TensorData(type.shape, scrambled.map { Int32($0 >> 1) % Int32(integersBelow) })
+  case .float32: TensorData(type.shape, scrambled.map { Float($0 >> 8) * 0x1p-23 - 1 })
   }
+}
 
-  private static var rows: [BenchmarkCase] {
-    let x = Tensor.input("x", TensorType([2048, 8192]))
-    let gain = Tensor.input("gain", TensorType([8192]))
-    func one(_ name: String, _ output: Tensor, _ inputs: [Tensor]) -> BenchmarkCase {
-      BenchmarkCase(group: "rows", name: name, flopCount: 0, outputs: [output], inputs: inputs)
-    }
-    return [
-      one("softmax", x.softmax(), [x]),
-      one("rms norm", x.rmsNormalized(gain: gain, epsilon: 1e-6), [x, gain]),
-      one("gelu", x.gelu(), [x]), one("silu", x.silu(), [x]), one("copy", x + 1, [x]),
-    ]
-  }
+/// The gradients of `output` with respect to some of its operands, for the slopes `given`.
+func slopes(of output: Tensor, given: Tensor, withRespectTo tensors: [Tensor]) -> [Tensor] {
+  gradients(of: (output * given).sum(), withRespectTo: tensors)
 }

@@ -1,5 +1,6 @@
-// Times kernels on a device: `swift run -c release benchmarks --help`.
+// Times kernels and training steps on a device: `swift run -c release benchmarks --help`.
 import ArgumentParser
+import Foundation
 import OpenCL
 import OpenCLBackend
 import Tensors
@@ -7,20 +8,50 @@ import Tensors
 @main
 struct Benchmarks: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "benchmarks", abstract: "Time Retort's kernels on an OpenCL device.")
+    commandName: "benchmarks", abstract: "Time Retort's kernels and steps on an OpenCL device.",
+    discussion: """
+      For each case: the median of repeated runs after warm-up with the range of the middle half, \
+      GFLOP/s, GB/s (every operand and result counted once), and the fraction of what the device \
+      can do, from peaks that are measured first. Peers/run does the same work in other frameworks.
+      """)
 
-  @Argument(help: "What to time: matmul, attention, rows, step, or all.")
-  var group = "all"
+  @Argument(
+    help: ArgumentHelp(
+      "What to time: \(Group.allCases.map(\.rawValue).joined(separator: ", ")), or all.",
+      valueName: "group"))
+  var groups = ["all"]
 
   @Option(help: "The device, as PLATFORM:INDEX.")
   var device = "0:0"
 
-  @Option(help: "Timed runs after one warm-up.")
-  var runs = 5
+  @Option(help: "Only cases whose name contains this.")
+  var filter: String?
+
+  @Option(help: "Seconds per case, after warm-up.")
+  var seconds = 1.0
+
+  @Option(help: "Write the measurements to this file.")
+  var json: String?
+
+  @Option(help: "Show the change against a file that --json wrote.")
+  var compare: String?
+
+  @Flag(help: "Print each case's graph with the time of every line instead.")
+  var profile = false
 
   func validate() throws {
-    guard ["all", "matmul", "attention", "rows", "step"].contains(group) else {
+    for group in groups where group != "all" && Group(rawValue: group) == nil {
       throw ValidationError("There is no group \(group): see --help.")
+    }
+  }
+
+  private var chosen: [BenchmarkCase] {
+    let all =
+      MatMulCases.all + AttentionCases.all + RowCases.all + LossCases.all + MemoryCases.all
+      + StepCases.all
+    return all.filter { item in
+      (groups.contains("all") || groups.contains(item.group.rawValue))
+        && (filter.map { item.name.contains($0) } ?? true)
     }
   }
 
@@ -28,13 +59,91 @@ struct Benchmarks: ParsableCommand {
     guard let description = try availableDevices().first(where: { $0.identifier == device }) else {
       throw ValidationError("There is no OpenCL device \(device).")
     }
-    print("\(description)")
-    for item in BenchmarkCase.all where group == "all" || item.group == group {
-      let device = try OpenCLDevice(description)
-      print(try item.measure(on: device, runs: runs))
+    let old = try compare.map(ResultFile.init(contentsOf:))
+    let peaks = try OpenCLDevice(description).measurePeaks()
+    print(
+      "\(description), driver \(description.driverVersion): "
+        + "\(short(peaks.flopsPerSecond / 1e9)) GFLOP/s, \(short(peaks.bytesPerSecond / 1e9)) GB/s, "
+        + "\(short(peaks.secondsPerLaunch * 1e6)) us per launch")
+    if profile {
+      for item in chosen { try profile(item, on: description, peaks) }
+      return
     }
-    for item in StepBenchmark.all where group == "all" || group == "step" {
-      print(try item.measure(on: OpenCLDevice(description), runs: runs))
+    var results = ResultFile(
+      device: "\(description), driver \(description.driverVersion)", peaks: peaks)
+    for item in chosen {
+      let measured: Measurement
+      do { measured = try measure(item, on: description, peaks) } catch let error as MemoryError {
+        print("\(item.group.rawValue)  \(item.name)  left out: \(error)")
+        continue
+      }
+      results.measurements.append(measured)
+      let before = old?.measurements.first {
+        $0.group == measured.group && $0.name == measured.name
+      }
+      print(measured.line + (before.map { "  " + measured.change(from: $0) } ?? ""))
+      fflush(nil)
+      // Written after every case, so that an interrupted run leaves what it has.
+      if let json { try results.write(to: json) }
     }
+  }
+
+  private func measure(
+    _ item: BenchmarkCase, on description: DeviceDescription, _ peaks: DevicePeaks
+  ) throws -> Measurement {
+    if item.group == .step { ResidentMemory.resetPeak() }
+    let device = try OpenCLDevice(description)
+    var work = try item.prepare(device)
+    let seconds = try timed(seconds: seconds) {
+      try work.run()
+      try device.finish()
+    }
+    if item.group == .step {
+      work.facts["peak_resident_bytes"] = ResidentMemory.peak.map(Double.init)
+      let gaps = try timeBetweenLaunches(item, description)
+      work.facts["share_between_launches"] = gaps
+    }
+    let flops = item.flopCount > 0 ? item.flopCount : work.facts["flops"] ?? 0
+    let bound = peaks.bound(flopCount: flops, byteCount: item.byteCount)
+    return Measurement(
+      group: item.group.rawValue, operation: item.operation, model: item.model,
+      sizes: Dictionary(item.sizes.map { ($0.key, $0.value) }) { $1 }, name: item.name,
+      seconds: seconds, flopCount: flops, byteCount: item.byteCount,
+      fractionOfPeak: bound > 0 ? bound / seconds.median : nil, facts: work.facts)
+  }
+
+  /// The share of a step in which no kernel runs.
+  private func timeBetweenLaunches(_ item: BenchmarkCase, _ description: DeviceDescription) throws
+    -> Double
+  {
+    let work = try item.prepare(OpenCLDevice(description, profiling: true))
+    try work.run()
+    let profile = try work.profile()
+    return 1 - profile.seconds / profile.span
+  }
+
+  private func profile(
+    _ item: BenchmarkCase, on description: DeviceDescription, _ peaks: DevicePeaks
+  ) throws {
+    let work = try item.prepare(OpenCLDevice(description, profiling: true))
+    for _ in 0..<2 { try work.run() }
+    print("\(item.group.rawValue)  \(item.name)\n\(try work.profile().table(peaks: peaks))\n")
+  }
+}
+
+/// What the kernel says of this process's memory.
+enum ResidentMemory {
+  /// Starts a new peak, where the system can.
+  static func resetPeak() {
+    try? Data("5".utf8).write(to: URL(fileURLWithPath: "/proc/self/clear_refs"))
+  }
+
+  /// Bytes, since the latest reset; nil where the system does not tell.
+  static var peak: Int? {
+    guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+      let kibibytes = line.split(separator: " ").dropLast().last.flatMap({ Int($0) })
+    else { return nil }
+    return kibibytes << 10
   }
 }

@@ -1,26 +1,36 @@
 // Repeated runs of one thing.
+import OpenCLBackend
+import Tensors
 
-/// Seconds of some runs, in order of size.
-struct Timing {
-  let sorted: [Double]
+/// Seconds of some runs: the middle, and the range that holds the middle half.
+struct Timing: Codable {
+  let median: Double
+  let lowerQuartile: Double
+  let upperQuartile: Double
+  let runs: Int
 
-  var median: Double { sorted[sorted.count / 2] }
-
-  /// "median ms (fastest to slowest)"
-  var line: String {
-    func round(_ x: Double) -> Double { (x * 1e5).rounded() / 100 }
-    return "\(round(median)) ms (\(round(sorted[0])) to \(round(sorted[sorted.count - 1])))"
+  init(_ seconds: [Double]) {
+    let sorted = seconds.sorted()
+    func at(_ share: Double) -> Double { sorted[Int(Double(sorted.count - 1) * share + 0.5)] }
+    median = at(0.5)
+    lowerQuartile = at(0.25)
+    upperQuartile = at(0.75)
+    runs = sorted.count
   }
 }
 
-/// Times some runs after one that does not count.
-func timed(runs: Int, _ body: () throws -> Void) throws -> Timing {
-  try body()
-  return Timing(
-    sorted: try (0..<max(1, runs)).map { _ in
-      let start = ContinuousClock.now
-      try body()
-      let spent = (ContinuousClock.now - start).components
-      return Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
-    }.sorted())
+/// Times runs after two that do not count (the first may compile), for about `seconds`: at least
+/// 5 runs and at most 200.
+func timed(seconds budget: Double, _ body: () throws -> Void) throws -> Timing {
+  for _ in 0..<2 { try body() }
+  var spent: [Double] = []
+  var total = 0.0
+  while spent.count < 5 || (total < budget && spent.count < 200) {
+    let start = ContinuousClock.now
+    try body()
+    let parts = (ContinuousClock.now - start).components
+    spent.append(Double(parts.seconds) + Double(parts.attoseconds) * 1e-18)
+    total += spent[spent.count - 1]
+  }
+  return Timing(spent)
 }

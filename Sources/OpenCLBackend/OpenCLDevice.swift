@@ -36,23 +36,35 @@ public final class OpenCLDevice: Device {
     scratch: [any DeviceBuffer]
   ) throws -> [any PreparedLaunch] {
     let launches = application.op.launches(application.operands.map(\.type), on: traits)
-    return try launches.calls.map { call in
-      let kernel = try library.kernel(call)
-      for (index, argument) in call.arguments.enumerated() {
-        switch argument {
-        case .operand(let i): try kernel.set(index, to: own(operands[i]))
-        case .result(let i): try kernel.set(index, to: own(results[i]))
-        case .scratch(let i): try kernel.set(index, to: own(scratch[i]))
-        case .int(let number):
-          guard let small = Int32(exactly: number) else {
-            preconditionFailure("\(call.function): the size \(number) exceeds 32 bits")
-          }
-          try kernel.set(index, to: small)
-        case .float(let number): try kernel.set(index, to: number)
-        }
-      }
-      return KernelLaunch(kernel, queue, global: call.global, local: call.local)
+    return try launches.calls.map {
+      try prepare($0, operands: operands, results: results, scratch: scratch)
     }
+  }
+
+  /// Readies one kernel that knows only operands.
+  func prepare(_ call: KernelCall, buffers: [any DeviceBuffer]) throws -> any PreparedLaunch {
+    try prepare(call, operands: buffers, results: [], scratch: [])
+  }
+
+  private func prepare(
+    _ call: KernelCall, operands: [any DeviceBuffer], results: [any DeviceBuffer],
+    scratch: [any DeviceBuffer]
+  ) throws -> any PreparedLaunch {
+    let kernel = try library.kernel(call)
+    for (index, argument) in call.arguments.enumerated() {
+      switch argument {
+      case .operand(let i): try kernel.set(index, to: own(operands[i]))
+      case .result(let i): try kernel.set(index, to: own(results[i]))
+      case .scratch(let i): try kernel.set(index, to: own(scratch[i]))
+      case .int(let number):
+        guard let small = Int32(exactly: number) else {
+          preconditionFailure("\(call.function): the size \(number) exceeds 32 bits")
+        }
+        try kernel.set(index, to: small)
+      case .float(let number): try kernel.set(index, to: number)
+      }
+    }
+    return KernelLaunch(kernel, queue, global: call.global, local: call.local)
   }
 
   private func own(_ buffer: any DeviceBuffer) -> Buffer {
@@ -122,7 +134,7 @@ private final class KernelLaunch: PreparedLaunch {
 
   func run() throws { try queue.launch(kernel, global: global, local: local) }
 
-  func timedRun() throws -> (start: UInt64, end: UInt64) {
-    try queue.profiledLaunch(kernel, global: global, local: local).interval()
+  func timedRun() throws -> () throws -> (start: UInt64, end: UInt64) {
+    try queue.profiledLaunch(kernel, global: global, local: local).interval
   }
 }

@@ -39,8 +39,9 @@ public protocol DeviceBuffer: AnyObject {
 public protocol PreparedLaunch: AnyObject {
   var name: String { get }
   func run() throws
-  /// Runs, waits, and tells when: start and end in nanoseconds of the device's clock.
-  func timedRun() throws -> (start: UInt64, end: UInt64)
+  /// Starts, and returns how to wait and learn when it ran: start and end in nanoseconds of the
+  /// device's clock.
+  func timedRun() throws -> () throws -> (start: UInt64, end: UInt64)
 }
 
 extension DeviceBuffer {

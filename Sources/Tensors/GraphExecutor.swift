@@ -170,9 +170,11 @@ public final class GraphExecutor {
   /// Runs once with every launch timed; needs a device that profiles.
   public func profiledRun() throws -> Profile {
     var profile = Profile(graph)
-    for (index, launch) in launches.enumerated() {
-      let (start, end) = try launch.timedRun()
-      profile.record(launch.name, application: applicationOfLaunch[index], start: start, end: end)
+    let pending = try launches.map { try $0.timedRun() }
+    for (index, interval) in pending.enumerated() {
+      let (start, end) = try interval()
+      profile.record(
+        launches[index].name, application: applicationOfLaunch[index], start: start, end: end)
     }
     return profile
   }

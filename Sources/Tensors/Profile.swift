@@ -20,35 +20,66 @@ public struct Profile {
     launches.append(Launch(name: name, application: application, start: start, end: end))
   }
 
+  /// The time in which kernels ran.
   public var seconds: Double { launches.reduce(0) { $0 + Self.seconds($1) } }
+
+  /// The time from the first launch's start to the last one's end.
+  public var span: Double {
+    guard let first = launches.map(\.start).min(), let last = launches.map(\.end).max() else {
+      return 0
+    }
+    return Double(last - first) / 1e9
+  }
 
   private static func seconds(_ launch: Launch) -> Double {
     Double(launch.end - launch.start) / 1e9
   }
 
-  /// The graph's lines, each with milliseconds, GFLOP/s and GB/s (every operand and result counted
-  /// once), the slowest applications marked by their share of the whole.
-  public func table() -> String {
-    var spent = [Double](repeating: 0, count: graph.applications.count)
-    for launch in launches {
-      if let application = launch.application { spent[application] += Self.seconds(launch) }
+  /// One line per launch: milliseconds, share of the whole, GFLOP/s and GB/s of its application
+  /// (every operand and result counted once) and, with `peaks`, the least time that the device
+  /// allows over the time it took. The work of an application counts for the longest of its
+  /// launches; the others, which pack or finish, show their time alone.
+  public func table(peaks: DevicePeaks? = nil) -> String {
+    let lines = graph.lines()
+    var longest: [Int: Int] = [:]
+    for (index, launch) in launches.enumerated() {
+      guard let owner = launch.application else { continue }
+      if let known = longest[owner], Self.seconds(launches[known]) >= Self.seconds(launch) {
+        continue
+      }
+      longest[owner] = index
     }
     let total = max(seconds, 1e-12)
-    let lines = zip(graph.lines(), graph.applications).enumerated().map { index, pair in
-      let (line, application) = pair
-      let time = spent[index]
-      let types = application.operands.map(\.type)
-      let bytes = Double((types + application.resultTypes).reduce(0) { $0 + $1.byteCount })
-      let flops = application.op.flopCount(types)
-      return [
-        fixed(time * 1e3, 3, 10), fixed(100 * time / total, 1, 5) + "%",
-        flops > 0 && time > 0 ? fixed(flops / time / 1e9, 1, 9) : pad("-", 9),
-        time > 0 ? fixed(bytes / time / 1e9, 1, 8) : pad("-", 8), "  " + line,
-      ].joined(separator: " ")
+    let rows = launches.enumerated().map { index, launch in
+      let time = Self.seconds(launch)
+      var cells = [fixed(time * 1e3, 3, 10), fixed(100 * time / total, 1, 5) + "%"]
+      if let owner = launch.application, longest[owner] == index, time > 0 {
+        let application = graph.applications[owner]
+        let types = application.operands.map(\.type)
+        let bytes = Double((types + application.resultTypes).reduce(0) { $0 + $1.byteCount })
+        let flops = application.op.flopCount(types)
+        cells += [
+          flops > 0 ? fixed(flops / time / 1e9, 1, 9) : pad("-", 9),
+          fixed(bytes / time / 1e9, 1, 8),
+        ]
+        if let peaks {
+          let share = peaks.bound(flopCount: flops, byteCount: bytes) / time
+          cells.append(fixed(100 * share, 0, 5) + "%")
+        }
+        cells.append("  \(launch.name): \(lines[owner])")
+      } else {
+        cells += [pad("-", 9), pad("-", 8)] + (peaks == nil ? [] : [pad("-", 6)])
+        cells.append("  \(launch.name)" + (launch.application == nil ? ": copy" : ""))
+      }
+      return cells.joined(separator: " ")
     }
-    let header = [pad("ms", 10), pad("share", 6), pad("GFLOP/s", 9), pad("GB/s", 8)]
-    let sum = "\(fixed(total * 1e3, 3, 10)) ms in \(launches.count) launches"
-    return ([header.joined(separator: " ")] + lines + [sum]).joined(separator: "\n")
+    let header =
+      [pad("ms", 10), pad("share", 6), pad("GFLOP/s", 9), pad("GB/s", 8)]
+      + (peaks == nil ? [] : [pad("peak", 6)])
+    let sum =
+      "\(fixed(total * 1e3, 3, 10)) ms in \(launches.count) launches, "
+      + "\(fixed(span * 1e3, 3, 0)) ms from the first's start to the last's end"
+    return ([header.joined(separator: " ")] + rows + [sum]).joined(separator: "\n")
   }
 
   /// The launches in Chrome's trace format, which Perfetto reads too; times in microseconds.
@@ -71,10 +102,11 @@ private func pad(_ text: String, _ width: Int) -> String {
   String(repeating: " ", count: max(0, width - text.count)) + text
 }
 
-/// A number with some decimals, right-aligned.
+/// A number with some decimals, right-aligned; none of ours is negative.
 private func fixed(_ value: Double, _ decimals: Int, _ width: Int) -> String {
   let scale = (0..<decimals).reduce(1) { product, _ in product * 10 }
   let scaled = Int((value * Double(scale)).rounded())
+  if decimals == 0 { return pad("\(scaled)", width) }
   let fraction = String(scaled % scale)
   let zeros = String(repeating: "0", count: decimals - fraction.count)
   return pad("\(scaled / scale).\(zeros)\(fraction)", width)

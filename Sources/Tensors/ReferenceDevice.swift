@@ -52,11 +52,19 @@ private final class HostLaunch: PreparedLaunch {
 
   func run() throws { try body() }
 
-  func timedRun() throws -> (start: UInt64, end: UInt64) {
-    let origin = ContinuousClock.now
+  func timedRun() throws -> () throws -> (start: UInt64, end: UInt64) {
+    let start = Self.origin.duration(to: .now)
     try body()
-    let spent = (ContinuousClock.now - origin).components
-    return (0, UInt64(spent.seconds) * 1_000_000_000 + UInt64(spent.attoseconds / 1_000_000_000))
+    let end = Self.origin.duration(to: .now)
+    return { (Self.nanoseconds(start), Self.nanoseconds(end)) }
+  }
+
+  /// When the device's clock began.
+  private static let origin = ContinuousClock.now
+
+  private static func nanoseconds(_ duration: Duration) -> UInt64 {
+    let (seconds, attoseconds) = duration.components
+    return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
   }
 }
 

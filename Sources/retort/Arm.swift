@@ -85,7 +85,7 @@ struct Arm {
     try directory.save(
       model, from: store, prefix: prefix, tokenizer: ByteTokenizer().json(),
       endOfText: Int(ByteTokenizer.endOfText))
-    try profiling.report(on: trainer, name: name)
+    try profiling.report(on: trainer, device: store.device, name: name)
   }
 
   private static func checkpointStep(_ url: URL) throws -> Int {

@@ -1,13 +1,14 @@
 // Where the time of a training step goes.
 import ArgumentParser
 import Foundation
+import OpenCLBackend
 import Storage
 import Tensors
 import Training
 
 /// `--profile` and `--trace`.
 struct ProfilingOptions: ParsableArguments {
-  @Flag(help: "After training, print the graph of a step with the time of every line.")
+  @Flag(help: "After training, print the launches of a step with their times and rates.")
   var profile = false
 
   @Option(
@@ -17,10 +18,13 @@ struct ProfilingOptions: ParsableArguments {
   var isWanted: Bool { profile || trace != nil }
 
   /// Runs one more step of a trainer with every launch timed.
-  func report(on trainer: Trainer, name: String) throws {
+  func report(on trainer: Trainer, device: any Device, name: String) throws {
     guard isWanted else { return }
     let result = try trainer.accumulate.profiledRun()
-    if profile { print("One micro-batch of the \(name):\n\(result.table())\n") }
+    if profile {
+      let peaks = try (device as? OpenCLDevice)?.measurePeaks()
+      print("One micro-batch of the \(name):\n\(result.table(peaks: peaks))\n")
+    }
     if let trace { try WholeFile.write(result.chromeTrace(), to: URL(fileURLWithPath: trace)) }
   }
 }

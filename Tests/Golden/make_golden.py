@@ -1,6 +1,6 @@
 """Writes the golden files beside it with PyTorch, an implementation independent of Retort.
 
-Run: python3 -m venv venv && venv/bin/pip install torch && venv/bin/python make_golden.py
+Run: python3 -m venv venv && venv/bin/pip install torch transformers && venv/bin/python make_golden.py
 """
 import json
 import math
@@ -170,5 +170,26 @@ def transformer():
     save("transformer.safetensors", out)
 
 
+def gpt2():
+    """Logits and gradients of Hugging Face's own GPT-2, with random weights."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(vocab_size=19, n_positions=12, n_embd=16, n_layer=2, n_head=2,
+                        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=0, eos_token_id=0)
+    model = GPT2LMHeadModel(config).double()
+    out = {}
+    for name, p in model.named_parameters():
+        p.data = (torch.randn_like(p) * 0.2 + (1 if ".ln_" in name and name.endswith("weight") else 0)).double()
+        out["start." + name] = p.detach().clone()
+    stream = torch.randint(0, 19, (3, 13))
+    tokens, labels = stream[:, :-1], stream[:, 1:]
+    logits = model(tokens).logits
+    F.cross_entropy(logits.flatten(0, 1), labels.flatten()).backward()
+    out.update(tokens=tokens, labels=labels, logits=logits)
+    out.update({f"gradient.{k}": p.grad for k, p in model.named_parameters()})
+    save("gpt2.safetensors", out)
+
+
 ops()
 transformer()
+gpt2()

@@ -127,6 +127,9 @@ public struct MatMul: Op, CustomStringConvertible {
     epilogue.map { ElementwiseSource($0.expression, $0.reads).epilogue } ?? ""
   }
 
+  /// The most tiles, and panels, that one work-item owns.
+  private static let largestBlock = 8
+
   /// The CPU's algorithm: pack the right operand (and a transposed left one) in panels, then
   /// compute register tiles.
   private func panels(_ s: Sizes, _ operandCount: Int, _ traits: DeviceTraits) -> Launches {
@@ -154,32 +157,32 @@ public struct MatMul: Op, CustomStringConvertible {
       scratch.append(4 * batch * panels * s.k * width)
       return .scratch(scratch.count - 1)
     }
-    let left =
-      transposeA
-      ? pack(0, extent: s.m, width: mr, transposed: false, batch: s.batch) : .operand(0)
     let right = pack(
       1, extent: s.n, width: width, transposed: transposeB, batch: s.isRightShared ? 1 : s.batch)
     // A work-item takes a block of tiles: small enough to keep every core busy, large enough that
-    // a panel is read from the nearest cache.
+    // what it copies is used often. Blocks are equal, because drivers hand out half at once.
     let tiles = ceilDivide(s.m, mr)
     let panelCount = ceilDivide(s.n, width)
-    var tileRows = min(8, tiles)
-    var tilePanels = min(8, panelCount)
-    let wanted = traits.computeUnits * 8
-    while s.batch * ceilDivide(tiles, tileRows) * ceilDivide(panelCount, tilePanels) < wanted,
-      tileRows * tilePanels > 1
+    var columnBlocks = ceilDivide(panelCount, Self.largestBlock)
+    var rowBlocks = ceilDivide(tiles, Self.largestBlock)
+    while s.batch * rowBlocks * columnBlocks < traits.computeUnits * 8,
+      rowBlocks < tiles || columnBlocks < panelCount
     {
-      if tilePanels >= tileRows {
-        tilePanels = ceilDivide(tilePanels, 2)
+      if columnBlocks * tiles <= rowBlocks * panelCount, columnBlocks < panelCount {
+        columnBlocks = min(2 * columnBlocks, panelCount)
+      } else if rowBlocks < tiles {
+        rowBlocks = min(2 * rowBlocks, tiles)
       } else {
-        tileRows = ceilDivide(tileRows, 2)
+        columnBlocks = panelCount
       }
     }
+    let tileRows = ceilDivide(tiles, rowBlocks)
+    let tilePanels = ceilDivide(panelCount, columnBlocks)
     calls.append(
       KernelCall(
         "matmul_panels", file: "matmul_cpu.cl", prelude: epilogueSource, defines: defines,
         arguments: [
-          left, right, .result(0), .int(s.m), .int(s.n), .int(s.k), .int(tileRows),
+          .operand(0), right, .result(0), .int(s.m), .int(s.n), .int(s.k), .int(tileRows),
           .int(tilePanels), .int(s.isRightShared ? 0 : 1),
         ] + (2..<operandCount).map { .operand($0) },
         global: [ceilDivide(tiles, tileRows), ceilDivide(panelCount, tilePanels), s.batch],

@@ -1,0 +1,24 @@
+// Columns of rows: taken out of wide rows, or put back. A work-group owns one row at a time.
+#include "common.cl"
+
+// part[r, c] = wide[r, offset + c]; wide: [rows, wide_columns], part: [rows, columns]
+__kernel void split_out(__global const float* wide, __global float* part, const int rows,
+                        const int wide_columns, const int offset, const int columns) {
+  FOR_ROWS(row, rows) {
+    __global const float* from = wide + (size_t)row * wide_columns + offset;
+    __global float* to = part + (size_t)row * columns;
+    FOR_VECTORS(c, columns) STORE(LOAD(from + c), to + c);
+    FOR_REST(c, columns) to[c] = from[c];
+  }
+}
+
+// wide[r, offset + c] = part[r, c]
+__kernel void split_in(__global const float* part, __global float* wide, const int rows,
+                       const int wide_columns, const int offset, const int columns) {
+  FOR_ROWS(row, rows) {
+    __global const float* from = part + (size_t)row * columns;
+    __global float* to = wide + (size_t)row * wide_columns + offset;
+    FOR_VECTORS(c, columns) STORE(LOAD(from + c), to + c);
+    FOR_REST(c, columns) to[c] = from[c];
+  }
+}

@@ -1,0 +1,15 @@
+// Affine maps as GPT-2 stores them.
+import Tensors
+
+/// y = x W + b: x [..., I], W [I, O], b [O], y [..., O]. Other families store W^T (`Linear`).
+public struct Projection: Module {
+  public let weight: Tensor
+  public let bias: Tensor
+
+  public init(_ inputSize: Int, _ outputSize: Int, standardDeviation: Float) {
+    weight = .variable([inputSize, outputSize], .normal(standardDeviation: standardDeviation))
+    bias = .variable([outputSize], .zeros)
+  }
+
+  public func callAsFunction(_ x: Tensor) -> Tensor { x.matmul(weight) + bias }
+}
