@@ -2,34 +2,49 @@
 // register tile of ROWS x COLUMNS, the same micro-kernel as a matrix product's.
 #include "attention.cl"
 
-#define ROWS 4
-#define CV 4
-// Columns of a block of scores.
+// Rows of a tile, and vectors of a block of scores.
+#ifndef ROWS
+#define ROWS 6
+#endif
+#ifndef CV
+#define CV 2
+#endif
 #define COLUMNS (CV * VECTOR)
 
 #define EACH_ROW _Pragma("unroll") for (int r = 0; r < ROWS; r++)
 #define EACH_COLUMN _Pragma("unroll") for (int j = 0; j < CV; j++)
 #define EACH_ELEMENT _Pragma("unroll") for (int e = 0; e < DV; e++)
 
-// packed[b, h, d, t] = x[b, t, h, d], 0 for T <= t < padded. A work-item owns VECTOR values of t.
+// packed[b, h, block, d, j] = x[b, t, h, d] for t = block COLUMNS + j, 0 from T on. A work-item owns
+// one block.
 __kernel void attention_pack(__global const float* x, __global float* packed, const int T,
                              const int H, const int padded) {
-  const int bh = get_global_id(1), start = get_global_id(0) * VECTOR;
-  for (int t = start; t < start + VECTOR; t++) {
-    __global const float* from = x + HEAD(bh / H, min(t, T - 1), bh % H, T, H);
-    for (int d = 0; d < D; d++) {
-      packed[((size_t)bh * D + d) * padded + t] = t < T ? from[d] : 0.0f;
+  const int bh = get_global_id(1), start = get_global_id(0) * COLUMNS;
+  __global float* to = packed + ((size_t)bh * padded + start) * D;
+  int j = 0;
+#if D % 4 == 0
+  for (; j + 4 <= COLUMNS && start + j + 4 <= T; j += 4) {
+    __global const float* from = x + HEAD(bh / H, start + j, bh % H, T, H);
+    const int row = H * D;
+    for (int d = 0; d < D; d += 4) {
+      store_transposed(vload4(0, from + d), vload4(0, from + row + d), vload4(0, from + 2 * row + d),
+                       vload4(0, from + 3 * row + d), to + d * COLUMNS + j, COLUMNS);
     }
+  }
+#endif
+  for (; j < COLUMNS; j++) {
+    __global const float* from = x + HEAD(bh / H, min(start + j, T - 1), bh % H, T, H);
+    for (int d = 0; d < D; d++) to[d * COLUMNS + j] = start + j < T ? from[d] : 0.0f;
   }
 }
 
 // tile[r][j] = sum over d of rows[r][d] columns[d][j]: a block of scores.
-#define SCORES(tile, rows, columns, padded) \
+#define SCORES(tile, rows, columns) \
   FLOATV tile[ROWS][CV]; \
   EACH_ROW EACH_COLUMN tile[r][j] = (FLOATV)(0.0f); \
   for (int d = 0; d < D; d++) { \
     FLOATV right[CV]; \
-    EACH_COLUMN right[j] = LOAD((columns) + (size_t)d * (padded) + j * VECTOR); \
+    EACH_COLUMN right[j] = LOAD((columns) + d * COLUMNS + j * VECTOR); \
     EACH_ROW { \
       const FLOATV left = (FLOATV)(rows[r][d]); \
       EACH_COLUMN tile[r][j] = fma(left, right[j], tile[r][j]); \
@@ -50,7 +65,7 @@ __kernel void attention_pack(__global const float* x, __global float* packed, co
 // 1 where column j of the block that starts at c0 lies beyond `limit`.
 #define BEYOND(c0, limit) GREATER(TO_FLOATV(SPLAT_UINT((c0) + j * VECTOR) + IOTA), (FLOATV)(limit))
 
-// q, out: [B, TQ, H, D], k_packed: [B, G, D, padded], v: [B, TK, G, D], log_sum: [B, H, TQ].
+// q, out: [B, TQ, H, D], k_packed: packed, v: [B, TK, G, D], log_sum: [B, H, TQ].
 // Work-items: (runs of `run` queries, B H).
 __kernel void attention_rows(__global const float* q, __global const float* k_packed,
                              __global const float* v, __global float* out, __global float* log_sum,
@@ -62,16 +77,17 @@ __kernel void attention_rows(__global const float* q, __global const float* k_pa
   for (int t0 = first; t0 < last; t0 += ROWS) {
     __global const float* rows[ROWS];
     FLOATV sums[ROWS][DV];
-    float best[ROWS], total[ROWS];
+    FLOATV total[ROWS];
+    float best[ROWS];
     EACH_ROW {
       rows[r] = q + HEAD(b, min(t0 + r, TQ - 1), h, TQ, H);
       best[r] = LOWEST;
-      total[r] = 0.0f;
+      total[r] = (FLOATV)(0.0f);
       EACH_ELEMENT sums[r][e] = (FLOATV)(0.0f);
     }
     const int visible = CAUSAL ? min(TK, t0 + ROWS + TK - TQ) : TK;
     for (int c0 = 0; c0 < visible; c0 += COLUMNS) {
-      SCORES(score, rows, keys + c0, padded)
+      SCORES(score, rows, keys + (size_t)c0 * D)
       float weights[ROWS][COLUMNS];
       EACH_ROW {
         const int limit = CAUSAL ? min(TK - 1, t0 + r + TK - TQ) : TK - 1;
@@ -80,33 +96,35 @@ __kernel void attention_rows(__global const float* q, __global const float* k_pa
           EACH_COLUMN score[r][j] += BEYOND(c0, limit) * LOWEST;
         }
         FLOATV highest = score[r][0];
-        EACH_COLUMN highest = fmax(highest, score[r][j]);
-        const float now = fmax(best[r], vector_max(highest));
-        const float correction = exp(best[r] - now);
-        best[r] = now;
-        FLOATV added = (FLOATV)(0.0f);
+        EACH_COLUMN highest = max(highest, score[r][j]);
+        const float now = vector_max(highest);
+        if (now > best[r]) {
+          const float correction = exp_of_log(best[r] - now);
+          best[r] = now;
+          total[r] *= correction;
+          EACH_ELEMENT sums[r][e] *= correction;
+        }
         EACH_COLUMN {
-          const FLOATV weight = exp(score[r][j] - now);
-          added += weight;
+          const FLOATV weight = exp_of_log(score[r][j] - best[r]);
+          total[r] += weight;
           STORE(weight, weights[r] + j * VECTOR);
         }
-        total[r] = total[r] * correction + vector_sum(added);
-        EACH_ELEMENT sums[r][e] *= correction;
       }
       ACCUMULATE(sums, weights, v + HEAD(b, c0, g, TK, G), G * D, min(COLUMNS, visible - c0))
     }
     EACH_ROW {
       if (t0 + r < last) {
         __global float* to = out + HEAD(b, t0 + r, h, TQ, H);
-        const float inverse = 1.0f / total[r];
+        const float all = vector_sum(total[r]);
+        const float inverse = 1.0f / all;
         EACH_ELEMENT STORE(sums[r][e] * inverse, to + e * VECTOR);
-        log_sum[(size_t)bh * TQ + t0 + r] = best[r] + log(total[r]);
+        log_sum[(size_t)bh * TQ + t0 + r] = best[r] + log(all);
       }
     }
   }
 }
 
-// dq: [B, TQ, H, D]; dout: as dq; k: [B, TK, G, D]; k_packed, v_packed: [B, G, D, padded];
+// dq: [B, TQ, H, D]; dout: as dq; k: [B, TK, G, D]; k_packed, v_packed: packed;
 // statistics: [B, H, 2, padded_q]. Work-items: (runs of `run` queries, B H).
 __kernel void attention_rows_gradient(
     __global const float* q, __global const float* dout, __global const float* k,
@@ -131,18 +149,18 @@ __kernel void attention_rows_gradient(
     for (int c0 = 0; c0 < visible; c0 += COLUMNS) {
       float weights[ROWS][COLUMNS];
       {
-        SCORES(score, rows, keys + c0, padded)
+        SCORES(score, rows, keys + (size_t)c0 * D)
         EACH_ROW {
           const int limit = CAUSAL ? min(TK - 1, t0 + r + TK - TQ) : TK - 1;
           const float shift = log_sum[t0 + r];
           EACH_COLUMN {
             const FLOATV s = score[r][j] * scale + BEYOND(c0, limit) * LOWEST;
-            STORE(exp(s - shift), weights[r] + j * VECTOR);
+            STORE(exp_of_log(s - shift), weights[r] + j * VECTOR);
           }
         }
       }
       {
-        SCORES(slope, drows, values + c0, padded)
+        SCORES(slope, drows, values + (size_t)c0 * D)
         EACH_ROW {
           const float delta = log_sum[padded_q + t0 + r];
           EACH_COLUMN {
@@ -162,7 +180,7 @@ __kernel void attention_rows_gradient(
   }
 }
 
-// dk, dv: [B, TK, G, D]; q_packed, dout_packed: [B, H, D, padded]; statistics: [B, H, 2, padded].
+// dk, dv: [B, TK, G, D]; q_packed, dout_packed: packed; statistics: [B, H, 2, padded].
 // Work-items: (runs of `run` keys, B G).
 __kernel void attention_columns_gradient(
     __global const float* q, __global const float* dout, __global const float* k,
@@ -196,19 +214,19 @@ __kernel void attention_columns_gradient(
         float weights[ROWS][COLUMNS];
         float dscores[ROWS][COLUMNS];
         {
-          SCORES(score, k_rows, queries + c0, padded)
+          SCORES(score, k_rows, queries + (size_t)c0 * D)
           EACH_ROW {
             // Key t0 + r is seen by queries greater than this one.
             const int unseen = CAUSAL ? t0 + r - (TK - TQ) - 1 : -1;
             EACH_COLUMN {
               const FLOATV hidden = CAUSAL ? 1.0f - BEYOND(c0, unseen) : (FLOATV)(0.0f);
               const FLOATV s = score[r][j] * scale + hidden * LOWEST;
-              STORE(exp(s - LOAD(log_sum + c0 + j * VECTOR)), weights[r] + j * VECTOR);
+              STORE(exp_of_log(s - LOAD(log_sum + c0 + j * VECTOR)), weights[r] + j * VECTOR);
             }
           }
         }
         {
-          SCORES(slope, v_rows, slopes + c0, padded)
+          SCORES(slope, v_rows, slopes + (size_t)c0 * D)
           EACH_ROW EACH_COLUMN {
             const FLOATV p = LOAD(weights[r] + j * VECTOR);
             const FLOATV delta = LOAD(log_sum + padded + c0 + j * VECTOR);

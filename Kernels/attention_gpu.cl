@@ -47,13 +47,13 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
       score[c] = c0 + c > limit ? LOWEST : vector_sum(dot_v) * scale;
       now = fmax(now, score[c]);
     }
-    const float correction = exp(best - now);
+    const float correction = exp_of_log(best - now);
     best = now;
     total *= correction;
     EACH_ELEMENT sums[e] *= correction;
 #pragma unroll
     for (int c = 0; c < TILE; c++) {
-      const float weight = c0 + c > limit ? 0.0f : exp(score[c] - now);
+      const float weight = c0 + c > limit ? 0.0f : exp_of_log(score[c] - now);
       total += weight;
       EACH_ELEMENT sums[e] = fma((FLOATV)(weight), v_tile[c][e], sums[e]);
     }
@@ -99,7 +99,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_
           s = fma(own[e], k_tile[c][e], s);
           ds = fma(slope[e], v_tile[c][e], ds);
         }
-        const float weight = exp(vector_sum(s) * scale - log_sum[row]);
+        const float weight = exp_of_log(vector_sum(s) * scale - log_sum[row]);
         const float dscore = weight * (vector_sum(ds) - delta) * scale;
         EACH_ELEMENT sums[e] = fma((FLOATV)(dscore), k_tile[c][e], sums[e]);
       }
@@ -144,7 +144,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_colum
             s = fma(own_k[e], q_tile[c][e], s);
             ds = fma(own_v[e], d_tile[c][e], ds);
           }
-          const float weight = exp(vector_sum(s) * scale - log_sum[c0 + c]);
+          const float weight = exp_of_log(vector_sum(s) * scale - log_sum[c0 + c]);
           const float dscore = weight * (vector_sum(ds) - log_sum[padded + c0 + c]) * scale;
           EACH_ELEMENT {
             v_sums[e] = fma((FLOATV)(weight), d_tile[c][e], v_sums[e]);

@@ -10,7 +10,7 @@ __kernel void cross_entropy(__global const float* z, __global const int* labels,
   FOR_ROWS(row, rows) {
     __global const float* zr = z + (size_t)row * columns;
     ROW_HIGHEST(best, zr, columns)
-    ROW_SUM(sum, zr, columns, exp(value - best))
+    ROW_SUM(sum, zr, columns, exp_of_log(value - best))
     if (get_local_id(0) == 0) {
       const int label = labels[row];
       log_sum[row] = best + log(sum);
@@ -28,8 +28,8 @@ __kernel void cross_entropy_gradient(__global const float* z, __global const int
     const int label = labels[row];
     const float shift = log_sum[row];
     const float scale = label < 0 ? 0.0f : dloss[row];
-    FOR_VECTORS(c, columns) STORE(exp(LOAD(z + start + c) - shift) * scale, dz + start + c);
-    FOR_REST(c, columns) dz[start + c] = exp(z[start + c] - shift) * scale;
+    FOR_VECTORS(c, columns) STORE(exp_of_log(LOAD(z + start + c) - shift) * scale, dz + start + c);
+    FOR_REST(c, columns) dz[start + c] = exp_of_log(z[start + c] - shift) * scale;
     row_sync();  // the lane below subtracts from what another lane may have written
     if (label >= 0 && get_local_id(0) == 0) dz[start + label] -= scale;
   }

@@ -12,29 +12,29 @@
 // log m = logsumexp(log p + log beta, log q + log(1 - beta))
 #define LOG_MIXTURE(lp, lq) \
   (fmax((lp) + log_beta, (lq) + log_rest) + \
-   log(1.0f + exp(-fabs(((lp) + log_beta) - ((lq) + log_rest)))))
+   log(1.0f + exp_of_log(-fabs(((lp) + log_beta) - ((lq) + log_rest)))))
 
 // One element of the divergence, and of `inner`, the sum that its gradient needs.
 #if KIND == 0
-#define TERM(lp, lq) exp(lp) * ((lp) - (lq))
+#define TERM(lp, lq) exp_of_log(lp) * ((lp) - (lq))
 #define INNER(lp, lq) 0.0f
 #elif KIND == 1
-#define TERM(lp, lq) exp(lq) * ((lq) - (lp))
+#define TERM(lp, lq) exp_of_log(lq) * ((lq) - (lp))
 #define INNER(lp, lq) TERM(lp, lq)
 #else
 #define TERM(lp, lq) \
-  (beta * exp(lp) * ((lp) - LOG_MIXTURE(lp, lq)) + \
-   (1.0f - beta) * exp(lq) * ((lq) - LOG_MIXTURE(lp, lq)))
-#define INNER(lp, lq) exp(lq) * ((lq) - LOG_MIXTURE(lp, lq))
+  (beta * exp_of_log(lp) * ((lp) - LOG_MIXTURE(lp, lq)) + \
+   (1.0f - beta) * exp_of_log(lq) * ((lq) - LOG_MIXTURE(lp, lq)))
+#define INNER(lp, lq) exp_of_log(lq) * ((lq) - LOG_MIXTURE(lp, lq))
 #endif
 
 // The gradient with respect to the student's logits, times T.
 #if KIND == 0
-#define SLOPE(lp, lq) (exp(lq) - exp(lp))
+#define SLOPE(lp, lq) (exp_of_log(lq) - exp_of_log(lp))
 #elif KIND == 1
-#define SLOPE(lp, lq) exp(lq) * ((lq) - (lp) - inner)
+#define SLOPE(lp, lq) exp_of_log(lq) * ((lq) - (lp) - inner)
 #else
-#define SLOPE(lp, lq) (1.0f - beta) * exp(lq) * ((lq) - LOG_MIXTURE(lp, lq) - inner)
+#define SLOPE(lp, lq) (1.0f - beta) * exp_of_log(lq) * ((lq) - LOG_MIXTURE(lp, lq) - inner)
 #endif
 
 // student, teacher: [rows, columns], labels: [rows], loss: [rows],
@@ -49,8 +49,8 @@ __kernel void divergence(__global const float* student, __global const float* te
     __global const float* t = teacher + (size_t)row * columns;
     ROW_HIGHEST(best_s, s, columns)
     ROW_HIGHEST(best_t, t, columns)
-    ROW_SUM(sum_s, s, columns, exp((value - best_s) * inverse_temperature))
-    ROW_SUM(sum_t, t, columns, exp((value - best_t) * inverse_temperature))
+    ROW_SUM(sum_s, s, columns, exp_of_log((value - best_s) * inverse_temperature))
+    ROW_SUM(sum_t, t, columns, exp_of_log((value - best_t) * inverse_temperature))
     const float shift_s = best_s * inverse_temperature + log(sum_s);
     const float shift_t = best_t * inverse_temperature + log(sum_t);
     FLOATV term_v = (FLOATV)(0.0f), inner_v = (FLOATV)(0.0f);

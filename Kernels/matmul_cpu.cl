@@ -11,38 +11,52 @@
 #endif
 #define PANEL (NV * VECTOR)
 
-// packed[p][k][w] = x(k, p width + w), 0 beyond the extent; x is [depth, extent], or
-// [extent, depth] where `transposed`. A work-item packs `run` values of k of one panel.
-// packed: [batch, panels, depth, width]
+// packed[p][k][w] = x(k, p PANEL + w), 0 beyond the extent; x is [depth, extent], or
+// [extent, depth] where TRANSPOSE_B. A work-item packs `run` values of k of `panel_run` panels.
+// packed: [batch, panels, depth, PANEL]
 __kernel void matmul_pack(__global const float* x, __global float* packed, const int extent,
-                          const int depth, const int width, const int transposed, const int run) {
-  const int panel = get_global_id(0), panels = get_global_size(0);
+                          const int depth, const int panel_run, const int run) {
+  const int panels = (extent + PANEL - 1) / PANEL;
   const int first = get_global_id(1) * run, last = min(depth, first + run);
+  const int panel_first = get_global_id(0) * panel_run;
+  const int panel_last = min(panels, panel_first + panel_run);
   x += (size_t)get_global_id(2) * extent * depth;
-  packed += ((size_t)get_global_id(2) * panels + panel) * depth * width;
-  const int start = panel * width, filled = min(width, extent - start);
-  if (transposed) {
-    for (int w = 0; w < width; w++) {
+  packed += (size_t)get_global_id(2) * panels * depth * PANEL;
+#if TRANSPOSE_B
+  for (int panel = panel_first; panel < panel_last; panel++) {
+    __global float* to = packed + (size_t)panel * depth * PANEL;
+    const int start = panel * PANEL, filled = min(PANEL, extent - start);
+    int w = 0;
+    for (; w + 4 <= filled; w += 4) {
+      __global const float* a = x + (size_t)(start + w) * depth;
+      __global const float *b = a + depth, *c = b + depth, *d = c + depth;
+      int k = first;
+      for (; k + 4 <= last; k += 4) {
+        store_transposed(vload4(0, a + k), vload4(0, b + k), vload4(0, c + k), vload4(0, d + k),
+                         to + (size_t)k * PANEL + w, PANEL);
+      }
+      for (; k < last; k++) vstore4((float4)(a[k], b[k], c[k], d[k]), 0, to + (size_t)k * PANEL + w);
+    }
+    for (; w < PANEL; w++) {
       __global const float* from = x + (size_t)(start + min(w, filled - 1)) * depth;
-      if (w < filled) {
-        for (int k = first; k < last; k++) packed[(size_t)k * width + w] = from[k];
+      for (int k = first; k < last; k++) to[(size_t)k * PANEL + w] = w < filled ? from[k] : 0.0f;
+    }
+  }
+#else
+  for (int k = first; k < last; k++) {
+    for (int panel = panel_first; panel < panel_last; panel++) {
+      const int start = panel * PANEL, filled = min(PANEL, extent - start);
+      __global const float* from = x + (size_t)k * extent + start;
+      __global float* to = packed + ((size_t)panel * depth + k) * PANEL;
+      if (filled == PANEL) {
+#pragma unroll
+        for (int v = 0; v < NV; v++) STORE(LOAD(from + v * VECTOR), to + v * VECTOR);
       } else {
-        for (int k = first; k < last; k++) packed[(size_t)k * width + w] = 0.0f;
-      }
-    }
-  } else if (filled == width && width % 4 == 0) {
-    for (int k = first; k < last; k++) {
-      for (int w = 0; w < width; w += 4) {
-        vstore4(vload4(0, x + (size_t)k * extent + start + w), 0, packed + (size_t)k * width + w);
-      }
-    }
-  } else {
-    for (int k = first; k < last; k++) {
-      for (int w = 0; w < width; w++) {
-        packed[(size_t)k * width + w] = w < filled ? x[(size_t)k * extent + start + w] : 0.0f;
+        for (int w = 0; w < PANEL; w++) to[w] = w < filled ? from[w] : 0.0f;
       }
     }
   }
+#endif
 }
 
 // Values of k between two visits of a tile: a slice of A stays in the first cache, one of B and the
@@ -119,7 +133,7 @@ __kernel void matmul_panels(__global const float* a, __global const float* b, __
   b += (size_t)batch * b_stride * panels * K * PANEL;
   float left[DEPTH * MR] __attribute__((aligned(64)));
   FLOATV partial[BLOCK_TILES * BLOCK_PANELS][MR][NV];
-  for (int k0 = 0; k0 < K; k0 += DEPTH) {
+  for (int k0 = 0; k0 < max(K, 1); k0 += DEPTH) {
     const int depth = min(DEPTH, K - k0), whole = depth / VECTOR * VECTOR;
     const int is_last = k0 + DEPTH >= K;
     for (int tile = tile_first; tile < tile_last; tile++) {

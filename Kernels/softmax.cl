@@ -12,12 +12,12 @@ __kernel void softmax(__global const float* x, __global float* y, const int rows
     FLOATV sum_v = (FLOATV)(0.0f);
     float sum = 0.0f;
     FOR_VECTORS(c, columns) {
-      const FLOATV e = exp(LOAD(xr + c) - best);
+      const FLOATV e = exp_of_log(LOAD(xr + c) - best);
       STORE(e, yr + c);
       sum_v += e;
     }
     FOR_REST(c, columns) {
-      const float e = exp(xr[c] - best);
+      const float e = exp_of_log(xr[c] - best);
       yr[c] = e;
       sum += e;
     }
@@ -36,7 +36,7 @@ __kernel void log_softmax(__global const float* x, __global float* y, const int 
     __global const float* xr = x + (size_t)row * columns;
     __global float* yr = y + (size_t)row * columns;
     ROW_HIGHEST(best, xr, columns)
-    ROW_SUM(sum, xr, columns, exp(value - best))
+    ROW_SUM(sum, xr, columns, exp_of_log(value - best))
     const float shift = best + log(sum);
     FOR_VECTORS(c, columns) STORE(LOAD(xr + c) - shift, yr + c);
     FOR_REST(c, columns) yr[c] = xr[c] - shift;
@@ -70,7 +70,7 @@ __kernel void log_softmax_gradient(__global const float* y, __global const float
     __global const float* yr = y + start;
     __global const float* dyr = dy + start;
     ROW_SUM(sum, dyr, columns, value)
-    FOR_VECTORS(c, columns) STORE(LOAD(dyr + c) - exp(LOAD(yr + c)) * sum, dx + start + c);
-    FOR_REST(c, columns) dx[start + c] = dyr[c] - exp(yr[c]) * sum;
+    FOR_VECTORS(c, columns) STORE(LOAD(dyr + c) - exp_of_log(LOAD(yr + c)) * sum, dx + start + c);
+    FOR_REST(c, columns) dx[start + c] = dyr[c] - exp_of_log(yr[c]) * sum;
   }
 }

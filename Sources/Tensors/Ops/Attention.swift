@@ -66,7 +66,7 @@ public struct Attention: Op {
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let s = AttentionSizes(operands)
     let vector = traits.vectorWidth(dividing: s.d)
-    let defines = ["D": s.d, "VECTOR": vector, "CAUSAL": isCausal ? 1 : 0]
+    let defines = s.defines(vector, isCausal)
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
     guard traits.family == .cpu else {
       return Launches([
@@ -137,7 +137,7 @@ struct AttentionGradient: Op {
   func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let s = AttentionSizes(operands)
     let vector = traits.vectorWidth(dividing: s.d)
-    let defines = ["D": s.d, "VECTOR": vector, "CAUSAL": isCausal ? 1 : 0]
+    let defines = s.defines(vector, isCausal)
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
     let paddedQ = s.padded(s.tq, vector)
     let paddedK = s.padded(s.tk, vector)
@@ -200,8 +200,11 @@ struct AttentionGradient: Op {
 /// The sizes of an attention, and where its heads lie.
 private struct AttentionSizes {
   let b: Int, tq: Int, tk: Int, h: Int, g: Int, d: Int
-  /// Rows that one work-item of the CPU's kernels owns.
-  let run = 64
+  /// Rows of a register tile of the CPU's kernels, vectors of a block of scores, and rows that one
+  /// work-item owns.
+  let rows = 6
+  let columnVectors = 2
+  let run = 66
 
   init(_ operands: [TensorType]) {
     let (q, k) = (operands[0].shape, operands[1].shape)
@@ -227,9 +230,15 @@ private struct AttentionSizes {
   }
 
   /// A sequence length rounded up to whole blocks of scores.
-  func padded(_ length: Int, _ vector: Int) -> Int { roundUp(length, toMultipleOf: 4 * vector) }
+  func padded(_ length: Int, _ vector: Int) -> Int {
+    roundUp(length, toMultipleOf: columnVectors * vector)
+  }
 
-  /// Transposes [B, T, heads, D] to [B, heads, D, padded T].
+  func defines(_ vector: Int, _ isCausal: Bool) -> [String: Int] {
+    ["D": d, "VECTOR": vector, "CAUSAL": isCausal ? 1 : 0, "ROWS": rows, "CV": columnVectors]
+  }
+
+  /// Transposes [B, T, heads, D] in blocks to [B, heads, padded T / block, D, block].
   func pack(
     _ from: KernelCall.Argument, _ to: KernelCall.Argument, _ length: Int, _ heads: Int,
     _ vector: Int, _ defines: [String: Int]
@@ -237,7 +246,7 @@ private struct AttentionSizes {
     KernelCall(
       "attention_pack", file: "attention_cpu.cl", defines: defines,
       arguments: [from, to, .int(length), .int(heads), .int(padded(length, vector))],
-      global: [padded(length, vector) / vector, b * heads], local: [1, 1])
+      global: [padded(length, vector) / (columnVectors * vector), b * heads], local: [1, 1])
   }
 }
 

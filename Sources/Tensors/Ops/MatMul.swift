@@ -139,26 +139,18 @@ public struct MatMul: Op, CustomStringConvertible {
     let defines = [
       "VECTOR": vector, "MR": mr, "NV": nv, "TRANSPOSE_A": transposeA ? 1 : 0,
     ]
-    var calls: [KernelCall] = []
-    var scratch: [Int] = []
-    func pack(
-      _ operand: Int, extent: Int, width: Int, transposed: Bool, batch: Int
-    ) -> KernelCall.Argument {
-      let panels = ceilDivide(extent, width)
-      let run = 256
-      calls.append(
-        KernelCall(
-          "matmul_pack", file: "matmul_cpu.cl", defines: ["VECTOR": vector],
-          arguments: [
-            .operand(operand), .scratch(scratch.count), .int(extent), .int(s.k), .int(width),
-            .int(transposed ? 1 : 0), .int(run),
-          ],
-          global: [panels, max(1, ceilDivide(s.k, run)), batch], local: [1, 1, 1]))
-      scratch.append(4 * batch * panels * s.k * width)
-      return .scratch(scratch.count - 1)
-    }
-    let right = pack(
-      1, extent: s.n, width: width, transposed: transposeB, batch: s.isRightShared ? 1 : s.batch)
+    let packedBatch = s.isRightShared ? 1 : s.batch
+    // Rows as they lie are read across panels, columns along K.
+    let (panelRun, run) = transposeB ? (1, 256) : (16, 64)
+    let packing = KernelCall(
+      "matmul_pack", file: "matmul_cpu.cl",
+      defines: ["VECTOR": vector, "NV": nv, "TRANSPOSE_B": transposeB ? 1 : 0],
+      arguments: [
+        .operand(1), .scratch(0), .int(s.n), .int(s.k), .int(panelRun), .int(run),
+      ],
+      global: [
+        ceilDivide(ceilDivide(s.n, width), panelRun), max(1, ceilDivide(s.k, run)), packedBatch,
+      ], local: [1, 1, 1])
     // A work-item takes a block of tiles: small enough to keep every core busy, large enough that
     // what it copies is used often. Blocks are equal, because drivers hand out half at once.
     let tiles = ceilDivide(s.m, mr)
@@ -178,16 +170,15 @@ public struct MatMul: Op, CustomStringConvertible {
     }
     let tileRows = ceilDivide(tiles, rowBlocks)
     let tilePanels = ceilDivide(panelCount, columnBlocks)
-    calls.append(
-      KernelCall(
-        "matmul_panels", file: "matmul_cpu.cl", prelude: epilogueSource, defines: defines,
-        arguments: [
-          .operand(0), right, .result(0), .int(s.m), .int(s.n), .int(s.k), .int(tileRows),
-          .int(tilePanels), .int(s.isRightShared ? 0 : 1),
-        ] + (2..<operandCount).map { .operand($0) },
-        global: [ceilDivide(tiles, tileRows), ceilDivide(panelCount, tilePanels), s.batch],
-        local: [1, 1, 1]))
-    return Launches(calls, scratch: scratch)
+    let product = KernelCall(
+      "matmul_panels", file: "matmul_cpu.cl", prelude: epilogueSource, defines: defines,
+      arguments: [
+        .operand(0), .scratch(0), .result(0), .int(s.m), .int(s.n), .int(s.k), .int(tileRows),
+        .int(tilePanels), .int(s.isRightShared ? 0 : 1),
+      ] + (2..<operandCount).map { .operand($0) },
+      global: [ceilDivide(tiles, tileRows), ceilDivide(panelCount, tilePanels), s.batch],
+      local: [1, 1, 1])
+    return Launches([packing, product], scratch: [4 * packedBatch * panelCount * s.k * width])
   }
 
   /// The GPU's algorithm: tiles through local memory.
