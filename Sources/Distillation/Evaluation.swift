@@ -30,7 +30,9 @@ public func evaluate(
   let labels = Tensor.input("labels", type)
   let logits = model.logits(tokens)
   // A row's losses added up on the device: [B].
-  let losses = logits.crossEntropy(labels: labels).sum(axis: 1)
+  let losses = LinearLoss.crossEntropy(
+    hidden: model.hidden(tokens), weight: model.headWeight, labels: labels
+  ).sum(axis: 1)
   let best = logits.argMax()
   // The model alone is what is timed; the comparison runs after it.
   let alone = try GraphExecutor(Graph(outputs: [losses]), on: store)

@@ -12,7 +12,9 @@ public struct NextTokenObjective: Objective {
   public var formula: String { "CE = -log softmax(z)[y]" }
 
   public func loss(tokens: Tensor, labels: Tensor) -> Loss {
-    let ce = model.logits(tokens).crossEntropy(labels: labels).sum()
+    let ce = LinearLoss.crossEntropy(
+      hidden: model.hidden(tokens), weight: model.headWeight, labels: labels
+    ).sum()
     return Loss(total: ce, logged: [("ce", ce)])
   }
 }
@@ -68,8 +70,11 @@ public struct DistillationObjective: Objective {
   }
 
   public func loss(tokens: Tensor, labels: Tensor) -> Loss {
-    loss(
-      student: student.logits(tokens), teacher: teacher.logits(tokens).detached(), labels: labels)
+    let losses = LinearLoss.distillation(
+      student: (student.hidden(tokens), student.headWeight),
+      teacher: (teacher.hidden(tokens), teacher.headWeight), labels: labels, divergence.kind,
+      temperature: temperature)
+    return combined(losses.crossEntropy, losses.divergence, losses.unitKL)
   }
 
   /// The loss of given logits [..., V]. Columns beyond the smaller vocabulary are padding; both
@@ -78,16 +83,21 @@ public struct DistillationObjective: Objective {
     precondition(
       student.shape == teacher.shape,
       "the student's logits \(student.shape) and the teacher's \(teacher.shape) differ in shape")
-    let ce = student.crossEntropy(labels: labels).sum()
-    let (kind, scale, _) = divergence
-    let term = Divergence.between(
-      student: student, teacher: teacher, labels: labels, kind, temperature: temperature
-    ).sum()
-    // Logged beside every setting, because it can be compared across all of them.
-    let kl = Divergence.between(
-      student: student, teacher: teacher, labels: labels, .forwardKL, temperature: 1
-    ).sum()
-    let weight = (1 - alpha) * temperature * temperature * scale
-    return Loss(total: ce * alpha + term * weight, logged: [("ce", ce), ("kl", kl)])
+    return combined(
+      student.crossEntropy(labels: labels),
+      Divergence.between(
+        student: student, teacher: teacher, labels: labels, divergence.kind,
+        temperature: temperature),
+      Divergence.between(
+        student: student, teacher: teacher, labels: labels, .forwardKL, temperature: 1))
+  }
+
+  /// The mixture of losses per row. KL at T = 1 is logged beside every setting, because it can be
+  /// compared across all of them.
+  private func combined(_ ce: Tensor, _ term: Tensor, _ unitKL: Tensor) -> Loss {
+    let weight = (1 - alpha) * temperature * temperature * divergence.scale
+    let ce = ce.sum()
+    return Loss(
+      total: ce * alpha + term.sum() * weight, logged: [("ce", ce), ("kl", unitKL.sum())])
   }
 }

@@ -11,7 +11,4 @@ public struct Embedding: Module {
 
   /// ids int32 [...] -> [..., C]
   public func callAsFunction(_ ids: Tensor) -> Tensor { weight.gathered(ids) }
-
-  /// x [..., C] -> logits [..., V]: the similarity to every vector, for a tied head.
-  public func logits(_ x: Tensor) -> Tensor { x.matmul(weight, transposeOther: true) }
 }

@@ -39,9 +39,9 @@ public struct GPT2: LanguageModel {
 
   public var vocabularySize: Int { configuration.vocabSize }
 
-  public func logits(_ tokens: Tensor) -> Tensor {
-    transformer.wte.logits(transformer(tokens))
-  }
+  public func hidden(_ tokens: Tensor) -> Tensor { transformer(tokens) }
+
+  public var headWeight: Tensor { transformer.wte.weight }
 }
 
 // The names of properties are those of the weights in Hugging Face's files.

@@ -53,10 +53,9 @@ public struct Llama: LanguageModel {
 
   public var vocabularySize: Int { configuration.vocabSize }
 
-  public func logits(_ tokens: Tensor) -> Tensor {
-    let x = model(tokens)
-    return lmHead.map { $0(x) } ?? model.embedTokens.logits(x)
-  }
+  public func hidden(_ tokens: Tensor) -> Tensor { model(tokens) }
+
+  public var headWeight: Tensor { lmHead?.weight ?? model.embedTokens.weight }
 }
 
 struct LlamaModel: Module {

@@ -7,6 +7,8 @@ public final class Buffer {
   let handle: cl_mem
   /// The allocation that a region lies in; held so that it outlives the region.
   private let parent: Buffer?
+  /// Where a region begins in its allocation.
+  private let start: Int
 
   /// Allocates `byteCount` bytes; their content is undefined.
   public init(_ context: Context, byteCount: Int) throws {
@@ -19,23 +21,28 @@ public final class Buffer {
     }
     handle = made
     parent = nil
+    start = 0
     self.byteCount = byteCount
   }
 
-  /// A region of `parent`; `offset` is a multiple of the device's alignment.
-  public init(region offset: Int, byteCount: Int, of parent: Buffer) throws {
-    var region = cl_buffer_region(origin: offset, size: max(byteCount, 1))
+  /// A region of `buffer`; `offset` is a multiple of the device's alignment.
+  public init(region offset: Int, byteCount: Int, of buffer: Buffer) throws {
+    // OpenCL knows no regions of regions: they are taken from the allocation.
+    let parent = buffer.parent ?? buffer
+    let start = buffer.start + offset
+    var region = cl_buffer_region(origin: start, size: max(byteCount, 1))
     var code: cl_int = 0
     let made = clCreateSubBuffer(
       parent.handle, cl_mem_flags(CL_MEM_READ_WRITE),
       cl_buffer_create_type(CL_BUFFER_CREATE_TYPE_REGION), &region, &code)
     guard let made, code == CL_SUCCESS else {
       throw OpenCLError(
-        action: "taking \(byteCount) bytes at offset \(offset) of a buffer of \(parent.byteCount)",
+        action: "taking \(byteCount) bytes at offset \(start) of a buffer of \(parent.byteCount)",
         code: code)
     }
     handle = made
     self.parent = parent
+    self.start = start
     self.byteCount = byteCount
   }
 

@@ -51,11 +51,19 @@ public final class OpenCLDevice: Device {
     scratch: [any DeviceBuffer]
   ) throws -> any PreparedLaunch {
     let kernel = try library.kernel(call)
+    func buffer(_ argument: KernelCall.Argument) throws -> any DeviceBuffer {
+      switch argument {
+      case .operand(let i): operands[i]
+      case .result(let i): results[i]
+      case .scratch(let i): scratch[i]
+      case .part(let whole, let offset, let byteCount):
+        try buffer(whole).region(offset: offset, byteCount: byteCount)
+      case .int, .float: preconditionFailure("\(call.function): a number is no buffer")
+      }
+    }
     for (index, argument) in call.arguments.enumerated() {
       switch argument {
-      case .operand(let i): try kernel.set(index, to: own(operands[i]))
-      case .result(let i): try kernel.set(index, to: own(results[i]))
-      case .scratch(let i): try kernel.set(index, to: own(scratch[i]))
+      case .operand, .result, .scratch, .part: try kernel.set(index, to: own(buffer(argument)))
       case .int(let number):
         guard let small = Int32(exactly: number) else {
           preconditionFailure("\(call.function): the size \(number) exceeds 32 bits")

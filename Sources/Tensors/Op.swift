@@ -20,6 +20,10 @@ public protocol Op: Sendable, Hashable {
   /// Whether the result is the operand's memory under another shape.
   var isView: Bool { get }
 
+  /// An op that takes the same operands and more, and gives the same results and more: where a graph
+  /// holds both on the same operands, that one alone runs.
+  var completion: (any Op)? { get }
+
   /// Floating-point operations, for the profile; 0 where memory traffic is what counts.
   func flopCount(_ operands: [TensorType]) -> Double
 }
@@ -27,6 +31,7 @@ public protocol Op: Sendable, Hashable {
 extension Op {
   public func mayOverwrite(operand: Int, with result: Int) -> Bool { false }
   public var isView: Bool { false }
+  public var completion: (any Op)? { nil }
   public func flopCount(_ operands: [TensorType]) -> Double { 0 }
 }
 
@@ -44,10 +49,12 @@ public struct Launches: Sendable {
 
 /// A kernel function, over how many work-items, with which arguments and build constants.
 public struct KernelCall: Sendable {
-  public enum Argument: Sendable, Hashable {
+  public indirect enum Argument: Sendable, Hashable {
     case operand(Int)
     case result(Int)
     case scratch(Int)
+    /// A range of bytes of an operand or a result; the offset is a multiple of the alignment.
+    case part(Argument, offset: Int, byteCount: Int)
     case int(Int)
     case float(Float)
   }
@@ -73,6 +80,21 @@ public struct KernelCall: Sendable {
     self.arguments = arguments
     self.global = global
     self.local = local
+  }
+
+  /// The same call as a part of a longer list: operands and results are the given arguments, and
+  /// scratch buffers are counted from `firstScratch`.
+  func binding(operands: [Argument], results: [Argument], firstScratch: Int) -> KernelCall {
+    var bound = self
+    bound.arguments = arguments.map {
+      switch $0 {
+      case .operand(let index): operands[index]
+      case .result(let index): results[index]
+      case .scratch(let index): .scratch(firstScratch + index)
+      case .part, .int, .float: $0
+      }
+    }
+    return bound
   }
 
   /// A kernel in which one work-group of `traits.lanes` work-items owns a row at a time.

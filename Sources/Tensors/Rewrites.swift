@@ -134,6 +134,38 @@ extension Graph {
     Rewrites.passes.reduce(self) { graph, pass in graph.rebuilt(pass.rule) }
   }
 
+  /// The applications in an order, operands first, in which each one that another completes can be
+  /// replaced by that other one, and the replacements.
+  private func completed() -> (
+    order: [Application], replacements: [ObjectIdentifier: Application]
+  ) {
+    var order = applications
+    var replacements: [ObjectIdentifier: Application] = [:]
+    for small in applications {
+      guard let op = small.op.completion else { continue }
+      let count = small.operands.count
+      let full = applications.first {
+        AnyHashable($0.op) == AnyHashable(op)
+          && $0.operands.prefix(count).map(\.identity) == small.operands.map(\.identity)
+      }
+      guard let full else { continue }
+      // What the other one needs besides must not come from this one; it is then computed before.
+      let needed = Self.ancestors(of: Array(full.operands.dropFirst(count)))
+      if needed.contains(ObjectIdentifier(small)) { continue }
+      guard let place = order.firstIndex(where: { $0 === small }) else { continue }
+      let late = order[place...].filter { needed.contains(ObjectIdentifier($0)) }
+      let rest = order[place...].filter { !needed.contains(ObjectIdentifier($0)) }
+      order = order[..<place] + late + rest
+      replacements[ObjectIdentifier(small)] = full
+    }
+    return (order, replacements)
+  }
+
+  /// Every application that some tensors are computed from.
+  private static func ancestors(of tensors: [Tensor]) -> Set<ObjectIdentifier> {
+    Set(Graph(outputs: tensors).applications.map { ObjectIdentifier($0) })
+  }
+
   /// Applies a rule to every application, operands first; equal applications become one.
   private func rebuilt(_ rule: Rewrites.Rule) -> Graph {
     struct Key: Hashable {
@@ -153,9 +185,17 @@ extension Graph {
       known[key] = application
       return application
     }
-    for old in applications {
-      let operands = old.operands.map(rebuilt)
-      let application = unique(Application(old.op, operands))
+    let (order, completions) = completed()
+    for old in order {
+      let whole = completions[ObjectIdentifier(old)] ?? old
+      let operands = whole.operands.map(rebuilt)
+      let application = unique(Application(whole.op, operands))
+      if whole !== old {
+        for (from, to) in zip(old.results, application.results) {
+          replacement[from.identity] = to
+        }
+        continue
+      }
       let results = rule(application) { uses[old.operands[$0].identity] == 1 }
       for (from, to) in zip(old.results, results ?? application.results) {
         var to = to

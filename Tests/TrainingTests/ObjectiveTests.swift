@@ -42,6 +42,43 @@ import Tokenizers
     }
   }
 
+  @Test(arguments: [
+    DistillationObjective.Kind.forwardKL, .reverseKL,
+    .jensenShannon(beta: 0.3, isNormalized: true),
+  ]) func theFusedLossIsThatOfTheLogits(kind: DistillationObjective.Kind) throws {
+    let (student, teacher) = (
+      Llama(InvarianceTests.configuration), Llama(InvarianceTests.configuration)
+    )
+    let store = VariableStore(on: ReferenceDevice(), seed: 3)
+    try student.declare(in: store, prefix: "student")
+    try teacher.declare(in: store, prefix: "teacher")
+    var random = RandomData(seed: 8)
+    let size = InvarianceTests.configuration.vocabSize
+    let feeds = inputs([
+      random.integers([2, 6], below: size), random.integers([2, 6], below: size),
+    ])
+    let (tokens, labels) = (feeds[0].tensor, feeds[1].tensor)
+    let objective = DistillationObjective(
+      student: student, teacher: teacher, kind, temperature: 2, alpha: 0.3)
+    let losses = [
+      objective.loss(tokens: tokens, labels: labels),
+      objective.loss(
+        student: student.logits(tokens), teacher: teacher.logits(tokens).detached(), labels: labels),
+    ]
+    let values = try losses.map { loss in
+      let outputs =
+        [loss.total] + loss.logged.map(\.sum)
+        + gradients(of: loss.total, withRespectTo: student.parameters().map(\.tensor))
+      let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
+      for feed in feeds { try executor.set(feed.tensor, to: feed.data) }
+      try executor.run()
+      return try outputs.map(executor.value)
+    }
+    for (fused, plain) in zip(values[0], values[1]) {
+      #expect(relativeError(fused, plain) < 1e-5)
+    }
+  }
+
   @Test func theMixtureIsLinearInAlpha() throws {
     let (zero, one) = (
       try Self.total(.forwardKL, temperature: 2, alpha: 0),

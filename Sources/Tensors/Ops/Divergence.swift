@@ -163,16 +163,21 @@ struct DivergenceGradient: Op {
 }
 
 extension Divergence {
+  /// Traps for numbers that make no sense.
+  static func check(_ kind: Kind, _ temperature: Float) {
+    precondition(temperature > 0, "a temperature is positive, not \(temperature)")
+    if case .jensenShannon(let beta) = kind {
+      precondition(beta > 0 && beta < 1, "JSD's beta lies between 0 and 1, not at \(beta)")
+    }
+  }
+
   /// The divergence of a student from its teacher at a temperature, one number per row, without the
   /// factor T^2: logits [..., V] of equal shape, labels int32 [...]. Rows with a negative label do
   /// not count: they give 0.
   public static func between(
     student: Tensor, teacher: Tensor, labels: Tensor, _ kind: Kind, temperature: Float
   ) -> Tensor {
-    precondition(temperature > 0, "a temperature is positive, not \(temperature)")
-    if case .jensenShannon(let beta) = kind {
-      precondition(beta > 0 && beta < 1, "JSD's beta lies between 0 and 1, not at \(beta)")
-    }
+    check(kind, temperature)
     return Divergence(kind: kind, temperature: temperature)(student, teacher, labels)[0]
   }
 }

@@ -10,6 +10,9 @@ public struct MatMul: Op, CustomStringConvertible {
   struct Epilogue: Sendable, Hashable {
     var expression: Expression
     var reads: [Elementwise.Read]
+
+    /// Adds operand 2, which may lie where the product is stored.
+    static let adding = Epilogue(expression: .operand(0) + .operand(1), reads: [.full, .full])
   }
 
   let transposeA: Bool

@@ -1,0 +1,105 @@
+// The losses of a head's logits, and over the student's logits the gradient of their weighted sum. A
+// work-group owns one row at a time. Rows whose label is negative give 0.
+#include "divergence.cl"
+
+// 1 where there is a teacher, where the gradient is wanted, where the temperature is 1.
+#ifndef TEACHER
+#define TEACHER 1
+#endif
+#ifndef GRADIENT
+#define GRADIENT 1
+#endif
+#ifndef UNIT
+#define UNIT 0
+#endif
+
+// student: [rows, columns], the gradient afterwards; labels, ce, dce: [rows], dce the weight of ce;
+// with a teacher: teacher: [rows, columns], term (the divergence at T), unit_kl (forward KL at T = 1)
+// and dterm, the weight of term: [rows].
+__kernel void linear_loss(__global float* student, __global const int* labels, __global float* ce,
+                          const int rows, const int columns
+#if TEACHER
+                          , __global const float* teacher, __global float* term,
+                          __global float* unit_kl, const float inverse_temperature,
+                          const float beta, const float log_beta, const float log_rest
+#endif
+#if GRADIENT
+                          , __global const float* dce
+#if TEACHER
+                          , __global const float* dterm
+#endif
+#endif
+) {
+  ROW_SCRATCH
+  FOR_ROWS(row, rows) {
+    __global float* s = student + (size_t)row * columns;
+    const int label = labels[row];
+    const float chosen = s[max(label, 0)];
+    ROW_HIGHEST(best_s, s, columns)
+    ROW_SUM(sum_s, s, columns, exp_of_log(value - best_s))
+    const float log_s = best_s + log(sum_s);
+#if TEACHER
+    __global const float* t = teacher + (size_t)row * columns;
+    ROW_HIGHEST(best_t, t, columns)
+    ROW_SUM(sum_t, t, columns, exp_of_log(value - best_t))
+    const float log_t = best_t + log(sum_t);
+#if UNIT
+    const float shift_s = log_s, shift_t = log_t;
+#else
+    ROW_SUM(warm_s, s, columns, exp_of_log((value - best_s) * inverse_temperature))
+    ROW_SUM(warm_t, t, columns, exp_of_log((value - best_t) * inverse_temperature))
+    const float shift_s = best_s * inverse_temperature + log(warm_s);
+    const float shift_t = best_t * inverse_temperature + log(warm_t);
+#endif
+    FLOATV loss_v = (FLOATV)(0.0f), inner_v = (FLOATV)(0.0f), kl_v = (FLOATV)(0.0f);
+    float loss = 0.0f, inner = 0.0f, kl = 0.0f;
+    FOR_VECTORS(c, columns) {
+      const FLOATV own = LOAD(s + c), given = LOAD(t + c);
+      const FLOATV lq = own * inverse_temperature - shift_s, lp = given * inverse_temperature - shift_t;
+      loss_v += TERM(lp, lq);
+      inner_v += INNER(lp, lq);
+      kl_v += exp_of_log(given - log_t) * ((given - log_t) - (own - log_s));
+    }
+    FOR_REST(c, columns) {
+      const float lq = s[c] * inverse_temperature - shift_s, lp = t[c] * inverse_temperature - shift_t;
+      loss += TERM(lp, lq);
+      inner += INNER(lp, lq);
+      kl += exp_of_log(t[c] - log_t) * ((t[c] - log_t) - (s[c] - log_s));
+    }
+    loss = row_sum(loss + vector_sum(loss_v));
+    inner = row_sum(inner + vector_sum(inner_v));
+    kl = row_sum(kl + vector_sum(kl_v));
+#endif
+    row_sync();  // every lane has read `chosen` before the gradient is written over it
+    if (get_local_id(0) == 0) {
+      ce[row] = label < 0 ? 0.0f : log_s - chosen;
+#if TEACHER
+      term[row] = label < 0 ? 0.0f : loss;
+      unit_kl[row] = label < 0 ? 0.0f : kl;
+#endif
+    }
+#if GRADIENT
+    const float weight = label < 0 ? 0.0f : dce[row];
+#if TEACHER
+    const float scale = label < 0 ? 0.0f : dterm[row] * inverse_temperature;
+    FOR_VECTORS(c, columns) {
+      const FLOATV own = LOAD(s + c);
+      const FLOATV lq = own * inverse_temperature - shift_s;
+      const FLOATV lp = LOAD(t + c) * inverse_temperature - shift_t;
+      STORE(SLOPE(lp, lq) * scale + exp_of_log(own - log_s) * weight, s + c);
+    }
+    FOR_REST(c, columns) {
+      const float own = s[c];
+      const float lq = own * inverse_temperature - shift_s;
+      const float lp = t[c] * inverse_temperature - shift_t;
+      s[c] = SLOPE(lp, lq) * scale + exp_of_log(own - log_s) * weight;
+    }
+#else
+    FOR_VECTORS(c, columns) STORE(exp_of_log(LOAD(s + c) - log_s) * weight, s + c);
+    FOR_REST(c, columns) s[c] = exp_of_log(s[c] - log_s) * weight;
+#endif
+    row_sync();  // lane 0 subtracts from what another lane may have written
+    if (label >= 0 && get_local_id(0) == 0) s[label] -= weight;
+#endif
+  }
+}
