@@ -24,6 +24,9 @@ public protocol Op: Sendable, Hashable {
   /// holds both on the same operands, that one alone runs.
   var completion: (any Op)? { get }
 
+  /// The products of matrices that the op makes, for the tuner.
+  func products(_ operands: [TensorType]) -> [MatMulProblem]
+
   /// Floating-point operations, for the profile; 0 where memory traffic is what counts.
   func flopCount(_ operands: [TensorType]) -> Double
 }
@@ -32,6 +35,7 @@ extension Op {
   public func mayOverwrite(operand: Int, with result: Int) -> Bool { false }
   public var isView: Bool { false }
   public var completion: (any Op)? { nil }
+  public func products(_ operands: [TensorType]) -> [MatMulProblem] { [] }
   public func flopCount(_ operands: [TensorType]) -> Double { 0 }
 }
 
@@ -129,6 +133,8 @@ public struct DeviceTraits: Sendable, Hashable {
   public var maximumAllocationBytes: Int
   /// Alignment of values inside one allocation.
   public var alignmentBytes: Int
+  /// What tuning found out about this device.
+  public var tuning = Tuning()
 
   public init(
     family: Family, vectorWidth: Int, lanes: Int, computeUnits: Int,

@@ -40,7 +40,7 @@ struct DeviceOptions: ParsableArguments {
   private static func open(_ description: DeviceDescription, _ profiling: Bool) throws
     -> any Device
   {
-    var traits = DeviceTraits(of: description)
+    var traits = DeviceTraits.tuned(description)
     if let memoryLimit { traits.memoryBytes = min(traits.memoryBytes, memoryLimit) }
     return try OpenCLDevice(description, traits: traits, profiling: profiling)
   }

@@ -11,7 +11,7 @@ struct Retort: ParsableCommand {
       Every command explains its options with --help.
       """,
     version: version,
-    subcommands: [Devices.self, Train.self, Distill.self, Generate.self, Evaluate.self])
+    subcommands: [Devices.self, Tune.self, Train.self, Distill.self, Generate.self, Evaluate.self])
 
   static let version = "0.1.0"
 }

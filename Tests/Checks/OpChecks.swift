@@ -33,12 +33,19 @@ private let elementLimit =
 public func kernelFailures(
   _ cases: [OpCase], on target: Target, tolerance: Double = 1e-5
 ) throws -> [String] {
-  let device = try target.open()
+  try kernelFailures(cases, on: target.open(), tolerance: tolerance)
+}
+
+/// The same on a device that is open.
+public func kernelFailures(
+  _ cases: [OpCase], on device: any Device, tolerance: Double = 1e-5
+) throws -> [String] {
   let chosen = cases.filter { $0.data.reduce(0) { $0 + $1.type.elementCount } <= elementLimit }
   precondition(!chosen.isEmpty, "no case is as small as RETORT_TEST_ELEMENTS asks for")
   return try chosen.compactMap { item in
     let error = try kernelError(item, on: device)
-    return error <= tolerance ? nil : "\(item) on \(target): relative error \(error)"
+    return error <= tolerance
+      ? nil : "\(item) on \(device.name), \(device.traits.family) kernels: relative error \(error)"
   }
 }
 

@@ -60,14 +60,14 @@ import Testing
     let op = LinearLoss(teaching: teaching, givesGradients: true)
     let traits = DeviceTraits(of: target.device, as: target.family)
     // A vocabulary this large gets chunks of 512 rows ...
-    let wide = [1100, 2200].map { rows in
+    let wide = [1024, 4096].map { rows in
       op.launches(
         [
           TensorType([rows, 8]), TensorType([20_000, 8]), TensorType([rows], .int32),
           TensorType([rows, 12]), TensorType([20_000, 12]), TensorType([rows]), TensorType([rows]),
         ], on: traits)
     }
-    #expect(wide[0].calls.count { $0.function == "linear_loss" } == 3)
+    #expect(wide[0].calls.count { $0.function == "linear_loss" } == 2)
     // ... and its scratch memory does not grow with the rows.
     #expect(wide[0].scratch == wide[1].scratch)
     let data = Self.data(

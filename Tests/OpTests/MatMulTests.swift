@@ -1,5 +1,6 @@
 // Matrix products: four transposes, batches, epilogues.
 import Checks
+import OpenCLBackend
 import Testing
 
 @testable import Tensors
@@ -69,5 +70,46 @@ import Testing
   @Test(arguments: Target.all) func kernelsMatchTheReference(target: Target) throws {
     let failures = try kernelFailures(Self.cases + Self.epilogueCases, on: target)
     #expect(failures.isEmpty, "\(failures)")
+  }
+
+  /// Every plan that the tuner starts from; with so many compute units that the GPU's kernel splits K.
+  @Test(arguments: Target.all) func kernelsMatchWithEveryPlan(target: Target) throws {
+    var random = RandomData(seed: 8)
+    let cases = [(false, false, 70), (false, true, 70), (true, false, 72)].map { ta, tb, n in
+      let (m, k) = (30, 300)
+      return OpCase(
+        MatMul(transposeA: ta, transposeB: tb, epilogue: .adding),
+        [
+          random.floats(ta ? [k, m] : [m, k]), random.floats(tb ? [n, k] : [k, n]),
+          random.floats([m, n]),
+        ])
+    }
+    var traits = DeviceTraits(of: target.device, as: target.family)
+    traits.computeUnits = 64
+    let candidates = traits.matMulCandidates
+    #expect(!candidates.isEmpty)
+    for plan in candidates {
+      for item in cases {
+        for problem in item.op.products(item.data.map(\.type)) {
+          traits.tuning.products[problem] = plan
+        }
+      }
+      let failures = try kernelFailures(cases, on: OpenCLDevice(target.device, traits: traits))
+      #expect(failures.isEmpty, "\(plan): \(failures)")
+    }
+  }
+
+  @Test func aTunedPlanServesItsNeighbours() {
+    let problem = MatMulProblem(m: 2048, n: 384, k: 384, transposeA: false, transposeB: true)
+    let plan = MatMulPlan.panels(.init(rows: 8, vectors: 3))
+    let tuning = Tuning([problem: plan])
+    func found(_ m: Int, _ n: Int, _ transposeB: Bool) -> MatMulPlan? {
+      tuning.plan(
+        for: MatMulProblem(m: m, n: n, k: 384, transposeA: false, transposeB: transposeB))
+    }
+    #expect(found(2048, 384, true) == plan)
+    #expect(found(4096, 512, true) == plan)
+    #expect(found(2048, 384, false) == nil)
+    #expect(found(64, 384, true) == nil)
   }
 }

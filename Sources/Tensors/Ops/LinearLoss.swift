@@ -69,6 +69,20 @@ public struct LinearLoss: Op {
     return 2 * rows * (own + (teaching == nil ? 0 : Double(operands[4].elementCount)))
   }
 
+  public func products(_ operands: [TensorType]) -> [MatMulProblem] {
+    let rows = chunk(operands)
+    let (vocabulary, width) = (operands[1].shape[0], operands[1].shape[1])
+    func head(_ width: Int) -> MatMulProblem {
+      MatMulProblem(m: rows, n: vocabulary, k: width, transposeA: false, transposeB: true)
+    }
+    return [head(width)] + (teaching == nil ? [] : [head(operands[4].shape[1])])
+      + (givesGradients
+        ? [
+          MatMulProblem(m: rows, n: width, k: vocabulary, transposeA: false, transposeB: false),
+          MatMulProblem(m: vocabulary, n: width, k: rows, transposeA: true, transposeB: false),
+        ] : [])
+  }
+
   // MARK: Reference
 
   public func reference(_ operands: [TensorData]) -> [TensorData] {
@@ -118,11 +132,17 @@ public struct LinearLoss: Op {
   /// ... but products want this many rows; also what keeps parts of operands aligned.
   private static let leastRows = 512
 
+  /// The rows of a chunk.
+  private func chunk(_ operands: [TensorType]) -> Int {
+    let wanted =
+      Self.chunkBytes / max(4 * operands[1].shape[0], 1) / Self.leastRows * Self.leastRows
+    return min(operands[0].shape.rowCount, max(wanted, Self.leastRows))
+  }
+
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let rowCount = operands[0].shape.rowCount
     let (vocabulary, width) = (operands[1].shape[0], operands[1].shape[1])
-    let wanted = Self.chunkBytes / max(4 * vocabulary, 1) / Self.leastRows * Self.leastRows
-    let chunk = min(rowCount, max(wanted, Self.leastRows))
+    let chunk = chunk(operands)
     // Scratch: the student's logits, the teacher's, and what products need, one after another.
     let logitsBytes = 4 * chunk * vocabulary
     var scratch = teaching == nil ? [logitsBytes] : [logitsBytes, logitsBytes]

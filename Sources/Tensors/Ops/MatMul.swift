@@ -122,32 +122,42 @@ public struct MatMul: Op, CustomStringConvertible {
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let s = sizes(operands[0].shape, operands[1].shape)
     if s.batch * s.m * s.n == 0 { return Launches([]) }
-    return traits.family == .cpu
-      ? panels(s, operands.count, traits) : tiled(s, operands.count)
+    return switch traits.plan(for: problem(s)) {
+    case .panels(let plan): panels(s, plan, operands.count, traits)
+    case .tiles(let plan): tiled(s, plan, operands.count, traits)
+    }
   }
 
   private var epilogueSource: String {
     epilogue.map { ElementwiseSource($0.expression, $0.reads).epilogue } ?? ""
   }
 
-  /// The most tiles, and panels, that one work-item owns.
-  private static let largestBlock = 8
+  public func products(_ operands: [TensorType]) -> [MatMulProblem] {
+    [problem(sizes(operands[0].shape, operands[1].shape))]
+  }
 
-  /// The CPU's algorithm: pack the right operand (and a transposed left one) in panels, then
-  /// compute register tiles.
-  private func panels(_ s: Sizes, _ operandCount: Int, _ traits: DeviceTraits) -> Launches {
+  private func problem(_ s: Sizes) -> MatMulProblem {
+    MatMulProblem(
+      m: s.m, n: s.n, k: s.k, batch: s.batch, transposeA: transposeA, transposeB: transposeB)
+  }
+
+  /// The CPU's algorithm: pack the right operand in panels, then compute register tiles.
+  private func panels(
+    _ s: Sizes, _ plan: MatMulPlan.Panels, _ operandCount: Int, _ traits: DeviceTraits
+  ) -> Launches {
     let vector = traits.vectorWidth
-    let (mr, nv) = vector >= 16 ? (12, 2) : (6, 2)
-    let width = nv * vector
+    let width = plan.vectors * vector
     let defines = [
-      "VECTOR": vector, "MR": mr, "NV": nv, "TRANSPOSE_A": transposeA ? 1 : 0,
+      "VECTOR": vector, "MR": plan.rows, "NV": plan.vectors, "DEPTH": plan.depth,
+      "BLOCK_TILES": plan.blockTiles, "BLOCK_PANELS": plan.blockPanels,
+      "TRANSPOSE_A": transposeA ? 1 : 0,
     ]
     let packedBatch = s.isRightShared ? 1 : s.batch
     // Rows as they lie are read across panels, columns along K.
     let (panelRun, run) = transposeB ? (1, 256) : (16, 64)
     let packing = KernelCall(
       "matmul_pack", file: "matmul_cpu.cl",
-      defines: ["VECTOR": vector, "NV": nv, "TRANSPOSE_B": transposeB ? 1 : 0],
+      defines: ["VECTOR": vector, "NV": plan.vectors, "TRANSPOSE_B": transposeB ? 1 : 0],
       arguments: [
         .operand(1), .scratch(0), .int(s.n), .int(s.k), .int(panelRun), .int(run),
       ],
@@ -156,10 +166,10 @@ public struct MatMul: Op, CustomStringConvertible {
       ], local: [1, 1, 1])
     // A work-item takes a block of tiles: small enough to keep every core busy, large enough that
     // what it copies is used often. Blocks are equal, because drivers hand out half at once.
-    let tiles = ceilDivide(s.m, mr)
+    let tiles = ceilDivide(s.m, plan.rows)
     let panelCount = ceilDivide(s.n, width)
-    var columnBlocks = ceilDivide(panelCount, Self.largestBlock)
-    var rowBlocks = ceilDivide(tiles, Self.largestBlock)
+    var columnBlocks = ceilDivide(panelCount, plan.blockPanels)
+    var rowBlocks = ceilDivide(tiles, plan.blockTiles)
     while s.batch * rowBlocks * columnBlocks < traits.computeUnits * 8,
       rowBlocks < tiles || columnBlocks < panelCount
     {
@@ -184,19 +194,41 @@ public struct MatMul: Op, CustomStringConvertible {
     return Launches([packing, product], scratch: [4 * packedBatch * panelCount * s.k * width])
   }
 
-  /// The GPU's algorithm: tiles through local memory.
-  private func tiled(_ s: Sizes, _ operandCount: Int) -> Launches {
-    Launches([
-      KernelCall(
-        "matmul_tiled", file: "matmul_gpu.cl", prelude: epilogueSource,
-        defines: ["TRANSPOSE_A": transposeA ? 1 : 0, "TRANSPOSE_B": transposeB ? 1 : 0],
-        arguments: [
-          .operand(0), .operand(1), .result(0), .int(s.m), .int(s.n), .int(s.k),
-          .int(s.isRightShared ? 0 : 1),
-        ] + (2..<operandCount).map { .operand($0) },
-        global: [ceilDivide(s.n, 64) * 16, ceilDivide(s.m, 64) * 16, s.batch],
-        local: [16, 16, 1])
-    ])
+  /// The GPU's algorithm: tiles through local memory. A product with few tiles and a long K is
+  /// split along K; the parts are added in their order.
+  private func tiled(
+    _ s: Sizes, _ plan: MatMulPlan.Tiles, _ operandCount: Int, _ traits: DeviceTraits
+  ) -> Launches {
+    let groups = [ceilDivide(s.n, plan.columns), ceilDivide(s.m, plan.rows)]
+    let wanted = 2 * traits.computeUnits / max(1, groups[0] * groups[1] * s.batch)
+    let most = max(1, min(wanted, 16, s.k / (8 * plan.depth)))
+    let run = max(plan.depth, roundUp(ceilDivide(s.k, most), toMultipleOf: plan.depth))
+    let splits = max(1, ceilDivide(s.k, run))
+    let rowLengths = [transposeA ? s.m : s.k, transposeB ? s.k : s.n]
+    let defines = [
+      "TRANSPOSE_A": transposeA ? 1 : 0, "TRANSPOSE_B": transposeB ? 1 : 0,
+      "TILE_M": plan.rows, "TILE_N": plan.columns, "DEPTH": plan.depth,
+      "ITEM_M": plan.itemRows, "ITEM_N": plan.itemColumns,
+      "ALIGNED": rowLengths.allSatisfy { $0 % 4 == 0 } ? 1 : 0,
+    ]
+    let more = (2..<operandCount).map { KernelCall.Argument.operand($0) }
+    let isSplit = splits > 1
+    let count = s.batch * s.m * s.n
+    let product = KernelCall(
+      "matmul_tiled", file: "matmul_gpu.cl", prelude: isSplit ? "" : epilogueSource,
+      defines: defines,
+      arguments: [
+        .operand(0), .operand(1), isSplit ? .scratch(0) : .result(0), .int(s.m), .int(s.n),
+        .int(s.k), .int(s.isRightShared ? 0 : 1), .int(s.batch), .int(run),
+      ] + (isSplit ? [] : more),
+      global: [groups[0] * plan.group.columns, groups[1] * plan.group.rows, s.batch * splits],
+      local: [plan.group.columns, plan.group.rows, 1])
+    if !isSplit { return Launches([product]) }
+    let sum = KernelCall(
+      "matmul_sum", file: "matmul_gpu.cl", prelude: epilogueSource,
+      arguments: [.scratch(0), .result(0), .int(count), .int(splits)] + more,
+      global: [roundUp(count, toMultipleOf: 64)], local: [64])
+    return Launches([product, sum], scratch: [4 * splits * count])
   }
 }
 
