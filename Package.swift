@@ -36,6 +36,8 @@ let package = Package(
     room("Training", imports: ["Layers", "Storage"]),
     room("Distillation", imports: ["Training", "Models"]),
 
+    room("SelfTest", imports: ["Distillation"]),
+
     // Leaves
     room("Storage", imports: ["Tensors"]),
     room("Tokenizers"),
@@ -44,7 +46,7 @@ let package = Package(
     .executableTarget(
       name: "retort",
       dependencies: [
-        argumentParser, "Yams", "Distillation", "OpenCLBackend", "Tokenizers",
+        argumentParser, "Yams", "Distillation", "OpenCLBackend", "SelfTest", "Tokenizers",
       ], swiftSettings: strict),
     .executableTarget(
       name: "benchmarks",

@@ -58,10 +58,11 @@ extension BenchmarkCase {
 /// time.
 func someData(_ type: TensorType, _ integersBelow: Int) -> TensorData {
   let scrambled = (0..<type.elementCount).map { UInt32(truncatingIfNeeded: $0) &* 2_654_435_761 }
-  return switch type.elementType {
-  case .int32: TensorData(type.shape, scrambled.map { Int32($0 >> 1) % Int32(integersBelow) })
-  case .float32: TensorData(type.shape, scrambled.map { Float($0 >> 8) * 0x1p-23 - 1 })
+  if type.elementType == .int32 {
+    return TensorData(type.shape, scrambled.map { Int32($0 >> 1) % Int32(integersBelow) })
   }
+  return TensorData(type.shape, scrambled.map { Float($0 >> 8) * 0x1p-23 - 1 })
+    .stored(as: type.elementType)
 }
 
 /// The gradients of `output` with respect to some of its operands, for the slopes `given`.

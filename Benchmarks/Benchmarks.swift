@@ -4,6 +4,9 @@ import Foundation
 import OpenCL
 import OpenCLBackend
 import Tensors
+import Training
+
+extension Precision: ExpressibleByArgument {}
 
 @main
 struct Benchmarks: ParsableCommand {
@@ -27,6 +30,9 @@ struct Benchmarks: ParsableCommand {
   @Option(help: "Only cases whose name contains this.")
   var filter: String?
 
+  @Option(help: "How products' operands and steps' values are stored: fp32, bf16 or fp16.")
+  var precision = Precision.fp32
+
   @Option(help: "Seconds per case, after warm-up.")
   var seconds = 1.0
 
@@ -47,8 +53,8 @@ struct Benchmarks: ParsableCommand {
 
   private var chosen: [BenchmarkCase] {
     let all =
-      MatMulCases.all + AttentionCases.all + RowCases.all + LossCases.all + MemoryCases.all
-      + StepCases.all
+      MatMulCases(storage: precision.storage).all + AttentionCases.all + RowCases.all
+      + LossCases.all + MemoryCases.all + StepCases(precision: precision).all
     return all.filter { item in
       (groups.contains("all") || groups.contains(item.group.rawValue))
         && (filter.map { item.name.contains($0) } ?? true)
@@ -61,16 +67,19 @@ struct Benchmarks: ParsableCommand {
     }
     let old = try compare.map(ResultFile.init(contentsOf:))
     let peaks = try OpenCLDevice(description).measurePeaks()
+    let unit = MatrixUnit.probe(description, traits: DeviceTraits(of: description))
     print(
       "\(description), driver \(description.driverVersion): "
         + "\(short(peaks.flopsPerSecond / 1e9)) GFLOP/s, \(short(peaks.bytesPerSecond / 1e9)) GB/s, "
-        + "\(short(peaks.secondsPerLaunch * 1e6)) us per launch")
+        + "\(short(peaks.secondsPerLaunch * 1e6)) us per launch, "
+        + (unit.map { "\($0.kind) matrix units" } ?? "no matrix units"))
     if profile {
       for item in chosen { try profile(item, on: description, peaks) }
       return
     }
     var results = ResultFile(
-      device: "\(description), driver \(description.driverVersion)", peaks: peaks)
+      device: "\(description), driver \(description.driverVersion)",
+      precision: precision.rawValue, peaks: peaks)
     for item in chosen {
       let measured: Measurement
       do { measured = try measure(item, on: description, peaks) } catch let error as MemoryError {
@@ -92,7 +101,7 @@ struct Benchmarks: ParsableCommand {
     _ item: BenchmarkCase, on description: DeviceDescription, _ peaks: DevicePeaks
   ) throws -> Measurement {
     if item.group == .step { ResidentMemory.resetPeak() }
-    let device = try OpenCLDevice(description)
+    let device = try open(description)
     var work = try item.prepare(device)
     let seconds = try timed(seconds: seconds) {
       try work.run()
@@ -112,11 +121,20 @@ struct Benchmarks: ParsableCommand {
       fractionOfPeak: bound > 0 ? bound / seconds.median : nil, facts: work.facts)
   }
 
+  /// The device as a run would open it: with what tuning and probing found.
+  private func open(_ description: DeviceDescription, profiling: Bool = false) throws
+    -> OpenCLDevice
+  {
+    var traits = DeviceTraits.tuned(description)
+    traits.matrixUnit = MatrixUnit.probe(description, traits: traits)
+    return try OpenCLDevice(description, traits: traits, profiling: profiling)
+  }
+
   /// The share of a step in which no kernel runs.
   private func timeBetweenLaunches(_ item: BenchmarkCase, _ description: DeviceDescription) throws
     -> Double
   {
-    let work = try item.prepare(OpenCLDevice(description, profiling: true))
+    let work = try item.prepare(open(description, profiling: true))
     try work.run()
     let profile = try work.profile()
     return 1 - profile.seconds / profile.span
@@ -125,7 +143,7 @@ struct Benchmarks: ParsableCommand {
   private func profile(
     _ item: BenchmarkCase, on description: DeviceDescription, _ peaks: DevicePeaks
   ) throws {
-    let work = try item.prepare(OpenCLDevice(description, profiling: true))
+    let work = try item.prepare(open(description, profiling: true))
     for _ in 0..<2 { try work.run() }
     print("\(item.group.rawValue)  \(item.name)\n\(try work.profile().table(peaks: peaks))\n")
   }

@@ -1,8 +1,11 @@
 // Products of matrices: each layer's forward pass, and the gradients of its input and weight.
 import Tensors
 
-enum MatMulCases {
-  static var all: [BenchmarkCase] {
+struct MatMulCases {
+  /// How operands are stored.
+  let storage: ElementType
+
+  var all: [BenchmarkCase] {
     squares
       + layers(
         "student", tokens: 2048, [(384, 1152), (384, 384), (384, 1536), (1536, 384), (384, 8192)])
@@ -13,14 +16,14 @@ enum MatMulCases {
       + [product("qwen2-0.5b", 64, 151_936, 896, false, true)]
   }
 
-  private static var squares: [BenchmarkCase] {
+  private var squares: [BenchmarkCase] {
     [1024, 2048].flatMap { n in
       [(false, false), (false, true), (true, false)].map { product("square", n, n, n, $0, $1) }
-    }
+    } + [product("square", 4096, 4096, 4096, false, false)]
   }
 
   /// For x [tokens, I] and a weight [O, I]: y = x W^T, dx = dy W, dW = dy^T x.
-  private static func layers(_ model: String, tokens: Int, _ sizes: [(Int, Int)])
+  private func layers(_ model: String, tokens: Int, _ sizes: [(Int, Int)])
     -> [BenchmarkCase]
   {
     sizes.flatMap { inputs, outputs in
@@ -32,11 +35,11 @@ enum MatMulCases {
     }
   }
 
-  private static func product(
+  private func product(
     _ model: String, _ m: Int, _ n: Int, _ k: Int, _ ta: Bool, _ tb: Bool
   ) -> BenchmarkCase {
-    let a = Tensor.input("a", TensorType(ta ? [k, m] : [m, k]))
-    let b = Tensor.input("b", TensorType(tb ? [n, k] : [k, n]))
+    let a = Tensor.input("a", TensorType(ta ? [k, m] : [m, k], storage))
+    let b = Tensor.input("b", TensorType(tb ? [n, k] : [k, n], storage))
     return BenchmarkCase(
       .matmul, "matmul " + (ta ? "T" : "N") + (tb ? "T" : "N"), model: model,
       ["m": m, "n": n, "k": k], flopCount: 2 * Double(m) * Double(n) * Double(k),

@@ -56,13 +56,15 @@ struct ResultFile: Codable {
   var commit: String
   var date: String
   var device: String
+  var precision: String
   var peaks: DevicePeaks
   var measurements: [Measurement]
 
-  init(device: String, peaks: DevicePeaks) {
+  init(device: String, precision: String, peaks: DevicePeaks) {
     commit = Self.currentCommit
     date = Date.now.formatted(.iso8601)
     self.device = device
+    self.precision = precision
     self.peaks = peaks
     measurements = []
   }

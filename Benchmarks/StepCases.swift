@@ -6,15 +6,17 @@ import OpenCLBackend
 import Tensors
 import Training
 
-enum StepCases {
-  static var all: [BenchmarkCase] {
+struct StepCases {
+  let precision: Precision
+
+  var all: [BenchmarkCase] {
     [
-      training("student", student(contextLength: 256), batch: 8, length: 256),
+      training("student", Self.student(contextLength: 256), batch: 8, length: 256),
       distillation(batch: 8, length: 256),
-      training("gpt2-small", gpt2Small, batch: 4, length: 64),
+      training("gpt2-small", Self.gpt2Small, batch: 4, length: 64),
     ]
       + [256, 512, 1024, 2048, 4096].map {
-        training("student", student(contextLength: $0), batch: 4096 / $0, length: $0)
+        training("student", Self.student(contextLength: $0), batch: 4096 / $0, length: $0)
       }
   }
 
@@ -28,7 +30,7 @@ enum StepCases {
   static let gpt2Small = GPT2Configuration(
     vocabularySize: 50_257, contextLength: 1024, width: 768, layerCount: 12, headCount: 12)
 
-  private static func training(
+  private func training(
     _ name: String, _ configuration: GPT2Configuration, batch: Int, length: Int
   ) -> BenchmarkCase {
     let model = GPT2(configuration)
@@ -37,9 +39,9 @@ enum StepCases {
   }
 
   /// 0.5 CE + 0.5 T^2 KL(teacher || student), T = 2.
-  private static func distillation(batch: Int, length: Int) -> BenchmarkCase {
-    let model = GPT2(student(contextLength: length))
-    let teacher = GPT2(teacher)
+  private func distillation(batch: Int, length: Int) -> BenchmarkCase {
+    let model = GPT2(Self.student(contextLength: length))
+    let teacher = GPT2(Self.teacher)
     return step(
       "distillation step", "student and teacher", model,
       DistillationObjective(
@@ -47,7 +49,7 @@ enum StepCases {
       batch: batch, length: length)
   }
 
-  private static func step(
+  private func step(
     _ operation: String, _ name: String, _ model: GPT2, _ objective: any Objective,
     _ teachers: [GPT2], batch: Int, length: Int
   ) -> BenchmarkCase {
@@ -64,6 +66,7 @@ enum StepCases {
       for teacher in teachers { try teacher.declare(in: store, prefix: "teacher") }
       var options = TrainingOptions()
       options.batchSize = batch
+      options.precision = precision
       let count = 64 * batch * length
       let ids = someData(TensorType([count], .int32), c.vocabSize).integers
       let trainer = try Trainer(

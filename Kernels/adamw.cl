@@ -12,11 +12,14 @@
   STORE_(v, new_second + i); \
   STORE_(p - (m * correction1 / (sqrt(v * correction2) + epsilon) + p * decay) * rate, \
          new_parameter + i);
-#define LOAD_ONE(p) (*(p))
-#define STORE_ONE(v, p) (*(p) = (v))
+#define KEEP(LOAD_, STORE_) \
+  STORE_(LOAD_(first + i), new_first + i); \
+  STORE_(LOAD_(second + i), new_second + i); \
+  STORE_(LOAD_(parameter + i), new_parameter + i);
 
 // All arrays: [count]; step: [4] = learning rate, c1 = 1 / (1 - b1^t), c2 = 1 / (1 - b2^t), unused;
-// clip: [1], by which the gradient is scaled. The new arrays may lie over the old ones.
+// clip: [1], by which the gradient is scaled, or negative: then nothing changes. The new arrays may lie
+// over the old ones.
 __kernel void adamw(__global const float* parameter, __global const float* gradient,
                     __global const float* first, __global const float* second,
                     __global const float* step, __global const float* clip,
@@ -24,12 +27,21 @@ __kernel void adamw(__global const float* parameter, __global const float* gradi
                     __global float* new_second, const int count, const float beta1,
                     const float beta2, const float epsilon, const float decay) {
   const float rate = step[0], correction1 = step[1], correction2 = step[2], scale = clip[0];
-  for (uint i = get_global_id(0) * VECTOR; i < (uint)count; i += get_global_size(0) * VECTOR) {
+  FOR_OWN(i, count, VECTOR) {
     if (i + VECTOR <= (uint)count) {
-      UPDATE(FLOATV, LOAD, STORE)
+      if (scale < 0.0f) {
+        KEEP(LOAD, STORE)
+      } else {
+        UPDATE(FLOATV, LOAD, STORE)
+      }
     } else {
-      for (; i < (uint)count; i++) {
-        UPDATE(float, LOAD_ONE, STORE_ONE)
+      for (uint at = i; at < (uint)count; at++) {
+        const uint i = at;
+        if (scale < 0.0f) {
+          KEEP(LOAD_ONE, STORE_ONE)
+        } else {
+          UPDATE(float, LOAD_ONE, STORE_ONE)
+        }
       }
     }
   }

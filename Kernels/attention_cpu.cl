@@ -17,24 +17,24 @@
 
 // packed[b, h, block, d, j] = x[b, t, h, d] for t = block COLUMNS + j, 0 from T on. A work-item owns
 // one block.
-__kernel void attention_pack(__global const float* x, __global float* packed, const int T,
+__kernel void attention_pack(__global const T0* x, __global float* packed, const int T,
                              const int H, const int padded) {
   const int bh = get_global_id(1), start = get_global_id(0) * COLUMNS;
   __global float* to = packed + ((size_t)bh * padded + start) * D;
   int j = 0;
 #if D % 4 == 0
   for (; j + 4 <= COLUMNS && start + j + 4 <= T; j += 4) {
-    __global const float* from = x + HEAD(bh / H, start + j, bh % H, T, H);
+    __global const T0* from = x + HEAD(bh / H, start + j, bh % H, T, H);
     const int row = H * D;
     for (int d = 0; d < D; d += 4) {
-      store_transposed(vload4(0, from + d), vload4(0, from + row + d), vload4(0, from + 2 * row + d),
-                       vload4(0, from + 3 * row + d), to + d * COLUMNS + j, COLUMNS);
+      store_transposed(load_4(from + d), load_4(from + row + d), load_4(from + 2 * row + d),
+                       load_4(from + 3 * row + d), to + d * COLUMNS + j, COLUMNS);
     }
   }
 #endif
   for (; j < COLUMNS; j++) {
-    __global const float* from = x + HEAD(bh / H, min(start + j, T - 1), bh % H, T, H);
-    for (int d = 0; d < D; d++) to[d * COLUMNS + j] = start + j < T ? from[d] : 0.0f;
+    __global const T0* from = x + HEAD(bh / H, min(start + j, T - 1), bh % H, T, H);
+    for (int d = 0; d < D; d++) to[d * COLUMNS + j] = start + j < T ? LOAD_ONE(from + d) : 0.0f;
   }
 }
 
@@ -46,7 +46,7 @@ __kernel void attention_pack(__global const float* x, __global float* packed, co
     FLOATV right[CV]; \
     EACH_COLUMN right[j] = LOAD((columns) + d * COLUMNS + j * VECTOR); \
     EACH_ROW { \
-      const FLOATV left = (FLOATV)(rows[r][d]); \
+      const FLOATV left = (FLOATV)(LOAD_ONE(rows[r] + d)); \
       EACH_COLUMN tile[r][j] = fma(left, right[j], tile[r][j]); \
     } \
   }
@@ -67,15 +67,15 @@ __kernel void attention_pack(__global const float* x, __global float* packed, co
 
 // q, out: [B, TQ, H, D], k_packed: packed, v: [B, TK, G, D], log_sum: [B, H, TQ].
 // Work-items: (runs of `run` queries, B H).
-__kernel void attention_rows(__global const float* q, __global const float* k_packed,
-                             __global const float* v, __global float* out, __global float* log_sum,
+__kernel void attention_rows(__global const T0* q, __global const float* k_packed,
+                             __global const T2* v, __global T3* out, __global float* log_sum,
                              const int TQ, const int TK, const int H, const int G, const int padded,
                              const int run, const float scale) {
   const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G);
   const int first = get_global_id(0) * run, last = min(TQ, first + run);
   __global const float* keys = k_packed + ((size_t)b * G + g) * D * padded;
   for (int t0 = first; t0 < last; t0 += ROWS) {
-    __global const float* rows[ROWS];
+    __global const T0* rows[ROWS];
     FLOATV sums[ROWS][DV];
     FLOATV total[ROWS];
     float best[ROWS];
@@ -114,7 +114,7 @@ __kernel void attention_rows(__global const float* q, __global const float* k_pa
     }
     EACH_ROW {
       if (t0 + r < last) {
-        __global float* to = out + HEAD(b, t0 + r, h, TQ, H);
+        __global T3* to = out + HEAD(b, t0 + r, h, TQ, H);
         const float all = vector_sum(total[r]);
         const float inverse = 1.0f / all;
         EACH_ELEMENT STORE(sums[r][e] * inverse, to + e * VECTOR);
@@ -127,9 +127,9 @@ __kernel void attention_rows(__global const float* q, __global const float* k_pa
 // dq: [B, TQ, H, D]; dout: as dq; k: [B, TK, G, D]; k_packed, v_packed: packed;
 // statistics: [B, H, 2, padded_q]. Work-items: (runs of `run` queries, B H).
 __kernel void attention_rows_gradient(
-    __global const float* q, __global const float* dout, __global const float* k,
+    __global const T0* q, __global const T1* dout, __global const T2* k,
     __global const float* k_packed, __global const float* v_packed,
-    __global const float* statistics, __global float* dq, const int TQ, const int TK, const int H,
+    __global const float* statistics, __global T6* dq, const int TQ, const int TK, const int H,
     const int G, const int padded, const int padded_q, const int run, const float scale) {
   const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G);
   const int first = get_global_id(0) * run, last = min(TQ, first + run);
@@ -137,8 +137,8 @@ __kernel void attention_rows_gradient(
   __global const float* values = v_packed + ((size_t)b * G + g) * D * padded;
   __global const float* log_sum = statistics + (size_t)bh * 2 * padded_q;
   for (int t0 = first; t0 < last; t0 += ROWS) {
-    __global const float* rows[ROWS];
-    __global const float* drows[ROWS];
+    __global const T0* rows[ROWS];
+    __global const T1* drows[ROWS];
     FLOATV sums[ROWS][DV];
     EACH_ROW {
       rows[r] = q + HEAD(b, min(t0 + r, TQ - 1), h, TQ, H);
@@ -173,7 +173,7 @@ __kernel void attention_rows_gradient(
     }
     EACH_ROW {
       if (t0 + r < last) {
-        __global float* to = dq + HEAD(b, t0 + r, h, TQ, H);
+        __global T6* to = dq + HEAD(b, t0 + r, h, TQ, H);
         EACH_ELEMENT STORE(sums[r][e], to + e * VECTOR);
       }
     }
@@ -183,15 +183,15 @@ __kernel void attention_rows_gradient(
 // dk, dv: [B, TK, G, D]; q_packed, dout_packed: packed; statistics: [B, H, 2, padded].
 // Work-items: (runs of `run` keys, B G).
 __kernel void attention_columns_gradient(
-    __global const float* q, __global const float* dout, __global const float* k,
-    __global const float* v, __global const float* q_packed, __global const float* dout_packed,
-    __global const float* statistics, __global float* dk, __global float* dv, const int TQ,
+    __global const T0* q, __global const T1* dout, __global const T2* k,
+    __global const T3* v, __global const float* q_packed, __global const float* dout_packed,
+    __global const float* statistics, __global T7* dk, __global T8* dv, const int TQ,
     const int TK, const int H, const int G, const int padded, const int run, const float scale) {
   const int bg = get_global_id(1), b = bg / G, g = bg % G, group = H / G;
   const int first = get_global_id(0) * run, last = min(TK, first + run);
   for (int t0 = first; t0 < last; t0 += ROWS) {
-    __global const float* k_rows[ROWS];
-    __global const float* v_rows[ROWS];
+    __global const T2* k_rows[ROWS];
+    __global const T3* v_rows[ROWS];
     FLOATV k_sums[ROWS][DV];
     FLOATV v_sums[ROWS][DV];
     EACH_ROW {

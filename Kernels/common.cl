@@ -11,14 +11,20 @@
 #define LANES 1
 #endif
 
+// 1 where the device has subgroups.
+#ifndef SUBGROUPS
+#define SUBGROUPS 0
+#endif
+#if SUBGROUPS && defined(cl_khr_subgroups)
+#pragma OPENCL EXTENSION cl_khr_subgroups : enable
+#endif
+
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)
 
 #if VECTOR == 1
 typedef float FLOATV;
 typedef uint UINTV;
-#define LOAD(p) (*(p))
-#define STORE(v, p) (*(p) = (v))
 #define GREATER(a, b) ((float)((a) > (b)))
 #define SPLAT_UINT(x) (x)
 #define TO_FLOATV(x) convert_float(x)
@@ -28,8 +34,6 @@ typedef uint UINTV;
 #else
 typedef PASTE(float, VECTOR) FLOATV;
 typedef PASTE(uint, VECTOR) UINTV;
-#define LOAD(p) PASTE(vload, VECTOR)(0, p)
-#define STORE(v, p) PASTE(vstore, VECTOR)(v, 0, p)
 #define GREATER(a, b) select((FLOATV)(0.0f), (FLOATV)(1.0f), (a) > (b))
 #define SPLAT_UINT(x) (UINTV)(x)
 #define TO_FLOATV(x) PASTE(convert_float, VECTOR)(x)
@@ -56,6 +60,8 @@ inline float highest16(float16 v) { return highest8(max(v.lo, v.hi)); }
 #endif
 #endif
 
+#include "storage.cl"
+
 // A finite stand-in for minus infinity, which survives a subtraction from itself.
 #define LOWEST (-3.0e38f)
 
@@ -69,12 +75,27 @@ inline void store_transposed(float4 a, float4 b, float4 c, float4 d, __global fl
   vstore4((float4)(ac_high.z, bd_high.z, ac_high.w, bd_high.w), 0, to + 3 * stride);
 }
 
+// ---- Shares ----------------------------------------------------------------
+// What the worker `own` of `workers` has of [0, count), `step` at a time: a run of neighbours on a CPU
+// (LANES 1), whose cores fetch ahead, and every so many on a GPU, whose lanes read together.
+#if LANES == 1
+#define FOR_SHARE(i, count, step, own, workers) \
+  for (uint run_ = ((uint)(count) + (workers) * (step) - 1) / ((workers) * (step)) * (step), \
+            i = (own) * run_, last_ = min((uint)(count), i + run_); i < last_; i += (step))
+#else
+#define FOR_SHARE(i, count, step, own, workers) \
+  for (uint i = (own) * (step); i < (uint)(count); i += (workers) * (step))
+#endif
+// The same for a work-item.
+#define FOR_OWN(i, count, step) \
+  FOR_SHARE(i, count, step, (uint)get_global_id(0), (uint)get_global_size(0))
+
 // ---- Rows ------------------------------------------------------------------
 // A work-group of LANES work-items owns one row at a time. A lane takes every LANES-th vector,
 // then every LANES-th element of what is left over at the end.
 
 #define FOR_ROWS(row, rows) \
-  for (uint row = get_group_id(0); row < (uint)(rows); row += get_num_groups(0))
+  FOR_SHARE(row, rows, 1, (uint)get_group_id(0), (uint)get_num_groups(0))
 #define FOR_VECTORS(c, columns) \
   for (uint c = get_local_id(0) * VECTOR; c + VECTOR <= (uint)(columns); c += LANES * VECTOR)
 #define FOR_REST(c, columns) \
@@ -113,31 +134,38 @@ inline void lanes_best(float* best, int* place, __local float* values, __local i
   barrier(CLK_LOCAL_MEM_FENCE);  // all candidates are read before scratch is used again
 }
 
-// A tree over the lanes; LANES is a power of two. Every lane gets the sum.
+// Joins the lanes' values; every lane gets the result. Subgroups join their own where there are any,
+// else it is a tree over the lanes, whose number is a power of two.
+#if SUBGROUPS
+#define JOIN_LANES(JOIN, join_subgroup) \
+  x = join_subgroup(x); \
+  if (get_sub_group_local_id() == 0) scratch[get_sub_group_id()] = x; \
+  barrier(CLK_LOCAL_MEM_FENCE);  /* every subgroup has written */ \
+  float all = scratch[0]; \
+  for (uint i = 1; i < get_num_sub_groups(); i++) all = JOIN(all, scratch[i]);
+#else
+#define JOIN_LANES(JOIN, join_subgroup) \
+  const uint lane = get_local_id(0); \
+  scratch[lane] = x; \
+  for (uint half_ = LANES / 2; half_ > 0; half_ /= 2) { \
+    barrier(CLK_LOCAL_MEM_FENCE);  /* the level above is complete */ \
+    if (lane < half_) scratch[lane] = JOIN(scratch[lane], scratch[lane + half_]); \
+  } \
+  barrier(CLK_LOCAL_MEM_FENCE);  /* the result is complete */ \
+  const float all = scratch[0];
+#endif
+#define ADD(a, b) ((a) + (b))
+
 inline float lanes_sum(float x, __local float* scratch) {
-  const uint lane = get_local_id(0);
-  scratch[lane] = x;
-  for (uint half_ = LANES / 2; half_ > 0; half_ /= 2) {
-    barrier(CLK_LOCAL_MEM_FENCE);  // the level above is complete
-    if (lane < half_) scratch[lane] += scratch[lane + half_];
-  }
-  barrier(CLK_LOCAL_MEM_FENCE);  // the sum is complete
-  const float sum = scratch[0];
+  JOIN_LANES(ADD, sub_group_reduce_add)
   barrier(CLK_LOCAL_MEM_FENCE);  // all have read it before scratch is used again
-  return sum;
+  return all;
 }
 
 inline float lanes_max(float x, __local float* scratch) {
-  const uint lane = get_local_id(0);
-  scratch[lane] = x;
-  for (uint half_ = LANES / 2; half_ > 0; half_ /= 2) {
-    barrier(CLK_LOCAL_MEM_FENCE);  // the level above is complete
-    if (lane < half_) scratch[lane] = fmax(scratch[lane], scratch[lane + half_]);
-  }
-  barrier(CLK_LOCAL_MEM_FENCE);  // the maximum is complete
-  const float best = scratch[0];
+  JOIN_LANES(fmax, sub_group_reduce_max)
   barrier(CLK_LOCAL_MEM_FENCE);  // all have read it before scratch is used again
-  return best;
+  return all;
 }
 #endif
 
@@ -147,7 +175,7 @@ inline float lanes_max(float x, __local float* scratch) {
   { \
     FLOATV best_v = (FLOATV)(LOWEST); \
     FOR_VECTORS(c, columns) best_v = max(best_v, LOAD((x) + c)); \
-    FOR_REST(c, columns) best = max(best, (x)[c]); \
+    FOR_REST(c, columns) best = max(best, LOAD_ONE((x) + c)); \
     best = row_max(max(best, vector_max(best_v))); \
   }
 
@@ -157,7 +185,7 @@ inline float lanes_max(float x, __local float* scratch) {
   { \
     FLOATV total_v = (FLOATV)(0.0f); \
     FOR_VECTORS(c, columns) { const FLOATV value = LOAD((x) + c); total_v += term; } \
-    FOR_REST(c, columns) { const float value = (x)[c]; total += term; } \
+    FOR_REST(c, columns) { const float value = LOAD_ONE((x) + c); total += term; } \
     total = row_sum(total + vector_sum(total_v)); \
   }
 

@@ -2,21 +2,27 @@
 #include "common.cl"
 
 // table: [rows, columns], ids: [count], y: [count, columns]
-__kernel void gather(__global const float* table, __global const int* ids, __global float* y,
+__kernel void gather(__global const T0* table, __global const int* ids, __global T2* y,
                      const int count, const int columns) {
   FOR_ROWS(n, count) {
-    __global const float* from = table + (size_t)ids[n] * columns;
-    __global float* to = y + (size_t)n * columns;
+    __global const T0* from = table + (size_t)ids[n] * columns;
+    __global T2* to = y + (size_t)n * columns;
     FOR_VECTORS(c, columns) STORE(LOAD(from + c), to + c);
-    FOR_REST(c, columns) to[c] = from[c];
+    FOR_REST(c, columns) STORE_ONE(LOAD_ONE(from + c), to + c);
   }
 }
 
 // Zeroes dtable [size] and followers [count].
 __kernel void gather_clear(__global float* dtable, __global int* followers, const int size,
                            const int count) {
-  for (uint i = get_global_id(0); i < (uint)size; i += get_global_size(0)) dtable[i] = 0.0f;
-  for (uint i = get_global_id(0); i < (uint)count; i += get_global_size(0)) followers[i] = 0;
+  FOR_OWN(i, size, VECTOR) {
+    if (i + VECTOR <= (uint)size) {
+      STORE((FLOATV)(0.0f), dtable + i);
+    } else {
+      for (uint rest = i; rest < (uint)size; rest++) dtable[rest] = 0.0f;
+    }
+  }
+  FOR_OWN(n, count, 1) followers[n] = 0;
 }
 
 // Links each position to the next one with the same id (-1 where there is none), and marks the
@@ -24,9 +30,9 @@ __kernel void gather_clear(__global float* dtable, __global int* followers, cons
 // ids, next, followers: [count]
 __kernel void gather_links(__global const int* ids, __global int* next, __global int* followers,
                            const int count) {
-  for (int n = get_global_id(0); n < count; n += get_global_size(0)) {
+  FOR_OWN(n, count, 1) {
     const int id = ids[n];
-    int other = n + 1;
+    int other = (int)n + 1;
     while (other < count && ids[other] != id) other++;
     next[n] = other < count ? other : -1;
     if (other < count) followers[other] = 1;
@@ -36,7 +42,7 @@ __kernel void gather_links(__global const int* ids, __global int* next, __global
 // The first position of each id walks along the links and sums. A work-group owns a position.
 // dy: [count, columns], dtable: [rows, columns]
 __kernel void gather_gradient(__global const int* ids, __global const int* next,
-                              __global const int* followers, __global const float* dy,
+                              __global const int* followers, __global const T3* dy,
                               __global float* dtable, const int count, const int columns) {
   FOR_ROWS(n, count) {
     if (followers[n]) continue;
@@ -48,7 +54,7 @@ __kernel void gather_gradient(__global const int* ids, __global const int* next,
     }
     FOR_REST(c, columns) {
       float sum = 0.0f;
-      for (int m = n; m >= 0; m = next[m]) sum += dy[(size_t)m * columns + c];
+      for (int m = n; m >= 0; m = next[m]) sum += LOAD_ONE(dy + (size_t)m * columns + c);
       to[c] = sum;
     }
   }

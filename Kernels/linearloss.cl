@@ -1,4 +1,4 @@
-// The losses of a head's logits, and over the student's logits the gradient of their weighted sum. A
+// The losses of a head's logits, and the gradient of their weighted sum with respect to the logits. A
 // work-group owns one row at a time. Rows whose label is negative give 0.
 #include "divergence.cl"
 
@@ -13,11 +13,11 @@
 #define UNIT 0
 #endif
 
-// student: [rows, columns], the gradient afterwards; labels, ce, dce: [rows], dce the weight of ce;
-// with a teacher: teacher: [rows, columns], term (the divergence at T), unit_kl (forward KL at T = 1)
+// student: [rows, columns]; labels, ce, dce: [rows], dce the weight of ce; slopes: [rows, columns], which
+// may be the student's own logits in float; with a teacher: teacher: [rows, columns], term (the divergence at T), unit_kl (forward KL at T = 1)
 // and dterm, the weight of term: [rows].
-__kernel void linear_loss(__global float* student, __global const int* labels, __global float* ce,
-                          const int rows, const int columns
+__kernel void linear_loss(__global const float* student, __global const int* labels,
+                          __global float* ce, __global T3* slopes, const int rows, const int columns
 #if TEACHER
                           , __global const float* teacher, __global float* term,
                           __global float* unit_kl, const float inverse_temperature,
@@ -32,7 +32,7 @@ __kernel void linear_loss(__global float* student, __global const int* labels, _
 ) {
   ROW_SCRATCH
   FOR_ROWS(row, rows) {
-    __global float* s = student + (size_t)row * columns;
+    __global const float* s = student + (size_t)row * columns;
     const int label = labels[row];
     const float chosen = s[max(label, 0)];
     ROW_HIGHEST(best_s, s, columns)
@@ -70,7 +70,7 @@ __kernel void linear_loss(__global float* student, __global const int* labels, _
     inner = row_sum(inner + vector_sum(inner_v));
     kl = row_sum(kl + vector_sum(kl_v));
 #endif
-    row_sync();  // every lane has read `chosen` before the gradient is written over it
+    row_sync();  // every lane has read `chosen` before a gradient is written over it
     if (get_local_id(0) == 0) {
       ce[row] = label < 0 ? 0.0f : log_s - chosen;
 #if TEACHER
@@ -79,6 +79,7 @@ __kernel void linear_loss(__global float* student, __global const int* labels, _
 #endif
     }
 #if GRADIENT
+    __global T3* out = slopes + (size_t)row * columns;
     const float weight = label < 0 ? 0.0f : dce[row];
 #if TEACHER
     const float scale = label < 0 ? 0.0f : dterm[row] * inverse_temperature;
@@ -86,20 +87,27 @@ __kernel void linear_loss(__global float* student, __global const int* labels, _
       const FLOATV own = LOAD(s + c);
       const FLOATV lq = own * inverse_temperature - shift_s;
       const FLOATV lp = LOAD(t + c) * inverse_temperature - shift_t;
-      STORE(SLOPE(lp, lq) * scale + exp_of_log(own - log_s) * weight, s + c);
+      STORE(SLOPE(lp, lq) * scale + exp_of_log(own - log_s) * weight, out + c);
     }
     FOR_REST(c, columns) {
-      const float own = s[c];
-      const float lq = own * inverse_temperature - shift_s;
+      const float lq = s[c] * inverse_temperature - shift_s;
       const float lp = t[c] * inverse_temperature - shift_t;
-      s[c] = SLOPE(lp, lq) * scale + exp_of_log(own - log_s) * weight;
+      STORE_ONE(SLOPE(lp, lq) * scale + exp_of_log(s[c] - log_s) * weight, out + c);
     }
 #else
-    FOR_VECTORS(c, columns) STORE(exp_of_log(LOAD(s + c) - log_s) * weight, s + c);
-    FOR_REST(c, columns) s[c] = exp_of_log(s[c] - log_s) * weight;
+    FOR_VECTORS(c, columns) STORE(exp_of_log(LOAD(s + c) - log_s) * weight, out + c);
+    FOR_REST(c, columns) STORE_ONE(exp_of_log(s[c] - log_s) * weight, out + c);
 #endif
-    row_sync();  // lane 0 subtracts from what another lane may have written
-    if (label >= 0 && get_local_id(0) == 0) s[label] -= weight;
+    row_sync();  // lane 0 writes again what another lane may have written
+    if (label >= 0 && get_local_id(0) == 0) {
+      float slope = exp_of_log(chosen - log_s) * weight - weight;
+#if TEACHER
+      const float lq = chosen * inverse_temperature - shift_s;
+      const float lp = t[label] * inverse_temperature - shift_t;
+      slope += SLOPE(lp, lq) * scale;
+#endif
+      STORE_ONE(slope, out + label);
+    }
 #endif
   }
 }

@@ -1,4 +1,4 @@
-// A product on few wide cores: B is packed into panels, and a work-item computes tiles of
+// A product on few wide cores: A is packed into tiles and B into panels, and a work-item computes tiles of
 // MR x (NV vectors) whose accumulators stay in registers; no barrier, no local memory.
 #include "matmul.cl"
 
@@ -11,138 +11,187 @@
 #endif
 #define PANEL (NV * VECTOR)
 
-// packed[p][k][w] = x(k, p PANEL + w), 0 beyond the extent; x is [depth, extent], or
-// [extent, depth] where TRANSPOSE_B. A work-item packs `run` values of k of `panel_run` panels.
-// packed: [batch, panels, depth, PANEL]
-__kernel void matmul_pack(__global const float* x, __global float* packed, const int extent,
-                          const int depth, const int panel_run, const int run) {
+// Values of k in a slice. Both operands are packed slice by slice, so that what a work-item reads in one
+// slice lies together.
+#ifndef DEPTH
+#define DEPTH 256
+#endif
+// The most tiles of C of a work-item, and the most tiles of A that it packs itself.
+#ifndef BLOCK_SIZE
+#define BLOCK_SIZE 192
+#endif
+#define OWN_TILES 16
+
+// Element (r, k) of a packed tile's slice. Stored rows keep VECTOR neighbours together, so that they are
+// packed as vectors; stored columns stay columns.
+#if TRANSPOSE_A
+#define A_ELEMENT(tile, r, k) tile[(k) * MR + (r)]
+#else
+#define A_ELEMENT(tile, r, k) tile[(k) / VECTOR * VECTOR * MR + (r) * VECTOR + (k) % VECTOR]
+#endif
+// Values of k in a packed tile's slice: whole vectors.
+#define PADDED(depth) (((depth) + VECTOR - 1) / VECTOR * VECTOR)
+
+// packed[slice][p][k][w] = x(k, p PANEL + w), 0 beyond the extent; x is [depth, extent], or
+// [extent, depth] where TRANSPOSE_B. A work-item packs `run` values of k, all of one slice, of
+// `panel_run` panels.
+__kernel void matmul_pack_right(__global const T0* x, __global float* packed, const int extent,
+                                const int K, const int panel_run, const int run) {
   const int panels = (extent + PANEL - 1) / PANEL;
-  const int first = get_global_id(1) * run, last = min(depth, first + run);
+  const int first = get_global_id(1) * run, last = min(K, first + run);
+  const int k0 = first / DEPTH * DEPTH, depth = min(DEPTH, K - k0);
   const int panel_first = get_global_id(0) * panel_run;
   const int panel_last = min(panels, panel_first + panel_run);
-  x += (size_t)get_global_id(2) * extent * depth;
-  packed += (size_t)get_global_id(2) * panels * depth * PANEL;
-#if TRANSPOSE_B
-  for (int panel = panel_first; panel < panel_last; panel++) {
-    __global float* to = packed + (size_t)panel * depth * PANEL;
-    const int start = panel * PANEL, filled = min(PANEL, extent - start);
-    int w = 0;
-    for (; w + 4 <= filled; w += 4) {
-      __global const float* a = x + (size_t)(start + w) * depth;
-      __global const float *b = a + depth, *c = b + depth, *d = c + depth;
-      int k = first;
-      for (; k + 4 <= last; k += 4) {
-        store_transposed(vload4(0, a + k), vload4(0, b + k), vload4(0, c + k), vload4(0, d + k),
-                         to + (size_t)k * PANEL + w, PANEL);
-      }
-      for (; k < last; k++) vstore4((float4)(a[k], b[k], c[k], d[k]), 0, to + (size_t)k * PANEL + w);
-    }
-    for (; w < PANEL; w++) {
-      __global const float* from = x + (size_t)(start + min(w, filled - 1)) * depth;
-      for (int k = first; k < last; k++) to[(size_t)k * PANEL + w] = w < filled ? from[k] : 0.0f;
-    }
-  }
-#else
+  x += (size_t)get_global_id(2) * extent * K;
+  packed += ((size_t)get_global_id(2) * K + k0) * panels * PANEL;
   for (int k = first; k < last; k++) {
     for (int panel = panel_first; panel < panel_last; panel++) {
       const int start = panel * PANEL, filled = min(PANEL, extent - start);
-      __global const float* from = x + (size_t)k * extent + start;
-      __global float* to = packed + ((size_t)panel * depth + k) * PANEL;
+      __global float* to = packed + ((size_t)panel * depth + k - k0) * PANEL;
+#if TRANSPOSE_B
+      // Four rows of x at a time become four columns, for all k of the run.
+      if (k > first) break;
+      int w = 0;
+      for (; w + 4 <= filled; w += 4) {
+        __global const T0* a = x + (size_t)(start + w) * K + first;
+        __global const T0 *b = a + K, *c = b + K, *d = c + K;
+        int i = 0;
+        for (; i + 4 <= last - first; i += 4) {
+          store_transposed(load_4(a + i), load_4(b + i), load_4(c + i), load_4(d + i),
+                           to + (size_t)i * PANEL + w, PANEL);
+        }
+        for (; i < last - first; i++) {
+          vstore4((float4)(LOAD_ONE(a + i), LOAD_ONE(b + i), LOAD_ONE(c + i), LOAD_ONE(d + i)), 0,
+                  to + (size_t)i * PANEL + w);
+        }
+      }
+      for (; w < PANEL; w++) {
+        __global const T0* from = x + (size_t)(start + min(w, filled - 1)) * K + first;
+        for (int i = 0; i < last - first; i++) {
+          to[(size_t)i * PANEL + w] = w < filled ? LOAD_ONE(from + i) : 0.0f;
+        }
+      }
+#else
+      __global const T0* from = x + (size_t)k * extent + start;
       if (filled == PANEL) {
 #pragma unroll
         for (int v = 0; v < NV; v++) STORE(LOAD(from + v * VECTOR), to + v * VECTOR);
       } else {
-        for (int w = 0; w < PANEL; w++) to[w] = w < filled ? from[w] : 0.0f;
+        for (int w = 0; w < PANEL; w++) to[w] = w < filled ? LOAD_ONE(from + w) : 0.0f;
       }
+#endif
     }
   }
-#endif
 }
 
-// Values of k between two visits of a tile: a slice of A stays in the first cache, one of B and the
-// partial sums in the second.
-#ifndef DEPTH
-#define DEPTH 256
-#endif
-// The most tiles and panels of a work-item.
-#ifndef BLOCK_TILES
-#define BLOCK_TILES 8
-#endif
-#ifndef BLOCK_PANELS
-#define BLOCK_PANELS 8
-#endif
-
-// Element (r, k) of a slice of A. Stored rows keep VECTOR neighbours together, so that they are
-// copied as vectors and every offset from one pointer is a constant; stored columns stay columns.
+// Writes a(tile MR + r, k) for k in [first, last) to element (r, k - k0) of the slice at SLICE(tile), for
+// some tiles; rows beyond M repeat the last one and are not stored in the end.
 #if TRANSPOSE_A
-#define A_ELEMENT(r, k) left[(k) * MR + (r)]
-#else
-#define A_ELEMENT(r, k) left[(k) / VECTOR * VECTOR * MR + (r) * VECTOR + (k) % VECTOR]
-#endif
-
-// Copies rows m0 ..< m0 + MR, columns k0 ..< k0 + depth of op(A); rows beyond M repeat the last one
-// and are not stored, columns up to a whole vector are 0.
-inline void copy_slice(__global const float* a, float* left, const int M, const int K, const int m0,
-                       const int k0, const int depth) {
-#if TRANSPOSE_A
-  __global const float* from = a + (size_t)k0 * M + m0;
-  if (m0 + MR <= M) {
-    for (int k = 0; k < depth; k++, from += M) {
-#pragma unroll
-      for (int r = 0; r < MR; r += 2) vstore2(vload2(0, from + r), 0, left + k * MR + r);
-    }
-  } else {
-    for (int k = 0; k < depth; k++, from += M) {
-      for (int r = 0; r < MR; r++) left[k * MR + r] = from[min(r, M - 1 - m0)];
-    }
+#define PACK_TILES(SLICE, tile_first, tile_last, first, last) \
+  for (int k = first; k < last; k++) { \
+    for (int tile = tile_first; tile < tile_last; tile++) { \
+      const int m0 = tile * MR; \
+      __global const T0* from = a + (size_t)k * M + m0; \
+      if (m0 + MR <= M) { \
+        _Pragma("unroll") for (int r = 0; r < MR; r += 2) { \
+          vstore2(load_2(from + r), 0, SLICE(tile) + (k - k0) * MR + r); \
+        } \
+      } else { \
+        for (int r = 0; r < MR; r++) { \
+          SLICE(tile)[(k - k0) * MR + r] = LOAD_ONE(from + min(r, M - 1 - m0)); \
+        } \
+      } \
+    } \
   }
 #else
-  const int whole = depth / VECTOR * VECTOR;
-  for (int r = 0; r < MR; r++) {
-    __global const float* from = a + (size_t)min(m0 + r, M - 1) * K + k0;
-    for (int k = 0; k < whole; k += VECTOR) STORE(LOAD(from + k), left + k * MR + r * VECTOR);
-    for (int k = whole; k < depth; k++) A_ELEMENT(r, k) = from[k];
+#define PACK_TILES(SLICE, tile_first, tile_last, first, last) \
+  for (int tile = tile_first; tile < tile_last; tile++) { \
+    for (int r = 0; r < MR; r++) { \
+      __global const T0* from = a + (size_t)min(tile * MR + r, M - 1) * K + k0; \
+      int k = first - k0; \
+      for (; k + VECTOR <= last - k0; k += VECTOR) { \
+        STORE(LOAD(from + k), SLICE(tile) + k * MR + r * VECTOR); \
+      } \
+      for (; k < last - k0; k++) A_ELEMENT(SLICE(tile), r, k) = LOAD_ONE(from + k); \
+    } \
   }
 #endif
+
+// Packs A: [batch, M, K] or [batch, K, M]. A work-item packs `run` values of k, all of one slice and but
+// for the last whole vectors, of `tile_run` tiles. packed: [batch, slices, tiles, PADDED(depth) MR]
+__kernel void matmul_pack_left(__global const T0* a, __global float* packed, const int M, const int K,
+                               const int tile_run, const int run) {
+  const int tiles = (M + MR - 1) / MR;
+  const int first = get_global_id(1) * run, last = min(K, first + run);
+  const int k0 = first / DEPTH * DEPTH, depth = min(DEPTH, K - k0);
+  const int tile_first = get_global_id(0) * tile_run;
+  const int tile_last = min(tiles, tile_first + tile_run);
+  a += (size_t)get_global_id(2) * M * K;
+  packed += ((size_t)get_global_id(2) * PADDED(K) + k0) * tiles * MR;
+#define SLICE_OF_ALL(tile) (packed + (size_t)(tile) * PADDED(depth) * MR)
+  PACK_TILES(SLICE_OF_ALL, tile_first, tile_last, first, last)
 }
 
-// sum[r][v] += left[r][k] right[k][v]
-#define MULTIPLY(k) \
+// sum[r][v] += left(r, k) right[k][v]
+#define MULTIPLY(left, right, k) \
   { \
-    FLOATV right[NV]; \
-    _Pragma("unroll") for (int v = 0; v < NV; v++) \
-      right[v] = LOAD(b_slice + (k) * PANEL + v * VECTOR); \
+    FLOATV right_[NV]; \
+    _Pragma("unroll") for (int v = 0; v < NV; v++) right_[v] = LOAD((right) + (k) * PANEL + v * VECTOR); \
     _Pragma("unroll") for (int r = 0; r < MR; r++) { \
-      const FLOATV value = (FLOATV)(A_ELEMENT(r, k)); \
-      _Pragma("unroll") for (int v = 0; v < NV; v++) sum[r][v] = fma(value, right[v], sum[r][v]); \
+      const FLOATV value = (FLOATV)(A_ELEMENT(left, r, k)); \
+      _Pragma("unroll") for (int v = 0; v < NV; v++) sum[r][v] = fma(value, right_[v], sum[r][v]); \
     } \
   }
 
-// a: [batch, M, K] or [batch, K, M]; b: packed [batch, panels, K, PANEL] (one batch for all where
-// b_stride is 0); c: [batch, M, N]. A work-item owns block_tiles x block_panels tiles of one batch.
-__kernel void matmul_panels(__global const float* a, __global const float* b, __global float* c,
+// 1 where A comes packed; 0 where a work-item packs what it needs, which is better where it has all panels.
+#ifndef PACKED
+#define PACKED 1
+#endif
+#if PACKED
+#define LEFT_TYPE float
+#else
+#define LEFT_TYPE T0
+#endif
+
+// a: as packed, or as it is; b: packed [batch, slices, panels, depth, PANEL] (one batch for all where
+// b_stride is 0); c: [batch, M, N]. A work-item owns block_tiles x block_panels tiles of one batch; the next
+// work-item reads the same tiles of A, which the second cache still has.
+__kernel void matmul_panels(__global const LEFT_TYPE* a, __global const float* b, __global T2* c,
                             const int M, const int N, const int K, const int block_tiles,
                             const int block_panels, const int b_stride EPILOGUE_PARAMETERS) {
   const int batch = get_global_id(2);
   const int panels = (N + PANEL - 1) / PANEL, tiles = (M + MR - 1) / MR;
-  const int tile_first = get_global_id(0) * block_tiles;
+  const int tile_first = get_global_id(1) * block_tiles;
   const int tile_last = min(tiles, tile_first + block_tiles);
-  const int panel_first = get_global_id(1) * block_panels;
+  const int panel_first = get_global_id(0) * block_panels;
   const int panel_last = min(panels, panel_first + block_panels);
+#if PACKED
+  a += (size_t)batch * PADDED(K) * tiles * MR;
+#else
   a += (size_t)batch * M * K;
-  b += (size_t)batch * b_stride * panels * K * PANEL;
-  float left[DEPTH * MR] __attribute__((aligned(64)));
-  FLOATV partial[BLOCK_TILES * BLOCK_PANELS][MR][NV];
+  float slices[OWN_TILES][DEPTH * MR] __attribute__((aligned(64)));
+#endif
+  b += (size_t)batch * b_stride * K * panels * PANEL;
+  FLOATV partial[BLOCK_SIZE][MR][NV];
   for (int k0 = 0; k0 < max(K, 1); k0 += DEPTH) {
     const int depth = min(DEPTH, K - k0), whole = depth / VECTOR * VECTOR;
     const int is_last = k0 + DEPTH >= K;
-    for (int tile = tile_first; tile < tile_last; tile++) {
-      const int m0 = tile * MR;
-      copy_slice(a, left, M, K, m0, k0, depth);
-      for (int panel = panel_first; panel < panel_last; panel++) {
-        const int n0 = panel * PANEL;
-        __global const float* b_slice = b + ((size_t)panel * K + k0) * PANEL;
-        FLOATV(*kept)[NV] = partial[(tile - tile_first) * BLOCK_PANELS + panel - panel_first];
+#if !PACKED
+#define SLICE_OF_OWN(tile) slices[(tile) - tile_first]
+    PACK_TILES(SLICE_OF_OWN, tile_first, tile_last, k0, k0 + depth)
+#endif
+    // A slice of a panel stays in the first cache while all tiles pass by.
+    for (int panel = panel_first; panel < panel_last; panel++) {
+      const int n0 = panel * PANEL;
+      for (int tile = tile_first; tile < tile_last; tile++) {
+        const int m0 = tile * MR;
+#if PACKED
+        __global const float* left = a + ((size_t)k0 * tiles + (size_t)tile * PADDED(depth)) * MR;
+#else
+        const float* left = SLICE_OF_OWN(tile);
+#endif
+        __global const float* right = b + ((size_t)k0 * panels + (size_t)panel * depth) * PANEL;
+        FLOATV(*kept)[NV] = partial[(tile - tile_first) * block_panels + panel - panel_first];
         FLOATV sum[MR][NV];
         if (k0 == 0) {
 #pragma unroll
@@ -157,11 +206,12 @@ __kernel void matmul_panels(__global const float* a, __global const float* b, __
             for (int v = 0; v < NV; v++) sum[r][v] = kept[r][v];
           }
         }
-        for (int k = 0; k < whole; k += VECTOR) {
+        // Pointers that move, so that every offset from them is a constant.
+        for (int k = 0; k < whole; k += VECTOR, left += VECTOR * MR, right += VECTOR * PANEL) {
 #pragma unroll
-          for (int i = 0; i < VECTOR; i++) MULTIPLY(k + i)
+          for (int i = 0; i < VECTOR; i++) MULTIPLY(left, right, i)
         }
-        for (int k = whole; k < depth; k++) MULTIPLY(k)
+        for (int k = 0; k < depth - whole; k++) MULTIPLY(left, right, k)
         if (!is_last) {
 #pragma unroll
           for (int r = 0; r < MR; r++) {
@@ -183,7 +233,7 @@ __kernel void matmul_panels(__global const float* a, __global const float* b, __
                 float rest[VECTOR];
                 STORE(sum[r][v], rest);
                 for (int i = 0; n + i < N; i++) {
-                  c[row + n + i] = EPILOGUE(rest[i], row + n + i);
+                  STORE_ONE(EPILOGUE(rest[i], row + n + i), c + row + n + i);
                 }
               }
             }

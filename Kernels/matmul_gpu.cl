@@ -32,24 +32,21 @@
 #endif
 
 // Four neighbours of a row of x, zeros from `extent` on; `at` is a multiple of 4.
-inline float4 four(__global const float* x, const int at, const int extent) {
 #if ALIGNED
-  return at < extent ? *(__global const float4*)(x + at) : (float4)(0.0f);
+#define FOUR(x, at, extent) ((at) < (extent) ? load_aligned_4((x) + (at)) : (float4)(0.0f))
+#else
+#define FOUR(x, at, extent) load_4_within(x, at, extent)
 #endif
-  if (at + 4 <= extent) return vload4(0, x + at);
-  return (float4)(at < extent ? x[at] : 0.0f, at + 1 < extent ? x[at + 1] : 0.0f,
-                  at + 2 < extent ? x[at + 2] : 0.0f, 0.0f);
-}
 
 // The i-th four of this step's tile of an operand whose other axis has the extent EXTENT. Stored along
 // k, a row is a vector of k; stored along the other axis, a vector is of that one.
 #define FETCH(x, TRANSPOSED, TILE, first, EXTENT, i) \
   (TRANSPOSED ? (k0 + (i) / (TILE / 4) < last_k \
-                     ? four(x + (size_t)(k0 + (i) / (TILE / 4)) * EXTENT, \
+                     ? FOUR(x + (size_t)(k0 + (i) / (TILE / 4)) * EXTENT, \
                             first + (i) % (TILE / 4) * 4, EXTENT) \
                      : (float4)(0.0f)) \
               : (first + (i) / (DEPTH / 4) < EXTENT \
-                     ? four(x + (size_t)(first + (i) / (DEPTH / 4)) * K, k0 + (i) % (DEPTH / 4) * 4, \
+                     ? FOUR(x + (size_t)(first + (i) / (DEPTH / 4)) * K, k0 + (i) % (DEPTH / 4) * 4, \
                             last_k) \
                      : (float4)(0.0f)))
 
@@ -66,7 +63,7 @@ inline float4 four(__global const float* x, const int at, const int extent) {
 // b_stride is 0), c: [batch, M, N]. Groups: (N / TILE_N, M / TILE_M, batch splits), rounded up.
 // With several splits each has `k_run` values of k, a multiple of DEPTH, and c is [splits, batch, M, N].
 __kernel __attribute__((reqd_work_group_size(GROUP_N, GROUP_M, 1))) void matmul_tiled(
-    __global const float* a, __global const float* b, __global float* c, const int M, const int N,
+    __global const T0* a, __global const T1* b, __global T2* c, const int M, const int N,
     const int K, const int b_stride, const int batches, const int k_run EPILOGUE_PARAMETERS) {
   // A vector of padding keeps the transposing stores off each other's banks.
   __local float4 a_tile[DEPTH][TILE_M / 4 + 1];
@@ -139,7 +136,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP_N, GROUP_M, 1))) void matmul_
         const int n = n0 + (j * GROUP_N + x) * 4 + e;
         if (m < M && n < N) {
           const uint index = ((uint)batch * M + m) * (uint)N + n;
-          c[(size_t)split * batches * M * N + index] = EPILOGUE(four_[e], index);
+          STORE_ONE(EPILOGUE(four_[e], index), c + (size_t)split * batches * M * N + index);
         }
       }
     }
@@ -147,11 +144,11 @@ __kernel __attribute__((reqd_work_group_size(GROUP_N, GROUP_M, 1))) void matmul_
 }
 
 // c = the sum of the splits in their order; partial: [splits, count], c: [count]
-__kernel void matmul_sum(__global const float* partial, __global float* c, const int count,
+__kernel void matmul_sum(__global const float* partial, __global T1* c, const int count,
                          const int splits EPILOGUE_PARAMETERS) {
   const uint index = get_global_id(0);
   if (index >= (uint)count) return;
   float sum = 0.0f;
   for (int split = 0; split < splits; split++) sum += partial[(size_t)split * count + index];
-  c[index] = EPILOGUE(sum, index);
+  STORE_ONE(EPILOGUE(sum, index), c + index);
 }

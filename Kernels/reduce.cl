@@ -24,44 +24,44 @@
 #endif
 
 // x: [rows, columns], y: [rows]. A work-group owns one row at a time.
-__kernel void reduce_rows(__global const float* x, __global float* y, const int rows,
+__kernel void reduce_rows(__global const T0* x, __global float* y, const int rows,
                           const int columns) {
   ROW_SCRATCH
   FOR_ROWS(row, rows) {
-    __global const float* xr = x + (size_t)row * columns;
+    __global const T0* xr = x + (size_t)row * columns;
     FLOATV all_v = (FLOATV)(START);
     float all = START;
     FOR_VECTORS(c, columns) { const FLOATV v = LOAD(xr + c); all_v = JOIN(all_v, TAKE(v)); }
-    FOR_REST(c, columns) { const float v = xr[c]; all = JOIN(all, TAKE(v)); }
+    FOR_REST(c, columns) { const float v = LOAD_ONE(xr + c); all = JOIN(all, TAKE(v)); }
     all = JOIN_ROW(JOIN(all, JOIN_VECTOR(all_v)));
     if (get_local_id(0) == 0) y[row] = all;
   }
 }
 
 // x: [count], partial: [groups]. Work-group g owns the g-th run of elements.
-__kernel void reduce_runs(__global const float* x, __global float* partial, const int count,
+__kernel void reduce_runs(__global const T0* x, __global float* partial, const int count,
                           const int run) {
   ROW_SCRATCH
   const int start = get_group_id(0) * run;
   const int columns = min(run, count - start);
-  __global const float* xr = x + start;
+  __global const T0* xr = x + start;
   FLOATV all_v = (FLOATV)(START);
   float all = START;
   FOR_VECTORS(c, columns) { const FLOATV v = LOAD(xr + c); all_v = JOIN(all_v, TAKE(v)); }
-  FOR_REST(c, columns) { const float v = xr[c]; all = JOIN(all, TAKE(v)); }
+  FOR_REST(c, columns) { const float v = LOAD_ONE(xr + c); all = JOIN(all, TAKE(v)); }
   all = JOIN_ROW(JOIN(all, JOIN_VECTOR(all_v)));
   if (get_local_id(0) == 0) partial[get_group_id(0)] = all;
 }
 
 // x: [outer, extent, inner], partial: [outer, runs, inner], with one work-item for each VECTOR
 // neighbours i, each run of n, each o. inner is a multiple of VECTOR.
-__kernel void reduce_columns(__global const float* x, __global float* partial, const int extent,
+__kernel void reduce_columns(__global const T0* x, __global float* partial, const int extent,
                              const int inner, const int run) {
   const uint i = get_global_id(0) * VECTOR;
   if (i >= (uint)inner) return;
   const uint r = get_global_id(1), o = get_global_id(2), runs = get_global_size(1);
   const uint first = r * run, last = min((uint)extent, first + run);
-  __global const float* from = x + (size_t)o * extent * inner + i;
+  __global const T0* from = x + (size_t)o * extent * inner + i;
   FLOATV all = (FLOATV)(START);
   for (uint n = first; n < last; n++) {
     const FLOATV v = LOAD(from + (size_t)n * inner);

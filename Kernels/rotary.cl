@@ -4,11 +4,11 @@
 
 // x, y: [B, T, H, D], cosine, sine: [T, D / 2]; direction is 1, or -1 for the gradient. One
 // work-item owns a head of a token; D / 2 is a multiple of VECTOR. y may lie over x.
-__kernel void rotary(__global const float* x, __global const float* cosine,
-                     __global const float* sine, __global float* y, const int count,
+__kernel void rotary(__global const T0* x, __global const float* cosine,
+                     __global const float* sine, __global T3* y, const int count,
                      const int positions, const int heads, const int half_size,
                      const float direction) {
-  for (uint index = get_global_id(0); index < (uint)count; index += get_global_size(0)) {
+  FOR_OWN(index, count, 1) {
     const uint t = index / heads % positions;
     const size_t start = (size_t)index * 2 * half_size;
     for (int d = 0; d < half_size; d += VECTOR) {

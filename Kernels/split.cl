@@ -2,23 +2,23 @@
 #include "common.cl"
 
 // part[r, c] = wide[r, offset + c]; wide: [rows, wide_columns], part: [rows, columns]
-__kernel void split_out(__global const float* wide, __global float* part, const int rows,
+__kernel void split_out(__global const T0* wide, __global T1* part, const int rows,
                         const int wide_columns, const int offset, const int columns) {
   FOR_ROWS(row, rows) {
-    __global const float* from = wide + (size_t)row * wide_columns + offset;
-    __global float* to = part + (size_t)row * columns;
+    __global const T0* from = wide + (size_t)row * wide_columns + offset;
+    __global T1* to = part + (size_t)row * columns;
     FOR_VECTORS(c, columns) STORE(LOAD(from + c), to + c);
-    FOR_REST(c, columns) to[c] = from[c];
+    FOR_REST(c, columns) STORE_ONE(LOAD_ONE(from + c), to + c);
   }
 }
 
 // wide[r, offset + c] = part[r, c]
-__kernel void split_in(__global const float* part, __global float* wide, const int rows,
+__kernel void split_in(__global const T0* part, __global T1* wide, const int rows,
                        const int wide_columns, const int offset, const int columns) {
   FOR_ROWS(row, rows) {
-    __global const float* from = part + (size_t)row * columns;
-    __global float* to = wide + (size_t)row * wide_columns + offset;
+    __global const T0* from = part + (size_t)row * columns;
+    __global T1* to = wide + (size_t)row * wide_columns + offset;
     FOR_VECTORS(c, columns) STORE(LOAD(from + c), to + c);
-    FOR_REST(c, columns) to[c] = from[c];
+    FOR_REST(c, columns) STORE_ONE(LOAD_ONE(from + c), to + c);
   }
 }

@@ -39,6 +39,11 @@ def answer(peer, prepare, facts=lambda: {}):
     json.dump({"peer": peer, "measurements": found}, open(target, "w"), indent=1)
 
 
+def cases_precision():
+    """The precision in which Retort did the cases."""
+    return json.load(open(sys.argv[1])).get("precision", "fp32")
+
+
 def product(case):
     """(m, n, k, whether A is transposed, whether B is) of a matmul case, else None."""
     if case["group"] != "matmul":

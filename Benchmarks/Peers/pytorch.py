@@ -6,13 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cases import answer, product
+from cases import answer, cases_precision, product
 from pytorch_steps import step
 
 torch.set_num_threads(int(os.environ.get("THREADS", "2")))
 device = os.environ.get("TORCH_DEVICE", "cpu")
 torch.set_default_device(device)
 compiles = "--compile" in sys.argv
+precision = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[cases_precision()]
 
 
 def finished(body):
@@ -77,7 +78,8 @@ def prepare(case):
     sizes, operation = case["sizes"], case["operation"]
     if product(case):
         m, n, k, ta, tb = product(case)
-        a, b = torch.randn(*((k, m) if ta else (m, k))), torch.randn(*((n, k) if tb else (k, n)))
+        a, b = (torch.randn(*size).to(precision) for size in (
+            (k, m) if ta else (m, k), (n, k) if tb else (k, n)))
         return finished(forward(lambda a, b: (a.T if ta else a) @ (b.T if tb else b), a, b))
     if case["group"] == "attention":
         b, t, h, g, d = (sizes[name] for name in "bthgd")
@@ -138,7 +140,7 @@ def prepare(case):
             return finished(forward(lambda table: F.embedding(ids, table), table))
         return finished(with_gradient(lambda table: F.embedding(ids, table), table))
     if case["group"] == "step":
-        return finished(step(case, compiled))
+        return finished(step(case, compiled, device, precision))
     return None
 
 

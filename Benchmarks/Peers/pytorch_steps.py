@@ -37,7 +37,7 @@ class GPT2(nn.Module):
         return self.norm(x) @ self.tokens.weight.T
 
 
-def step(case, compiled):
+def step(case, compiled, device, precision):
     """A function that does one step of the case."""
     s = case["sizes"]
     model = GPT2(s["vocabulary"], s["length"], s["layers"], s["width"], s["heads"])
@@ -59,10 +59,13 @@ def step(case, compiled):
         return 0.5 * ce + 0.5 * 4 * kl
 
     loss = compiled(loss)
+    narrow = torch.autocast(device, dtype=precision, enabled=precision != torch.float32)
 
     def run():
         optimizer.zero_grad()
-        loss(tokens, labels).backward()
+        with narrow:
+            value = loss(tokens, labels)
+        value.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 

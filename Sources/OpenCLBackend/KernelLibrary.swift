@@ -15,19 +15,22 @@ final class KernelLibrary {
     sources = KernelSources()
   }
 
-  /// A new kernel object for one launch.
-  func kernel(_ call: KernelCall) throws -> Kernel {
-    try Kernel(try program(call), name: call.function)
+  /// A new kernel object for one launch. `storage` has the types of those arguments, by position, that
+  /// are stored otherwise than as 32 bits.
+  func kernel(_ call: KernelCall, storage: [Int: ElementType] = [:]) throws -> Kernel {
+    try Kernel(try program(call, storage), name: call.function)
   }
 
-  private func program(_ call: KernelCall) throws -> Program {
+  private func program(_ call: KernelCall, _ storage: [Int: ElementType]) throws -> Program {
     let file = call.file.isEmpty ? "" : "#include \"\(call.file)\"\n"
     let source = try sources.expanded(call.prelude + file)
     let options =
       (["-cl-mad-enable"]
       + call.defines.sorted { $0.key < $1.key }.map {
         "-D\($0.key)=\($0.value)"
-      }).joined(separator: " ")
+      }
+      + storage.sorted { $0.key < $1.key }.map { "-DT\($0.key)=\($0.value.kernelName)" })
+      .joined(separator: " ")
     let key = options + "\n" + source
     if let known = programs[key] { return known }
     let name = call.file.isEmpty ? "a generated \(call.function) kernel" : call.file

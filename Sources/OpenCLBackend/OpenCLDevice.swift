@@ -36,8 +36,13 @@ public final class OpenCLDevice: Device {
     scratch: [any DeviceBuffer]
   ) throws -> [any PreparedLaunch] {
     let launches = application.op.launches(application.operands.map(\.type), on: traits)
-    return try launches.calls.map {
-      try prepare($0, operands: operands, results: results, scratch: scratch)
+    return try launches.calls.map { call in
+      var storage: [Int: ElementType] = [:]
+      for (index, argument) in call.arguments.enumerated() {
+        storage[index] = argument.elementType(in: application).flatMap { $0.isNarrow ? $0 : nil }
+      }
+      return try prepare(
+        call, operands: operands, results: results, scratch: scratch, storage: storage)
     }
   }
 
@@ -48,9 +53,9 @@ public final class OpenCLDevice: Device {
 
   private func prepare(
     _ call: KernelCall, operands: [any DeviceBuffer], results: [any DeviceBuffer],
-    scratch: [any DeviceBuffer]
+    scratch: [any DeviceBuffer], storage: [Int: ElementType] = [:]
   ) throws -> any PreparedLaunch {
-    let kernel = try library.kernel(call)
+    let kernel = try library.kernel(call, storage: storage)
     func buffer(_ argument: KernelCall.Argument) throws -> any DeviceBuffer {
       switch argument {
       case .operand(let i): operands[i]
@@ -58,12 +63,14 @@ public final class OpenCLDevice: Device {
       case .scratch(let i): scratch[i]
       case .part(let whole, let offset, let byteCount):
         try buffer(whole).region(offset: offset, byteCount: byteCount)
+      case .stored(let whole, _): try buffer(whole)
       case .int, .float: preconditionFailure("\(call.function): a number is no buffer")
       }
     }
     for (index, argument) in call.arguments.enumerated() {
       switch argument {
-      case .operand, .result, .scratch, .part: try kernel.set(index, to: own(buffer(argument)))
+      case .operand, .result, .scratch, .part, .stored:
+        try kernel.set(index, to: own(buffer(argument)))
       case .int(let number):
         guard let small = Int32(exactly: number) else {
           preconditionFailure("\(call.function): the size \(number) exceeds 32 bits")
@@ -87,7 +94,8 @@ public final class OpenCLDevice: Device {
   {
     let kernel = try library.kernel(
       KernelCall(
-        "copy_words", file: "copy.cl", arguments: [], global: [], local: []))
+        "copy_words", file: "copy.cl", defines: ["LANES": traits.lanes], arguments: [], global: [],
+        local: []))
     let count = source.byteCount / 4
     try kernel.set(0, to: own(source))
     try kernel.set(1, to: own(target))
@@ -99,6 +107,19 @@ public final class OpenCLDevice: Device {
   }
 
   public func finish() throws { try queue.finish() }
+}
+
+extension KernelCall.Argument {
+  /// How an operand or a result, or a part of one, is stored; nil for others.
+  fileprivate func elementType(in application: Application) -> ElementType? {
+    switch self {
+    case .operand(let index): application.operands[index].type.elementType
+    case .result(let index): application.resultTypes[index].elementType
+    case .part(let whole, _, _): whole.elementType(in: application)
+    case .stored(_, let type): type
+    case .scratch, .int, .float: nil
+    }
+  }
 }
 
 /// A buffer together with the queue that fills and reads it.

@@ -85,13 +85,12 @@ public struct Safetensors {
     }
   }
 
-  private static let elementTypes: [String: ElementType] = ["F32": .float32, "I32": .int32]
+  private static let elementTypes: [String: ElementType] = [
+    "F32": .float32, "F16": .float16, "BF16": .bfloat16, "I32": .int32,
+  ]
 
   private static func dtype(_ type: ElementType) -> String {
-    switch type {
-    case .float32: "F32"
-    case .int32: "I32"
-    }
+    elementTypes.first { $0.value == type }?.key ?? type.rawValue
   }
 
   /// Writes the file whole or not at all.

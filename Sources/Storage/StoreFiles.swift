@@ -21,11 +21,11 @@ extension VariableStore {
     }
     for name in names {
       guard let entry = entry(named: name), let value = values[name] else { continue }
-      guard value.type == entry.tensor.type else {
-        throw StorageError(
-          "\(file.path): \(name) is \(value.type), the model needs \(entry.tensor.type).")
+      let type = entry.tensor.type
+      guard value.type.widened == type else {
+        throw StorageError("\(file.path): \(name) is \(value.type), the model needs \(type).")
       }
-      try entry.buffer.write(value)
+      try entry.buffer.write(value.stored(as: type.elementType))
     }
   }
 

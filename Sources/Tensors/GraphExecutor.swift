@@ -9,10 +9,15 @@ public final class GraphExecutor {
     /// Whether memory is filled with NaN as soon as its value is no longer needed: slow, and shows
     /// any use of a value after its end.
     public var poisonsFreedMemory = false
+    /// How intermediate values are stored where kernels allow it: float32, or a type of 16 bits.
+    public var storage = ElementType.float32
 
-    public init(rewrites: Bool = true, poisonsFreedMemory: Bool = false) {
+    public init(
+      rewrites: Bool = true, poisonsFreedMemory: Bool = false, storage: ElementType = .float32
+    ) {
       self.rewrites = rewrites
       self.poisonsFreedMemory = poisonsFreedMemory
+      self.storage = storage
     }
   }
 
@@ -32,7 +37,9 @@ public final class GraphExecutor {
   /// Throws where memory does not suffice, telling by how much, and where a kernel does not build.
   public init(_ original: Graph, on store: VariableStore, options: Options = Options()) throws {
     let device = store.device
-    let graph = options.rewrites ? original.rewritten() : original
+    let rewritten = options.rewrites ? original.rewritten() : original
+    let graph =
+      options.storage.isNarrow ? rewritten.storingNarrowly(as: options.storage) : rewritten
     let applications = graph.applications
     let assignment = StorageAssignment(
       graph, scratchByteCounts: applications.map { $0.op.isView ? [] : device.scratch(for: $0) })

@@ -54,11 +54,14 @@ public enum MatMulPlan: Sendable, Hashable, Codable {
     public var blockPanels: Int
 
     public init(
-      rows: Int, vectors: Int, depth: Int = 256, blockTiles: Int = 8, blockPanels: Int = 8
+      rows: Int, vectors: Int, depth: Int = 384, blockTiles: Int = 48, blockPanels: Int = 4
     ) {
       (self.rows, self.vectors, self.depth) = (rows, vectors, depth)
       (self.blockTiles, self.blockPanels) = (blockTiles, blockPanels)
     }
+
+    /// Tiles of a block, whose partial sums stay in the second cache.
+    var blockSize: Int { blockTiles * blockPanels }
   }
 
   /// The GPU family: a work-group's tile of `rows` x `columns` from `depth` values of k at a time in
@@ -85,8 +88,8 @@ public enum MatMulPlan: Sendable, Hashable, Codable {
     switch (self, traits.family) {
     case (.panels(let p), .cpu):
       return p.rows >= 2 && p.rows % 2 == 0 && p.rows <= 16 && p.vectors >= 1 && p.vectors <= 4
-        && p.depth % traits.vectorWidth == 0 && p.depth > 0 && p.blockTiles > 0
-        && p.blockPanels > 0 && p.blockTiles * p.blockPanels <= 256
+        && p.depth % max(64, traits.vectorWidth) == 0 && p.depth > 0 && p.blockTiles > 0
+        && p.blockPanels > 0 && (8 * p.blockPanels...512).contains(p.blockSize)
     case (.tiles(let t), .gpu):
       let sizes = [t.rows, t.columns, t.itemRows, t.itemColumns, t.depth]
       guard sizes.allSatisfy({ $0 >= 4 && $0 % 4 == 0 }), t.rows % t.itemRows == 0,
@@ -161,14 +164,15 @@ extension DeviceTraits {
             // 24 accumulators of 32 registers, and their like.
             .panels(.init(rows: 12, vectors: 2)), .panels(.init(rows: 14, vectors: 2)),
             .panels(.init(rows: 8, vectors: 3)),
-            .panels(.init(rows: 12, vectors: 2, depth: 512, blockTiles: 4, blockPanels: 16)),
-            .panels(.init(rows: 12, vectors: 2, depth: 384, blockTiles: 16)),
+            .panels(.init(rows: 12, vectors: 2, depth: 512, blockTiles: 40)),
+            .panels(.init(rows: 12, vectors: 2, depth: 256)),
+            .panels(.init(rows: 12, vectors: 2, depth: 256, blockTiles: 16, blockPanels: 8)),
           ]
           : [
             // 12 accumulators of 16 registers.
-            .panels(.init(rows: 6, vectors: 2, blockTiles: 16)),
-            .panels(.init(rows: 4, vectors: 3)),
-            .panels(.init(rows: 4, vectors: 2, blockTiles: 16)),
+            .panels(.init(rows: 6, vectors: 2, depth: 256)),
+            .panels(.init(rows: 4, vectors: 3, depth: 256)),
+            .panels(.init(rows: 4, vectors: 2, depth: 256, blockTiles: 16)),
           ]
       case .gpu:
         [

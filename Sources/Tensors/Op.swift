@@ -17,6 +17,10 @@ public protocol Op: Sendable, Hashable {
   /// Whether the kernels stay right when a result is written over an operand of the same size.
   func mayOverwrite(operand: Int, with result: Int) -> Bool
 
+  /// Whether the kernels take an operand, or give a result, that is stored in 16 bits.
+  func mayBeNarrow(operand: Int) -> Bool
+  func mayBeNarrow(result: Int) -> Bool
+
   /// Whether the result is the operand's memory under another shape.
   var isView: Bool { get }
 
@@ -33,6 +37,8 @@ public protocol Op: Sendable, Hashable {
 
 extension Op {
   public func mayOverwrite(operand: Int, with result: Int) -> Bool { false }
+  public func mayBeNarrow(operand: Int) -> Bool { false }
+  public func mayBeNarrow(result: Int) -> Bool { false }
   public var isView: Bool { false }
   public var completion: (any Op)? { nil }
   public func products(_ operands: [TensorType]) -> [MatMulProblem] { [] }
@@ -59,6 +65,8 @@ public struct KernelCall: Sendable {
     case scratch(Int)
     /// A range of bytes of an operand or a result; the offset is a multiple of the alignment.
     case part(Argument, offset: Int, byteCount: Int)
+    /// Scratch memory that holds numbers of a type other than float32.
+    case stored(Argument, as: ElementType)
     case int(Int)
     case float(Float)
   }
@@ -95,7 +103,7 @@ public struct KernelCall: Sendable {
       case .operand(let index): operands[index]
       case .result(let index): results[index]
       case .scratch(let index): .scratch(firstScratch + index)
-      case .part, .int, .float: $0
+      case .part, .stored, .int, .float: $0
       }
     }
     return bound
@@ -107,60 +115,10 @@ public struct KernelCall: Sendable {
     arguments: [Argument], on traits: DeviceTraits
   ) -> KernelCall {
     let groups = max(1, min(rowCount, traits.rowGroupLimit))
-    var defines = defines
-    defines["VECTOR"] = traits.vectorWidth
-    defines["LANES"] = traits.lanes
     return KernelCall(
-      function, file: file, defines: defines, arguments: arguments,
+      function, file: file, defines: defines.merging(traits.rowDefines) { $1 },
+      arguments: arguments,
       global: [groups * traits.lanes], local: [traits.lanes])
-  }
-}
-
-/// What a device is like, never which device it is.
-public struct DeviceTraits: Sendable, Hashable {
-  /// Whether kernels are shaped for few wide cores or for many narrow lanes.
-  public enum Family: String, Sendable, CaseIterable { case cpu, gpu }
-
-  public var family: Family
-  /// Elements per vector load.
-  public var vectorWidth: Int
-  /// Work-items that share a row; 1 means a kernel without barriers.
-  public var lanes: Int
-  public var computeUnits: Int
-  public var maximumWorkGroupSize: Int
-  public var localMemoryBytes: Int
-  public var memoryBytes: Int
-  public var maximumAllocationBytes: Int
-  /// Alignment of values inside one allocation.
-  public var alignmentBytes: Int
-  /// What tuning found out about this device.
-  public var tuning = Tuning()
-
-  public init(
-    family: Family, vectorWidth: Int, lanes: Int, computeUnits: Int,
-    maximumWorkGroupSize: Int, localMemoryBytes: Int, memoryBytes: Int,
-    maximumAllocationBytes: Int, alignmentBytes: Int
-  ) {
-    self.family = family
-    self.vectorWidth = vectorWidth
-    self.lanes = lanes
-    self.computeUnits = computeUnits
-    self.maximumWorkGroupSize = maximumWorkGroupSize
-    self.localMemoryBytes = localMemoryBytes
-    self.memoryBytes = memoryBytes
-    self.maximumAllocationBytes = maximumAllocationBytes
-    self.alignmentBytes = alignmentBytes
-  }
-
-  /// How many work-groups a row kernel is spread over: enough to balance, few enough that a
-  /// group is worth its start.
-  var rowGroupLimit: Int { family == .cpu ? computeUnits * 16 : 65_536 }
-
-  /// The widest vector, up to the device's, that divides `extent`.
-  func vectorWidth(dividing extent: Int) -> Int {
-    var width = vectorWidth
-    while extent % width != 0 { width /= 2 }
-    return width
   }
 }
 

@@ -21,11 +21,14 @@ public final class ReferenceDevice: Device {
     scratch: [any DeviceBuffer]
   ) -> [any PreparedLaunch] {
     let types = application.operands.map(\.type)
+    let resultTypes = application.resultTypes
     let op = application.op
     return [
       HostLaunch(name: "\(type(of: op))") {
         let values = try zip(operands, types).map { try $0.read(as: $1) }
-        for (buffer, value) in zip(results, op.reference(values)) { try buffer.write(value) }
+        for ((buffer, value), type) in zip(zip(results, op.reference(values)), resultTypes) {
+          try buffer.write(value.stored(as: type.elementType))
+        }
       }
     ]
   }

@@ -61,11 +61,13 @@ public final class Application: Sendable {
   public let operands: [Tensor]
   public let resultTypes: [TensorType]
 
-  /// Traps where the operands do not fit the op.
-  public init(_ op: any Op, _ operands: [Tensor]) {
+  /// Traps where the operands do not fit the op. Results are float32 or int32, or stored as `storage`
+  /// says, one element type for each.
+  public init(_ op: any Op, _ operands: [Tensor], storage: [ElementType]? = nil) {
     self.op = op
     self.operands = operands
-    resultTypes = op.resultTypes(operands.map(\.type))
+    let types = op.resultTypes(operands.map(\.type.widened))
+    resultTypes = storage.map { zip(types, $0).map { TensorType($0.shape, $1) } } ?? types
   }
 
   public func result(_ index: Int) -> Tensor {

@@ -4,6 +4,8 @@
 public struct TensorData: Sendable, Hashable {
   enum Elements: Sendable, Hashable {
     case float32([Float])
+    case float16([UInt16])
+    case bfloat16([UInt16])
     case int32([Int32])
   }
 
@@ -32,8 +34,15 @@ public struct TensorData: Sendable, Hashable {
   public init(zeros type: TensorType) {
     switch type.elementType {
     case .float32: self.init(type.shape, [Float](repeating: 0, count: type.elementCount))
+    case .float16, .bfloat16:
+      self.init(type.shape, .init(type, [UInt16](repeating: 0, count: type.elementCount)))
     case .int32: self.init(type.shape, [Int32](repeating: 0, count: type.elementCount))
     }
+  }
+
+  private init(_ shape: Shape, _ elements: Elements) {
+    self.shape = shape
+    self.elements = elements
   }
 
   /// Reads little-endian elements, as devices and safetensors hold them.
@@ -47,6 +56,7 @@ public struct TensorData: Sendable, Hashable {
     }
     switch type.elementType {
     case .float32: self.init(type.shape, load(Float(0)))
+    case .float16, .bfloat16: self.init(type.shape, .init(type, load(UInt16(0))))
     case .int32: self.init(type.shape, load(Int32(0)))
     }
   }
@@ -54,16 +64,40 @@ public struct TensorData: Sendable, Hashable {
   public var type: TensorType {
     switch elements {
     case .float32: TensorType(shape, .float32)
+    case .float16: TensorType(shape, .float16)
+    case .bfloat16: TensorType(shape, .bfloat16)
     case .int32: TensorType(shape, .int32)
     }
   }
 
   /// The numbers; traps for a tensor of integers.
   public var floats: [Float] {
-    guard case .float32(let numbers) = elements else {
-      preconditionFailure("\(type) holds integers where float32 is wanted")
+    switch elements {
+    case .float32(let numbers): return numbers
+    case .float16(let words): return words.map { Float(Float16(bitPattern: $0)) }
+    case .bfloat16(let words): return words.map { Float(bitPattern: UInt32($0) << 16) }
+    case .int32: preconditionFailure("\(type) holds integers where floats are wanted")
     }
-    return numbers
+  }
+
+  /// The same numbers stored as another floating-point type, rounded to the nearest, ties to even.
+  public func stored(as elementType: ElementType) -> TensorData {
+    if elementType == type.elementType { return self }
+    switch elementType {
+    case .float32: return TensorData(shape, floats)
+    case .float16: return TensorData(shape, .float16(floats.map { Float16($0).bitPattern }))
+    case .bfloat16:
+      return TensorData(
+        shape,
+        .bfloat16(
+          floats.map { number in
+            let bits = number.bitPattern
+            // NaN keeps a bit that survives the cut.
+            if number.isNaN { return UInt16((bits | 0x40_0000) >> 16) }
+            return UInt16((bits + 0x7fff + (bits >> 16 & 1)) >> 16)
+          }))
+    case .int32: preconditionFailure("\(type) cannot be stored as integers")
+    }
   }
 
   /// The numbers; traps for a tensor of floats.
@@ -75,16 +109,24 @@ public struct TensorData: Sendable, Hashable {
   }
 
   public func reshaped(to shape: Shape) -> TensorData {
-    switch elements {
-    case .float32(let numbers): TensorData(shape, numbers)
-    case .int32(let numbers): TensorData(shape, numbers)
-    }
+    precondition(
+      shape.elementCount == self.shape.elementCount,
+      "reshaped(to:): \(self.shape) has not as many elements as \(shape)")
+    return TensorData(shape, elements)
   }
 
   public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
     switch elements {
     case .float32(let numbers): try numbers.withUnsafeBytes(body)
+    case .float16(let words), .bfloat16(let words): try words.withUnsafeBytes(body)
     case .int32(let numbers): try numbers.withUnsafeBytes(body)
     }
+  }
+}
+
+extension TensorData.Elements {
+  /// Words of a type of 16 bits.
+  fileprivate init(_ type: TensorType, _ words: [UInt16]) {
+    self = type.elementType == .float16 ? .float16(words) : .bfloat16(words)
   }
 }

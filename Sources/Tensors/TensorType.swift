@@ -29,12 +29,26 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
   public var description: String { "[" + extents.map(String.init).joined(separator: ", ") + "]" }
 }
 
-/// The type of one element.
+/// The type of one element. Numbers are computed in float32; the types of 16 bits are how they may be
+/// stored in between.
 public enum ElementType: String, Sendable, Hashable, CaseIterable {
   case float32
+  case float16
+  case bfloat16
   case int32
 
-  public var byteCount: Int { 4 }
+  public var byteCount: Int { isNarrow ? 2 : 4 }
+  /// The type's name in kernels.
+  public var kernelName: String {
+    switch self {
+    case .float32: "float"
+    case .float16: "half"
+    case .bfloat16: "bfloat16"
+    case .int32: "int"
+    }
+  }
+  /// Whether this is a floating-point type of 16 bits.
+  public var isNarrow: Bool { self == .float16 || self == .bfloat16 }
 }
 
 /// A tensor's shape together with the type of its elements.
@@ -45,6 +59,11 @@ public struct TensorType: Sendable, Hashable, CustomStringConvertible {
   public init(_ shape: Shape, _ elementType: ElementType = .float32) {
     self.shape = shape
     self.elementType = elementType
+  }
+
+  /// The same shape with numbers of 16 bits as float32.
+  public var widened: TensorType {
+    elementType.isNarrow ? TensorType(shape, .float32) : self
   }
 
   public var elementCount: Int { shape.elementCount }

@@ -59,14 +59,30 @@ public struct Optimizer {
     _ options: OptimizerOptions, parameters: [(name: String, tensor: Tensor)],
     gradients: [Tensor], store: VariableStore
   ) throws {
+    try self.init(
+      options, parameters: parameters, gradients: gradients, scaledBy: nil, store: store)
+  }
+
+  /// The same from gradients of a loss that was multiplied by a scale, which follows them.
+  init(
+    _ options: OptimizerOptions, parameters: [(name: String, tensor: Tensor)],
+    gradients: [Tensor], scaledBy lossScale: LossScale?, store: VariableStore
+  ) throws {
     precondition(parameters.count == gradients.count, "each parameter has one gradient")
     let squares = gradients.map { $0.sumOfSquares() }
-    let norm = squares.dropFirst().reduce(squares[0]) { $0 + $1 }.squareRoot()
+    let size = squares.dropFirst().reduce(squares[0]) { $0 + $1 }.squareRoot()
+    let norm = lossScale.map { size / $0.scale } ?? size
     gradientNorm = norm
     // min(1, limit / norm), written as limit / max(limit, norm)
     let limit = Tensor.constant(options.clipNorm)
-    let clip = options.clipNorm > 0 ? limit / limit.maximum(norm) : Tensor.constant(1)
+    var clip = options.clipNorm > 0 ? limit / limit.maximum(norm) : Tensor.constant(1)
     var assignments: [Graph.Assignment] = []
+    if let lossScale {
+      let isFinite = Tensor.constant(.greatestFiniteMagnitude).isGreater(than: size)
+      // A negative factor skips the step.
+      clip = clip / lossScale.scale * isFinite + (isFinite + -1)
+      assignments += lossScale.assignments(isFinite: isFinite)
+    }
     for ((name, parameter), gradient) in zip(parameters, gradients) {
       let first = Tensor.variable(parameter.shape, .zeros)
       let second = Tensor.variable(parameter.shape, .zeros)

@@ -10,6 +10,7 @@ public struct TrainingOptions: Sendable, Hashable {
   public var batchSize = 32
   public var microBatchCount = 1
   public var optimizer = OptimizerOptions()
+  public var precision = Precision.fp32
   public var seed: UInt64 = 1
   /// Steps between log lines, and between checkpoints; the last step does both.
   public var logInterval = 10
@@ -81,8 +82,11 @@ public final class Trainer {
     tokens = .input("tokens", TensorType(shape, .int32))
     labels = .input("labels", TensorType(shape, .int32))
     let parts = objective.loss(tokens: tokens, labels: labels)
-    loss = (parts.total * inverseCount).reshaped(to: [])
-    let slopes = gradients(of: loss, withRespectTo: parameters.map(\.tensor))
+    let mean = (parts.total * inverseCount).reshaped(to: [])
+    loss = mean
+    let lossScale = options.precision == .fp16 ? try LossScale(store: store) : nil
+    let slopes = gradients(
+      of: lossScale.map { mean * $0.scale } ?? mean, withRespectTo: parameters.map(\.tensor))
     loggedNames = parts.logged.map(\.name)
 
     let isSplit = options.microBatchCount > 1
@@ -100,18 +104,15 @@ public final class Trainer {
     let lossSum = try sum(loss, "loss", &adds)
     let loggedSums = try parts.logged.map { try sum($0.sum, $0.name, &adds) }
     optimizer = try Optimizer(
-      options.optimizer, parameters: parameters, gradients: totals, store: store)
+      options.optimizer, parameters: parameters, gradients: totals, scaledBy: lossScale,
+      store: store)
     logged = [lossSum] + loggedSums
     let outputs = logged + [optimizer.gradientNorm]
-    if isSplit {
-      accumulate = try GraphExecutor(Graph(outputs: [], assignments: adds), on: store)
-      update = try GraphExecutor(
-        Graph(outputs: outputs, assignments: optimizer.assignments), on: store)
-    } else {
-      accumulate = try GraphExecutor(
-        Graph(outputs: outputs, assignments: optimizer.assignments), on: store)
-      update = nil
-    }
+    let updates = Graph(outputs: outputs, assignments: optimizer.assignments)
+    let execution = GraphExecutor.Options(storage: options.precision.storage)
+    accumulate = try GraphExecutor(
+      isSplit ? Graph(outputs: [], assignments: adds) : updates, on: store, options: execution)
+    update = isSplit ? try GraphExecutor(updates, on: store, options: execution) : nil
     let own = Set(parameters.map(\.name))
     checkpointNames = store.entries.map(\.name).filter {
       own.contains($0) || $0.hasPrefix("optimizer.")

@@ -14,7 +14,8 @@ struct DeviceOptions: ParsableArguments {
   var device = "auto"
 
   /// Opens the device, saying on standard error where auto had to fall back.
-  func open(profiling: Bool = false) throws -> any Device {
+  /// `family` forces a family of kernels.
+  func open(profiling: Bool = false, as family: DeviceTraits.Family? = nil) throws -> any Device {
     if device == "reference" { return ReferenceDevice(memoryBytes: Self.memoryLimit ?? 1 << 40) }
     let devices: [DeviceDescription]
     do { devices = try availableDevices() } catch {
@@ -25,7 +26,7 @@ struct DeviceOptions: ParsableArguments {
       guard let best = devices.first(where: { $0.kind == .gpu }) ?? devices.first else {
         return Self.fallBack("No OpenCL driver is installed.")
       }
-      return try Self.open(best, profiling)
+      return try Self.open(best, profiling, family)
     }
     guard let found = devices.first(where: { $0.identifier == device }) else {
       let known = devices.map(\.description).joined(separator: ", ")
@@ -34,13 +35,15 @@ struct DeviceOptions: ParsableArguments {
           + (known.isEmpty ? "No OpenCL driver is installed; " : "Devices here: \(known); ")
           + "'reference' always works.")
     }
-    return try Self.open(found, profiling)
+    return try Self.open(found, profiling, family)
   }
 
-  private static func open(_ description: DeviceDescription, _ profiling: Bool) throws
-    -> any Device
-  {
-    var traits = DeviceTraits.tuned(description)
+  private static func open(
+    _ description: DeviceDescription, _ profiling: Bool, _ family: DeviceTraits.Family?
+  ) throws -> any Device {
+    var traits =
+      family.map { DeviceTraits(of: description, as: $0) } ?? DeviceTraits.tuned(description)
+    traits.matrixUnit = MatrixUnit.probe(description, traits: traits)
     if let memoryLimit { traits.memoryBytes = min(traits.memoryBytes, memoryLimit) }
     return try OpenCLDevice(description, traits: traits, profiling: profiling)
   }

@@ -81,6 +81,8 @@ struct DistillationRecipe: Codable {
 
 /// How every model of a run is trained.
 struct TrainingRecipe: Codable {
+  /// How values are stored between kernels.
+  var precision = Precision.fp32
   var batchSize = 32
   var microBatches = 1
   var warmupSteps = 50
@@ -94,7 +96,7 @@ struct TrainingRecipe: Codable {
   var checkpointInterval = 200
 
   enum CodingKeys: String, CodingKey {
-    case beta1, beta2, epsilon
+    case precision, beta1, beta2, epsilon
     case batchSize = "batch_size"
     case microBatches = "micro_batches"
     case warmupSteps = "warmup_steps"
@@ -110,6 +112,7 @@ struct TrainingRecipe: Codable {
     options.stepCount = model.steps
     options.batchSize = batchSize
     options.microBatchCount = microBatches
+    options.precision = precision
     options.seed = seed
     options.logInterval = logInterval
     options.checkpointInterval = checkpointInterval

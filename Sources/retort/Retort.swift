@@ -11,7 +11,10 @@ struct Retort: ParsableCommand {
       Every command explains its options with --help.
       """,
     version: version,
-    subcommands: [Devices.self, Tune.self, Train.self, Distill.self, Generate.self, Evaluate.self])
+    subcommands: [
+      Devices.self, SelfTestCommand.self, Tune.self, Train.self, Distill.self, Generate.self,
+      Evaluate.self,
+    ])
 
   static let version = "0.1.0"
 }

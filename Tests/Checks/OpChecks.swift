@@ -13,13 +13,26 @@ public struct OpCase: Sendable, CustomStringConvertible {
   }
 
   public var description: String { "\(op) of \(data.map(\.shape))" }
+
+  /// Of all operands together.
+  var elementCount: Int { data.reduce(0) { $0 + $1.type.elementCount } }
 }
 
-/// The largest relative error of an op's kernels over its results, against its reference.
-public func kernelError(_ item: OpCase, on device: any Device) throws -> Double {
-  let expected = item.op.reference(item.data)
-  let feeds = inputs(item.data)
-  let results = Application(item.op, feeds.map(\.tensor)).results
+/// The largest relative error of an op's kernels over its results, against its reference. Operands and
+/// results are stored as `storage` where the op allows it.
+public func kernelError(
+  _ item: OpCase, on device: any Device, storage: ElementType = .float32
+) throws -> Double {
+  let data = item.data.enumerated().map { index, operand in
+    operand.type.elementType == .float32 && item.op.mayBeNarrow(operand: index)
+      ? operand.stored(as: storage) : operand
+  }
+  let feeds = inputs(data)
+  let types = item.op.resultTypes(item.data.map(\.type)).enumerated().map { index, type in
+    type.elementType == .float32 && item.op.mayBeNarrow(result: index) ? storage : type.elementType
+  }
+  let expected = zip(item.op.reference(data), types).map { $0.stored(as: $1) }
+  let results = Application(item.op, feeds.map(\.tensor), storage: types).results
   let got = try evaluate(results, feeds, on: device, options: .init(rewrites: false))
   return zip(got, expected).map { relativeError($0, $1) }.max() ?? 0
 }
@@ -36,16 +49,35 @@ public func kernelFailures(
   try kernelFailures(cases, on: target.open(), tolerance: tolerance)
 }
 
+/// The kernel errors in 16 bits, of each op's case of middle size and its largest. Sums in another order may round to
+/// a neighbour, which differs by 2^-8 in bfloat16, but few do.
+public func narrowKernelFailures(
+  _ cases: [OpCase], on target: Target, tolerance: Double = 1e-3
+) throws -> [String] {
+  let device = try target.open()
+  let small = cases.filter { $0.elementCount <= elementLimit }
+  let chosen = Dictionary(grouping: small) { "\(type(of: $0.op))" }.values.flatMap { group in
+    let sorted = group.sorted { $0.elementCount < $1.elementCount }
+    return [sorted[sorted.count / 2], sorted[sorted.count - 1]]
+  }
+  return try [ElementType.float16, .bfloat16].flatMap { storage in
+    try kernelFailures(chosen, on: device, tolerance: tolerance, storage: storage)
+  }
+}
+
 /// The same on a device that is open.
 public func kernelFailures(
-  _ cases: [OpCase], on device: any Device, tolerance: Double = 1e-5
+  _ cases: [OpCase], on device: any Device, tolerance: Double = 1e-5,
+  storage: ElementType = .float32
 ) throws -> [String] {
-  let chosen = cases.filter { $0.data.reduce(0) { $0 + $1.type.elementCount } <= elementLimit }
+  let chosen = cases.filter { $0.elementCount <= elementLimit }
   precondition(!chosen.isEmpty, "no case is as small as RETORT_TEST_ELEMENTS asks for")
   return try chosen.compactMap { item in
-    let error = try kernelError(item, on: device)
+    let error = try kernelError(item, on: device, storage: storage)
     return error <= tolerance
-      ? nil : "\(item) on \(device.name), \(device.traits.family) kernels: relative error \(error)"
+      ? nil
+      : "\(item) in \(storage) on \(device.name), \(device.traits.family) kernels: "
+        + "relative error \(error)"
   }
 }
 

@@ -7,16 +7,23 @@ import Testing
 @Suite struct AdamWTests {
   static let cases: [OpCase] = {
     var random = RandomData(seed: 101)
-    return [1, 15, 64, 1003].map { count in
+    return [(1, 0.5), (15, 0.5), (64, 0.5), (1003, 0.5), (37, -1)].map {
+      (count: Int, clip: Float) in
       OpCase(
         AdamW(beta1: 0.9, beta2: 0.95, epsilon: 1e-8, decay: 0.1),
         [
           random.floats([count]), random.floats([count]), random.floats([count]),
           random.floats([count], 0.01...1), TensorData([4], [0.01, 1.5, 2, 0] as [Float]),
-          TensorData([], [Float(0.5)]),
+          TensorData(clip),
         ])
     }
   }()
+
+  @Test func aNegativeFactorChangesNothing() {
+    let item = Self.cases[4]
+    let new = item.op.reference(item.data)
+    #expect(new == [item.data[0], item.data[2], item.data[3]])
+  }
 
   @Test func firstStepMovesByTheRateAgainstTheSign() {
     // With bias correction, m / sqrt(v) is the sign of the gradient at the first step.

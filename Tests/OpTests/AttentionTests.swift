@@ -70,6 +70,11 @@ import Testing
     #expect(failures.isEmpty, "\(failures)")
   }
 
+  @Test(arguments: Target.all) func kernelsMatchIn16Bits(target: Target) throws {
+    let failures = try narrowKernelFailures(Self.cases, on: target)
+    #expect(failures.isEmpty, "\(failures)")
+  }
+
   @Test func scratchIsLinearInTheSequenceLength() {
     let traits = DeviceTraits(
       family: .cpu, vectorWidth: 16, lanes: 1, computeUnits: 2, maximumWorkGroupSize: 1,

@@ -101,4 +101,9 @@ import Testing
     let failures = try kernelFailures(Self.cases + [Self.dropoutCase], on: target)
     #expect(failures.isEmpty, "\(failures)")
   }
+
+  @Test(arguments: Target.all) func kernelsMatchIn16Bits(target: Target) throws {
+    let failures = try narrowKernelFailures(Self.cases, on: target)
+    #expect(failures.isEmpty, "\(failures)")
+  }
 }

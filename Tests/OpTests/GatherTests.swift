@@ -34,6 +34,11 @@ import Testing
     #expect(failures.isEmpty, "\(failures)")
   }
 
+  @Test(arguments: Target.all) func kernelsMatchIn16Bits(target: Target) throws {
+    let failures = try narrowKernelFailures(Self.cases, on: target)
+    #expect(failures.isEmpty, "\(failures)")
+  }
+
   @Test(arguments: Target.all) func gradientHasTheSameBitsEveryTime(target: Target) throws {
     let device = try target.open()
     let item = Self.cases[7]

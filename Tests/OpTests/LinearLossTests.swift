@@ -55,6 +55,12 @@ import Testing
     #expect(failures.isEmpty, "\(failures)")
   }
 
+  @Test(arguments: Target.all) func kernelsMatchIn16Bits(target: Target) throws {
+    // The gradient of the logits is rounded too, on its way to the products.
+    let failures = try narrowKernelFailures(Self.cases, on: target, tolerance: 4e-3)
+    #expect(failures.isEmpty, "\(failures)")
+  }
+
   @Test(arguments: Target.all) func manyRowsAreSeveralChunks(target: Target) throws {
     let teaching = LinearLoss.Teaching(kind: .forwardKL, temperature: 2)
     let op = LinearLoss(teaching: teaching, givesGradients: true)

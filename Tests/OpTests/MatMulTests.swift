@@ -72,6 +72,11 @@ import Testing
     #expect(failures.isEmpty, "\(failures)")
   }
 
+  @Test(arguments: Target.all) func kernelsMatchIn16Bits(target: Target) throws {
+    let failures = try narrowKernelFailures(Self.cases + Self.epilogueCases, on: target)
+    #expect(failures.isEmpty, "\(failures)")
+  }
+
   /// Every plan that the tuner starts from; with so many compute units that the GPU's kernel splits K.
   @Test(arguments: Target.all) func kernelsMatchWithEveryPlan(target: Target) throws {
     var random = RandomData(seed: 8)
@@ -99,6 +104,37 @@ import Testing
       }
       let failures = try kernelFailures(cases, on: OpenCLDevice(target.device, traits: traits))
       #expect(failures.isEmpty, "\(plan): \(failures)")
+    }
+  }
+
+  /// Every unit's fragments, with ordinary instructions in the place of the unit's own; small and large
+  /// tiles, and K split.
+  @Test(arguments: Target.all.filter { $0.family == .gpu }) func kernelsMatchWithMatrixUnits(
+    target: Target
+  ) throws {
+    var random = RandomData(seed: 9)
+    let sizes = [(9, 11, 13), (40, 24, 96), (70, 130, 50), (136, 144, 600)]
+    let cases = sizes.flatMap { m, n, k in
+      [(false, false), (false, true), (true, false), (true, true)].map { ta, tb in
+        OpCase(
+          MatMul(transposeA: ta, transposeB: tb, epilogue: .adding),
+          [
+            random.floats(ta ? [k, m] : [m, k]), random.floats(tb ? [n, k] : [k, n]),
+            random.floats([m, n]),
+          ])
+      }
+    }
+    var traits = DeviceTraits(of: target.device, as: .gpu)
+    for kind in MatrixUnit.Kind.allCases {
+      for computeUnits in [1, 64] {
+        traits.matrixUnit = MatrixUnit(kind, isEmulated: true)
+        traits.computeUnits = computeUnits
+        let device = try OpenCLDevice(target.device, traits: traits)
+        let failures = try [ElementType.float16, .bfloat16].flatMap {
+          try kernelFailures(cases, on: device, tolerance: 1e-3, storage: $0)
+        }
+        #expect(failures.isEmpty, "\(kind): \(failures)")
+      }
     }
   }
 

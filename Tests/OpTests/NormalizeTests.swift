@@ -64,4 +64,10 @@ import Testing
     let failures = try kernelFailures(Self.cases(Self.shapes) + Self.gradientCases, on: target)
     #expect(failures.isEmpty, "\(failures)")
   }
+
+  @Test(arguments: Target.all) func kernelsMatchIn16Bits(target: Target) throws {
+    let failures = try narrowKernelFailures(
+      Self.cases(Self.shapes) + Self.gradientCases, on: target)
+    #expect(failures.isEmpty, "\(failures)")
+  }
 }

@@ -31,4 +31,9 @@ import Testing
     let failures = try kernelFailures(Self.cases, on: target)
     #expect(failures.isEmpty, "\(failures)")
   }
+
+  @Test(arguments: Target.all) func kernelsMatchIn16Bits(target: Target) throws {
+    let failures = try narrowKernelFailures(Self.cases, on: target)
+    #expect(failures.isEmpty, "\(failures)")
+  }
 }

@@ -5,7 +5,8 @@
 /// 1711.05101).
 ///
 /// Operands: p, g, m, v of one shape; step [4] = (rate, c1 = 1 / (1 - b1^t), c2 = 1 / (1 - b2^t),
-/// unused); clip [], by which g is scaled. Results: the new p, m, v.
+/// unused); clip [], by which g is scaled, or a negative number: then nothing changes. Results: the new
+/// p, m, v.
 public struct AdamW: Op {
   let beta1: Float
   let beta2: Float
@@ -37,6 +38,7 @@ public struct AdamW: Op {
     )
     let step = operands[4].floats.map(Double.init)
     let clip = Double(operands[5].floats[0])
+    if clip < 0 { return [operands[0], operands[2], operands[3]] }
     let (b1, b2) = (Double(beta1), Double(beta2))
     var (newP, newM, newV) = (p, m, v)
     for i in p.indices {
@@ -63,7 +65,7 @@ public struct AdamW: Op {
     let items = max(1, min(ceilDivide(count, traits.vectorWidth), most))
     return Launches([
       KernelCall(
-        "adamw", file: "adamw.cl", defines: ["VECTOR": traits.vectorWidth],
+        "adamw", file: "adamw.cl", defines: ["VECTOR": traits.vectorWidth, "LANES": traits.lanes],
         arguments: (0..<6).map { .operand($0) } + (0..<3).map { .result($0) } + [
           .int(count), .float(beta1), .float(beta2), .float(epsilon), .float(decay),
         ],

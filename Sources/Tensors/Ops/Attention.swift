@@ -63,20 +63,23 @@ public struct Attention: Op {
     ]
   }
 
+  public func mayBeNarrow(operand: Int) -> Bool { true }
+  public func mayBeNarrow(result: Int) -> Bool { result == 0 }
+
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let s = AttentionSizes(operands)
     let vector = traits.vectorWidth(dividing: s.d)
-    let defines = s.defines(vector, isCausal)
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
     guard traits.family == .cpu else {
+      let tiles = AttentionTiles.forward(s.d, traits)
       return Launches([
-        KernelCall(
-          "attention_rows", file: "attention_gpu.cl", defines: defines,
-          arguments: [.operand(0), .operand(1), .operand(2), .result(0), .result(1)] + sizes
-            + [.float(scale)],
-          global: [roundUp(s.tq, toMultipleOf: 64), s.b * s.h], local: [64, 1])
+        tiles.call(
+          "attention_rows", s.defines(vector, isCausal),
+          [.operand(0), .operand(1), .operand(2), .result(0), .result(1)] + sizes
+            + [.float(scale)], rowCount: s.tq, heads: s.b * s.h)
       ])
     }
+    let defines = s.defines(vector, isCausal, tiles: true)
     let padded = s.padded(s.tk, vector)
     return Launches(
       [
@@ -134,14 +137,17 @@ struct AttentionGradient: Op {
     return zip(operands, [dq, dk, dv]).map { TensorData($0.shape, $1.map { Float($0) }) }
   }
 
+  func mayBeNarrow(operand: Int) -> Bool { operand != 4 }
+  func mayBeNarrow(result: Int) -> Bool { true }
+
   func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let s = AttentionSizes(operands)
     let vector = traits.vectorWidth(dividing: s.d)
-    let defines = s.defines(vector, isCausal)
+    let isCPU = traits.family == .cpu
+    let defines = s.defines(vector, isCausal, tiles: isCPU)
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
     let paddedQ = s.padded(s.tq, vector)
     let paddedK = s.padded(s.tk, vector)
-    let isCPU = traits.family == .cpu
     let file = isCPU ? "attention_cpu.cl" : "attention_gpu.cl"
     let statistics = KernelCall.Argument.scratch(0)
     let local = isCPU ? 16 : 64
@@ -153,6 +159,7 @@ struct AttentionGradient: Op {
       global: [roundUp(paddedQ, toMultipleOf: local), s.b * s.h], local: [local, 1])
     let statisticsBytes = 4 * s.b * s.h * 2 * paddedQ
     guard isCPU else {
+      let tiles = AttentionTiles.backward(s.d, traits)
       let shared: [KernelCall.Argument] = [
         .operand(0), .operand(1), .operand(2), .operand(5), statistics,
       ]
@@ -160,14 +167,12 @@ struct AttentionGradient: Op {
       return Launches(
         [
           delta,
-          KernelCall(
-            "attention_rows_gradient", file: file, defines: defines,
-            arguments: shared + [.result(0)] + rest,
-            global: [roundUp(s.tq, toMultipleOf: 64), s.b * s.h], local: [64, 1]),
-          KernelCall(
-            "attention_columns_gradient", file: file, defines: defines,
-            arguments: shared + [.result(1), .result(2)] + rest,
-            global: [roundUp(s.tk, toMultipleOf: 64), s.b * s.g], local: [64, 1]),
+          tiles.call(
+            "attention_rows_gradient", defines, shared + [.result(0)] + rest, rowCount: s.tq,
+            heads: s.b * s.h),
+          tiles.call(
+            "attention_columns_gradient", defines, shared + [.result(1), .result(2)] + rest,
+            rowCount: s.tk, heads: s.b * s.g),
         ], scratch: [statisticsBytes])
     }
     let keyBytes = 4 * s.b * s.g * s.d * paddedK
@@ -234,8 +239,11 @@ private struct AttentionSizes {
     roundUp(length, toMultipleOf: columnVectors * vector)
   }
 
-  func defines(_ vector: Int, _ isCausal: Bool) -> [String: Int] {
-    ["D": d, "VECTOR": vector, "CAUSAL": isCausal ? 1 : 0, "ROWS": rows, "CV": columnVectors]
+  /// Build constants, with those of the CPU's register tiles where `tiles` are wanted.
+  func defines(_ vector: Int, _ isCausal: Bool, tiles: Bool = false) -> [String: Int] {
+    var defines = ["D": d, "VECTOR": vector, "CAUSAL": isCausal ? 1 : 0]
+    if tiles { defines.merge(["ROWS": rows, "CV": columnVectors]) { $1 } }
+    return defines
   }
 
   /// Transposes [B, T, heads, D] in blocks to [B, heads, padded T / block, D, block].
@@ -247,6 +255,62 @@ private struct AttentionSizes {
       "attention_pack", file: "attention_cpu.cl", defines: defines,
       arguments: [from, to, .int(length), .int(heads), .int(padded(length, vector))],
       global: [padded(length, vector) / (columnVectors * vector), b * heads], local: [1, 1])
+  }
+}
+
+/// The blocks of the GPU's kernels: rows that a work-group owns, rows of the other side in local memory
+/// at a time, and the lanes that share the former; 8 lanes share the latter.
+private struct AttentionTiles {
+  let rows: Int
+  let columns: Int
+  let laneRows: Int
+
+  private static let lanesAcross = 8
+  private var group: Int { laneRows * Self.lanesAcross }
+
+  /// Bytes of some tiles of whole rows of d elements, and of `scores` blocks of scores.
+  private func localBytes(_ d: Int, tiles: Int, scores: Int) -> Int {
+    4
+      * (tiles * (roundUp(d, toMultipleOf: 4 * Self.lanesAcross) + 4) + scores * rows
+        * (columns + 1))
+  }
+
+  private static func first(
+    _ candidates: [(Int, Int, Int)], _ traits: DeviceTraits, bytes: (Self) -> Int
+  ) -> Self {
+    let all = candidates.map { Self(rows: $0.0, columns: $0.1, laneRows: $0.2) }
+    let fits = all.first {
+      $0.group <= traits.maximumWorkGroupSize && bytes($0) <= traits.localMemoryBytes
+    }
+    guard let fits else {
+      preconditionFailure(
+        "attention: no block fits \(traits.localMemoryBytes) bytes of local memory")
+    }
+    return fits
+  }
+
+  /// While scores become weights each lane has a row of its own, so there are as many.
+  static func forward(_ d: Int, _ traits: DeviceTraits) -> Self {
+    first([(64, 32, 8), (64, 16, 8), (32, 16, 4), (16, 8, 2), (8, 8, 1)], traits) {
+      $0.localBytes(d, tiles: $0.rows + $0.columns, scores: 1) + 12 * $0.rows
+    }
+  }
+
+  static func backward(_ d: Int, _ traits: DeviceTraits) -> Self {
+    first([(32, 32, 8), (16, 16, 8), (8, 8, 8), (8, 8, 1)], traits) {
+      $0.localBytes(d, tiles: 2 * ($0.rows + $0.columns), scores: 2)
+    }
+  }
+
+  func call(
+    _ function: String, _ defines: [String: Int], _ arguments: [KernelCall.Argument],
+    rowCount: Int, heads: Int
+  ) -> KernelCall {
+    KernelCall(
+      function, file: "attention_gpu.cl",
+      defines: defines.merging(["ROWS": rows, "COLUMNS": columns, "GROUP_Y": laneRows]) { $1 },
+      arguments: arguments, global: [ceilDivide(rowCount, rows) * group, heads],
+      local: [group, 1])
   }
 }
 

@@ -71,6 +71,9 @@ public struct Elementwise: Op, CustomStringConvertible {
 
   public func mayOverwrite(operand: Int, with result: Int) -> Bool { reads[operand] == .full }
 
+  public func mayBeNarrow(operand: Int) -> Bool { true }
+  public func mayBeNarrow(result: Int) -> Bool { true }
+
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let count = shape.elementCount
     // A vector of neighbours reads one vector, or one number, of every operand.
@@ -81,17 +84,19 @@ public struct Elementwise: Op, CustomStringConvertible {
       case .prefix(let divisor): min(width, traits.vectorWidth(dividing: divisor))
       }
     }
-    // A core takes a run of elements, a lane of a GPU takes every so many.
+    // A core's work-items are few and long, but worth a start each.
     let isCPU = traits.family == .cpu
-    let chunk = isCPU ? 4096 : vector
     let local = isCPU ? 1 : min(64, traits.maximumWorkGroupSize)
-    let items = isCPU ? ceilDivide(count, chunk) : min(ceilDivide(count, chunk), 1 << 20)
+    let items =
+      isCPU
+      ? min(ceilDivide(count, 4096), traits.computeUnits * 16)
+      : min(ceilDivide(count, vector), 1 << 20)
     return Launches([
       KernelCall(
         "elementwise", file: "",
-        prelude: ElementwiseSource(expression, reads).kernel,
-        defines: ["VECTOR": vector, "CHUNKED": isCPU ? 1 : 0],
-        arguments: [.int(count), .int(chunk), .result(0)]
+        prelude: ElementwiseSource(expression, reads, operands.map(\.elementType)).kernel,
+        defines: ["VECTOR": vector, "LANES": traits.lanes],
+        arguments: [.int(count), .result(0)]
           + operands.indices.map { .operand($0) },
         global: [roundUp(max(items, 1), toMultipleOf: local)], local: [local])
     ])

@@ -5,38 +5,34 @@
 struct ElementwiseSource {
   private let expression: Expression
   private let reads: [Elementwise.Read]
-  private let seeds: Set<Int>
+  private let types: [ElementType]
 
-  init(_ expression: Expression, _ reads: [Elementwise.Read]) {
+  /// `types` are those of the operands that the kernel is given.
+  init(_ expression: Expression, _ reads: [Elementwise.Read], _ types: [ElementType]) {
     self.expression = expression
     self.reads = reads
-    seeds = expression.seedIndices
+    self.types = types
   }
 
-  /// `elementwise(count, chunk, result, operands...)`.
+  /// `elementwise(count, result, operands...)`.
   var kernel: String {
     """
     #include "common.cl"
     // y[i] = \(expression)
-    __kernel void elementwise(const int count, const int chunk, __global float* y\(parameters(reads.indices))) {
-    #if CHUNKED
-      uint i = get_global_id(0) * (uint)chunk;
-      const uint end = min((uint)count, i + (uint)chunk);
-      const uint step = VECTOR;
-    #else
-      uint i = get_global_id(0) * VECTOR;
-      const uint end = (uint)count;
-      const uint step = get_global_size(0) * VECTOR;
-    #endif
+    __kernel void elementwise(const int count, __global T1* y\(parameters(reads.indices))) {
+      FOR_OWN(start, count, VECTOR) {
+        uint i = start;
     #if VECTOR > 1
-      for (; i + VECTOR <= end; i += step) {
+        if (i + VECTOR <= (uint)count) {
     \(body(type: .vector, self: nil))
-        STORE(value, y + i);
-      }
+          STORE(value, y + i);
+          continue;
+        }
     #endif
-      for (; i < end; i += VECTOR > 1 ? 1 : step) {
+        for (; i < min(start + VECTOR, (uint)count); i++) {
     \(body(type: .scalar, self: nil))
-        y[i] = value;
+          STORE_ONE(value, y + i);
+        }
       }
     }
 
@@ -66,7 +62,7 @@ struct ElementwiseSource {
   }
 
   private func parameters(_ indices: Range<Int>) -> String {
-    indices.map { ", __global const \(seeds.contains($0) ? "int" : "float")* x\($0)" }.joined()
+    indices.map { ", __global const \(types[$0].kernelName)* x\($0)" }.joined()
   }
 
   private func names(_ indices: Range<Int>) -> String { indices.map { ", x\($0)" }.joined() }
@@ -83,12 +79,12 @@ struct ElementwiseSource {
       let read = reads[index]
       if let product, index == 0 { return product }
       switch (read, type) {
-      case (.scalar, _): return "(\(float))(x\(index)[0])"
-      case (.prefix(let divisor), _): return "(\(float))(x\(index)[i / \(divisor)u])"
+      case (.scalar, _): return "(\(float))(LOAD_ONE(x\(index)))"
+      case (.prefix(let divisor), _): return "(\(float))(LOAD_ONE(x\(index) + i / \(divisor)u))"
       case (.full, .vector): return "LOAD(x\(index) + i)"
       case (.suffix(let count), .vector): return "LOAD(x\(index) + i % \(count)u)"
-      case (.full, .scalar): return "x\(index)[i]"
-      case (.suffix(let count), .scalar): return "x\(index)[i % \(count)u]"
+      case (.full, .scalar): return "LOAD_ONE(x\(index) + i)"
+      case (.suffix(let count), .scalar): return "LOAD_ONE(x\(index) + i % \(count)u)"
       }
     }
     func text(_ expression: Expression) -> String {

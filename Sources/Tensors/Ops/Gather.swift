@@ -24,6 +24,9 @@ public struct Gather: Op {
     return [TensorData(resultTypes(operands.map(\.type))[0].shape, y)]
   }
 
+  public func mayBeNarrow(operand: Int) -> Bool { operand == 0 }
+  public func mayBeNarrow(result: Int) -> Bool { true }
+
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let count = operands[1].elementCount
     return Launches([
@@ -58,11 +61,15 @@ struct GatherGradient: Op {
     return [TensorData([rowCount, columns], sums.map { Float($0) })]
   }
 
+  func mayBeNarrow(operand: Int) -> Bool { operand == 1 }
+  func mayBeNarrow(result: Int) -> Bool { false }
+
   func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let count = operands[0].elementCount
     let columns = operands[1].shape.columnCount
     let size = rowCount * columns
     let local = traits.family == .cpu ? 1 : 64
+    let defines = ["VECTOR": traits.vectorWidth, "LANES": traits.lanes]
     func items(_ wanted: Int) -> [Int] {
       let most = traits.family == .cpu ? traits.computeUnits * 16 : 1 << 16
       return [roundUp(max(1, min(wanted, most)), toMultipleOf: local)]
@@ -70,11 +77,11 @@ struct GatherGradient: Op {
     return Launches(
       [
         KernelCall(
-          "gather_clear", file: "gather.cl",
+          "gather_clear", file: "gather.cl", defines: defines,
           arguments: [.result(0), .scratch(1), .int(size), .int(count)],
-          global: items(max(size, count)), local: [local]),
+          global: items(max(ceilDivide(size, traits.vectorWidth), count)), local: [local]),
         KernelCall(
-          "gather_links", file: "gather.cl",
+          "gather_links", file: "gather.cl", defines: defines,
           arguments: [.operand(0), .scratch(0), .scratch(1), .int(count)],
           global: items(count), local: [local]),
         .rows(

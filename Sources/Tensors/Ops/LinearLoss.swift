@@ -139,14 +139,26 @@ public struct LinearLoss: Op {
     return min(operands[0].shape.rowCount, max(wanted, Self.leastRows))
   }
 
+  public func mayBeNarrow(operand: Int) -> Bool {
+    [0, 1].contains(operand) || teaching != nil && [3, 4].contains(operand)
+  }
+
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let rowCount = operands[0].shape.rowCount
     let (vocabulary, width) = (operands[1].shape[0], operands[1].shape[1])
     let chunk = chunk(operands)
-    // Scratch: the student's logits, the teacher's, and what products need, one after another.
+    // Scratch: the student's logits, the teacher's, a narrow gradient, and what products need, one after
+    // another.
     let logitsBytes = 4 * chunk * vocabulary
     var scratch = teaching == nil ? [logitsBytes] : [logitsBytes, logitsBytes]
-    let (logits, given) = (KernelCall.Argument.scratch(0), KernelCall.Argument.scratch(1))
+    let (logits, givenLogits) = (KernelCall.Argument.scratch(0), KernelCall.Argument.scratch(1))
+    // The logits' gradient is written over them or, where x is narrow, stored like x.
+    let narrow = operands[0].elementType
+    var slopes = logits
+    if givesGradients, narrow.isNarrow {
+      slopes = .stored(.scratch(scratch.count), as: narrow)
+      scratch.append(logitsBytes / 2)
+    }
     let shared = scratch.count
     var calls: [KernelCall] = []
     func product(
@@ -162,23 +174,27 @@ public struct LinearLoss: Op {
     let head = MatMul(transposeA: false, transposeB: true)
     for first in stride(from: 0, to: rowCount, by: chunk) {
       let rows = min(chunk, rowCount - first)
-      /// The rows of this chunk of an argument with `columns` words per row.
-      func part(_ argument: KernelCall.Argument, _ columns: Int = 1) -> KernelCall.Argument {
-        .part(argument, offset: 4 * first * columns, byteCount: 4 * rows * columns)
+      /// The rows of this chunk of an argument with `columns` numbers per row.
+      func part(
+        _ argument: KernelCall.Argument, _ columns: Int = 1, of type: ElementType = .float32
+      ) -> KernelCall.Argument {
+        let rowBytes = columns * type.byteCount
+        return .part(argument, offset: first * rowBytes, byteCount: rows * rowBytes)
       }
-      let x = part(.operand(0), width)
-      let xType = TensorType([rows, width])
+      let xType = TensorType([rows, width], operands[0].elementType)
+      let x = part(.operand(0), width, of: xType.elementType)
       product(head, [xType, operands[1]], [x, .operand(1)], logits)
       var arguments = [
-        logits, part(.operand(2)), part(.result(0)), .int(rows), .int(vocabulary),
+        logits, part(.operand(2)), part(.result(0)), slopes, .int(rows), .int(vocabulary),
       ]
       var defines = ["TEACHER": 0, "GRADIENT": givesGradients ? 1 : 0]
       if let teaching {
+        let given = operands[3].elementType
         let teacherWidth = operands[4].shape[1]
         product(
-          head, [TensorType([rows, teacherWidth]), operands[4]],
-          [part(.operand(3), teacherWidth), .operand(4)], given)
-        arguments += [given, part(.result(1)), part(.result(2))]
+          head, [TensorType([rows, teacherWidth], given), operands[4]],
+          [part(.operand(3), teacherWidth, of: given), .operand(4)], givenLogits)
+        arguments += [givenLogits, part(.result(1)), part(.result(2))]
         arguments += Divergence.constants(teaching.kind, teaching.temperature)
         defines["TEACHER"] = 1
         defines["UNIT"] = teaching.temperature == 1 ? 1 : 0
@@ -192,16 +208,17 @@ public struct LinearLoss: Op {
           "linear_loss", file: "linearloss.cl", rowCount: rows, defines: defines,
           arguments: arguments, on: traits))
       if !givesGradients { continue }
-      let slopeType = TensorType([rows, vocabulary])
+      let slopeType = TensorType([rows, vocabulary], narrow)
       product(
         MatMul(transposeA: false, transposeB: false), [slopeType, operands[1]],
-        [logits, .operand(1)], part(.result(firstGradient), width))
+        [slopes, .operand(1)], part(.result(firstGradient), width))
       // The first chunk writes the weight's gradient, the others add to it.
       let dw = KernelCall.Argument.result(firstGradient + 1)
       let isFirst = first == 0
       product(
         MatMul(transposeA: true, transposeB: false, epilogue: isFirst ? nil : .adding),
-        [slopeType, xType] + (isFirst ? [] : [operands[1]]), [logits, x] + (isFirst ? [] : [dw]), dw
+        [slopeType, xType] + (isFirst ? [] : [TensorType(operands[1].shape)]),
+        [slopes, x] + (isFirst ? [] : [dw]), dw
       )
     }
     return Launches(calls, scratch: scratch)

@@ -19,6 +19,16 @@ public struct MatMul: Op, CustomStringConvertible {
   let transposeB: Bool
   var epilogue: Epilogue?
 
+  public init(transposeA: Bool, transposeB: Bool) {
+    self.init(transposeA: transposeA, transposeB: transposeB, epilogue: nil)
+  }
+
+  init(transposeA: Bool, transposeB: Bool, epilogue: Epilogue?) {
+    self.transposeA = transposeA
+    self.transposeB = transposeB
+    self.epilogue = epilogue
+  }
+
   public var description: String {
     let flags = (transposeA ? "T" : "N") + (transposeB ? "T" : "N")
     return "MatMul \(flags)" + (epilogue.map { " then \($0.expression)" } ?? "")
@@ -119,17 +129,26 @@ public struct MatMul: Op, CustomStringConvertible {
     operand >= 2 && epilogue?.reads[operand - 1] == .full
   }
 
+  public func mayBeNarrow(operand: Int) -> Bool { true }
+  public func mayBeNarrow(result: Int) -> Bool { true }
+
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let s = sizes(operands[0].shape, operands[1].shape)
     if s.batch * s.m * s.n == 0 { return Launches([]) }
+    let (left, right) = (operands[0].elementType, operands[1].elementType)
+    if let unit = traits.matrixUnit, left.isNarrow, left == right {
+      return tiled(s, unitKernel(s, unit, left, traits), operands, traits)
+    }
     return switch traits.plan(for: problem(s)) {
-    case .panels(let plan): panels(s, plan, operands.count, traits)
-    case .tiles(let plan): tiled(s, plan, operands.count, traits)
+    case .panels(let plan): panels(s, plan, operands, traits)
+    case .tiles(let plan): tiled(s, tileKernel(s, plan), operands, traits)
     }
   }
 
-  private var epilogueSource: String {
-    epilogue.map { ElementwiseSource($0.expression, $0.reads).epilogue } ?? ""
+  private func epilogueSource(_ operands: [TensorType]) -> String {
+    guard let epilogue else { return "" }
+    let types = [.float32] + operands.dropFirst(2).map(\.elementType)
+    return ElementwiseSource(epilogue.expression, epilogue.reads, types).epilogue
   }
 
   public func products(_ operands: [TensorType]) -> [MatMulProblem] {
@@ -141,91 +160,154 @@ public struct MatMul: Op, CustomStringConvertible {
       m: s.m, n: s.n, k: s.k, batch: s.batch, transposeA: transposeA, transposeB: transposeB)
   }
 
-  /// The CPU's algorithm: pack the right operand in panels, then compute register tiles.
+  /// The CPU's algorithm: pack both operands, the left one in tiles and the right one in panels, then
+  /// compute register tiles.
   private func panels(
-    _ s: Sizes, _ plan: MatMulPlan.Panels, _ operandCount: Int, _ traits: DeviceTraits
+    _ s: Sizes, _ plan: MatMulPlan.Panels, _ operands: [TensorType], _ traits: DeviceTraits
   ) -> Launches {
     let vector = traits.vectorWidth
     let width = plan.vectors * vector
     let defines = [
       "VECTOR": vector, "MR": plan.rows, "NV": plan.vectors, "DEPTH": plan.depth,
-      "BLOCK_TILES": plan.blockTiles, "BLOCK_PANELS": plan.blockPanels,
-      "TRANSPOSE_A": transposeA ? 1 : 0,
+      "TRANSPOSE_A": transposeA ? 1 : 0, "TRANSPOSE_B": transposeB ? 1 : 0,
     ]
     let packedBatch = s.isRightShared ? 1 : s.batch
-    // Rows as they lie are read across panels, columns along K.
-    let (panelRun, run) = transposeB ? (1, 256) : (16, 64)
-    let packing = KernelCall(
-      "matmul_pack", file: "matmul_cpu.cl",
-      defines: ["VECTOR": vector, "NV": plan.vectors, "TRANSPOSE_B": transposeB ? 1 : 0],
-      arguments: [
-        .operand(1), .scratch(0), .int(s.n), .int(s.k), .int(panelRun), .int(run),
-      ],
-      global: [
-        ceilDivide(ceilDivide(s.n, width), panelRun), max(1, ceilDivide(s.k, run)), packedBatch,
-      ], local: [1, 1, 1])
-    // A work-item takes a block of tiles: small enough to keep every core busy, large enough that
-    // what it copies is used often. Blocks are equal, because drivers hand out half at once.
     let tiles = ceilDivide(s.m, plan.rows)
     let panelCount = ceilDivide(s.n, width)
-    var columnBlocks = ceilDivide(panelCount, plan.blockPanels)
-    var rowBlocks = ceilDivide(tiles, plan.blockTiles)
-    while s.batch * rowBlocks * columnBlocks < traits.computeUnits * 8,
-      rowBlocks < tiles || columnBlocks < panelCount
+    // Rows as they lie are read across panels, columns along K.
+    func packing(
+      _ side: String, from: Int, to: Int, across: Bool, _ extent: Int, _ count: Int, _ batch: Int
+    )
+      -> KernelCall
     {
-      if columnBlocks * tiles <= rowBlocks * panelCount, columnBlocks < panelCount {
+      let (countRun, run) = across ? (16, 64) : (1, plan.depth)
+      return KernelCall(
+        "matmul_pack_" + side, file: "matmul_cpu.cl", defines: defines,
+        arguments: [
+          .operand(from), .scratch(to), .int(extent), .int(s.k), .int(countRun), .int(run),
+        ],
+        global: [ceilDivide(count, countRun), max(1, ceilDivide(s.k, run)), batch],
+        local: [1, 1, 1])
+    }
+    // With few panels a work-item takes them all and packs its part of the left operand itself, which is
+    // then read once; else that is packed for all.
+    let isPacked = panelCount > 8 * plan.blockPanels
+    // A work-item takes a block of tiles: small enough to keep every core busy, large enough that
+    // what it fetches is used often. Tall blocks use a panel longest, so columns are divided first
+    // unless A would be packed again for it. Blocks are equal, because drivers hand out half at once.
+    var columnBlocks = isPacked ? ceilDivide(panelCount, plan.blockPanels) : 1
+    let blockTiles = isPacked ? plan.blockTiles : max(1, min(plan.blockSize / panelCount, 16))
+    var rowBlocks = ceilDivide(tiles, blockTiles)
+    while s.batch * rowBlocks * columnBlocks < traits.computeUnits * 4 {
+      let (tall, wide) = (ceilDivide(tiles, rowBlocks), ceilDivide(panelCount, columnBlocks))
+      let dividesColumns = isPacked ? wide > 2 || tall <= 16 : tall <= 4
+      if dividesColumns && wide > 1 {
         columnBlocks = min(2 * columnBlocks, panelCount)
-      } else if rowBlocks < tiles {
+      } else if tall > 1 {
         rowBlocks = min(2 * rowBlocks, tiles)
-      } else {
+      } else if wide > 1 {
         columnBlocks = panelCount
+      } else {
+        break
       }
     }
     let tileRows = ceilDivide(tiles, rowBlocks)
     let tilePanels = ceilDivide(panelCount, columnBlocks)
+    var productDefines = defines
+    productDefines["PACKED"] = isPacked ? 1 : 0
+    productDefines["BLOCK_SIZE"] = plan.blockSize
     let product = KernelCall(
-      "matmul_panels", file: "matmul_cpu.cl", prelude: epilogueSource, defines: defines,
+      "matmul_panels", file: "matmul_cpu.cl", prelude: epilogueSource(operands),
+      defines: productDefines,
       arguments: [
-        .operand(0), .scratch(0), .result(0), .int(s.m), .int(s.n), .int(s.k), .int(tileRows),
+        isPacked ? .scratch(1) : .operand(0), .scratch(0), .result(0), .int(s.m), .int(s.n),
+        .int(s.k), .int(tileRows),
         .int(tilePanels), .int(s.isRightShared ? 0 : 1),
-      ] + (2..<operandCount).map { .operand($0) },
-      global: [ceilDivide(tiles, tileRows), ceilDivide(panelCount, tilePanels), s.batch],
+      ] + (2..<operands.count).map { .operand($0) },
+      global: [ceilDivide(panelCount, tilePanels), ceilDivide(tiles, tileRows), s.batch],
       local: [1, 1, 1])
-    return Launches([packing, product], scratch: [4 * packedBatch * panelCount * s.k * width])
+    let right = packing(
+      "right", from: 1, to: 0, across: !transposeB, s.n, panelCount, packedBatch)
+    let rightBytes = 4 * packedBatch * s.k * panelCount * width
+    guard isPacked else { return Launches([right, product], scratch: [rightBytes]) }
+    let left = packing("left", from: 0, to: 1, across: transposeA, s.m, tiles, s.batch)
+    let leftBytes = 4 * s.batch * roundUp(s.k, toMultipleOf: vector) * tiles * plan.rows
+    return Launches([right, left, product], scratch: [rightBytes, leftBytes])
   }
 
-  /// The GPU's algorithm: tiles through local memory. A product with few tiles and a long K is
-  /// split along K; the parts are added in their order.
+  /// A kernel of the GPU family, in which a work-group computes a tile of `rows` x `columns` from
+  /// `depth` values of k at a time.
+  private struct TileKernel {
+    let function: String
+    let file: String
+    let rows: Int
+    let columns: Int
+    let depth: Int
+    let group: [Int]
+    let defines: [String: Int]
+  }
+
+  /// Tiles through local memory, computed with multiply-adds.
+  private func tileKernel(_ s: Sizes, _ plan: MatMulPlan.Tiles) -> TileKernel {
+    TileKernel(
+      function: "matmul_tiled", file: "matmul_gpu.cl", rows: plan.rows, columns: plan.columns,
+      depth: plan.depth, group: [plan.group.columns, plan.group.rows],
+      defines: [
+        "TILE_M": plan.rows, "TILE_N": plan.columns, "DEPTH": plan.depth, "ITEM_M": plan.itemRows,
+        "ITEM_N": plan.itemColumns, "ALIGNED": isAligned(s, to: 4) ? 1 : 0,
+      ])
+  }
+
+  /// Tiles through local memory, computed with matrix units: 32 lanes have a block of a tile.
+  private func unitKernel(
+    _ s: Sizes, _ unit: MatrixUnit, _ type: ElementType, _ traits: DeviceTraits
+  ) -> TileKernel {
+    // Large tiles are quicker where there are enough of them for every unit of the device.
+    let tiles = s.batch * ceilDivide(s.m, 128) * ceilDivide(s.n, 128)
+    let isLarge = tiles >= 2 * traits.computeUnits && traits.maximumWorkGroupSize >= 256
+    let (tile, blockRows, blockColumns) = isLarge ? (128, 64, 32) : (64, 32, 32)
+    let lanes = tile / blockRows * (tile / blockColumns) * 32
+    return TileKernel(
+      function: "matmul_units", file: "matmul_units.cl", rows: tile, columns: tile, depth: 32,
+      group: [lanes, 1],
+      defines: [
+        "TILE_M": tile, "TILE_N": tile, "BLOCK_M": blockRows, "BLOCK_N": blockColumns,
+        "DEPTH": 32, "UNIT": unit.kind.rawValue, "EMULATED": unit.isEmulated ? 1 : 0,
+        "BRAIN": type == .bfloat16 ? 1 : 0, "ALIGNED": isAligned(s, to: 8) ? 1 : 0,
+      ])
+  }
+
+  /// Whether stored rows of both operands are whole vectors.
+  private func isAligned(_ s: Sizes, to vector: Int) -> Bool {
+    [transposeA ? s.m : s.k, transposeB ? s.k : s.n].allSatisfy { $0 % vector == 0 }
+  }
+
+  /// The GPU's algorithm. A product with few tiles and a long K is split along K; the parts are added
+  /// in their order.
   private func tiled(
-    _ s: Sizes, _ plan: MatMulPlan.Tiles, _ operandCount: Int, _ traits: DeviceTraits
+    _ s: Sizes, _ kernel: TileKernel, _ operands: [TensorType], _ traits: DeviceTraits
   ) -> Launches {
-    let groups = [ceilDivide(s.n, plan.columns), ceilDivide(s.m, plan.rows)]
+    let groups = [ceilDivide(s.n, kernel.columns), ceilDivide(s.m, kernel.rows)]
     let wanted = 2 * traits.computeUnits / max(1, groups[0] * groups[1] * s.batch)
-    let most = max(1, min(wanted, 16, s.k / (8 * plan.depth)))
-    let run = max(plan.depth, roundUp(ceilDivide(s.k, most), toMultipleOf: plan.depth))
+    let most = max(1, min(wanted, 16, s.k / (8 * kernel.depth)))
+    let run = max(kernel.depth, roundUp(ceilDivide(s.k, most), toMultipleOf: kernel.depth))
     let splits = max(1, ceilDivide(s.k, run))
-    let rowLengths = [transposeA ? s.m : s.k, transposeB ? s.k : s.n]
-    let defines = [
-      "TRANSPOSE_A": transposeA ? 1 : 0, "TRANSPOSE_B": transposeB ? 1 : 0,
-      "TILE_M": plan.rows, "TILE_N": plan.columns, "DEPTH": plan.depth,
-      "ITEM_M": plan.itemRows, "ITEM_N": plan.itemColumns,
-      "ALIGNED": rowLengths.allSatisfy { $0 % 4 == 0 } ? 1 : 0,
-    ]
-    let more = (2..<operandCount).map { KernelCall.Argument.operand($0) }
+    let transposes = ["TRANSPOSE_A": transposeA ? 1 : 0, "TRANSPOSE_B": transposeB ? 1 : 0]
+    let more = (2..<operands.count).map { KernelCall.Argument.operand($0) }
     let isSplit = splits > 1
     let count = s.batch * s.m * s.n
     let product = KernelCall(
-      "matmul_tiled", file: "matmul_gpu.cl", prelude: isSplit ? "" : epilogueSource,
-      defines: defines,
+      kernel.function, file: kernel.file, prelude: isSplit ? "" : epilogueSource(operands),
+      defines: kernel.defines.merging(transposes) { $1 },
       arguments: [
         .operand(0), .operand(1), isSplit ? .scratch(0) : .result(0), .int(s.m), .int(s.n),
         .int(s.k), .int(s.isRightShared ? 0 : 1), .int(s.batch), .int(run),
       ] + (isSplit ? [] : more),
-      global: [groups[0] * plan.group.columns, groups[1] * plan.group.rows, s.batch * splits],
-      local: [plan.group.columns, plan.group.rows, 1])
+      global: [groups[0] * kernel.group[0], groups[1] * kernel.group[1], s.batch * splits],
+      local: kernel.group + [1])
     if !isSplit { return Launches([product]) }
     let sum = KernelCall(
-      "matmul_sum", file: "matmul_gpu.cl", prelude: epilogueSource,
+      "matmul_sum", file: "matmul_gpu.cl", prelude: epilogueSource(operands),
       arguments: [.scratch(0), .result(0), .int(count), .int(splits)] + more,
       global: [roundUp(count, toMultipleOf: 64)], local: [64])
     return Launches([product, sum], scratch: [4 * splits * count])

@@ -51,6 +51,9 @@ public struct Normalize: Op {
 
   public func mayOverwrite(operand: Int, with result: Int) -> Bool { operand == 0 }
 
+  public func mayBeNarrow(operand: Int) -> Bool { operand == 0 }
+  public func mayBeNarrow(result: Int) -> Bool { true }
+
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     return Launches([
@@ -106,6 +109,9 @@ struct NormalizeGradient: Op {
 
   func mayOverwrite(operand: Int, with result: Int) -> Bool { operand == 2 && result == 0 }
 
+  func mayBeNarrow(operand: Int) -> Bool { operand != 1 }
+  func mayBeNarrow(result: Int) -> Bool { result == 0 }
+
   func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     let (rows, columns) = (shape.rowCount, shape.columnCount)
@@ -114,9 +120,7 @@ struct NormalizeGradient: Op {
     var calls = [
       KernelCall(
         "normalize_gradient", file: "normalize.cl",
-        defines: [
-          "RMS": isRootMeanSquare ? 1 : 0, "VECTOR": traits.vectorWidth, "LANES": traits.lanes,
-        ],
+        defines: traits.rowDefines.merging(["RMS": isRootMeanSquare ? 1 : 0]) { $1 },
         arguments: [
           .operand(0), .operand(1), .operand(2), .result(0), .scratch(0), .scratch(partials - 1),
           .int(rows), .int(columns), .float(epsilon),

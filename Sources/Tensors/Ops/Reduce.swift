@@ -62,6 +62,9 @@ public struct Reduce: Op {
     return [TensorData(shape, y)]
   }
 
+  public func mayBeNarrow(operand: Int) -> Bool { true }
+  public func mayBeNarrow(result: Int) -> Bool { false }
+
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let n = extent(operands[0])
     // The partial results of the second sweep are already squared.
@@ -91,7 +94,7 @@ public struct Reduce: Op {
   }
 
   private func rowDefines(_ kind: Kind, _ traits: DeviceTraits) -> [String: Int] {
-    ["KIND": kind.rawValue, "VECTOR": traits.vectorWidth, "LANES": traits.lanes]
+    traits.rowDefines.merging(["KIND": kind.rawValue]) { $1 }
   }
 
   private func rows(

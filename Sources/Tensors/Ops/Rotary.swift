@@ -52,6 +52,9 @@ public struct Rotary: Op {
 
   public func mayOverwrite(operand: Int, with result: Int) -> Bool { operand == 0 }
 
+  public func mayBeNarrow(operand: Int) -> Bool { operand == 0 }
+  public func mayBeNarrow(result: Int) -> Bool { true }
+
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     let half = shape[3] / 2
@@ -59,7 +62,8 @@ public struct Rotary: Op {
     let items = max(1, min(shape.rowCount, traits.family == .cpu ? 256 : 1 << 20))
     return Launches([
       KernelCall(
-        "rotary", file: "rotary.cl", defines: ["VECTOR": traits.vectorWidth(dividing: half)],
+        "rotary", file: "rotary.cl",
+        defines: ["VECTOR": traits.vectorWidth(dividing: half), "LANES": traits.lanes],
         arguments: [
           .operand(0), .operand(1), .operand(2), .result(0), .int(shape.rowCount),
           .int(shape[1]), .int(shape[2]), .int(half), .float(direction),

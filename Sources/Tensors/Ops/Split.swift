@@ -31,6 +31,9 @@ public struct Split: Op {
     }
   }
 
+  public func mayBeNarrow(operand: Int) -> Bool { true }
+  public func mayBeNarrow(result: Int) -> Bool { true }
+
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     return Launches(
@@ -71,6 +74,9 @@ struct Concatenate: Op {
         })
     ]
   }
+
+  func mayBeNarrow(operand: Int) -> Bool { true }
+  func mayBeNarrow(result: Int) -> Bool { true }
 
   func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = resultTypes(operands)[0].shape

@@ -42,6 +42,9 @@ public struct Transpose: Op {
     return [TensorData(resultTypes([operands[0].type])[0].shape, y)]
   }
 
+  public func mayBeNarrow(operand: Int) -> Bool { true }
+  public func mayBeNarrow(result: Int) -> Bool { true }
+
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let g = grid(operands[0].shape)
     let count = operands[0].elementCount
@@ -50,7 +53,7 @@ public struct Transpose: Op {
     let items = max(1, min(ceilDivide(count, vector), traits.family == .cpu ? 4096 : 1 << 20))
     return Launches([
       KernelCall(
-        "transpose", file: "transpose.cl", defines: ["VECTOR": vector],
+        "transpose", file: "transpose.cl", defines: ["VECTOR": vector, "LANES": traits.lanes],
         arguments: [
           .operand(0), .result(0), .int(count), .int(g.a), .int(g.middle), .int(g.b),
           .int(g.inner),

@@ -1,0 +1,66 @@
+// Short training runs: the device's is the reference's, and the same every time.
+import Distillation
+import Models
+import Tensors
+import Training
+
+extension SelfTest {
+  var trainingChecks: [Check] {
+    [
+      Check(claim: "three steps of distillation give the reference's losses") {
+        let (got, expected) = (try losses(on: device), try losses(on: reference))
+        let worst = zip(got, expected).map { abs($0 - $1) / $1 }.max() ?? .infinity
+        return worst < 1e-4 ? nil : "\(got), not \(expected)"
+      },
+      Check(claim: "two runs give the same bits") {
+        let (first, second) = (try losses(on: device), try losses(on: device))
+        return first == second ? nil : "\(first) and \(second)"
+      },
+      Check(claim: "micro-batches change nothing but rounding") {
+        let (whole, split) = (try losses(on: device), try losses(on: device, microBatches: 3))
+        let worst = zip(split, whole).map { abs($0 - $1) / $1 }.max() ?? .infinity
+        return worst < 1e-4 ? nil : "\(split), not \(whole)"
+      },
+    ]
+      + [Precision.bf16, .fp16].map { precision in
+        Check(claim: "distillation in \(precision) stays near that in fp32") {
+          let (wide, narrow) = (
+            try losses(on: device), try losses(on: device, precision: precision)
+          )
+          let worst = zip(narrow, wide).map { abs($0 - $1) / $1 }.max() ?? .infinity
+          return worst < 0.05 ? nil : "\(narrow), not \(wide)"
+        }
+      }
+  }
+
+  /// The losses of some steps of a small distillation.
+  private func losses(
+    on device: any Device, microBatches: Int = 1, precision: Precision = .fp32
+  ) throws -> [Double] {
+    let sizes = LlamaConfiguration(
+      vocabularySize: 61, width: 32, intermediateWidth: 56, layerCount: 1, headCount: 2,
+      keyValueHeadCount: 1, contextLength: 12)
+    let store = VariableStore(on: device, seed: 3)
+    let (teacher, student) = (Llama(sizes), Llama(sizes))
+    try teacher.declare(in: store, prefix: "teacher")
+    try student.declare(in: store, prefix: "student")
+    var options = TrainingOptions()
+    options.stepCount = 3
+    options.batchSize = 6 / microBatches
+    options.microBatchCount = microBatches
+    options.precision = precision
+    options.logInterval = 1
+    options.optimizer.warmupSteps = 1
+    let trainer = try Trainer(
+      DistillationObjective(
+        student: student, teacher: teacher, .forwardKL, temperature: 2, alpha: 0.3),
+      parameters: student.parameters(prefix: "student"),
+      data: TokenWindows(Self.integers([400], salt: 51, below: 61).integers, length: 12),
+      options: options, store: store)
+    var losses: [Double] = []
+    _ = try trainer.run(checkpoint: nil) { event in
+      if case .step(let metrics) = event { losses.append(metrics.means["loss"] ?? .nan) }
+    }
+    return losses
+  }
+}

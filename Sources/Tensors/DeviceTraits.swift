@@ -1,0 +1,78 @@
+// What ops are told of a device.
+
+/// What a device is like, never which device it is.
+public struct DeviceTraits: Sendable, Hashable {
+  /// Whether kernels are shaped for few wide cores or for many narrow lanes.
+  public enum Family: String, Sendable, CaseIterable { case cpu, gpu }
+
+  public var family: Family
+  /// Elements per vector load.
+  public var vectorWidth: Int
+  /// Work-items that share a row; 1 means a kernel without barriers.
+  public var lanes: Int
+  public var computeUnits: Int
+  public var maximumWorkGroupSize: Int
+  public var localMemoryBytes: Int
+  public var memoryBytes: Int
+  public var maximumAllocationBytes: Int
+  /// Alignment of values inside one allocation.
+  public var alignmentBytes: Int
+  /// Whether work-items of a subgroup can add up without local memory.
+  public var hasSubgroups = false
+  /// What multiplies matrices of 16 bits, where something does and gave the right numbers.
+  public var matrixUnit: MatrixUnit?
+  /// What tuning found out about this device.
+  public var tuning = Tuning()
+
+  public init(
+    family: Family, vectorWidth: Int, lanes: Int, computeUnits: Int,
+    maximumWorkGroupSize: Int, localMemoryBytes: Int, memoryBytes: Int,
+    maximumAllocationBytes: Int, alignmentBytes: Int
+  ) {
+    self.family = family
+    self.vectorWidth = vectorWidth
+    self.lanes = lanes
+    self.computeUnits = computeUnits
+    self.maximumWorkGroupSize = maximumWorkGroupSize
+    self.localMemoryBytes = localMemoryBytes
+    self.memoryBytes = memoryBytes
+    self.maximumAllocationBytes = maximumAllocationBytes
+    self.alignmentBytes = alignmentBytes
+  }
+
+  /// How many work-groups a row kernel is spread over: enough to balance, few enough that a
+  /// group is worth its start.
+  var rowGroupLimit: Int { family == .cpu ? computeUnits * 16 : 65_536 }
+
+  /// The build constants of kernels in which lanes share rows.
+  var rowDefines: [String: Int] {
+    var defines = ["VECTOR": vectorWidth, "LANES": lanes]
+    if hasSubgroups && lanes > 1 { defines["SUBGROUPS"] = 1 }
+    return defines
+  }
+
+  /// The widest vector, up to the device's, that divides `extent`.
+  func vectorWidth(dividing extent: Int) -> Int {
+    var width = vectorWidth
+    while extent % width != 0 { width /= 2 }
+    return width
+  }
+}
+
+/// An instruction that multiplies small matrices of 16 bits and sums in float32.
+public struct MatrixUnit: Sendable, Hashable {
+  /// The numbers are those of `UNIT` in `matmul_units.cl`.
+  public enum Kind: Int, Sendable, CaseIterable {
+    case nvidia = 1
+    case amd = 2
+  }
+
+  public let kind: Kind
+  /// Whether ordinary instructions stand in for it, so that any device can test its kernel.
+  public let isEmulated: Bool
+
+  public init(_ kind: Kind, isEmulated: Bool = false) {
+    self.kind = kind
+    self.isEmulated = isEmulated
+  }
+}

@@ -1,0 +1,42 @@
+// Gradients in float16, kept from vanishing and from overflowing.
+import Tensors
+
+/// How values are stored between kernels. Kernels compute in float32, and weights, their gradients and
+/// the optimizer's moments are stored in float32 in every case.
+public enum Precision: String, Codable, Sendable, CaseIterable {
+  case fp32, bf16, fp16
+
+  public var storage: ElementType {
+    switch self {
+    case .fp32: .float32
+    case .bf16: .bfloat16
+    case .fp16: .float16
+    }
+  }
+}
+
+/// A factor on the loss that is as large as the gradients allow (Micikevicius et al., arXiv 1710.03740).
+/// A step whose gradients overflowed is skipped and halves it; many steps without double it. It lives on
+/// the device beside the moments, so that no step waits for the host.
+struct LossScale {
+  /// The factor: a single number.
+  let scale = Tensor.variable([], .data(TensorData(65_536)))
+  /// Steps since the factor changed.
+  private let goodSteps = Tensor.variable([], .zeros)
+  private static let growthInterval: Float = 2000
+
+  init(store: VariableStore) throws {
+    try store.declare("optimizer.loss_scale", scale, role: .optimizer)
+    try store.declare("optimizer.good_steps", goodSteps, role: .optimizer)
+  }
+
+  /// The changes after a step; `isFinite` is 1 where its gradients were finite, else 0.
+  func assignments(isFinite: Tensor) -> [Graph.Assignment] {
+    let good = (goodSteps + 1) * isFinite
+    let grows = good.isGreater(than: .constant(Self.growthInterval - 0.5))
+    let next = scale * (isFinite * 0.5 + 0.5) * (grows + 1)
+    return [
+      .init(scale, next.maximum(.constant(1))), .init(goodSteps, good * (grows * -1 + 1)),
+    ]
+  }
+}
