@@ -67,7 +67,7 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Checks"], swiftSettings: strict),
     .testTarget(name: "OpenCLTests", dependencies: ["Checks"], swiftSettings: strict),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Checks", "Distillation", "Tokenizers"],
+      name: "TrainingTests", dependencies: ["Checks", "Distillation", "SelfTest", "Tokenizers"],
       swiftSettings: strict),
     .testTarget(
       name: "ToolTests", dependencies: ["Checks", "Storage", "retort"], swiftSettings: strict),

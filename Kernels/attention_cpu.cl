@@ -17,7 +17,7 @@
 
 // packed[b, h, block, d, j] = x[b, t, h, d] for t = block COLUMNS + j, 0 from T on. A work-item owns
 // one block.
-__kernel void attention_pack(__global const T0* x, __global float* packed, const int T,
+VECTOR_KERNEL attention_pack(__global const T0* x, __global float* packed, const int T,
                              const int H, const int padded) {
   const int bh = get_global_id(1), start = get_global_id(0) * COLUMNS;
   __global float* to = packed + ((size_t)bh * padded + start) * D;
@@ -67,7 +67,7 @@ __kernel void attention_pack(__global const T0* x, __global float* packed, const
 
 // q, out: [B, TQ, H, D], k_packed: packed, v: [B, TK, G, D], log_sum: [B, H, TQ].
 // Work-items: (runs of `run` queries, B H).
-__kernel void attention_rows(__global const T0* q, __global const float* k_packed,
+VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packed,
                              __global const T2* v, __global T3* out, __global float* log_sum,
                              const int TQ, const int TK, const int H, const int G, const int padded,
                              const int run, const float scale) {
@@ -126,7 +126,7 @@ __kernel void attention_rows(__global const T0* q, __global const float* k_packe
 
 // dq: [B, TQ, H, D]; dout: as dq; k: [B, TK, G, D]; k_packed, v_packed: packed;
 // statistics: [B, H, 2, padded_q]. Work-items: (runs of `run` queries, B H).
-__kernel void attention_rows_gradient(
+VECTOR_KERNEL attention_rows_gradient(
     __global const T0* q, __global const T1* dout, __global const T2* k,
     __global const float* k_packed, __global const float* v_packed,
     __global const float* statistics, __global T6* dq, const int TQ, const int TK, const int H,
@@ -182,7 +182,7 @@ __kernel void attention_rows_gradient(
 
 // dk, dv: [B, TK, G, D]; q_packed, dout_packed: packed; statistics: [B, H, 2, padded].
 // Work-items: (runs of `run` keys, B G).
-__kernel void attention_columns_gradient(
+VECTOR_KERNEL attention_columns_gradient(
     __global const T0* q, __global const T1* dout, __global const T2* k,
     __global const T3* v, __global const float* q_packed, __global const float* dout_packed,
     __global const float* statistics, __global T7* dk, __global T8* dv, const int TQ,

@@ -13,6 +13,11 @@
 #ifndef GROUP_Y
 #define GROUP_Y 8
 #endif
+// Which kernel is wanted, because some drivers (Oclgrind) add up the local memory of all that a program
+// has: 1, attention_rows; 2, attention_rows_gradient; 3, attention_columns_gradient; 0, all.
+#ifndef ONLY
+#define ONLY 0
+#endif
 #define GROUP_X 8
 #define GROUP (GROUP_X * GROUP_Y)
 
@@ -86,6 +91,7 @@
   const int lane = get_local_id(0), x = lane % GROUP_X, y = lane / GROUP_X; \
   const int t0 = get_group_id(0) * ROWS;
 
+#if ONLY == 0 || ONLY == 1
 // q, out: [B, TQ, H, D], k, v: [B, TK, G, D], log_sum: [B, H, TQ]. Groups: (blocks of queries, B H).
 // A group has as many lanes as rows: while scores become weights, each lane has one row.
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
@@ -138,7 +144,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
     log_sum[(size_t)bh * TQ + t0 + row] = best[row] + log(total[row]);
   }
 }
+#endif
 
+#if ONLY == 0 || ONLY == 2
 // dq, dout: [B, TQ, H, D], statistics: [B, H, 2, padded]. Groups: (blocks of queries, B H).
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_gradient(
     __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
@@ -177,7 +185,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_
   }
   STORE_ROWS(sums, 1.0f, dq, b, t0, h, TQ, H)
 }
+#endif
 
+#if ONLY == 0 || ONLY == 3
 // dk, dv: [B, TK, G, D], statistics: [B, H, 2, padded]. Groups: (blocks of keys, B G).
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_columns_gradient(
     __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
@@ -224,3 +234,4 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_colum
   STORE_ROWS(k_sums, 1.0f, dk, b, t0, g, TK, G)
   STORE_ROWS(v_sums, 1.0f, dv, b, t0, g, TK, G)
 }
+#endif

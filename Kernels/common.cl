@@ -62,6 +62,10 @@ inline float highest16(float16 v) { return highest8(max(v.lo, v.hi)); }
 
 #include "storage.cl"
 
+// A kernel for CPUs whose work-items are vectors already: no compiler needs to make vectors of several.
+// Intel's runtime then builds a product's kernel in a tenth of the time.
+#define VECTOR_KERNEL __kernel __attribute__((vec_type_hint(FLOATV))) void
+
 // A finite stand-in for minus infinity, which survives a subtraction from itself.
 #define LOWEST (-3.0e38f)
 

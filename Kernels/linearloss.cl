@@ -14,8 +14,8 @@
 #endif
 
 // student: [rows, columns]; labels, ce, dce: [rows], dce the weight of ce; slopes: [rows, columns], which
-// may be the student's own logits in float; with a teacher: teacher: [rows, columns], term (the divergence at T), unit_kl (forward KL at T = 1)
-// and dterm, the weight of term: [rows].
+// may be the student's own logits in float. With a teacher: teacher: [rows, columns]; term (the divergence
+// at T), unit_kl (forward KL at T = 1) and dterm, the weight of term: [rows].
 __kernel void linear_loss(__global const float* student, __global const int* labels,
                           __global float* ce, __global T3* slopes, const int rows, const int columns
 #if TEACHER

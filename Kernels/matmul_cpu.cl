@@ -35,7 +35,7 @@
 // packed[slice][p][k][w] = x(k, p PANEL + w), 0 beyond the extent; x is [depth, extent], or
 // [extent, depth] where TRANSPOSE_B. A work-item packs `run` values of k, all of one slice, of
 // `panel_run` panels.
-__kernel void matmul_pack_right(__global const T0* x, __global float* packed, const int extent,
+VECTOR_KERNEL matmul_pack_right(__global const T0* x, __global float* packed, const int extent,
                                 const int K, const int panel_run, const int run) {
   const int panels = (extent + PANEL - 1) / PANEL;
   const int first = get_global_id(1) * run, last = min(K, first + run);
@@ -119,8 +119,8 @@ __kernel void matmul_pack_right(__global const T0* x, __global float* packed, co
 
 // Packs A: [batch, M, K] or [batch, K, M]. A work-item packs `run` values of k, all of one slice and but
 // for the last whole vectors, of `tile_run` tiles. packed: [batch, slices, tiles, PADDED(depth) MR]
-__kernel void matmul_pack_left(__global const T0* a, __global float* packed, const int M, const int K,
-                               const int tile_run, const int run) {
+VECTOR_KERNEL matmul_pack_left(__global const T0* a, __global float* packed, const int M,
+                               const int K, const int tile_run, const int run) {
   const int tiles = (M + MR - 1) / MR;
   const int first = get_global_id(1) * run, last = min(K, first + run);
   const int k0 = first / DEPTH * DEPTH, depth = min(DEPTH, K - k0);
@@ -156,7 +156,7 @@ __kernel void matmul_pack_left(__global const T0* a, __global float* packed, con
 // a: as packed, or as it is; b: packed [batch, slices, panels, depth, PANEL] (one batch for all where
 // b_stride is 0); c: [batch, M, N]. A work-item owns block_tiles x block_panels tiles of one batch; the next
 // work-item reads the same tiles of A, which the second cache still has.
-__kernel void matmul_panels(__global const LEFT_TYPE* a, __global const float* b, __global T2* c,
+VECTOR_KERNEL matmul_panels(__global const LEFT_TYPE* a, __global const float* b, __global T2* c,
                             const int M, const int N, const int K, const int block_tiles,
                             const int block_panels, const int b_stride EPILOGUE_PARAMETERS) {
   const int batch = get_global_id(2);

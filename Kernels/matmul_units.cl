@@ -81,6 +81,12 @@
 #define B_LANE(column, w) (column)
 #define B_INDEX(column, w) (w)
 #endif
+// Fragments must be registers, so their loops have to be unrolled; emulated, that only costs build time.
+#if EMULATED
+#define UNROLL
+#else
+#define UNROLL _Pragma("unroll")
+#endif
 #define UNITS_M (BLOCK_M / UNIT_M)
 #define UNITS_N (BLOCK_N / UNIT_N)
 
@@ -146,7 +152,7 @@ inline uint4 eight(__global const ushort* x, const int at, const int extent) {
   return at < extent ? *(__global const uint4*)(x + at) : (uint4)(0u);
 #else
   ushort number[8];
-#pragma unroll
+UNROLL
   for (int i = 0; i < 8; i++) number[i] = at + i < extent ? x[at + i] : (ushort)0;
   return as_uint4(vload8(0, number));
 #endif
@@ -172,7 +178,7 @@ inline uint4 eight(__global const ushort* x, const int at, const int extent) {
     const uint8 words = convert_uint8(low) | convert_uint8(high) << 16; \
     uint word[8]; \
     vstore8(words, 0, word); \
-    _Pragma("unroll") for (int i = 0; i < 8; i++) tile[(row + i) * STRIDE + k / 2] = word[i]; \
+    UNROLL for (int i = 0; i < 8; i++) tile[(row + i) * STRIDE + k / 2] = word[i]; \
   }
 #if TRANSPOSE_A
 #define COPY_A ACROSS_K(a_tile, a, TILE_M, m0, M)
@@ -205,11 +211,11 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void matmul_units(
   a += (size_t)batch * M * K;
   b += (size_t)batch * b_stride * K * N;
   float sum[UNITS_M][UNITS_N][C_NUMBERS];
-#pragma unroll
+UNROLL
   for (int i = 0; i < UNITS_M; i++) {
-#pragma unroll
+UNROLL
     for (int j = 0; j < UNITS_N; j++) {
-#pragma unroll
+UNROLL
       for (int e = 0; e < C_NUMBERS; e++) sum[i][j][e] = 0.0f;
     }
   }
@@ -217,37 +223,37 @@ __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void matmul_units(
     COPY_A
     COPY_B
     barrier(CLK_LOCAL_MEM_FENCE);  // both tiles are complete
-#pragma unroll
+UNROLL
     for (int w = 0; w < WORDS; w += 8) {
       uint left[UNITS_M][A_WORDS], right[UNITS_N][B_WORDS];
-#pragma unroll
+UNROLL
       for (int i = 0; i < UNITS_M; i++) {
-#pragma unroll
+UNROLL
         for (int e = 0; e < A_WORDS; e++) {
           left[i][e] = a_tile[(row0 + i * UNIT_M + A_ROW(lane, e)) * STRIDE + w + A_WORD(lane, e)];
         }
       }
-#pragma unroll
+UNROLL
       for (int j = 0; j < UNITS_N; j++) {
-#pragma unroll
+UNROLL
         for (int e = 0; e < B_WORDS; e++) {
           right[j][e] =
               b_tile[(column0 + j * UNIT_N + B_COLUMN(lane, e)) * STRIDE + w + B_WORD(lane, e)];
         }
       }
-#pragma unroll
+UNROLL
       for (int i = 0; i < UNITS_M; i++) {
-#pragma unroll
+UNROLL
         for (int j = 0; j < UNITS_N; j++) MULTIPLY(sum[i][j], left[i], right[j]);
       }
     }
     barrier(CLK_LOCAL_MEM_FENCE);  // all have read the tiles before they are overwritten
   }
-#pragma unroll
+UNROLL
   for (int i = 0; i < UNITS_M; i++) {
-#pragma unroll
+UNROLL
     for (int j = 0; j < UNITS_N; j++) {
-#pragma unroll
+UNROLL
       for (int e = 0; e < C_NUMBERS; e++) {
         const int m = m0 + row0 + i * UNIT_M + C_ROW(lane, e);
         const int n = n0 + column0 + j * UNIT_N + C_COLUMN(lane, e);

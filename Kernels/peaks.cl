@@ -25,17 +25,13 @@ __kernel void peak_fma(__global float* out, const int count, const float factor)
 
 // target = source, `count` vectors in all, in runs of neighbours on a CPU (LANES 1), side by side on
 // a GPU.
-__kernel void peak_copy(__global const float* source, __global float* target, const int count) {
+__kernel void peak_copy(__global const FLOATV* source, __global FLOATV* target, const int count) {
 #if LANES == 1
   const int run = (count + (int)get_global_size(0) - 1) / (int)get_global_size(0);
   const int first = get_global_id(0) * run, last = min(count, first + run);
-  for (int i = first; i < last; i++) {
-    STORE(LOAD(source + (size_t)i * VECTOR), target + (size_t)i * VECTOR);
-  }
+  for (int i = first; i < last; i++) target[i] = source[i];
 #else
-  for (int i = get_global_id(0); i < count; i += get_global_size(0)) {
-    STORE(LOAD(source + (size_t)i * VECTOR), target + (size_t)i * VECTOR);
-  }
+  for (int i = get_global_id(0); i < count; i += get_global_size(0)) target[i] = source[i];
 #endif
 }
 

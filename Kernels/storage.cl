@@ -1,5 +1,7 @@
 // How numbers lie in memory: arguments may be stored as float, half or bfloat16, and are float in
 // registers.
+#include "common.cl"
+
 #ifndef RETORT_STORAGE
 #define RETORT_STORAGE
 

@@ -80,11 +80,10 @@ import Testing
   /// Every plan that the tuner starts from; with so many compute units that the GPU's kernel splits K.
   @Test(arguments: Target.all) func kernelsMatchWithEveryPlan(target: Target) throws {
     var random = RandomData(seed: 8)
-    // More than one slice of K; the smaller sizes are for simulators.
-    let cases = [(30, 70), (6, 33)].flatMap { m, n in
-      [(false, false), (false, true), (true, false)].map { ta, tb in
-        let k = 300
-        return OpCase(
+    // More than one slice of K; the smaller sizes are for simulators. Two layouts show every kernel.
+    let cases = [(30, 70, 600), (6, 33, 300)].flatMap { m, n, k in
+      [(false, true), (true, false)].map { ta, tb in
+        OpCase(
           MatMul(transposeA: ta, transposeB: tb, epilogue: .adding),
           [
             random.floats(ta ? [k, m] : [m, k]), random.floats(tb ? [n, k] : [k, n]),
@@ -113,26 +112,31 @@ import Testing
     target: Target
   ) throws {
     var random = RandomData(seed: 9)
-    let sizes = [(9, 11, 13), (40, 24, 96), (70, 130, 50), (136, 144, 600)]
-    let cases = sizes.flatMap { m, n, k in
-      [(false, false), (false, true), (true, false), (true, true)].map { ta, tb in
-        OpCase(
-          MatMul(transposeA: ta, transposeB: tb, epilogue: .adding),
-          [
-            random.floats(ta ? [k, m] : [m, k]), random.floats(tb ? [n, k] : [k, n]),
-            random.floats([m, n]),
-          ])
+    let flags = [(false, false), (false, true), (true, false), (true, true)]
+    func cases(_ sizes: [(Int, Int, Int)], _ flags: ArraySlice<(Bool, Bool)>) -> [OpCase] {
+      sizes.flatMap { m, n, k in
+        flags.map { ta, tb in
+          OpCase(
+            MatMul(transposeA: ta, transposeB: tb, epilogue: .adding),
+            [
+              random.floats(ta ? [k, m] : [m, k]), random.floats(tb ? [n, k] : [k, n]),
+              random.floats([m, n]),
+            ])
+        }
       }
     }
+    // With many compute units tiles are small and K is split, with one they are large.
+    let settings = [
+      (computeUnits: 64, storage: .bfloat16, cases([(9, 11, 13), (8, 8, 600)], flags[...])),
+      (1, ElementType.float16, cases([(36, 40, 96), (137, 130, 50)], flags[1...2])),
+    ]
     var traits = DeviceTraits(of: target.device, as: .gpu)
     for kind in MatrixUnit.Kind.allCases {
-      for computeUnits in [1, 64] {
+      for (computeUnits, storage, cases) in settings {
         traits.matrixUnit = MatrixUnit(kind, isEmulated: true)
         traits.computeUnits = computeUnits
         let device = try OpenCLDevice(target.device, traits: traits)
-        let failures = try [ElementType.float16, .bfloat16].flatMap {
-          try kernelFailures(cases, on: device, tolerance: 1e-3, storage: $0)
-        }
+        let failures = try kernelFailures(cases, on: device, tolerance: 1e-3, storage: storage)
         #expect(failures.isEmpty, "\(kind): \(failures)")
       }
     }

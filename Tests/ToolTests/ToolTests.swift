@@ -82,11 +82,35 @@ final class Workshop {
 @Suite struct ToolTests {
   @Test func everyCommandExplainsItself() throws {
     let shop = try Workshop()
-    for command in ["devices", "train", "distill", "generate", "evaluate"] {
+    for command in [
+      "devices", "selftest", "tune", "train", "distill", "generate", "evaluate",
+    ] {
       let help = try shop.run([command, "--help"])
       #expect(help.status == 0 && help.output.contains("OVERVIEW"), "\(command)")
     }
     #expect(try shop.run(["devices"]).output.contains("reference"))
+  }
+
+  @Test func theDeviceOfADefaultRunPassesTheSelfTest() throws {
+    let result = try Workshop().run(["selftest"])
+    #expect(result.status == 0, "\(result.output) \(result.errors)")
+    #expect(result.output.contains(" passed, 0 failed"))
+  }
+
+  @Test func aRunCanStoreValuesIn16Bits() throws {
+    let shop = try Workshop()
+    func distill(_ precision: String, _ folder: String) throws -> Finished {
+      try shop.run(
+        ["distill", "--run", shop.path(folder), "--set", "training.precision=\(precision)"]
+          + shop.tiny(["teacher", "student"]))
+    }
+    for precision in ["bf16", "fp16"] {
+      let result = try distill(precision, precision)
+      #expect(result.status == 0, "\(result.errors)")
+      #expect(try shop.read("\(precision)/recipe.yaml").contains("precision: \(precision)"))
+    }
+    let wrong = try distill("fp8", "wrong")
+    #expect(wrong.status == 1 && wrong.errors.contains("training.precision"), "\(wrong.errors)")
   }
 
   @Test(arguments: ["auto", "reference"]) func theMainJobLeavesARunFolder(device: String) throws {

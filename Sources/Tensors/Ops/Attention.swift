@@ -148,11 +148,10 @@ struct AttentionGradient: Op {
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
     let paddedQ = s.padded(s.tq, vector)
     let paddedK = s.padded(s.tk, vector)
-    let file = isCPU ? "attention_cpu.cl" : "attention_gpu.cl"
     let statistics = KernelCall.Argument.scratch(0)
     let local = isCPU ? 16 : 64
     let delta = KernelCall(
-      "attention_delta", file: file, defines: defines,
+      "attention_delta", file: "attention.cl", defines: defines,
       arguments: [
         .operand(3), .operand(5), .operand(4), statistics, .int(s.tq), .int(s.h), .int(paddedQ),
       ],
@@ -185,14 +184,14 @@ struct AttentionGradient: Op {
         s.pack(.operand(0), .scratch(3), s.tq, s.h, vector, defines),
         s.pack(.operand(5), .scratch(4), s.tq, s.h, vector, defines),
         KernelCall(
-          "attention_rows_gradient", file: file, defines: defines,
+          "attention_rows_gradient", file: "attention_cpu.cl", defines: defines,
           arguments: [
             .operand(0), .operand(5), .operand(1), .scratch(1), .scratch(2), statistics,
             .result(0),
           ] + sizes + [.int(paddedK), .int(paddedQ), .int(s.run), .float(scale)],
           global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1]),
         KernelCall(
-          "attention_columns_gradient", file: file, defines: defines,
+          "attention_columns_gradient", file: "attention_cpu.cl", defines: defines,
           arguments: [
             .operand(0), .operand(5), .operand(1), .operand(2), .scratch(3), .scratch(4),
             statistics, .result(1), .result(2),
@@ -306,9 +305,13 @@ private struct AttentionTiles {
     _ function: String, _ defines: [String: Int], _ arguments: [KernelCall.Argument],
     rowCount: Int, heads: Int
   ) -> KernelCall {
-    KernelCall(
-      function, file: "attention_gpu.cl",
-      defines: defines.merging(["ROWS": rows, "COLUMNS": columns, "GROUP_Y": laneRows]) { $1 },
+    let kernels = ["attention_rows", "attention_rows_gradient", "attention_columns_gradient"]
+    let own = [
+      "ROWS": rows, "COLUMNS": columns, "GROUP_Y": laneRows,
+      "ONLY": 1 + (kernels.firstIndex(of: function) ?? -1),
+    ]
+    return KernelCall(
+      function, file: "attention_gpu.cl", defines: defines.merging(own) { $1 },
       arguments: arguments, global: [ceilDivide(rowCount, rows) * group, heads],
       local: [group, 1])
   }
