@@ -44,44 +44,47 @@ VECTOR_KERNEL matmul_pack_right(__global const T0* x, __global float* packed, co
   const int panel_last = min(panels, panel_first + panel_run);
   x += (size_t)get_global_id(2) * extent * K;
   packed += ((size_t)get_global_id(2) * K + k0) * panels * PANEL;
+#if TRANSPOSE_B
+  for (int panel = panel_first; panel < panel_last; panel++) {
+    const int start = panel * PANEL, filled = min(PANEL, extent - start);
+    __global float* to = packed + ((size_t)panel * depth + first - k0) * PANEL;
+    int w = 0;
+    // Four rows of x at a time become four columns.
+    for (; w + 4 <= filled; w += 4) {
+      __global const T0* a = x + (size_t)(start + w) * K + first;
+      __global const T0 *b = a + K, *c = b + K, *d = c + K;
+      int k = 0;
+      for (; k + 4 <= last - first; k += 4) {
+        store_transposed(load_4(a + k), load_4(b + k), load_4(c + k), load_4(d + k),
+                         to + (size_t)k * PANEL + w, PANEL);
+      }
+      for (; k < last - first; k++) {
+        vstore4((float4)(LOAD_ONE(a + k), LOAD_ONE(b + k), LOAD_ONE(c + k), LOAD_ONE(d + k)), 0,
+                to + (size_t)k * PANEL + w);
+      }
+    }
+    for (; w < PANEL; w++) {
+      __global const T0* from = x + (size_t)(start + min(w, filled - 1)) * K + first;
+      for (int k = 0; k < last - first; k++) {
+        to[(size_t)k * PANEL + w] = w < filled ? LOAD_ONE(from + k) : 0.0f;
+      }
+    }
+  }
+#else
   for (int k = first; k < last; k++) {
     for (int panel = panel_first; panel < panel_last; panel++) {
       const int start = panel * PANEL, filled = min(PANEL, extent - start);
-      __global float* to = packed + ((size_t)panel * depth + k - k0) * PANEL;
-#if TRANSPOSE_B
-      // Four rows of x at a time become four columns, for all k of the run.
-      if (k > first) break;
-      int w = 0;
-      for (; w + 4 <= filled; w += 4) {
-        __global const T0* a = x + (size_t)(start + w) * K + first;
-        __global const T0 *b = a + K, *c = b + K, *d = c + K;
-        int i = 0;
-        for (; i + 4 <= last - first; i += 4) {
-          store_transposed(load_4(a + i), load_4(b + i), load_4(c + i), load_4(d + i),
-                           to + (size_t)i * PANEL + w, PANEL);
-        }
-        for (; i < last - first; i++) {
-          vstore4((float4)(LOAD_ONE(a + i), LOAD_ONE(b + i), LOAD_ONE(c + i), LOAD_ONE(d + i)), 0,
-                  to + (size_t)i * PANEL + w);
-        }
-      }
-      for (; w < PANEL; w++) {
-        __global const T0* from = x + (size_t)(start + min(w, filled - 1)) * K + first;
-        for (int i = 0; i < last - first; i++) {
-          to[(size_t)i * PANEL + w] = w < filled ? LOAD_ONE(from + i) : 0.0f;
-        }
-      }
-#else
       __global const T0* from = x + (size_t)k * extent + start;
+      __global float* to = packed + ((size_t)panel * depth + k - k0) * PANEL;
       if (filled == PANEL) {
 #pragma unroll
         for (int v = 0; v < NV; v++) STORE(LOAD(from + v * VECTOR), to + v * VECTOR);
       } else {
         for (int w = 0; w < PANEL; w++) to[w] = w < filled ? LOAD_ONE(from + w) : 0.0f;
       }
-#endif
     }
   }
+#endif
 }
 
 // Writes a(tile MR + r, k) for k in [first, last) to element (r, k - k0) of the slice at SLICE(tile), for
