@@ -1,20 +1,6 @@
 // Gradients in float16, kept from vanishing and from overflowing.
 import Tensors
 
-/// How values are stored between kernels. Kernels compute in float32, and weights, their gradients and
-/// the optimizer's moments are stored in float32 in every case.
-public enum Precision: String, Codable, Sendable, CaseIterable {
-  case fp32, bf16, fp16
-
-  public var storage: ElementType {
-    switch self {
-    case .fp32: .float32
-    case .bf16: .bfloat16
-    case .fp16: .float16
-    }
-  }
-}
-
 /// A factor on the loss that is as large as the gradients allow (Micikevicius et al., arXiv 1710.03740).
 /// A step whose gradients overflowed is skipped and halves it; many steps without double it. It lives on
 /// the device beside the moments, so that no step waits for the host.
