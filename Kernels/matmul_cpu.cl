@@ -20,7 +20,9 @@
 #ifndef BLOCK_SIZE
 #define BLOCK_SIZE 192
 #endif
+#ifndef OWN_TILES
 #define OWN_TILES 16
+#endif
 
 // Element (r, k) of a packed tile's slice. Stored rows keep VECTOR neighbours together, so that they are
 // packed as vectors; stored columns stay columns.

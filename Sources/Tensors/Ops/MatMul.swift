@@ -160,6 +160,9 @@ public struct MatMul: Op, CustomStringConvertible {
       m: s.m, n: s.n, k: s.k, batch: s.batch, transposeA: transposeA, transposeB: transposeB)
   }
 
+  /// The most tiles of A that a work-item packs itself.
+  private static let ownTiles = 16
+
   /// The CPU's algorithm: pack both operands, the left one in tiles and the right one in panels, then
   /// compute register tiles.
   private func panels(
@@ -196,7 +199,8 @@ public struct MatMul: Op, CustomStringConvertible {
     // what it fetches is used often. Tall blocks use a panel longest, so columns are divided first
     // unless A would be packed again for it. Blocks are equal, because drivers hand out half at once.
     var columnBlocks = isPacked ? ceilDivide(panelCount, plan.blockPanels) : 1
-    let blockTiles = isPacked ? plan.blockTiles : max(1, min(plan.blockSize / panelCount, 16))
+    let blockTiles =
+      isPacked ? plan.blockTiles : max(1, min(plan.blockSize / panelCount, Self.ownTiles))
     var rowBlocks = ceilDivide(tiles, blockTiles)
     while s.batch * rowBlocks * columnBlocks < traits.computeUnits * 4 {
       let (tall, wide) = (ceilDivide(tiles, rowBlocks), ceilDivide(panelCount, columnBlocks))
@@ -216,6 +220,7 @@ public struct MatMul: Op, CustomStringConvertible {
     var productDefines = defines
     productDefines["PACKED"] = isPacked ? 1 : 0
     productDefines["BLOCK_SIZE"] = plan.blockSize
+    productDefines["OWN_TILES"] = Self.ownTiles
     let product = KernelCall(
       "matmul_panels", file: "matmul_cpu.cl", prelude: epilogueSource(operands),
       defines: productDefines,
