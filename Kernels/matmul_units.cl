@@ -1,11 +1,13 @@
 // A product on a GPU's matrix units: operands of 16 bits, sums in float32. A work-group computes a tile
-// of C from tiles of A and B in local memory; each group of 32 lanes that acts as one (a warp, a wave)
-// has a block of it, in fragments whose places in the lanes' registers the unit prescribes.
+// of C from tiles of A and B in local memory; each group of lanes that acts as one (a warp, a wave, a
+// subgroup) has a block of it, in fragments whose places in the lanes' registers the unit prescribes.
 #include "matmul.cl"
 
-// Which unit: 1, NVIDIA's mma.sync.m16n8k16 (PTX ISA, "Matrix Fragments for mma.m16n8k16"), or 2,
-// AMD's v_wmma_f32_16x16x16 of RDNA 3 in wave32 (RDNA3 ISA, "WMMA"). EMULATED computes the same from
-// the same registers with ordinary instructions, so that any device can test what surrounds the unit.
+// Which unit: 1, NVIDIA's mma.sync.m16n8k16 (PTX ISA, "Matrix Fragments for mma.m16n8k16"); 2, AMD's
+// v_wmma_f32_16x16x16 of RDNA 3 in wave32 (RDNA3 ISA, "WMMA"); 3 and 4, Intel's matrix_mad_k16 for
+// subgroups of 8 and of 16 lanes (cl_intel_subgroup_matrix_multiply_accumulate). EMULATED computes the
+// same from the same registers with ordinary instructions, so that any device can test what surrounds
+// the unit.
 #ifndef UNIT
 #define UNIT 1
 #endif
@@ -17,7 +19,7 @@
 #define BRAIN 1
 #endif
 
-// The group's tile, the block of 32 lanes, and the values of k that are in local memory at a time.
+// The group's tile, the block of the lanes that act as one, and the values of k that are in local memory at a time.
 #ifndef TILE_M
 #define TILE_M 64
 #endif
@@ -38,7 +40,13 @@
 #define ALIGNED 0
 #endif
 
+#if UNIT == 3
+#define LANES_PER_BLOCK 8
+#elif UNIT == 4
+#define LANES_PER_BLOCK 16
+#else
 #define LANES_PER_BLOCK 32
+#endif
 #define BLOCKS_N (TILE_N / BLOCK_N)
 #define ITEMS (TILE_M / BLOCK_M * BLOCKS_N * LANES_PER_BLOCK)
 // Words of two neighbours along k in a row of a tile; the padding keeps rows off each other's banks.
@@ -64,7 +72,7 @@
 #define A_INDEX(row, w) ((row) / 8 + (w) / 4 * 2)
 #define B_LANE(column, w) ((column) * 4 + (w) % 4)
 #define B_INDEX(column, w) ((w) / 4)
-#else
+#elif UNIT == 2
 #define UNIT_M 16
 #define UNIT_N 16
 #define A_WORDS 8
@@ -80,7 +88,25 @@
 #define A_INDEX(row, w) (w)
 #define B_LANE(column, w) (column)
 #define B_INDEX(column, w) (w)
+#else
+#define UNIT_M 8
+#define UNIT_N LANES_PER_BLOCK
+#define A_WORDS 8
+#define B_WORDS 8
+#define C_NUMBERS 8
+#define A_ROW(lane, i) (i)
+#define A_WORD(lane, i) (lane)
+#define B_COLUMN(lane, i) (lane)
+#define B_WORD(lane, i) (i)
+#define C_ROW(lane, i) (i)
+#define C_COLUMN(lane, i) (lane)
+#define A_LANE(row, w) (w)
+#define A_INDEX(row, w) (row)
+#define B_LANE(column, w) (column)
+#define B_INDEX(column, w) (w)
 #endif
+// With 16 lanes on 8 words, each lane of Intel's has one number of A where others have a word.
+#define HALF_WORDS (UNIT == 4)
 // Fragments must be registers, so their loops have to be unrolled; emulated, that only costs build time.
 #if EMULATED
 #define UNROLL
@@ -109,7 +135,12 @@ inline void multiply(float* c, const uint* a, const uint* b, const int lane, __l
   for (int i = 0; i < C_NUMBERS; i++) {
     const int row = C_ROW(lane, i), column = C_COLUMN(lane, i);
     for (int w = 0; w < 8; w++) {
+#if HALF_WORDS
+      const float2 x = pair(shown[2 * w * (A_WORDS + B_WORDS) + row] |
+                            shown[(2 * w + 1) * (A_WORDS + B_WORDS) + row] << 16);
+#else
       const float2 x = pair(shown[A_LANE(row, w) * (A_WORDS + B_WORDS) + A_INDEX(row, w)]);
+#endif
       const float2 y =
           pair(shown[B_LANE(column, w) * (A_WORDS + B_WORDS) + A_WORDS + B_INDEX(column, w)]);
       c[i] += x.x * y.x + x.y * y.y;
@@ -117,7 +148,7 @@ inline void multiply(float* c, const uint* a, const uint* b, const int lane, __l
   }
   barrier(CLK_LOCAL_MEM_FENCE);  // all have read them before they are shown again
 }
-#define MULTIPLY(c, a, b) multiply(c, a, b, lane, shown + item / 32 * 32 * (A_WORDS + B_WORDS))
+#define MULTIPLY(c, a, b) multiply(c, a, b, lane, shown + (item - lane) * (A_WORDS + B_WORDS))
 #elif UNIT == 1
 #if BRAIN
 #define PTX_TYPES "f32.bf16.bf16.f32"
@@ -129,7 +160,7 @@ inline void multiply(float* c, const uint* a, const uint* b, const int lane, __l
                  " {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};" \
                  : "+f"((c)[0]), "+f"((c)[1]), "+f"((c)[2]), "+f"((c)[3]) \
                  : "r"((a)[0]), "r"((a)[1]), "r"((a)[2]), "r"((a)[3]), "r"((b)[0]), "r"((b)[1]))
-#else
+#elif UNIT == 2
 #pragma OPENCL EXTENSION cl_khr_fp16 : enable
 typedef short short16_ __attribute__((ext_vector_type(16)));
 typedef half half16_ __attribute__((ext_vector_type(16)));
@@ -144,6 +175,23 @@ typedef half half16_ __attribute__((ext_vector_type(16)));
                                                      as_half16(vload8(0, b)), vload8(0, c)), \
           0, c)
 #endif
+#else
+#if BRAIN
+#define MAD intel_sub_group_bf16_bf16_matrix_mad_k16
+#else
+#define MAD intel_sub_group_f16_f16_matrix_mad_k16
+#endif
+#if HALF_WORDS
+#define LEFT(a) as_short8(convert_ushort8(vload8(0, a)))
+#else
+#define LEFT(a) as_int8(vload8(0, a))
+#endif
+#define MULTIPLY(c, a, b) vstore8(MAD(LEFT(a), as_int8(vload8(0, b)), vload8(0, c)), 0, c)
+#endif
+#if UNIT >= 3 && !EMULATED
+#define SUBGROUP_SIZE __attribute__((intel_reqd_sub_group_size(LANES_PER_BLOCK)))
+#else
+#define SUBGROUP_SIZE
 #endif
 
 // Eight neighbours of a row of x as words of two, zeros from `extent` on; `at` is a multiple of 8.
@@ -194,7 +242,7 @@ UNROLL
 // a: [batch, M, K] or [batch, K, M], b: [batch, K, N] or [batch, N, K] (one for all batches where
 // b_stride is 0), c: [batch, M, N]. Groups: (N / TILE_N, M / TILE_M, batch splits), rounded up.
 // With several splits each has `k_run` values of k, a multiple of DEPTH, and c is [splits, batch, M, N].
-__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void matmul_units(
+__kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void matmul_units(
     __global const T0* a, __global const T1* b, __global T2* c, const int M, const int N,
     const int K, const int b_stride, const int batches, const int k_run EPILOGUE_PARAMETERS) {
   __local uint a_tile[TILE_M * STRIDE] __attribute__((aligned(16)));
@@ -230,7 +278,12 @@ UNROLL
       for (int i = 0; i < UNITS_M; i++) {
 UNROLL
         for (int e = 0; e < A_WORDS; e++) {
-          left[i][e] = a_tile[(row0 + i * UNIT_M + A_ROW(lane, e)) * STRIDE + w + A_WORD(lane, e)];
+          const int row = (row0 + i * UNIT_M + A_ROW(lane, e)) * STRIDE + w;
+#if HALF_WORDS
+          left[i][e] = ((__local const ushort*)(a_tile + row))[A_WORD(lane, e)];
+#else
+          left[i][e] = a_tile[row + A_WORD(lane, e)];
+#endif
         }
       }
 UNROLL

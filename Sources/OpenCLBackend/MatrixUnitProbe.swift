@@ -7,7 +7,11 @@ extension MatrixUnit {
   /// of 16 bits; nil where there is none. Drivers that cannot know a unit's instruction are not asked.
   public static func probe(_ device: DeviceDescription, traits: DeviceTraits) -> MatrixUnit? {
     guard device.kind == .gpu, traits.family == .gpu else { return nil }
-    let vendors: [(prefix: String, kind: Kind)] = [("cl_nv_", .nvidia), ("cl_amd_", .amd)]
+    let vendors: [(prefix: String, kind: Kind)] = [
+      ("cl_nv_", .nvidia), ("cl_amd_", .amd),
+      ("cl_intel_subgroup_matrix_multiply_accumulate", .intel16),
+      ("cl_intel_subgroup_matrix_multiply_accumulate", .intel8),
+    ]
     return vendors.first { prefix, kind in
       device.extensions.contains { $0.hasPrefix(prefix) }
         && (try? MatrixUnit(kind).multipliesRightly(on: device, traits)) == true

@@ -65,6 +65,18 @@ public struct MatrixUnit: Sendable, Hashable {
   public enum Kind: Int, Sendable, CaseIterable {
     case nvidia = 1
     case amd = 2
+    /// Intel's extension with subgroups of 8 lanes (Arc's first generation), and of 16 (later ones).
+    case intel8 = 3
+    case intel16 = 4
+
+    /// Lanes that act as one.
+    var lanes: Int {
+      switch self {
+      case .nvidia, .amd: 32
+      case .intel8: 8
+      case .intel16: 16
+      }
+    }
   }
 
   public let kind: Kind

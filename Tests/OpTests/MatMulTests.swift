@@ -10,7 +10,11 @@ import Testing
   static let cases: [OpCase] = {
     var random = RandomData(seed: 5)
     var cases: [OpCase] = []
-    let sizes = [(1, 1, 1), (3, 5, 7), (12, 32, 16), (13, 33, 17), (65, 130, 300), (200, 257, 64)]
+    let sizes = [
+      (1, 1, 1), (3, 5, 7), (12, 32, 16), (13, 33, 17), (65, 130, 300), (200, 257, 64),
+      // Few rows: of one block of columns, of several, with and without a rest.
+      (1, 400, 70), (2, 1030, 33), (6, 129, 64),
+    ]
     for (m, n, k) in sizes {
       for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
         cases.append(
@@ -34,16 +38,17 @@ import Testing
   /// relu(product + bias) * residual, over widths that are and are not whole vectors.
   static let epilogueCases: [OpCase] = {
     var random = RandomData(seed: 6)
-    return [(25, 64, 19), (30, 50, 33)].map { m, n, k in
+    return [(25, 64, 19), (30, 50, 33), (2, 70, 40), (1, 600, 20)].map { m, n, k in
       let formula =
         Expression.binary(.maximum, .operand(0) + .operand(1), .constant(0)) * .operand(2)
       let op = MatMul(
-        transposeA: false, transposeB: false,
+        transposeA: false, transposeB: m == 2,
         epilogue: .init(expression: formula, reads: [.full, .suffix(count: n), .full]))
       return OpCase(
         op,
         [
-          random.floats([m, k]), random.floats([k, n]), random.floats([n]), random.floats([m, n]),
+          random.floats([m, k]), random.floats(m == 2 ? [n, k] : [k, n]), random.floats([n]),
+          random.floats([m, n]),
         ])
     }
   }()
@@ -81,7 +86,7 @@ import Testing
   @Test(arguments: Target.all) func kernelsMatchWithEveryPlan(target: Target) throws {
     var random = RandomData(seed: 8)
     // More than one slice of K; the smaller sizes are for simulators. Two layouts show every kernel.
-    let cases = [(30, 70, 600), (6, 33, 300)].flatMap { m, n, k in
+    let cases = [(30, 70, 600), (7, 33, 290)].flatMap { m, n, k in
       [(false, true), (true, false)].map { ta, tb in
         OpCase(
           MatMul(transposeA: ta, transposeB: tb, epilogue: .adding),

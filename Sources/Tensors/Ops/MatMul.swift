@@ -135,6 +135,7 @@ public struct MatMul: Op, CustomStringConvertible {
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let s = sizes(operands[0].shape, operands[1].shape)
     if s.batch * s.m * s.n == 0 { return Launches([]) }
+    if s.m <= Self.fewRows, s.batch == 1, !transposeA { return few(s, operands, traits) }
     let (left, right) = (operands[0].elementType, operands[1].elementType)
     if let unit = traits.matrixUnit, left.isNarrow, left == right {
       return tiled(s, unitKernel(s, unit, left, traits), operands, traits)
@@ -158,6 +159,38 @@ public struct MatMul: Op, CustomStringConvertible {
   private func problem(_ s: Sizes) -> MatMulProblem {
     MatMulProblem(
       m: s.m, n: s.n, k: s.k, batch: s.batch, transposeA: transposeA, transposeB: transposeB)
+  }
+
+  /// The most rows of C for which B is not worth packing.
+  private static let fewRows = 6
+
+  /// One sweep over B, for both families.
+  private func few(_ s: Sizes, _ operands: [TensorType], _ traits: DeviceTraits) -> Launches {
+    let arguments: [KernelCall.Argument] =
+      [.operand(0), .operand(1), .result(0), .int(s.n), .int(s.k)]
+      + (2..<operands.count).map { .operand($0) }
+    let isCPU = traits.family == .cpu
+    if transposeB {
+      let columns = isCPU ? 4 : 1
+      var call = KernelCall.rows(
+        "matmul_few_nt", file: "matmul_few.cl", rowCount: ceilDivide(s.n, columns),
+        defines: ["ROWS": s.m, "COLUMNS": columns, "TRANSPOSE_B": 1], arguments: arguments,
+        on: traits)
+      call.prelude = epilogueSource(operands)
+      return Launches([call])
+    }
+    // Wide blocks read B in long runs, as long as every core has some.
+    let vectors = ceilDivide(s.n, traits.vectorWidth)
+    var columns = isCPU ? 24 / s.m : 1
+    while columns > 1, vectors / columns < 4 * traits.computeUnits { columns /= 2 }
+    let local = isCPU ? 1 : min(64, traits.lanes)
+    return Launches([
+      KernelCall(
+        "matmul_few_nn", file: "matmul_few.cl", prelude: epilogueSource(operands),
+        defines: ["ROWS": s.m, "COLUMNS": columns, "VECTOR": traits.vectorWidth],
+        arguments: arguments,
+        global: [roundUp(ceilDivide(vectors, columns), toMultipleOf: local)], local: [local])
+    ])
   }
 
   /// The most tiles of A that a work-item packs itself.
@@ -263,15 +296,19 @@ public struct MatMul: Op, CustomStringConvertible {
       ])
   }
 
-  /// Tiles through local memory, computed with matrix units: 32 lanes have a block of a tile.
+  /// Tiles through local memory, computed with matrix units: the lanes that act as one have a block of a
+  /// tile.
   private func unitKernel(
     _ s: Sizes, _ unit: MatrixUnit, _ type: ElementType, _ traits: DeviceTraits
   ) -> TileKernel {
     // Large tiles are quicker where there are enough of them for every unit of the device.
     let tiles = s.batch * ceilDivide(s.m, 128) * ceilDivide(s.n, 128)
     let isLarge = tiles >= 2 * traits.computeUnits && traits.maximumWorkGroupSize >= 256
-    let (tile, blockRows, blockColumns) = isLarge ? (128, 64, 32) : (64, 32, 32)
-    let lanes = tile / blockRows * (tile / blockColumns) * 32
+    let tile = isLarge ? 128 : 64
+    // A block's sums stay in its lanes' registers: at most 64 numbers a lane.
+    let blockRows = isLarge && unit.kind.lanes == 32 ? 64 : 32
+    let blockColumns = unit.kind.lanes == 8 ? 16 : 32
+    let lanes = tile / blockRows * (tile / blockColumns) * unit.kind.lanes
     return TileKernel(
       function: "matmul_units", file: "matmul_units.cl", rows: tile, columns: tile, depth: 32,
       group: [lanes, 1],

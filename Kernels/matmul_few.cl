@@ -1,0 +1,92 @@
+// Products with few rows of C, as in decoding: B is read once, as it lies, at the speed of memory.
+#include "matmul.cl"
+
+// Rows of C, and what a work-item computes of each: columns where B is stored [N, K], vectors of
+// columns where it is stored [K, N]. ROWS x COLUMNS sums stay in registers.
+#ifndef ROWS
+#define ROWS 1
+#endif
+#ifndef COLUMNS
+#define COLUMNS 4
+#endif
+
+#define EACH_ROW _Pragma("unroll") for (int m = 0; m < ROWS; m++)
+#define EACH_COLUMN _Pragma("unroll") for (int j = 0; j < COLUMNS; j++)
+
+// a: [ROWS, K], b: [N, K], c: [ROWS, N]. A work-group owns COLUMNS columns, its lanes share K.
+__kernel void matmul_few_nt(__global const T0* a, __global const T1* b, __global T2* c, const int N,
+                            const int K EPILOGUE_PARAMETERS) {
+  ROW_SCRATCH
+  FOR_ROWS(block, (N + COLUMNS - 1) / COLUMNS) {
+    FLOATV sum_v[ROWS][COLUMNS];
+    float rest[ROWS][COLUMNS];
+    __global const T1* from[COLUMNS];
+    EACH_COLUMN {
+      from[j] = b + (size_t)min((int)block * COLUMNS + j, N - 1) * K;
+      EACH_ROW {
+        sum_v[m][j] = (FLOATV)(0.0f);
+        rest[m][j] = 0.0f;
+      }
+    }
+    FOR_VECTORS(k, K) {
+      FLOATV right[COLUMNS];
+      EACH_COLUMN right[j] = LOAD(from[j] + k);
+      EACH_ROW {
+        const FLOATV left = LOAD(a + m * K + k);
+        EACH_COLUMN sum_v[m][j] = fma(left, right[j], sum_v[m][j]);
+      }
+    }
+    FOR_REST(k, K) {
+      EACH_ROW {
+        const float left = LOAD_ONE(a + m * K + k);
+        EACH_COLUMN rest[m][j] = fma(left, LOAD_ONE(from[j] + k), rest[m][j]);
+      }
+    }
+    EACH_ROW EACH_COLUMN {
+      const float sum = row_sum(vector_sum(sum_v[m][j]) + rest[m][j]);
+      const uint n = block * COLUMNS + j, index = m * N + n;
+      if (get_local_id(0) == 0 && n < (uint)N) STORE_ONE(EPILOGUE(sum, index), c + index);
+    }
+  }
+}
+
+// The product for `COUNT` vectors of columns from n on.
+#define BLOCK(COUNT) \
+  FLOATV sum[ROWS][COUNT]; \
+  EACH_ROW for (int j = 0; j < COUNT; j++) sum[m][j] = (FLOATV)(0.0f); \
+  for (int k = 0; k < K; k++) { \
+    FLOATV right[COUNT]; \
+    for (int j = 0; j < COUNT; j++) right[j] = LOAD(b + (size_t)k * N + n + j * VECTOR); \
+    EACH_ROW { \
+      const FLOATV left = (FLOATV)(LOAD_ONE(a + m * K + k)); \
+      for (int j = 0; j < COUNT; j++) sum[m][j] = fma(left, right[j], sum[m][j]); \
+    } \
+  } \
+  EACH_ROW for (int j = 0; j < COUNT; j++) { \
+    const uint index = m * N + n + j * VECTOR; \
+    STORE(EPILOGUE_VECTOR(sum[m][j], index), c + index); \
+  }
+
+// a: [ROWS, K], b: [K, N], c: [ROWS, N]. A work-item owns COLUMNS vectors of columns.
+__kernel void matmul_few_nn(__global const T0* a, __global const T1* b, __global T2* c, const int N,
+                            const int K EPILOGUE_PARAMETERS) {
+  int n = get_global_id(0) * COLUMNS * VECTOR;
+  const int end = min(N, n + COLUMNS * VECTOR);
+  if (n + COLUMNS * VECTOR <= N) {
+    BLOCK(COLUMNS)
+    return;
+  }
+  for (; n + VECTOR <= end; n += VECTOR) {
+    BLOCK(1)
+  }
+  for (; n < end; n++) {
+    EACH_ROW {
+      float sum = 0.0f;
+      for (int k = 0; k < K; k++) {
+        sum = fma(LOAD_ONE(a + m * K + k), LOAD_ONE(b + (size_t)k * N + n), sum);
+      }
+      const uint index = m * N + n;
+      STORE_ONE(EPILOGUE(sum, index), c + index);
+    }
+  }
+}
