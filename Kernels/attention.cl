@@ -1,7 +1,8 @@
 // out = softmax(scale Q K^T) V per head, with an online softmax: nothing of size T x T exists.
 //
 // B batches, TQ queries, TK keys, H query heads, G key heads (each serves H / G query heads), D
-// elements per head. Causal: query t sees keys up to t + TK - TQ. log_sum is kept for the gradient:
+// elements per head. A batch's first `keys` keys count: all TK, or as many as `lengths` says. Causal:
+// query t sees keys up to t + keys - TQ, the last WINDOW of them. log_sum is kept for the gradient:
 // with P = exp(scale S - log_sum), delta = sum dout out, dS = scale P (dout V^T - delta):
 //   dQ = dS K      dK = dS^T Q      dV = P^T dout
 // One kernel owns query rows, one owns key rows, so that no sum needs an atomic.
@@ -14,7 +15,28 @@
 #ifndef CAUSAL
 #define CAUSAL 1
 #endif
+// The most keys that a causal query sees; 0 for all.
+#ifndef WINDOW
+#define WINDOW 0
+#endif
+// 1 where `lengths` [B] says how many keys count.
+#ifndef LENGTHS
+#define LENGTHS 0
+#endif
 #define DV (D / VECTOR)
+
+#if LENGTHS
+#define LENGTHS_PARAMETER , __global const int* lengths
+#define KEYS(b) clamp(lengths[b], 1, TK)
+#else
+#define LENGTHS_PARAMETER
+#define KEYS(b) TK
+#endif
+// The last and the first key that query t sees, the first and the last query that sees key k.
+#define LAST_KEY(t) (CAUSAL ? min(keys - 1, (t) + keys - TQ) : keys - 1)
+#define FIRST_KEY(t) (WINDOW ? max(0, (t) + keys - TQ - WINDOW + 1) : 0)
+#define FIRST_QUERY(k) ((k) >= keys ? TQ : CAUSAL ? max(0, (k) - keys + TQ) : 0)
+#define LAST_QUERY(k) (WINDOW ? min(TQ - 1, (k) - keys + TQ + WINDOW - 1) : TQ - 1)
 
 // Offsets of a token's head in [B, T, H, D].
 #define HEAD(b, t, h, T, H) ((((size_t)(b) * (T) + (t)) * (H) + (h)) * D)

@@ -62,18 +62,26 @@ VECTOR_KERNEL attention_pack(__global const T0* x, __global float* packed, const
     } \
   }
 
-// 1 where column j of the block that starts at c0 lies beyond `limit`.
-#define BEYOND(c0, limit) GREATER(TO_FLOATV(SPLAT_UINT((c0) + j * VECTOR) + IOTA), (FLOATV)(limit))
+// 1 where column j of the block that starts at c0 lies beyond `limit`, or below it.
+#define INDICES(c0) TO_FLOATV(SPLAT_UINT((c0) + j * VECTOR) + IOTA)
+#define BEYOND(c0, limit) GREATER(INDICES(c0), (FLOATV)(limit))
+#define BELOW(c0, limit) GREATER((FLOATV)(limit), INDICES(c0))
+// 1 where it lies outside of [first, last].
+#if WINDOW
+#define OUTSIDE(c0, first, last) max(BELOW(c0, first), BEYOND(c0, last))
+#else
+#define OUTSIDE(c0, first, last) BEYOND(c0, last)
+#endif
 
 // q, out: [B, TQ, H, D], k_packed: packed, v: [B, TK, G, D], log_sum: [B, H, TQ].
 // Work-items: (runs of `run` queries, B H).
 VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packed,
                              __global const T2* v, __global T3* out, __global float* log_sum,
                              const int TQ, const int TK, const int H, const int G, const int padded,
-                             const int run, const float scale) {
-  const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G);
+                             const int run, const float scale LENGTHS_PARAMETER) {
+  const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int first = get_global_id(0) * run, last = min(TQ, first + run);
-  __global const float* keys = k_packed + ((size_t)b * G + g) * D * padded;
+  __global const float* k_blocks = k_packed + ((size_t)b * G + g) * D * padded;
   for (int t0 = first; t0 < last; t0 += ROWS) {
     __global const T0* rows[ROWS];
     FLOATV sums[ROWS][DV];
@@ -85,15 +93,15 @@ VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packe
       total[r] = (FLOATV)(0.0f);
       EACH_ELEMENT sums[r][e] = (FLOATV)(0.0f);
     }
-    const int visible = CAUSAL ? min(TK, t0 + ROWS + TK - TQ) : TK;
-    for (int c0 = 0; c0 < visible; c0 += COLUMNS) {
-      SCORES(score, rows, keys + (size_t)c0 * D)
+    const int visible = LAST_KEY(t0 + ROWS - 1) + 1;
+    for (int c0 = FIRST_KEY(t0) / COLUMNS * COLUMNS; c0 < visible; c0 += COLUMNS) {
+      SCORES(score, rows, k_blocks + (size_t)c0 * D)
       float weights[ROWS][COLUMNS];
       EACH_ROW {
-        const int limit = CAUSAL ? min(TK - 1, t0 + r + TK - TQ) : TK - 1;
+        const int last_key = LAST_KEY(t0 + r), first_key = FIRST_KEY(t0 + r);
         EACH_COLUMN score[r][j] *= scale;
-        if (c0 + COLUMNS - 1 > limit) {
-          EACH_COLUMN score[r][j] += BEYOND(c0, limit) * LOWEST;
+        if (c0 + COLUMNS - 1 > last_key || c0 < first_key) {
+          EACH_COLUMN score[r][j] += OUTSIDE(c0, first_key, last_key) * LOWEST;
         }
         FLOATV highest = score[r][0];
         EACH_COLUMN highest = max(highest, score[r][j]);
@@ -124,17 +132,56 @@ VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packe
   }
 }
 
+// The same for one query a head (TQ 1): keys are read once, as they lie. A work-item owns a head.
+VECTOR_KERNEL attention_row(__global const T0* q, __global const T1* k, __global const T2* v,
+                            __global T3* out, __global float* log_sum, const int TQ, const int TK,
+                            const int H, const int G, const float scale LENGTHS_PARAMETER) {
+  const int bh = get_global_id(0), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
+  const int end = LAST_KEY(0) + 1;
+  FLOATV query[DV], sums[DV];
+  EACH_ELEMENT {
+    query[e] = LOAD(q + HEAD(b, 0, h, 1, H) + e * VECTOR) * scale;
+    sums[e] = (FLOATV)(0.0f);
+  }
+  float best = LOWEST, total = 0.0f;
+  for (int c0 = FIRST_KEY(0); c0 < end; c0 += COLUMNS) {
+    const int count = min(COLUMNS, end - c0);
+    float weights[COLUMNS];
+    float now = best;
+    for (int c = 0; c < count; c++) {
+      __global const T1* key = k + HEAD(b, c0 + c, g, TK, G);
+      FLOATV product = (FLOATV)(0.0f);
+      EACH_ELEMENT product = fma(query[e], LOAD(key + e * VECTOR), product);
+      weights[c] = vector_sum(product);
+      now = max(now, weights[c]);
+    }
+    const float correction = exp_of_log(best - now);
+    best = now;
+    total *= correction;
+    EACH_ELEMENT sums[e] *= correction;
+    for (int c = 0; c < count; c++) {
+      __global const T2* value = v + HEAD(b, c0 + c, g, TK, G);
+      const float weight = exp_of_log(weights[c] - best);
+      total += weight;
+      EACH_ELEMENT sums[e] = fma((FLOATV)(weight), LOAD(value + e * VECTOR), sums[e]);
+    }
+  }
+  EACH_ELEMENT STORE(sums[e] * (1.0f / total), out + HEAD(b, 0, h, 1, H) + e * VECTOR);
+  log_sum[bh] = best + log(total);
+}
+
 // dq: [B, TQ, H, D]; dout: as dq; k: [B, TK, G, D]; k_packed, v_packed: packed;
 // statistics: [B, H, 2, padded_q]. Work-items: (runs of `run` queries, B H).
 VECTOR_KERNEL attention_rows_gradient(
     __global const T0* q, __global const T1* dout, __global const T2* k,
     __global const float* k_packed, __global const float* v_packed,
     __global const float* statistics, __global T6* dq, const int TQ, const int TK, const int H,
-    const int G, const int padded, const int padded_q, const int run, const float scale) {
-  const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G);
+    const int G, const int padded, const int padded_q, const int run,
+    const float scale LENGTHS_PARAMETER) {
+  const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int first = get_global_id(0) * run, last = min(TQ, first + run);
-  __global const float* keys = k_packed + ((size_t)b * G + g) * D * padded;
-  __global const float* values = v_packed + ((size_t)b * G + g) * D * padded;
+  __global const float* k_blocks = k_packed + ((size_t)b * G + g) * D * padded;
+  __global const float* v_blocks = v_packed + ((size_t)b * G + g) * D * padded;
   __global const float* log_sum = statistics + (size_t)bh * 2 * padded_q;
   for (int t0 = first; t0 < last; t0 += ROWS) {
     __global const T0* rows[ROWS];
@@ -145,22 +192,22 @@ VECTOR_KERNEL attention_rows_gradient(
       drows[r] = dout + HEAD(b, min(t0 + r, TQ - 1), h, TQ, H);
       EACH_ELEMENT sums[r][e] = (FLOATV)(0.0f);
     }
-    const int visible = CAUSAL ? min(TK, t0 + ROWS + TK - TQ) : TK;
-    for (int c0 = 0; c0 < visible; c0 += COLUMNS) {
+    const int visible = LAST_KEY(t0 + ROWS - 1) + 1;
+    for (int c0 = FIRST_KEY(t0) / COLUMNS * COLUMNS; c0 < visible; c0 += COLUMNS) {
       float weights[ROWS][COLUMNS];
       {
-        SCORES(score, rows, keys + (size_t)c0 * D)
+        SCORES(score, rows, k_blocks + (size_t)c0 * D)
         EACH_ROW {
-          const int limit = CAUSAL ? min(TK - 1, t0 + r + TK - TQ) : TK - 1;
+          const int last_key = LAST_KEY(t0 + r), first_key = FIRST_KEY(t0 + r);
           const float shift = log_sum[t0 + r];
           EACH_COLUMN {
-            const FLOATV s = score[r][j] * scale + BEYOND(c0, limit) * LOWEST;
+            const FLOATV s = score[r][j] * scale + OUTSIDE(c0, first_key, last_key) * LOWEST;
             STORE(exp_of_log(s - shift), weights[r] + j * VECTOR);
           }
         }
       }
       {
-        SCORES(slope, drows, values + (size_t)c0 * D)
+        SCORES(slope, drows, v_blocks + (size_t)c0 * D)
         EACH_ROW {
           const float delta = log_sum[padded_q + t0 + r];
           EACH_COLUMN {
@@ -186,8 +233,9 @@ VECTOR_KERNEL attention_columns_gradient(
     __global const T0* q, __global const T1* dout, __global const T2* k,
     __global const T3* v, __global const float* q_packed, __global const float* dout_packed,
     __global const float* statistics, __global T7* dk, __global T8* dv, const int TQ,
-    const int TK, const int H, const int G, const int padded, const int run, const float scale) {
-  const int bg = get_global_id(1), b = bg / G, g = bg % G, group = H / G;
+    const int TK, const int H, const int G, const int padded, const int run,
+    const float scale LENGTHS_PARAMETER) {
+  const int bg = get_global_id(1), b = bg / G, g = bg % G, group = H / G, keys = KEYS(b);
   const int first = get_global_id(0) * run, last = min(TK, first + run);
   for (int t0 = first; t0 < last; t0 += ROWS) {
     __global const T2* k_rows[ROWS];
@@ -202,24 +250,28 @@ VECTOR_KERNEL attention_columns_gradient(
         v_sums[r][e] = (FLOATV)(0.0f);
       }
     }
-    // The first query that sees key t0.
-    const int seen = CAUSAL ? max(0, t0 - (TK - TQ)) : 0;
+    // The queries that see some key of the tile.
+    const int seen = FIRST_QUERY(t0), end = LAST_QUERY(t0 + ROWS - 1) + 1;
     for (int h = g * group; h < (g + 1) * group; h++) {
       const size_t head = (size_t)b * H + h;
       __global const float* queries = q_packed + head * D * padded;
       __global const float* slopes = dout_packed + head * D * padded;
       __global const float* log_sum = statistics + head * 2 * padded;
-      for (int c0 = seen / COLUMNS * COLUMNS; c0 < TQ; c0 += COLUMNS) {
+      for (int c0 = seen / COLUMNS * COLUMNS; c0 < end; c0 += COLUMNS) {
         const int count = min(COLUMNS, TQ - c0);
         float weights[ROWS][COLUMNS];
         float dscores[ROWS][COLUMNS];
         {
           SCORES(score, k_rows, queries + (size_t)c0 * D)
           EACH_ROW {
-            // Key t0 + r is seen by queries greater than this one.
-            const int unseen = CAUSAL ? t0 + r - (TK - TQ) - 1 : -1;
+            const int first_query = FIRST_QUERY(t0 + r), last_query = LAST_QUERY(t0 + r);
             EACH_COLUMN {
-              const FLOATV hidden = CAUSAL ? 1.0f - BEYOND(c0, unseen) : (FLOATV)(0.0f);
+#if CAUSAL || LENGTHS
+              const FLOATV early = BELOW(c0, first_query);
+#else
+              const FLOATV early = (FLOATV)(0.0f);
+#endif
+              const FLOATV hidden = WINDOW ? max(early, BEYOND(c0, last_query)) : early;
               const FLOATV s = score[r][j] * scale + hidden * LOWEST;
               STORE(exp_of_log(s - LOAD(log_sum + c0 + j * VECTOR)), weights[r] + j * VECTOR);
             }

@@ -97,27 +97,30 @@
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
     __global const T0* q, __global const T1* k, __global const T2* v, __global T3* out,
     __global float* log_sum, const int TQ, const int TK, const int H, const int G,
-    const float scale) {
+    const float scale LENGTHS_PARAMETER) {
   TILE(q_tile, ROWS);
   TILE(tile, COLUMNS);
   __local float weights[ROWS][COLUMNS + 1];
   __local float best[ROWS], total[ROWS], factor[ROWS];
   LANES_OF_GROUP
-  const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G);
-  const int visible = CAUSAL ? min(TK, min(TQ, t0 + ROWS) + TK - TQ) : TK;
+  const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
+  const int visible = LAST_KEY(min(TQ, t0 + ROWS) - 1) + 1;
   STAGE(q_tile, ROWS, q, b, t0, h, TQ, H)
   for (int row = lane; row < ROWS; row += GROUP) {
     best[row] = LOWEST;
     total[row] = 0.0f;
   }
   DECLARE_SUMS(sums)
-  for (int c0 = 0; c0 < visible; c0 += COLUMNS) {
+  for (int c0 = FIRST_KEY(t0) / COLUMNS * COLUMNS; c0 < visible; c0 += COLUMNS) {
     STAGE(tile, COLUMNS, k, b, c0, g, TK, G)
     barrier(CLK_LOCAL_MEM_FENCE);  // queries and keys are complete
     SCORES(score, q_tile, tile)
     EACH_ROW {
-      const int limit = CAUSAL ? min(TK - 1, t0 + ROW + TK - TQ) : TK - 1;
-      EACH_COLUMN weights[ROW][COLUMN] = c0 + COLUMN > limit ? LOWEST : score[i][j] * scale;
+      const int last_key = LAST_KEY(t0 + ROW), first_key = FIRST_KEY(t0 + ROW);
+      EACH_COLUMN {
+        const int c = c0 + COLUMN;
+        weights[ROW][COLUMN] = c > last_key || c < first_key ? LOWEST : score[i][j] * scale;
+      }
     }
     barrier(CLK_LOCAL_MEM_FENCE);  // scores are complete, and all have read the keys
     STAGE(tile, COLUMNS, v, b, c0, g, TK, G)
@@ -151,20 +154,20 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_gradient(
     __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
     __global const float* statistics, __global T5* dq, const int TQ, const int TK, const int H,
-    const int G, const int padded, const float scale) {
+    const int G, const int padded, const float scale LENGTHS_PARAMETER) {
   TILE(q_tile, ROWS);
   TILE(d_tile, ROWS);
   TILE(k_tile, COLUMNS);
   TILE(v_tile, COLUMNS);
   __local float dscores[ROWS][COLUMNS + 1];
   LANES_OF_GROUP
-  const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G);
-  const int visible = CAUSAL ? min(TK, min(TQ, t0 + ROWS) + TK - TQ) : TK;
+  const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
+  const int visible = LAST_KEY(min(TQ, t0 + ROWS) - 1) + 1;
   __global const float* log_sum = statistics + (size_t)bh * 2 * padded;
   STAGE(q_tile, ROWS, q, b, t0, h, TQ, H)
   STAGE(d_tile, ROWS, dout, b, t0, h, TQ, H)
   DECLARE_SUMS(sums)
-  for (int c0 = 0; c0 < visible; c0 += COLUMNS) {
+  for (int c0 = FIRST_KEY(t0) / COLUMNS * COLUMNS; c0 < visible; c0 += COLUMNS) {
     STAGE(k_tile, COLUMNS, k, b, c0, g, TK, G)
     STAGE(v_tile, COLUMNS, v, b, c0, g, TK, G)
     barrier(CLK_LOCAL_MEM_FENCE);  // all tiles are complete
@@ -172,11 +175,12 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_
     SCORES(slope, d_tile, v_tile)
     EACH_ROW {
       const int t = min(t0 + ROW, TQ - 1);
-      const int limit = CAUSAL ? min(TK - 1, t + TK - TQ) : TK - 1;
+      const int last_key = LAST_KEY(t), first_key = FIRST_KEY(t);
       EACH_COLUMN {
+        const int c = c0 + COLUMN;
         const float weight = exp_of_log(score[i][j] * scale - log_sum[t]);
-        dscores[ROW][COLUMN] =
-            c0 + COLUMN > limit ? 0.0f : weight * (slope[i][j] - log_sum[padded + t]) * scale;
+        dscores[ROW][COLUMN] = c > last_key || c < first_key
+            ? 0.0f : weight * (slope[i][j] - log_sum[padded + t]) * scale;
       }
     }
     barrier(CLK_LOCAL_MEM_FENCE);  // the block of gradients is complete
@@ -192,7 +196,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_columns_gradient(
     __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
     __global const float* statistics, __global T5* dk, __global T6* dv, const int TQ, const int TK,
-    const int H, const int G, const int padded, const float scale) {
+    const int H, const int G, const int padded, const float scale LENGTHS_PARAMETER) {
   TILE(k_tile, ROWS);
   TILE(v_tile, ROWS);
   TILE(q_tile, COLUMNS);
@@ -200,26 +204,26 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_colum
   __local float weights[ROWS][COLUMNS + 1];
   __local float dscores[ROWS][COLUMNS + 1];
   LANES_OF_GROUP
-  const int bg = get_global_id(1), b = bg / G, g = bg % G, group = H / G;
-  // The first query that sees the group's first key.
-  const int start = CAUSAL ? max(0, t0 - (TK - TQ)) : 0;
+  const int bg = get_global_id(1), b = bg / G, g = bg % G, group = H / G, keys = KEYS(b);
+  // The queries that see some key of the group.
+  const int start = FIRST_QUERY(t0), end = LAST_QUERY(t0 + ROWS - 1) + 1;
   STAGE(k_tile, ROWS, k, b, t0, g, TK, G)
   STAGE(v_tile, ROWS, v, b, t0, g, TK, G)
   DECLARE_SUMS(k_sums)
   DECLARE_SUMS(v_sums)
   for (int h = g * group; h < (g + 1) * group; h++) {
     __global const float* log_sum = statistics + ((size_t)b * H + h) * 2 * padded;
-    for (int c0 = start / COLUMNS * COLUMNS; c0 < TQ; c0 += COLUMNS) {
+    for (int c0 = start / COLUMNS * COLUMNS; c0 < end; c0 += COLUMNS) {
       STAGE(q_tile, COLUMNS, q, b, c0, h, TQ, H)
       STAGE(d_tile, COLUMNS, dout, b, c0, h, TQ, H)
       barrier(CLK_LOCAL_MEM_FENCE);  // all tiles are complete
       SCORES(score, k_tile, q_tile)
       SCORES(slope, v_tile, d_tile)
       EACH_ROW {
-        const int seen = CAUSAL ? t0 + ROW - (TK - TQ) : 0;
+        const int first_query = FIRST_QUERY(t0 + ROW), last_query = LAST_QUERY(t0 + ROW);
         EACH_COLUMN {
           const int t = min(c0 + COLUMN, TQ - 1);
-          const int is_seen = c0 + COLUMN < TQ && c0 + COLUMN >= seen;
+          const int is_seen = c0 + COLUMN <= last_query && c0 + COLUMN >= first_query;
           const float weight = is_seen ? exp_of_log(score[i][j] * scale - log_sum[t]) : 0.0f;
           weights[ROW][COLUMN] = weight;
           dscores[ROW][COLUMN] = weight * (slope[i][j] - log_sum[padded + t]) * scale;

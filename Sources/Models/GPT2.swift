@@ -105,7 +105,7 @@ struct GPT2Attention: Module {
     let width = x.shape[2]
     let heads: Shape = [x.shape[0], x.shape[1], headCount, width / headCount]
     let parts = cAttn(x).split([width, width, width]).map { $0.reshaped(to: heads) }
-    let out = parts[0].attention(keys: parts[1], values: parts[2], isCausal: true)
+    let out = parts[0].attention(keys: parts[1], values: parts[2], mask: .causal)
     return cProj(out.reshaped(to: x.shape))
   }
 }

@@ -123,7 +123,7 @@ struct LlamaAttention: Module {
     let k = kProj(x).reshaped(to: [b, t, c.numKeyValueHeads, c.headSize])
     let v = vProj(x).reshaped(to: [b, t, c.numKeyValueHeads, c.headSize])
     let out = q.rotated(base: c.ropeTheta)
-      .attention(keys: k.rotated(base: c.ropeTheta), values: v, isCausal: true)
+      .attention(keys: k.rotated(base: c.ropeTheta), values: v, mask: .causal)
     return oProj(out.reshaped(to: [b, t, c.numAttentionHeads * c.headSize]))
   }
 }

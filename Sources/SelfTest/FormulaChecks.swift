@@ -57,7 +57,7 @@ extension SelfTest {
         .matmul(x[2], transposeOther: true).split([48, 24, 24])
       let heads = zip(parts, [4, 2, 2]).map { $0.reshaped(to: [2, 19, $1, 12]) }
       let out = heads[0].rotated(base: 1e4)
-        .attention(keys: heads[1].rotated(base: 1e4), values: heads[2], isCausal: true)
+        .attention(keys: heads[1].rotated(base: 1e4), values: heads[2], mask: .causal)
         .reshaped(to: [2, 19, 48])
       return x[0] + out.matmul(x[3]).silu()
     }
@@ -75,15 +75,16 @@ extension SelfTest {
         ]
       ) { $0[0].matmul($0[1], transposeSelf: ta, transposeOther: tb) }
     }
-    let heads = [(16, true), (64, true), (40, false), (128, true)].map { size, isCausal in
-      Formula(
-        name: "attention with heads of \(size)",
-        operands: [
-          numbers([1, 70, 4, size], salt: 10), numbers([1, 81, 2, size], salt: 11),
-          numbers([1, 81, 2, size], salt: 12),
-        ]
-      ) { $0[0].attention(keys: $0[1], values: $0[2], isCausal: isCausal) }
-    }
+    let heads = [(16, AttentionMask.causal), (64, .causal), (40, .full), (128, .causal(window: 9))]
+      .map { size, mask in
+        Formula(
+          name: "attention with heads of \(size)",
+          operands: [
+            numbers([1, 70, 4, size], salt: 10), numbers([1, 81, 2, size], salt: 11),
+            numbers([1, 81, 2, size], salt: 12),
+          ]
+        ) { $0[0].attention(keys: $0[1], values: $0[2], mask: mask) }
+      }
     return products + heads + [
       Formula(
         name: "a batch of products",

@@ -5,34 +5,42 @@ import Testing
 @testable import Tensors
 
 @Suite struct AttentionTests {
-  /// B, TQ, TK, H, G, D, causal
-  static let sizes: [(Int, Int, Int, Int, Int, Int, Bool)] = [
-    (1, 1, 1, 1, 1, 32, true), (2, 7, 7, 4, 2, 32, true), (1, 65, 65, 2, 1, 64, true),
-    (1, 70, 130, 2, 2, 64, true), (2, 33, 50, 2, 1, 40, false), (1, 130, 130, 1, 1, 128, true),
-    (1, 9, 20, 6, 2, 96, false), (1, 5, 5, 1, 1, 6, true),
+  /// B, TQ, TK, H, G, D, mask, and how many keys count in each batch.
+  static let sizes: [(Int, Int, Int, Int, Int, Int, AttentionMask, [Int32]?)] = [
+    (1, 1, 1, 1, 1, 32, .causal, nil), (2, 7, 7, 4, 2, 32, .causal, nil),
+    (1, 65, 65, 2, 1, 64, .causal, nil), (1, 70, 130, 2, 2, 64, .causal, nil),
+    (2, 33, 50, 2, 1, 40, .full, nil), (1, 130, 130, 1, 1, 128, .causal, nil),
+    (1, 9, 20, 6, 2, 96, .full, nil), (1, 5, 5, 1, 1, 6, .causal, nil),
+    (2, 40, 40, 2, 1, 16, .causal(window: 1), nil), (1, 9, 9, 2, 2, 8, .causal(window: 4), nil),
+    (1, 150, 150, 2, 2, 32, .causal(window: 40), nil), (3, 21, 21, 2, 2, 32, .full, [1, 21, 13]),
+    (2, 100, 100, 4, 2, 16, .full, [100, 3]), (2, 5, 70, 2, 1, 32, .causal, [5, 69]),
+    (3, 1, 40, 4, 2, 64, .causal, [1, 40, 17]), (2, 1, 90, 2, 2, 16, .causal(window: 33), [90, 8]),
+    (1, 1, 6, 2, 1, 6, .causal(window: 3), [5]),
   ]
 
   static let cases: [OpCase] = {
     var random = RandomData(seed: 91)
-    return sizes.flatMap { b, tq, tk, h, g, d, isCausal -> [OpCase] in
-      let op = Attention(isCausal: isCausal, scale: 1 / Float(d).squareRoot())
+    return sizes.flatMap { b, tq, tk, h, g, d, mask, lengths -> [OpCase] in
+      let op = Attention(mask: mask, scale: 1 / Float(d).squareRoot())
       let (q, kv): (Shape, Shape) = ([b, tq, h, d], [b, tk, g, d])
       let data = [random.floats(q, -2...2), random.floats(kv, -2...2), random.floats(kv)]
-      let results = op.reference(data)
+      let counts = lengths.map { [TensorData([b], $0)] } ?? []
+      let results = op.reference(data + counts)
       return [
-        OpCase(op, data),
+        OpCase(op, data + counts),
         OpCase(
-          AttentionGradient(isCausal: isCausal, scale: op.scale),
-          data + results + [random.floats(q)]),
+          AttentionGradient(mask: mask, scale: op.scale),
+          data + results + [random.floats(q)] + counts),
       ]
     }
   }()
 
   @Test func agreesWithPyTorch() throws {
-    for (name, isCausal) in [("attention_causal", true), ("attention_full", false)] {
+    let masks = [("attention_causal", AttentionMask.causal), ("attention_full", .full)]
+    for (name, mask) in masks {
       #expect(
         try goldenError(name, ["q", "k", "v"]) {
-          $0[0].attention(keys: $0[1], values: $0[2], isCausal: isCausal)
+          $0[0].attention(keys: $0[1], values: $0[2], mask: mask)
         } < 1e-5)
     }
   }
@@ -41,7 +49,7 @@ import Testing
     var random = RandomData(seed: 92)
     let q = random.floats([1, 5, 2, 8])
     let v = TensorData(q.shape, [Float](repeating: 0.25, count: q.type.elementCount))
-    let out = Attention(isCausal: true, scale: 1).reference([q, q, v])[0].floats
+    let out = Attention(mask: .causal, scale: 1).reference([q, q, v])[0].floats
     #expect(out.allSatisfy { abs($0 - 0.25) < 1e-6 })
   }
 
@@ -50,13 +58,30 @@ import Testing
     let (q, k, v) = (
       random.floats([1, 6, 1, 8]), random.floats([1, 6, 1, 8]), random.floats([1, 6, 1, 8])
     )
-    let op = Attention(isCausal: true, scale: 1)
+    let op = Attention(mask: .causal, scale: 1)
     var changed = v.floats
     for i in 40..<48 { changed[i] += 9 }
     let before = op.reference([q, k, v])[0].floats
     let after = op.reference([q, k, TensorData(v.shape, changed)])[0].floats
     #expect(before[..<40] == after[..<40])
     #expect(before[40...] != after[40...])
+  }
+
+  @Test func seesOnlyTheWindowAndTheKeysThatCount() throws {
+    var random = RandomData(seed: 94)
+    let x = random.floats([2, 6, 1, 8])
+    func out(_ mask: AttentionMask, _ values: TensorData, _ lengths: [Int32]) -> [Float] {
+      Attention(mask: mask, scale: 1).reference([x, x, values, TensorData([2], lengths)])[0].floats
+    }
+    // The third value of the first batch is changed.
+    var changed = x.floats
+    for i in 16..<24 { changed[i] += 9 }
+    let other = TensorData(x.shape, changed)
+    let windowed = zip(out(.causal(window: 2), x, [6, 6]), out(.causal(window: 2), other, [6, 6]))
+    let rows = windowed.enumerated().filter { $1.0 != $1.1 }.map { $0.offset / 8 }
+    #expect(Set(rows) == [2, 3])
+    #expect(out(.full, x, [2, 6]) == out(.full, other, [2, 6]))
+    #expect(out(.full, x, [3, 6]) != out(.full, other, [3, 6]))
   }
 
   @Test func gradientsMatchFiniteDifferences() throws {
@@ -83,7 +108,7 @@ import Testing
     func scratch(_ t: Int) -> Int {
       let x = TensorType([1, t, 2, 64])
       let all = [x, x, x, x, TensorType([1, 2, t]), x]
-      return AttentionGradient(isCausal: true, scale: 1).launches(all, on: traits).scratch.reduce(
+      return AttentionGradient(mask: .causal, scale: 1).launches(all, on: traits).scratch.reduce(
         0, +)
     }
     #expect(scratch(4096) == 4 * scratch(1024))

@@ -10,18 +10,21 @@
 /// softmax (Dao et al., arXiv 2205.14135): memory is linear in the sequence length.
 ///
 /// Operands: q [B, TQ, H, D], k [B, TK, G, D], v [B, TK, G, D]; each key head serves H / G query
-/// heads (Ainslie et al., arXiv 2305.13245). Results: out [B, TQ, H, D], log-sum-exp of the scores
-/// [B, H, TQ]. Causal: query t sees keys up to t + TK - TQ.
+/// heads (Ainslie et al., arXiv 2305.13245); optionally int32 [B], how many of the TK keys count in
+/// each batch, at least 1. Results: out [B, TQ, H, D], log-sum-exp of the scores [B, H, TQ].
 public struct Attention: Op {
-  let isCausal: Bool
+  let mask: AttentionMask
   let scale: Float
 
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let (q, k, v) = (operands[0].shape, operands[1].shape, operands[2].shape)
     precondition(
       q.rank == 4 && k.rank == 4 && k == v && q[0] == k[0] && q[3] == k[3] && q[2] % k[2] == 0
-        && (!isCausal || k[1] >= q[1]),
+        && (!mask.isCausal || k[1] >= q[1]),
       "attention: q \(q), k \(k) and v \(v) do not fit")
+    precondition(
+      operands.count == 3 || operands[3] == TensorType([q[0]], .int32),
+      "attention: lengths \(operands.last.map { "\($0)" } ?? "") do not fit q \(q)")
     return [operands[0], TensorType([q[0], q[2], q[1]])]
   }
 
@@ -29,12 +32,15 @@ public struct Attention: Op {
     precondition(resultGradients[1] == nil, "attention: the log-sum-exp has no gradient")
     guard let dout = resultGradients[0] else { return [nil, nil, nil] }
     let operands = application.operands
-    return AttentionGradient(isCausal: isCausal, scale: scale)(
-      operands[0], operands[1], operands[2], application.result(0), application.result(1), dout)
+    let known = [application.result(0), application.result(1), dout]
+    let slopes = Application(
+      AttentionGradient(mask: mask, scale: scale), operands[..<3] + known + operands[3...]
+    ).results
+    return slopes + operands[3...].map { _ in nil }
   }
 
   public func flopCount(_ operands: [TensorType]) -> Double {
-    AttentionSizes(operands).flopCount(products: 2, isCausal: isCausal)
+    AttentionSizes(operands).flopCount(products: 2, mask)
   }
 
   public func reference(_ operands: [TensorData]) -> [TensorData] {
@@ -42,8 +48,10 @@ public struct Attention: Op {
     let (q, k, v) = (operands[0].floats, operands[1].floats, operands[2].floats)
     var out = [Float](repeating: 0, count: q.count)
     var sums = [Float](repeating: 0, count: s.b * s.h * s.tq)
+    let lengths = operands.count > 3 ? operands[3].integers : nil
     s.forEachQuery { b, h, t in
-      let scores = s.visibleKeys(t, isCausal).map { key in
+      let visible = s.visibleKeys(t, mask, length: lengths?[b])
+      let scores = visible.map { key in
         Double(scale)
           * (0..<s.d).reduce(0.0) {
             $0 + Double(q[s.query(b, t, h) + $1]) * Double(k[s.key(b, key, h) + $1])
@@ -54,7 +62,7 @@ public struct Attention: Op {
       for d in 0..<s.d {
         out[s.query(b, t, h) + d] = Float(
           scores.indices.reduce(0.0) {
-            $0 + exp(scores[$1] - sum) * Double(v[s.key(b, $1, h) + d])
+            $0 + exp(scores[$1] - sum) * Double(v[s.key(b, visible.lowerBound + $1, h) + d])
           })
       }
     }
@@ -63,23 +71,32 @@ public struct Attention: Op {
     ]
   }
 
-  public func mayBeNarrow(operand: Int) -> Bool { true }
+  public func mayBeNarrow(operand: Int) -> Bool { operand < 3 }
   public func mayBeNarrow(result: Int) -> Bool { result == 0 }
 
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let s = AttentionSizes(operands)
     let vector = traits.vectorWidth(dividing: s.d)
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
+    let lengths: [KernelCall.Argument] = operands.count > 3 ? [.operand(3)] : []
+    let whole: [KernelCall.Argument] =
+      [.operand(0), .operand(1), .operand(2), .result(0), .result(1)] + sizes + [.float(scale)]
+    let defines = s.defines(
+      vector, mask, hasLengths: !lengths.isEmpty, tiles: traits.family == .cpu)
     guard traits.family == .cpu else {
       let tiles = AttentionTiles.forward(s.d, traits)
       return Launches([
         tiles.call(
-          "attention_rows", s.defines(vector, isCausal),
-          [.operand(0), .operand(1), .operand(2), .result(0), .result(1)] + sizes
-            + [.float(scale)], rowCount: s.tq, heads: s.b * s.h)
+          "attention_rows", defines, whole + lengths, rowCount: s.tq, heads: s.b * s.h)
       ])
     }
-    let defines = s.defines(vector, isCausal, tiles: true)
+    if s.tq == 1 {
+      return Launches([
+        KernelCall(
+          "attention_row", file: "attention_cpu.cl", defines: defines, arguments: whole + lengths,
+          global: [s.b * s.h], local: [1])
+      ])
+    }
     let padded = s.padded(s.tk, vector)
     return Launches(
       [
@@ -88,15 +105,15 @@ public struct Attention: Op {
           "attention_rows", file: "attention_cpu.cl", defines: defines,
           arguments: [.operand(0), .scratch(0), .operand(2), .result(0), .result(1)] + sizes + [
             .int(padded), .int(s.run), .float(scale),
-          ],
+          ] + lengths,
           global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1]),
       ], scratch: [4 * s.b * s.g * s.d * padded])
   }
 }
 
-/// Operands: q, k, v, out, log-sum-exp, dout. Results: dq, dk, dv.
+/// Operands: q, k, v, out, log-sum-exp, dout, optionally the lengths. Results: dq, dk, dv.
 struct AttentionGradient: Op {
-  let isCausal: Bool
+  let mask: AttentionMask
   let scale: Float
 
   func resultTypes(_ operands: [TensorType]) -> [TensorType] { Array(operands[0..<3]) }
@@ -106,12 +123,13 @@ struct AttentionGradient: Op {
   }
 
   func flopCount(_ operands: [TensorType]) -> Double {
-    AttentionSizes(operands).flopCount(products: 7, isCausal: isCausal)
+    AttentionSizes(operands).flopCount(products: 7, mask)
   }
 
   func reference(_ operands: [TensorData]) -> [TensorData] {
     let s = AttentionSizes(operands.map(\.type))
-    let values = operands.map { $0.floats.map(Double.init) }
+    let lengths = operands.count > 6 ? operands[6].integers : nil
+    let values = operands[..<6].map { $0.floats.map(Double.init) }
     let (q, k, v, out, sums, dout) = (
       values[0], values[1], values[2], values[3], values[4], values[5]
     )
@@ -121,7 +139,7 @@ struct AttentionGradient: Op {
     s.forEachQuery { b, h, t in
       let row = s.query(b, t, h)
       let delta = (0..<s.d).reduce(0.0) { $0 + out[row + $1] * dout[row + $1] }
-      for key in s.visibleKeys(t, isCausal) {
+      for key in s.visibleKeys(t, mask, length: lengths?[b]) {
         let column = s.key(b, key, h)
         let score = (0..<s.d).reduce(0.0) { $0 + q[row + $1] * k[column + $1] }
         let weight = exp(score * Double(scale) - sums[(b * s.h + h) * s.tq + t])
@@ -137,14 +155,15 @@ struct AttentionGradient: Op {
     return zip(operands, [dq, dk, dv]).map { TensorData($0.shape, $1.map { Float($0) }) }
   }
 
-  func mayBeNarrow(operand: Int) -> Bool { operand != 4 }
+  func mayBeNarrow(operand: Int) -> Bool { operand != 4 && operand < 6 }
   func mayBeNarrow(result: Int) -> Bool { true }
 
   func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let s = AttentionSizes(operands)
     let vector = traits.vectorWidth(dividing: s.d)
     let isCPU = traits.family == .cpu
-    let defines = s.defines(vector, isCausal, tiles: isCPU)
+    let lengths: [KernelCall.Argument] = operands.count > 6 ? [.operand(6)] : []
+    let defines = s.defines(vector, mask, hasLengths: !lengths.isEmpty, tiles: isCPU)
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
     let paddedQ = s.padded(s.tq, vector)
     let paddedK = s.padded(s.tk, vector)
@@ -162,7 +181,7 @@ struct AttentionGradient: Op {
       let shared: [KernelCall.Argument] = [
         .operand(0), .operand(1), .operand(2), .operand(5), statistics,
       ]
-      let rest = sizes + [.int(paddedQ), .float(scale)]
+      let rest = sizes + [.int(paddedQ), .float(scale)] + lengths
       return Launches(
         [
           delta,
@@ -188,14 +207,14 @@ struct AttentionGradient: Op {
           arguments: [
             .operand(0), .operand(5), .operand(1), .scratch(1), .scratch(2), statistics,
             .result(0),
-          ] + sizes + [.int(paddedK), .int(paddedQ), .int(s.run), .float(scale)],
+          ] + sizes + [.int(paddedK), .int(paddedQ), .int(s.run), .float(scale)] + lengths,
           global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1]),
         KernelCall(
           "attention_columns_gradient", file: "attention_cpu.cl", defines: defines,
           arguments: [
             .operand(0), .operand(5), .operand(1), .operand(2), .scratch(3), .scratch(4),
             statistics, .result(1), .result(2),
-          ] + sizes + [.int(paddedQ), .int(s.run), .float(scale)],
+          ] + sizes + [.int(paddedQ), .int(s.run), .float(scale)] + lengths,
           global: [ceilDivide(s.tk, s.run), s.b * s.g], local: [1, 1]),
       ], scratch: [statisticsBytes, keyBytes, keyBytes, queryBytes, queryBytes])
   }
@@ -219,8 +238,11 @@ private struct AttentionSizes {
   func query(_ b: Int, _ t: Int, _ h: Int) -> Int { ((b * tq + t) * self.h + h) * d }
   func key(_ b: Int, _ t: Int, _ h: Int) -> Int { ((b * tk + t) * g + h / (self.h / g)) * d }
 
-  func visibleKeys(_ t: Int, _ isCausal: Bool) -> Range<Int> {
-    0..<(isCausal ? t + tk - tq + 1 : tk)
+  func visibleKeys(_ t: Int, _ mask: AttentionMask, length: Int32?) -> Range<Int> {
+    let count = length.map { min(max(Int($0), 1), tk) } ?? tk
+    guard mask.isCausal else { return 0..<count }
+    let end = min(count, t + count - tq + 1)
+    return max(0, mask.window.map { t + count - tq + 1 - $0 } ?? 0)..<end
   }
 
   func forEachQuery(_ body: (_ b: Int, _ h: Int, _ t: Int) -> Void) {
@@ -228,8 +250,8 @@ private struct AttentionSizes {
   }
 
   /// Floating-point operations of some products of all queries with all keys they see.
-  func flopCount(products: Double, isCausal: Bool) -> Double {
-    let seen = isCausal ? Double(tq) * (Double(tk) - Double(tq - 1) / 2) : Double(tq * tk)
+  func flopCount(products: Double, _ mask: AttentionMask) -> Double {
+    let seen = (0..<tq).reduce(0.0) { $0 + Double(visibleKeys($1, mask, length: nil).count) }
     return products * 2 * Double(b * h * d) * seen
   }
 
@@ -239,8 +261,13 @@ private struct AttentionSizes {
   }
 
   /// Build constants, with those of the CPU's register tiles where `tiles` are wanted.
-  func defines(_ vector: Int, _ isCausal: Bool, tiles: Bool = false) -> [String: Int] {
-    var defines = ["D": d, "VECTOR": vector, "CAUSAL": isCausal ? 1 : 0]
+  func defines(
+    _ vector: Int, _ mask: AttentionMask, hasLengths: Bool, tiles: Bool
+  ) -> [String: Int] {
+    var defines = [
+      "D": d, "VECTOR": vector, "CAUSAL": mask.isCausal ? 1 : 0, "WINDOW": mask.window ?? 0,
+      "LENGTHS": hasLengths ? 1 : 0,
+    ]
     if tiles { defines.merge(["ROWS": rows, "CV": columnVectors]) { $1 } }
     return defines
   }
@@ -317,11 +344,28 @@ private struct AttentionTiles {
   }
 }
 
+/// Which keys a query sees.
+public enum AttentionMask: Sendable, Hashable {
+  /// All that count.
+  case full
+  /// Query t of TQ sees the keys up to t + K - TQ, where K of them count; with a window only the
+  /// last so many of these (Beltagy et al., arXiv 2004.05150).
+  case causal(window: Int?)
+
+  public static let causal = AttentionMask.causal(window: nil)
+
+  var isCausal: Bool { self != .full }
+  var window: Int? { if case .causal(let window) = self { window } else { nil } }
+}
+
 extension Tensor {
   /// Attention of queries (this tensor, [B, TQ, H, D]) to keys and values [B, TK, G, D], with
-  /// scores scaled by 1 / sqrt(D).
-  public func attention(keys: Tensor, values: Tensor, isCausal: Bool) -> Tensor {
-    let scale = 1 / Float(shape[-1]).squareRoot()
-    return Attention(isCausal: isCausal, scale: scale)(self, keys, values)[0]
+  /// scores scaled by 1 / sqrt(D). `lengths`, int32 [B], says how many keys count in each batch: at
+  /// least 1, and at least TQ where causal.
+  public func attention(
+    keys: Tensor, values: Tensor, mask: AttentionMask, lengths: Tensor? = nil
+  ) -> Tensor {
+    let op = Attention(mask: mask, scale: 1 / Float(shape[-1]).squareRoot())
+    return Application(op, [self, keys, values] + (lengths.map { [$0] } ?? [])).result(0)
   }
 }
