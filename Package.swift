@@ -66,6 +66,8 @@ let package = Package(
       name: "OpTests", dependencies: ["Checks"], swiftSettings: strict),
     .testTarget(name: "TensorsTests", dependencies: ["Checks"], swiftSettings: strict),
     .testTarget(name: "OpenCLTests", dependencies: ["Checks"], swiftSettings: strict),
+    .testTarget(name: "StorageTests", dependencies: ["Checks", "Storage"], swiftSettings: strict),
+    .testTarget(name: "ModelsTests", dependencies: ["Checks", "Models"], swiftSettings: strict),
     .testTarget(
       name: "TrainingTests", dependencies: ["Checks", "Distillation", "SelfTest", "Tokenizers"],
       swiftSettings: strict),

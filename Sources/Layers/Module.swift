@@ -24,21 +24,25 @@ extension Module {
 
 private func collect(_ value: Any, _ path: String) -> [(name: String, tensor: Tensor)] {
   func joined(_ label: String) -> String { path.isEmpty ? label : path + "." + label }
+  let mirror = Mirror(reflecting: value)
+  // First of all: an optional module passes for a module.
+  if mirror.displayStyle == .optional {
+    return mirror.children.first.map { collect($0.value, path) } ?? []
+  }
   switch value {
   case let tensor as Tensor: return tensor.isVariable ? [(path, tensor)] : []
   case let modules as [any Module]:
     return modules.enumerated().flatMap { collect($1, joined("\($0)")) }
   case is any Module:
-    return Mirror(reflecting: value).children.flatMap { child in
+    return mirror.children.flatMap { child in
       collect(child.value, joined(snakeCase(child.label ?? "")))
     }
-  default:
-    let mirror = Mirror(reflecting: value)
-    guard mirror.displayStyle == .optional, let some = mirror.children.first else { return [] }
-    return collect(some.value, path)
+  default: return []
   }
 }
 
+/// A name that begins with a capital stays as it is, as BERT's `LayerNorm` does.
 private func snakeCase(_ name: String) -> String {
-  name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
+  if name.first?.isUppercase == true { return name }
+  return name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
 }

@@ -1,15 +1,19 @@
 // GPT-2: a decoder-only transformer with learned positions (Radford et al., 2019).
 import Layers
+import Storage
 import Tensors
 
 /// The sizes of a GPT-2, under the names of Hugging Face's `config.json`.
-public struct GPT2Configuration: Codable, Sendable, Hashable {
+public struct GPT2Configuration: Sendable, Hashable {
   public var vocabSize: Int
   public var nPositions: Int
   public var nEmbd: Int
   public var nLayer: Int
   public var nHead: Int
+  public var nInner: Int
   public var layerNormEpsilon: Float = 1e-5
+  public var activationFunction = Activation.geluNew
+  public var tieWordEmbeddings = true
 
   public init(
     vocabularySize: Int, contextLength: Int, width: Int, layerCount: Int, headCount: Int
@@ -19,6 +23,36 @@ public struct GPT2Configuration: Codable, Sendable, Hashable {
     nEmbd = width
     nLayer = layerCount
     nHead = headCount
+    nInner = 4 * width
+  }
+
+  init(_ file: ConfigurationFile) throws {
+    self.init(
+      vocabularySize: try file.count("vocab_size"),
+      contextLength: try file.count("n_positions", default: 1024),
+      width: try file.count("n_embd"), layerCount: try file.count("n_layer"),
+      headCount: try file.count("n_head"))
+    guard nEmbd % nHead == 0 else {
+      throw file.failure("n_head", "must divide the width \(nEmbd), it is \(nHead)")
+    }
+    nInner = try file.count("n_inner", default: 4 * nEmbd)
+    layerNormEpsilon = Float(try file.number("layer_norm_epsilon", default: 1e-5))
+    activationFunction = try file.activation("activation_function", default: .geluNew)
+    tieWordEmbeddings = try file.flag("tie_word_embeddings", default: true)
+    try file.require("scale_attn_weights", .bool(true), because: "must be true")
+    try file.require("scale_attn_by_inverse_layer_idx", .bool(false), because: "must be false")
+  }
+
+  /// The fields of `config.json`.
+  var fields: [(key: String, value: JSON)] {
+    [
+      ("vocab_size", JSON(vocabSize)), ("n_positions", JSON(nPositions)),
+      ("n_embd", JSON(nEmbd)), ("n_layer", JSON(nLayer)), ("n_head", JSON(nHead)),
+      ("n_inner", JSON(nInner)), ("layer_norm_epsilon", .number("\(layerNormEpsilon)")),
+      ("activation_function", .string(activationFunction.rawValue)),
+      ("tie_word_embeddings", .bool(tieWordEmbeddings)),
+      ("initializer_range", .number("\(initializerRange)")),
+    ]
   }
 
   /// The standard deviation of initial weights: 0.5 / sqrt(width), GPT-2's 0.02 near width 768.
@@ -27,21 +61,38 @@ public struct GPT2Configuration: Codable, Sendable, Hashable {
   var residualRange: Float { initializerRange / Float(2 * nLayer).squareRoot() }
 }
 
-/// tokens [B, T] -> embed + positions -> layers -> norm -> logits [B, T, V], with a tied head
+/// tokens [B, T] -> embed + positions -> layers -> norm -> head -> logits [B, T, V]
 public struct GPT2: LanguageModel {
   let transformer: GPT2Transformer
+  let lmHead: Linear?
   public let configuration: GPT2Configuration
 
   public init(_ configuration: GPT2Configuration) {
-    self.configuration = configuration
-    transformer = GPT2Transformer(configuration)
+    let c = configuration
+    self.configuration = c
+    transformer = GPT2Transformer(c)
+    lmHead =
+      c.tieWordEmbeddings
+      ? nil : Linear(c.nEmbd, c.vocabSize, hasBias: false, standardDeviation: c.initializerRange)
   }
 
+  public func hiddenStates(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] {
+    transformer(tokens, context)
+  }
+
+  public var headWeight: Tensor { lmHead?.weight ?? transformer.wte.weight }
+
+  public var modelType: String { "gpt2" }
+  public var architecture: String { "GPT2LMHeadModel" }
+  public var configurationFields: [(key: String, value: JSON)] { configuration.fields }
+  public var bodyPrefix: String { "transformer." }
+  /// Besides tied heads, old files hold each layer's causal mask.
+  public var ignoredNames: [String] {
+    [".attn.bias", ".attn.masked_bias"]
+      + (configuration.tieWordEmbeddings ? ["lm_head.weight"] : [])
+  }
   public var vocabularySize: Int { configuration.vocabSize }
-
-  public func hidden(_ tokens: Tensor) -> Tensor { transformer(tokens) }
-
-  public var headWeight: Tensor { transformer.wte.weight }
+  public var contextLength: Int { configuration.nPositions }
 }
 
 // The names of properties are those of the weights in Hugging Face's files.
@@ -59,12 +110,11 @@ struct GPT2Transformer: Module {
     ln_f = LayerNorm(c.nEmbd, epsilon: c.layerNormEpsilon)
   }
 
-  /// [B, T] -> [B, T, C]
-  func callAsFunction(_ tokens: Tensor) -> Tensor {
-    let (b, t) = (tokens.shape[0], tokens.shape[1])
-    let positions = TensorData(tokens.shape, (0..<b * t).map { Int32($0 % t) })
-    let x = wte(tokens) + wpe(.constant(positions))
-    return ln_f(h.reduce(x) { x, layer in layer(x) })
+  /// [B, T] -> [B, T, C] of the embedding and each layer, the last one normalised
+  func callAsFunction(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] {
+    var states = [wte(tokens) + wpe(context.positions)]
+    for layer in h { states.append(layer(states[states.count - 1], context)) }
+    return states.dropLast() + [ln_f(states[states.count - 1])]
   }
 }
 
@@ -83,8 +133,8 @@ struct GPT2Layer: Module {
     mlp = GPT2MLP(c)
   }
 
-  func callAsFunction(_ x: Tensor) -> Tensor {
-    let x = x + attn(ln_1(x))
+  func callAsFunction(_ x: Tensor, _ context: AttentionContext) -> Tensor {
+    let x = x + attn(ln_1(x), context)
     return x + mlp(ln_2(x))
   }
 }
@@ -101,24 +151,26 @@ struct GPT2Attention: Module {
     cProj = Projection(c.nEmbd, c.nEmbd, standardDeviation: c.residualRange)
   }
 
-  func callAsFunction(_ x: Tensor) -> Tensor {
+  func callAsFunction(_ x: Tensor, _ context: AttentionContext) -> Tensor {
     let width = x.shape[2]
     let heads: Shape = [x.shape[0], x.shape[1], headCount, width / headCount]
     let parts = cAttn(x).split([width, width, width]).map { $0.reshaped(to: heads) }
-    let out = parts[0].attention(keys: parts[1], values: parts[2], mask: .causal)
+    let out = context.attention(queries: parts[0], keys: parts[1], values: parts[2])
     return cProj(out.reshaped(to: x.shape))
   }
 }
 
-/// proj(gelu(fc x)), with GELU's tanh form
+/// proj(activation(fc x)); GPT-2's own activation is GELU in its tanh form
 struct GPT2MLP: Module {
   let cFc: Projection
   let cProj: Projection
+  private let activation: Activation
 
   init(_ c: GPT2Configuration) {
-    cFc = Projection(c.nEmbd, 4 * c.nEmbd, standardDeviation: c.initializerRange)
-    cProj = Projection(4 * c.nEmbd, c.nEmbd, standardDeviation: c.residualRange)
+    cFc = Projection(c.nEmbd, c.nInner, standardDeviation: c.initializerRange)
+    cProj = Projection(c.nInner, c.nEmbd, standardDeviation: c.residualRange)
+    activation = c.activationFunction
   }
 
-  func callAsFunction(_ x: Tensor) -> Tensor { cProj(cFc(x).geluTanh()) }
+  func callAsFunction(_ x: Tensor) -> Tensor { cProj(activation(cFc(x))) }
 }

@@ -1,39 +1,8 @@
-// Llama: a decoder-only transformer (Touvron et al., arXiv 2302.13971).
+// Llama: a decoder-only transformer (Touvron et al., arXiv 2302.13971), and the families that differ
+// from it by a bias, a norm or a window: Mistral, Qwen2, Qwen3.
 import Layers
+import Storage
 import Tensors
-
-/// The sizes of a Llama, under the names of Hugging Face's `config.json`.
-public struct LlamaConfiguration: Codable, Sendable, Hashable {
-  public var vocabSize: Int
-  public var hiddenSize: Int
-  public var intermediateSize: Int
-  public var numHiddenLayers: Int
-  public var numAttentionHeads: Int
-  public var numKeyValueHeads: Int
-  public var maxPositionEmbeddings: Int
-  public var rmsNormEps: Float = 1e-5
-  public var ropeTheta: Float = 10_000
-  public var tieWordEmbeddings: Bool = true
-
-  public init(
-    vocabularySize: Int, width: Int, intermediateWidth: Int, layerCount: Int, headCount: Int,
-    keyValueHeadCount: Int, contextLength: Int
-  ) {
-    vocabSize = vocabularySize
-    hiddenSize = width
-    intermediateSize = intermediateWidth
-    numHiddenLayers = layerCount
-    numAttentionHeads = headCount
-    numKeyValueHeads = keyValueHeadCount
-    maxPositionEmbeddings = contextLength
-  }
-
-  public var headSize: Int { hiddenSize / numAttentionHeads }
-
-  /// The standard deviation of initial weights: 0.5 / sqrt(width), which is GPT-2's 0.02 near its
-  /// width of 768 and larger for narrow models, which otherwise leave their first plateau late.
-  public var initializerRange: Float { 0.5 / Float(hiddenSize).squareRoot() }
-}
 
 /// tokens [B, T] -> embed -> layers -> norm -> head -> logits [B, T, V]
 public struct Llama: LanguageModel {
@@ -51,11 +20,21 @@ public struct Llama: LanguageModel {
       : Linear(c.hiddenSize, c.vocabSize, hasBias: false, standardDeviation: c.initializerRange)
   }
 
-  public var vocabularySize: Int { configuration.vocabSize }
-
-  public func hidden(_ tokens: Tensor) -> Tensor { model(tokens) }
+  public func hiddenStates(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] {
+    model(tokens, context)
+  }
 
   public var headWeight: Tensor { lmHead?.weight ?? model.embedTokens.weight }
+
+  public var modelType: String { configuration.family.rawValue }
+  public var architecture: String { configuration.family.architecture }
+  public var configurationFields: [(key: String, value: JSON)] { configuration.fields }
+  public var bodyPrefix: String { "model." }
+  public var ignoredNames: [String] {
+    ["rotary_emb.inv_freq"] + (configuration.tieWordEmbeddings ? ["lm_head.weight"] : [])
+  }
+  public var vocabularySize: Int { configuration.vocabSize }
+  public var contextLength: Int { configuration.maxPositionEmbeddings }
 }
 
 struct LlamaModel: Module {
@@ -65,13 +44,15 @@ struct LlamaModel: Module {
 
   init(_ c: LlamaConfiguration) {
     embedTokens = Embedding(c.vocabSize, c.hiddenSize, standardDeviation: c.initializerRange)
-    layers = (0..<c.numHiddenLayers).map { _ in LlamaLayer(c) }
+    layers = (0..<c.numHiddenLayers).map { LlamaLayer(c, index: $0) }
     norm = RMSNorm(c.hiddenSize, epsilon: c.rmsNormEps)
   }
 
-  /// [B, T] -> [B, T, C]
-  func callAsFunction(_ tokens: Tensor) -> Tensor {
-    norm(layers.reduce(embedTokens(tokens)) { x, layer in layer(x) })
+  /// [B, T] -> [B, T, C] of the embedding and each layer, the last one normalised
+  func callAsFunction(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] {
+    var states = [embedTokens(tokens)]
+    for layer in layers { states.append(layer(states[states.count - 1], context)) }
+    return states.dropLast() + [norm(states[states.count - 1])]
   }
 }
 
@@ -82,15 +63,15 @@ struct LlamaLayer: Module {
   let postAttentionLayernorm: RMSNorm
   let mlp: LlamaMLP
 
-  init(_ c: LlamaConfiguration) {
+  init(_ c: LlamaConfiguration, index: Int) {
     inputLayernorm = RMSNorm(c.hiddenSize, epsilon: c.rmsNormEps)
-    selfAttn = LlamaAttention(c)
+    selfAttn = LlamaAttention(c, index: index)
     postAttentionLayernorm = RMSNorm(c.hiddenSize, epsilon: c.rmsNormEps)
     mlp = LlamaMLP(c)
   }
 
-  func callAsFunction(_ x: Tensor) -> Tensor {
-    let x = x + selfAttn(inputLayernorm(x))
+  func callAsFunction(_ x: Tensor, _ context: AttentionContext) -> Tensor {
+    let x = x + selfAttn(inputLayernorm(x), context)
     return x + mlp(postAttentionLayernorm(x))
   }
 }
@@ -101,29 +82,40 @@ struct LlamaAttention: Module {
   let kProj: Linear
   let vProj: Linear
   let oProj: Linear
+  /// Qwen3's norms of each head's queries and keys.
+  let qNorm: RMSNorm?
+  let kNorm: RMSNorm?
   private let configuration: LlamaConfiguration
+  private let window: Int?
 
-  init(_ c: LlamaConfiguration) {
+  init(_ c: LlamaConfiguration, index: Int) {
     configuration = c
-    let keyWidth = c.numKeyValueHeads * c.headSize
-    let queryWidth = c.numAttentionHeads * c.headSize
-    qProj = Linear(c.hiddenSize, queryWidth, hasBias: false, standardDeviation: c.initializerRange)
-    kProj = Linear(c.hiddenSize, keyWidth, hasBias: false, standardDeviation: c.initializerRange)
-    vProj = Linear(c.hiddenSize, keyWidth, hasBias: false, standardDeviation: c.initializerRange)
+    window = c.window(ofLayer: index)
+    func projection(_ heads: Int) -> Linear {
+      Linear(
+        c.hiddenSize, heads * c.headSize, hasBias: c.hasQueryKeyValueBias,
+        standardDeviation: c.initializerRange)
+    }
+    qProj = projection(c.numAttentionHeads)
+    kProj = projection(c.numKeyValueHeads)
+    vProj = projection(c.numKeyValueHeads)
     // The projections that add to the residual stream start smaller, as in GPT-2.
     oProj = Linear(
-      queryWidth, c.hiddenSize, hasBias: false,
-      standardDeviation: c.initializerRange / Float(2 * c.numHiddenLayers).squareRoot())
+      c.numAttentionHeads * c.headSize, c.hiddenSize, hasBias: c.hasOutputBias,
+      standardDeviation: c.residualRange)
+    qNorm = c.hasQueryKeyNorm ? RMSNorm(c.headSize, epsilon: c.rmsNormEps) : nil
+    kNorm = c.hasQueryKeyNorm ? RMSNorm(c.headSize, epsilon: c.rmsNormEps) : nil
   }
 
-  func callAsFunction(_ x: Tensor) -> Tensor {
+  func callAsFunction(_ x: Tensor, _ context: AttentionContext) -> Tensor {
     let c = configuration
     let (b, t) = (x.shape[0], x.shape[1])
     let q = qProj(x).reshaped(to: [b, t, c.numAttentionHeads, c.headSize])
     let k = kProj(x).reshaped(to: [b, t, c.numKeyValueHeads, c.headSize])
     let v = vProj(x).reshaped(to: [b, t, c.numKeyValueHeads, c.headSize])
-    let out = q.rotated(base: c.ropeTheta)
-      .attention(keys: k.rotated(base: c.ropeTheta), values: v, mask: .causal)
+    let out = context.attention(
+      queries: context.rotated(qNorm?(q) ?? q, by: c.rotary),
+      keys: context.rotated(kNorm?(k) ?? k, by: c.rotary), values: v, window: window)
     return oProj(out.reshaped(to: [b, t, c.numAttentionHeads * c.headSize]))
   }
 }
@@ -135,13 +127,12 @@ struct LlamaMLP: Module {
   let downProj: Linear
 
   init(_ c: LlamaConfiguration) {
-    gateProj = Linear(
-      c.hiddenSize, c.intermediateSize, hasBias: false, standardDeviation: c.initializerRange)
-    upProj = Linear(
-      c.hiddenSize, c.intermediateSize, hasBias: false, standardDeviation: c.initializerRange)
-    downProj = Linear(
-      c.intermediateSize, c.hiddenSize, hasBias: false,
-      standardDeviation: c.initializerRange / Float(2 * c.numHiddenLayers).squareRoot())
+    func projection(_ from: Int, _ to: Int, _ standardDeviation: Float) -> Linear {
+      Linear(from, to, hasBias: c.hasMLPBias, standardDeviation: standardDeviation)
+    }
+    gateProj = projection(c.hiddenSize, c.intermediateSize, c.initializerRange)
+    upProj = projection(c.hiddenSize, c.intermediateSize, c.initializerRange)
+    downProj = projection(c.intermediateSize, c.hiddenSize, c.residualRange)
   }
 
   func callAsFunction(_ x: Tensor) -> Tensor { downProj(gateProj(x).silu() * upProj(x)) }

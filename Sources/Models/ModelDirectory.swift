@@ -4,73 +4,155 @@ import Layers
 import Storage
 import Tensors
 
-/// A folder with `config.json` and `model.safetensors`.
-public struct ModelDirectory {
+/// A folder with `config.json`, `model.safetensors` (or shards with an index) and the tokenizer's files.
+public struct ModelDirectory: Sendable {
   public let url: URL
 
   public init(_ url: URL) { self.url = url }
 
-  private static let modelType = "llama"
+  public var configurationFile: ConfigurationFile {
+    get throws { try ConfigurationFile(contentsOf: url.appending(path: "config.json")) }
+  }
 
-  /// Reads the sizes of the model.
-  public func configuration() throws -> LlamaConfiguration {
-    let file = url.appending(path: "config.json")
-    guard let data = try? Data(contentsOf: file) else {
-      throw StorageError("\(url.path) holds no model: \(file.path) cannot be read.")
+  private static let families =
+    LlamaConfiguration.Family.allCases.map(\.rawValue) + ["gpt2", "bert", "distilbert"]
+
+  /// The model that the folder describes, without its numbers.
+  public func model() throws -> any PretrainedModel {
+    let file = try configurationFile
+    guard let type = try file.text("model_type") else {
+      throw file.failure("model_type", "is missing")
     }
-    guard let json = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
-      throw StorageError("\(file.path) is not a JSON object.")
+    if let family = LlamaConfiguration.Family(rawValue: type) {
+      return Llama(try LlamaConfiguration(file, family: family))
     }
-    guard json["model_type"] as? String == Self.modelType else {
+    func names() throws -> [String] { try ShardedSafetensors(folder: url).names }
+    switch type {
+    case "gpt2": return GPT2(try GPT2Configuration(file))
+    case "bert": return BERT(try BERTConfiguration(file, names: try names()))
+    case "distilbert": return DistilBERT(try DistilBERTConfiguration(file, names: try names()))
+    default:
+      throw file.failure(
+        "model_type", "is \(type); the families are \(Self.families.joined(separator: ", "))")
+    }
+  }
+
+  /// The model, if it predicts the next token.
+  public func languageModel() throws -> any LanguageModel {
+    let model = try model()
+    guard let model = model as? any LanguageModel else {
       throw StorageError(
-        "\(file.path) describes a model of type \(json["model_type"] ?? "(none)"); "
-          + "only \(Self.modelType) is read so far.")
+        "\(url.path) holds an encoder (\(model.architecture)), not a model that continues text; "
+          + "`retort embed` uses it.")
     }
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    do { return try decoder.decode(LlamaConfiguration.self, from: data) } catch {
-      throw StorageError("\(file.path) lacks a size of the model or has a wrong one: \(error)")
+    return model
+  }
+
+  /// The model, if it reads in both directions.
+  public func encoder() throws -> any Encoder {
+    let model = try model()
+    guard let model = model as? any Encoder else {
+      throw StorageError(
+        "\(url.path) holds a model that continues text (\(model.architecture)), not an encoder.")
+    }
+    return model
+  }
+
+  /// Declares a model's variables under `prefix`, with the folder's weights. Tensors are read one
+  /// after the other.
+  public func load(
+    _ model: some PretrainedModel, into store: VariableStore, prefix: String
+  ) throws {
+    let file = try ShardedSafetensors(folder: url)
+    let pairs = try model.match(file)
+    let tensors = Dictionary(
+      model.parameters().map { ($0.name, $0.tensor) }
+    ) { first, _ in first }
+    for (parameter, stored) in pairs {
+      guard let tensor = tensors[parameter], let value = file[stored] else { continue }
+      try store.declare(prefix + "." + parameter, tensor, value: value.stored(as: .float32))
     }
   }
 
-  /// Reads the weights into a store in which the model is declared under `prefix`.
-  public func loadWeights(of model: some Module, into store: VariableStore, prefix: String) throws {
-    let file = url.appending(path: "model.safetensors")
-    let weights = try Safetensors(contentsOf: file)
-    try store.load(
-      Dictionary(weights.tensors.map { (prefix + "." + $0.name, $0.data) }) { $1 },
-      names: model.parameters(prefix: prefix).map(\.name), from: file)
+  /// What an exported folder holds besides its weights.
+  public struct Export {
+    /// How the weights are stored.
+    public var elementType = ElementType.float32
+    /// The folder the model came from, whose files are kept; nil for a new model.
+    public var source: ModelDirectory?
+    /// Fields of `config.json` besides the sizes.
+    public var fields: [(key: String, value: JSON)] = []
+    /// Other files by name, such as `tokenizer.json`.
+    public var files: [(name: String, text: String)] = []
+    /// What the model card says.
+    public var card = ""
+    public var shardBytes = 5_000_000_000
+
+    public init() {}
   }
 
-  /// Writes the folder. `store` holds the weights under `prefix`; `tokenizer` is the content of
-  /// `tokenizer.json`.
+  /// Writes the folder; `store` holds the weights under `prefix`. `config.json` comes last: a folder
+  /// that has one is whole.
   public func save(
-    _ model: Llama, from store: VariableStore, prefix: String, tokenizer: Data, endOfText: Int
+    _ model: some PretrainedModel, from store: VariableStore, prefix: String, _ export: Export
   ) throws {
     do { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) } catch
-    {
-      throw StorageError("Cannot make the folder \(url.path).")
+    { throw StorageError("Cannot make the folder \(url.path).") }
+    var tensors: [(name: String, type: TensorType)] = []
+    var variables: [String: String] = [:]
+    for (name, tensor) in model.parameters() {
+      let stored = model.storedName(name)
+      tensors.append((stored, TensorType(tensor.shape, export.elementType)))
+      variables[stored] = prefix + "." + name
     }
-    var tensors: [(name: String, data: TensorData)] = []
-    for (name, tensor) in model.parameters() { tensors.append((name, try store.value(of: tensor))) }
-    try Safetensors(tensors, metadata: ["format": "pt"])
-      .write(to: url.appending(path: "model.safetensors"))
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    let sizes = try JSONSerialization.jsonObject(with: encoder.encode(model.configuration))
-    var config = sizes as? [String: Any] ?? [:]
-    config.merge([
-      "architectures": ["LlamaForCausalLM"], "model_type": Self.modelType,
-      "hidden_act": "silu", "attention_bias": false, "mlp_bias": false,
-      "head_dim": model.configuration.headSize,
-      "initializer_range": Double(model.configuration.initializerRange),
-      "bos_token_id": endOfText, "eos_token_id": endOfText, "torch_dtype": "float32",
-    ]) { $1 }
-    let text = try JSONSerialization.data(
-      withJSONObject: config, options: [.prettyPrinted, .sortedKeys])
-    try WholeFile.write(
-      String(decoding: text, as: UTF8.self), to: url.appending(path: "config.json"))
-    try WholeFile.write(
-      String(decoding: tokenizer, as: UTF8.self), to: url.appending(path: "tokenizer.json"))
+    try ShardedSafetensors.write(tensors, folder: url, shardBytes: export.shardBytes) { name in
+      guard let entry = variables[name].flatMap(store.entry(named:)) else {
+        preconditionFailure("\(name) is not declared in the store")
+      }
+      return try entry.buffer.read(as: entry.tensor.type).stored(as: export.elementType)
+    }
+    try copyFiles(of: export.source)
+    for file in export.files {
+      try WholeFile.write(file.text, to: url.appending(path: file.name))
+    }
+    if !export.card.isEmpty {
+      try WholeFile.write(export.card, to: url.appending(path: "README.md"))
+    }
+    var fields = try export.source?.configurationFile.fields ?? JSON.Object()
+    fields["architectures"] = .array([.string(model.architecture)])
+    fields["model_type"] = .string(model.modelType)
+    let isModern = fields["rope_parameters"].map { !$0.isNull } ?? false
+    for (key, value) in model.configurationFields + export.fields
+    where !(isModern && key.hasPrefix("rope_")) {
+      // How weights were drawn when the model was new stays true.
+      if key != "initializer_range" || fields[key] == nil { fields[key] = value }
+    }
+    let dtype = fields["dtype"] == nil ? "torch_dtype" : "dtype"
+    fields[dtype] = .string(export.elementType.rawValue)
+    try WholeFile.write(JSON.object(fields).text, to: url.appending(path: "config.json"))
+  }
+
+  /// Takes over what lies beside weights and configuration: the tokenizer, pooling, generation.
+  private func copyFiles(of source: ModelDirectory?) throws {
+    guard let source, source.url.standardizedFileURL != url.standardizedFileURL else { return }
+    let manager = FileManager.default
+    for path in try manager.subpathsOfDirectory(atPath: source.url.path) {
+      let from = source.url.appending(path: path)
+      let to = url.appending(path: path)
+      var isFolder: ObjCBool = false
+      guard
+        path.hasSuffix(".json") || path.hasSuffix(".txt") || path.hasSuffix(".model")
+          || path.hasSuffix(".jinja"), !path.hasSuffix(".index.json"), path != "config.json",
+        manager.fileExists(atPath: from.path, isDirectory: &isFolder), !isFolder.boolValue
+      else { continue }
+      do {
+        try manager.createDirectory(
+          at: to.deletingLastPathComponent(), withIntermediateDirectories: true)
+        let data = try Data(contentsOf: from)
+        try WholeFile.write(to: to) { try $0.write(contentsOf: data) }
+      } catch let error as StorageError { throw error } catch {
+        throw StorageError("Cannot copy \(from.path) to \(to.path).")
+      }
+    }
   }
 }

@@ -2,43 +2,34 @@
 import Foundation
 import Tensors
 
-/// A safetensors file: named tensors with text metadata.
-public struct Safetensors {
-  public var tensors: [(name: String, data: TensorData)]
-  public var metadata: [String: String]
+/// A safetensors file: named tensors with text metadata. The file is mapped into memory, and a tensor
+/// is read when it is asked for.
+public struct Safetensors: Sendable {
+  public let url: URL
+  public let metadata: [String: String]
+  /// The tensors, in the order in which they lie in the file.
+  public let entries: [Entry]
+  private let data: Data
+  private let indexOfName: [String: Int]
 
-  public init(_ tensors: [(name: String, data: TensorData)], metadata: [String: String] = [:]) {
-    self.tensors = tensors
-    self.metadata = metadata
-  }
+  /// One tensor of a file.
+  public struct Entry: Sendable {
+    public let name: String
+    public let shape: Shape
+    /// The type's name in the format, such as `BF16`.
+    public let dtype: String
+    /// Where its bytes lie in the file.
+    let range: Range<Int>
 
-  private struct Entry: Decodable {
-    let dtype: String
-    let shape: [Int]
-    let dataOffsets: [Int]
-
-    enum CodingKeys: String, CodingKey {
-      case dtype, shape
-      case dataOffsets = "data_offsets"
+    /// The type that the tensor is read as; nil for one that Retort does not compute with.
+    public var type: TensorType? {
+      ElementType.allCases.first { $0.dtype == dtype }.map { TensorType(shape, $0) }
     }
+    public var byteCount: Int { range.count }
   }
 
-  private enum HeaderValue: Decodable {
-    case entry(Entry)
-    case metadata([String: String])
-
-    init(from decoder: any Decoder) throws {
-      let container = try decoder.singleValueContainer()
-      if let text = try? container.decode([String: String].self) {
-        self = .metadata(text)
-      } else {
-        self = .entry(try container.decode(Entry.self))
-      }
-    }
-  }
-
-  /// Reads a file. A truncated or foreign one is an error that says what is wrong; nothing larger
-  /// than the file is ever allocated.
+  /// Maps a file. One that is truncated, foreign or inconsistent is an error that says what is wrong;
+  /// nothing larger than the file is ever allocated.
   public init(contentsOf url: URL) throws {
     guard let data = try? Data(contentsOf: url, options: .alwaysMapped) else {
       throw StorageError("Cannot read \(url.path): there is no such file, or it is not readable.")
@@ -55,70 +46,108 @@ public struct Safetensors {
     guard
       let header = try? JSONDecoder().decode([String: HeaderValue].self, from: data[8..<start])
     else { throw fail("its header is not the expected JSON") }
-    metadata = [:]
-    tensors = []
-    for (name, value) in header.sorted(by: { $0.key < $1.key }) {
+    var metadata: [String: String] = [:]
+    var entries: [Entry] = []
+    for (name, value) in header {
       guard case .entry(let entry) = value else {
-        if case .metadata(let text) = value, name == "__metadata__" { metadata = text }
+        guard case .metadata(let text) = value, name == "__metadata__" else {
+          throw fail("tensor \(name) has no type, shape and place")
+        }
+        metadata = text
         continue
       }
-      guard let type = Self.elementTypes[entry.dtype] else {
-        throw fail("tensor \(name) has the type \(entry.dtype), which is not read yet")
+      guard let elementSize = Self.elementSizes[entry.dtype] else {
+        throw fail("tensor \(name) has the unknown type \(entry.dtype)")
       }
-      var count = 1
+      var byteCount = elementSize
       for extent in entry.shape {
-        let (product, overflows) = count.multipliedReportingOverflow(by: extent)
+        let (product, overflows) = byteCount.multipliedReportingOverflow(by: extent)
         guard extent >= 0, !overflows else { throw fail("tensor \(name) has a wrong shape") }
-        count = product
+        byteCount = product
       }
-      guard entry.dataOffsets.count == 2, entry.dataOffsets[0] >= 0,
-        entry.dataOffsets[0] <= entry.dataOffsets[1],
-        entry.dataOffsets[1] <= data.count - start,
-        (entry.dataOffsets[1] - entry.dataOffsets[0]) / type.byteCount == count,
-        (entry.dataOffsets[1] - entry.dataOffsets[0]) % type.byteCount == 0
+      let offsets = entry.dataOffsets
+      guard offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1],
+        offsets[1] <= data.count - start
       else { throw fail("tensor \(name) does not lie inside the file") }
-      let range = (start + entry.dataOffsets[0])..<(start + entry.dataOffsets[1])
-      let tensor = data[range].withUnsafeBytes {
-        TensorData(TensorType(Shape(entry.shape), type), bytes: $0)
+      guard offsets[1] - offsets[0] == byteCount else {
+        throw fail(
+          "tensor \(name) of shape \(Shape(entry.shape)) needs \(byteCount) bytes, its place has "
+            + "\(offsets[1] - offsets[0])")
       }
-      tensors.append((name, tensor))
+      entries.append(
+        Entry(
+          name: name, shape: Shape(entry.shape), dtype: entry.dtype,
+          range: start + offsets[0]..<start + offsets[1]))
     }
+    entries.sort { ($0.range.lowerBound, $0.name) < ($1.range.lowerBound, $1.name) }
+    // The format has neither overlaps nor holes.
+    var end = start
+    for entry in entries {
+      guard entry.range.lowerBound == end else {
+        let what = entry.range.lowerBound < end ? "overlaps the one before it" : "leaves a hole"
+        throw fail("tensor \(entry.name) \(what)")
+      }
+      end = entry.range.upperBound
+    }
+    guard end == data.count else {
+      throw fail("\(data.count - end) bytes at its end are no tensor's")
+    }
+    self.url = url
+    self.data = data
+    self.metadata = metadata
+    self.entries = entries
+    indexOfName = Dictionary(entries.indices.map { (entries[$0].name, $0) }) { first, _ in first }
   }
 
-  private static let elementTypes: [String: ElementType] = [
-    "F32": .float32, "F16": .float16, "BF16": .bfloat16, "I32": .int32,
+  public func entry(named name: String) -> Entry? { indexOfName[name].map { entries[$0] } }
+
+  /// Reads a tensor; nil where the file has none of that name, or one of a type that Retort does not
+  /// compute with.
+  public subscript(name: String) -> TensorData? {
+    guard let entry = entry(named: name), let type = entry.type else { return nil }
+    return data[entry.range].withUnsafeBytes { TensorData(type, bytes: $0) }
+  }
+
+  /// Bytes per element of the format's types.
+  private static let elementSizes: [String: Int] = [
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16": 2, "F16": 2,
+    "BF16": 2, "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
   ]
 
-  private static func dtype(_ type: ElementType) -> String {
-    elementTypes.first { $0.value == type }?.key ?? type.rawValue
+  private struct HeaderEntry: Decodable {
+    let dtype: String
+    let shape: [Int]
+    let dataOffsets: [Int]
+
+    enum CodingKeys: String, CodingKey {
+      case dtype, shape
+      case dataOffsets = "data_offsets"
+    }
   }
 
-  /// Writes the file whole or not at all.
-  public func write(to url: URL) throws {
-    var header: [String: Any] = [:]
-    if !metadata.isEmpty { header["__metadata__"] = metadata }
-    var offset = 0
-    for (name, data) in tensors {
-      header[name] = [
-        "dtype": Self.dtype(data.type.elementType), "shape": data.shape.extents,
-        "data_offsets": [offset, offset + data.type.byteCount],
-      ]
-      offset += data.type.byteCount
-    }
-    var text = try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys])
-    // The data start at a multiple of 8 bytes.
-    text += Data(repeating: 0x20, count: (8 - text.count % 8) % 8)
-    let size = UInt64(text.count)
-    try WholeFile.write(to: url) { file in
-      try file.write(
-        contentsOf: Data((0..<8).map { UInt8(truncatingIfNeeded: size >> (8 * $0)) }) + text)
-      for (_, data) in tensors {
-        try data.withUnsafeBytes { bytes in
-          try file.write(contentsOf: Data(bytes))
-        }
+  private enum HeaderValue: Decodable {
+    case entry(HeaderEntry)
+    case metadata([String: String])
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.singleValueContainer()
+      if let entry = try? container.decode(HeaderEntry.self) {
+        self = .entry(entry)
+      } else {
+        self = .metadata(try container.decode([String: String].self))
       }
     }
   }
+}
 
-  public subscript(name: String) -> TensorData? { tensors.first { $0.name == name }?.data }
+extension ElementType {
+  /// The type's name in the format.
+  public var dtype: String {
+    switch self {
+    case .float32: "F32"
+    case .float16: "F16"
+    case .bfloat16: "BF16"
+    case .int32: "I32"
+    }
+  }
 }

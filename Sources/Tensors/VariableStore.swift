@@ -4,7 +4,7 @@
 /// is this store on disk.
 public final class VariableStore {
   /// What a variable is for, as memory reports group them.
-  public enum Role: String, Sendable, CaseIterable { case weights, gradients, optimizer }
+  public enum Role: String, Sendable, CaseIterable { case weights, gradients, optimizer, caches }
 
   public struct Entry {
     public let name: String
@@ -24,15 +24,18 @@ public final class VariableStore {
     self.seed = seed
   }
 
-  /// Gives a variable a name and its first value. A variable that is here already stays as it is.
-  public func declare(_ name: String, _ tensor: Tensor, role: Role = .weights) throws {
+  /// Gives a variable a name and its first value, `value` or what its initializer says. A variable that
+  /// is here already stays as it is.
+  public func declare(
+    _ name: String, _ tensor: Tensor, role: Role = .weights, value: TensorData? = nil
+  ) throws {
     guard indexOfTensor[ObjectIdentifier(tensor)] == nil else { return }
     guard case .variable(let initializer) = tensor.origin else {
       preconditionFailure("\(name) is not a variable")
     }
     precondition(indexOfName[name] == nil, "two variables are called \(name)")
     let buffer = try device.allocate(byteCount: tensor.type.byteCount)
-    try buffer.write(initializer.values(tensor.type, seed: seed, name: name))
+    try buffer.write(value ?? initializer.values(tensor.type, seed: seed, name: name))
     indexOfTensor[ObjectIdentifier(tensor)] = entries.count
     indexOfName[name] = entries.count
     entries.append(Entry(name: name, role: role, tensor: tensor, buffer: buffer))

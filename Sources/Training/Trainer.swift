@@ -218,9 +218,7 @@ public final class Trainer {
         "\(url.path) belongs to a run with other settings. Resume with the recipe that the run "
           + "folder holds, or start a new run with --overwrite.")
     }
-    try store.load(
-      Dictionary(file.tensors.map { ($0.name, $0.data) }) { $1 },
-      names: checkpointNames, from: url)
+    try store.load(checkpointNames, from: file)
     return step
   }
 }

@@ -11,34 +11,34 @@ import Training
 /// A model with the name under which the run knows it: "teacher", "student", "control", "model".
 struct Arm {
   let name: String
-  let model: Llama
+  let model: any LanguageModel
   /// Where its finished weights are, or will be.
   let directory: ModelDirectory
 
   /// The arm of a recipe: from the folder it names, or new, to be trained.
-  /// `configuration` replaces the recipe's sizes.
+  /// `model` replaces the recipe's sizes.
   init(
-    _ name: String, _ recipe: ModelRecipe, configuration: LlamaConfiguration? = nil,
+    _ name: String, _ recipe: ModelRecipe, model: (any LanguageModel)? = nil,
     sequenceLength: Int, folder: RunFolder
   ) throws {
     self.name = name
     if recipe.path.isEmpty {
       directory = ModelDirectory(folder.model(name))
-      model = Llama(
-        configuration
-          ?? recipe.configuration(
+      self.model =
+        model
+        ?? Llama(
+          recipe.configuration(
             vocabularySize: ByteTokenizer.vocabularySize, contextLength: sequenceLength))
     } else {
       directory = ModelDirectory(URL(fileURLWithPath: recipe.path))
-      model = Llama(try directory.configuration())
+      self.model = try directory.languageModel()
       try requireByteTokenizer(directory)
     }
   }
 
   /// Declares the model's variables under the arm's name, with its finished weights.
   func load(into store: VariableStore) throws {
-    try model.declare(in: store, prefix: name)
-    try directory.loadWeights(of: model, into: store, prefix: name)
+    try directory.load(model, into: store, prefix: name)
   }
 
   /// Trains the model from where its checkpoint left it, and saves it. A student's variables are
@@ -82,9 +82,12 @@ struct Arm {
           + "--run \(folder.url.relativePath) --resume`, on the same --device.")
       throw ExitCode(130)
     }
-    try directory.save(
-      model, from: store, prefix: prefix, tokenizer: ByteTokenizer().json(),
-      endOfText: Int(ByteTokenizer.endOfText))
+    var export = ModelDirectory.Export()
+    export.files = [("tokenizer.json", String(decoding: try ByteTokenizer().json(), as: UTF8.self))]
+    export.fields = ["bos_token_id", "eos_token_id"].map {
+      ($0, JSON(Int(ByteTokenizer.endOfText)))
+    }
+    try directory.save(model, from: store, prefix: prefix, export)
     try profiling.report(on: trainer, device: store.device, name: name)
   }
 

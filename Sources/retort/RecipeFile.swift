@@ -1,5 +1,6 @@
 // Reading recipes: the defaults, a YAML file over them, single values over that.
 import Foundation
+import Storage
 import Yams
 
 /// A recipe that can be read from a file. Its default value is also its schema: only keys that the
@@ -70,9 +71,7 @@ private func overlay(_ changes: Node, on base: Node, _ path: [String]) throws ->
     let name = key.string ?? "?"
     let full = (path + [name]).joined(separator: ".")
     guard let old = known[key] else {
-      let near = known.keys.compactMap(\.string).min {
-        editDistance($0, name) < editDistance($1, name)
-      }
+      let near = nearest(to: name, in: known.keys.compactMap(\.string))
       throw RecipeError(
         "there is no key \(full). Did you mean \((path + [near ?? ""]).joined(separator: "."))? "
           + "Known here: \(keys(known)).")
@@ -84,22 +83,6 @@ private func overlay(_ changes: Node, on base: Node, _ path: [String]) throws ->
 
 private func keys(_ mapping: Node.Mapping) -> String {
   mapping.keys.compactMap(\.string).joined(separator: ", ")
-}
-
-/// The number of insertions, deletions and replacements between two words (Levenshtein).
-func editDistance(_ a: String, _ b: String) -> Int {
-  let (a, b) = (Array(a), Array(b))
-  var row = Array(0...b.count)
-  for i in a.indices {
-    var diagonal = row[0]
-    row[0] = i + 1
-    for j in b.indices {
-      let cost = a[i] == b[j] ? diagonal : diagonal + 1
-      diagonal = row[j + 1]
-      row[j + 1] = min(cost, row[j] + 1, row[j + 1] + 1)
-    }
-  }
-  return row[b.count]
 }
 
 private func explanation(_ error: DecodingError) -> String {

@@ -3,11 +3,15 @@ import Foundation
 import Storage
 import Tensors
 
+/// A file or folder that a script in `Tests/Golden` wrote.
+public func goldenFolder(_ path: String) -> URL {
+  URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "Golden").appending(path: path)
+}
+
 /// A golden file by name.
 public func golden(_ name: String) throws -> Safetensors {
-  let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: "Golden")
-  return try Safetensors(contentsOf: folder.appending(path: "\(name).safetensors"))
+  try Safetensors(contentsOf: goldenFolder("\(name).safetensors"))
 }
 
 /// The largest relative error between a formula on the reference device and PyTorch: of the result,

@@ -74,6 +74,11 @@ public struct Rotary: Op {
 }
 
 extension Tensor {
+  /// Queries or keys [B, T, H, D], turned by angles whose cosines and sines are given, [T, D / 2].
+  public func rotated(cosine: Tensor, sine: Tensor) -> Tensor {
+    Rotary(direction: 1)(self, cosine, sine)[0]
+  }
+
   /// Queries or keys [B, T, H, D], turned by the angles t base^(-2 d / D).
   public func rotated(base: Float) -> Tensor {
     precondition(shape.rank == 4 && shape[3] % 2 == 0, "rotated(base:) does not fit \(shape)")
@@ -81,9 +86,8 @@ extension Tensor {
     let angles = (0..<positions * half).map { i in
       Double(i / half) * pow(Double(base), -Double(i % half) / Double(half))
     }
-    return Rotary(direction: 1)(
-      self,
-      .constant(TensorData([positions, half], angles.map { Float(cos($0)) })),
-      .constant(TensorData([positions, half], angles.map { Float(sin($0)) })))[0]
+    return rotated(
+      cosine: .constant(TensorData([positions, half], angles.map { Float(cos($0)) })),
+      sine: .constant(TensorData([positions, half], angles.map { Float(sin($0)) })))
   }
 }

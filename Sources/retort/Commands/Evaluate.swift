@@ -37,19 +37,18 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     let store = VariableStore(on: try device.open(), seed: 1)
-    func load(_ path: String, _ name: String) throws -> Llama {
+    func load(_ path: String, _ name: String) throws -> any LanguageModel {
       let directory = ModelDirectory(URL(fileURLWithPath: path))
-      let model = Llama(try directory.configuration())
+      let model = try directory.languageModel()
       try requireByteTokenizer(directory)
-      try model.declare(in: store, prefix: name)
-      try directory.loadWeights(of: model, into: store, prefix: name)
+      try directory.load(model, into: store, prefix: name)
       return model
     }
-    let llama = try load(model, "model")
+    let model = try load(self.model, "model")
     let other = try teacher.map { try load($0, "teacher") }
     let corpus = try Corpus(
       files: data.map { URL(fileURLWithPath: $0) }, heldOutShare: 0, seed: 1)
-    let length = llama.configuration.maxPositionEmbeddings
+    let length = model.contextLength
     let windows = TokenWindows(
       Corpus.tokens(
         corpus.training, endOfText: ByteTokenizer.endOfText, encode: ByteTokenizer().encode),
@@ -60,8 +59,8 @@ struct Evaluate: ParsableCommand {
           + "sequence of this model needs \(length + 1).")
     }
     let result = try evaluate(
-      llama, teacher: other, on: windows, batchSize: batchSize, store: store)
-    let row = VerdictRow(arm: "model", parameterCount: llama.parameterCount, evaluation: result)
+      model, teacher: other, on: windows, batchSize: batchSize, store: store)
+    let row = VerdictRow(arm: "model", parameterCount: model.parameterCount, evaluation: result)
     print("windows of \(length) tokens, stride \(length): \(grouped(windows.count))")
     print("nats/byte        \(fixed(row.natsPerByte, 4))")
     print("bits/byte        \(fixed(row.bitsPerByte, 4))")

@@ -36,13 +36,11 @@ struct Generate: ParsableCommand {
 
   func run() throws {
     let directory = ModelDirectory(URL(fileURLWithPath: model))
-    let llama = Llama(try directory.configuration())
+    let model = try directory.languageModel()
     try requireByteTokenizer(directory)
     let store = VariableStore(on: try device.open(), seed: 1)
-    try llama.declare(in: store, prefix: "model")
-    try directory.loadWeights(of: llama, into: store, prefix: "model")
-    let generator = try Generator(
-      llama, contextLength: llama.configuration.maxPositionEmbeddings, store: store)
+    try directory.load(model, into: store, prefix: "model")
+    let generator = try Generator(model, contextLength: model.contextLength, store: store)
     let tokenizer = ByteTokenizer()
     let start = [ByteTokenizer.endOfText] + tokenizer.encode(prompt)
     let output = FileHandle.standardOutput

@@ -29,14 +29,14 @@ struct Train: ParsableCommand {
     let old =
       recipe.model.path.isEmpty ? nil : ModelDirectory(URL(fileURLWithPath: recipe.model.path))
     let arm = try Arm(
-      "model", new, configuration: old?.configuration(),
+      "model", new, model: old?.languageModel(),
       sequenceLength: recipe.data.sequenceLength, folder: folder)
     let (device, text) = try arguments.open(
       recipe, data: recipe.data, seed: recipe.seed, source: recipe.model.path)
     if !folder.isFinished(arm.name) {
       let store = VariableStore(on: device, seed: recipe.seed)
+      try old?.load(arm.model, into: store, prefix: arm.name)
       try arm.model.declare(in: store, prefix: arm.name)
-      try old?.loadWeights(of: arm.model, into: store, prefix: arm.name)
       let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
       try arm.train(
         NextTokenObjective(arm.model), options, on: text, folder: folder, store: store,

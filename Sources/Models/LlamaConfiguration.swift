@@ -1,0 +1,233 @@
+// The sizes of a Llama and of its relatives, read from and written to `config.json`.
+import Layers
+import Storage
+
+/// The sizes and options of a Llama, under the names of Hugging Face's `config.json`.
+public struct LlamaConfiguration: Sendable, Hashable {
+  /// Models that are a Llama but for an option.
+  public enum Family: String, Sendable, Hashable, CaseIterable {
+    case llama, mistral, qwen2, qwen3
+
+    var architecture: String {
+      switch self {
+      case .llama: "LlamaForCausalLM"
+      case .mistral: "MistralForCausalLM"
+      case .qwen2: "Qwen2ForCausalLM"
+      case .qwen3: "Qwen3ForCausalLM"
+      }
+    }
+  }
+
+  public var family = Family.llama
+  public var vocabSize: Int
+  public var hiddenSize: Int
+  public var intermediateSize: Int
+  public var numHiddenLayers: Int
+  public var numAttentionHeads: Int
+  public var numKeyValueHeads: Int
+  public var headSize: Int
+  public var maxPositionEmbeddings: Int
+  public var rmsNormEps: Float = 1e-5
+  public var ropeTheta = 10_000.0
+  public var ropeScaling: RotaryScaling?
+  public var tieWordEmbeddings = true
+  public var attentionBias = false
+  public var hasMLPBias = false
+  /// How many positions a layer's queries see, where they do not see all.
+  public var slidingWindow: Int?
+  /// Which layers have that window; nil for all.
+  public var slidingLayers: [Bool]?
+
+  public init(
+    vocabularySize: Int, width: Int, intermediateWidth: Int, layerCount: Int, headCount: Int,
+    keyValueHeadCount: Int, contextLength: Int
+  ) {
+    vocabSize = vocabularySize
+    hiddenSize = width
+    intermediateSize = intermediateWidth
+    numHiddenLayers = layerCount
+    numAttentionHeads = headCount
+    numKeyValueHeads = keyValueHeadCount
+    headSize = width / headCount
+    maxPositionEmbeddings = contextLength
+  }
+
+  /// The standard deviation of initial weights: 0.5 / sqrt(width), which is GPT-2's 0.02 near its
+  /// width of 768 and larger for narrow models, which otherwise leave their first plateau late.
+  public var initializerRange: Float { 0.5 / Float(hiddenSize).squareRoot() }
+  /// That of the projections that add to the residual stream.
+  var residualRange: Float { initializerRange / Float(2 * numHiddenLayers).squareRoot() }
+
+  var hasQueryKeyValueBias: Bool { family == .qwen2 || attentionBias }
+  var hasOutputBias: Bool { family != .qwen2 && attentionBias }
+  var hasQueryKeyNorm: Bool { family == .qwen3 }
+
+  var rotary: RotaryEmbedding {
+    RotaryEmbedding(headSize: headSize, base: ropeTheta, scaling: ropeScaling)
+  }
+
+  func window(ofLayer index: Int) -> Int? {
+    slidingLayers.map { $0[index] } ?? true ? slidingWindow : nil
+  }
+}
+
+// MARK: Reading
+
+extension LlamaConfiguration {
+  init(_ file: ConfigurationFile, family: Family) throws {
+    let heads = try file.count("num_attention_heads")
+    self.init(
+      vocabularySize: try file.count("vocab_size"), width: try file.count("hidden_size"),
+      intermediateWidth: try file.count("intermediate_size"),
+      layerCount: try file.count("num_hidden_layers"), headCount: heads,
+      keyValueHeadCount: try file.count("num_key_value_heads", default: heads),
+      contextLength: try file.count("max_position_embeddings", default: 2048))
+    self.family = family
+    guard numAttentionHeads % numKeyValueHeads == 0 else {
+      throw file.failure("num_key_value_heads", "does not divide the \(heads) query heads")
+    }
+    headSize = try file.count("head_dim", default: hiddenSize / heads)
+    guard headSize % 2 == 0 else {
+      throw file.failure("head_dim", "must be even, it is \(headSize)")
+    }
+    rmsNormEps = Float(try file.number("rms_norm_eps", default: 1e-6))
+    tieWordEmbeddings = try file.flag("tie_word_embeddings", default: false)
+    attentionBias = try file.flag("attention_bias", default: false)
+    hasMLPBias = try file.flag("mlp_bias", default: false)
+    let activation = try file.activation("hidden_act", default: Activation.silu)
+    guard activation == .silu || activation == .swish else {
+      throw file.failure("hidden_act", "must be silu, it is \(activation.rawValue)")
+    }
+    try readWindow(file)
+    try readRotary(file)
+  }
+
+  private mutating func readWindow(_ file: ConfigurationFile) throws {
+    let isOptional = family == .qwen2 || family == .qwen3
+    if isOptional, try !file.flag("use_sliding_window", default: false) { return }
+    guard family != .llama else { return }
+    slidingWindow = try file.optionalCount("sliding_window")
+    guard isOptional else { return }
+    if let types = try file.texts("layer_types") {
+      guard types.count == numHiddenLayers else {
+        throw file.failure("layer_types", "must name \(numHiddenLayers) layers")
+      }
+      slidingLayers = try types.map { type in
+        switch type {
+        case "sliding_attention": return true
+        case "full_attention": return false
+        default: throw file.failure("layer_types", "names \(type), which is not known")
+        }
+      }
+    } else {
+      let first = file.fields["max_window_layers"]?.int ?? 28
+      slidingLayers = (0..<numHiddenLayers).map { $0 >= first }
+    }
+  }
+
+  private mutating func readRotary(_ file: ConfigurationFile) throws {
+    // Since version 5 `transformers` writes one object; before, the base stood beside the scaling.
+    let modern = try file.object("rope_parameters")
+    guard let scaling = try modern ?? file.object("rope_scaling") else {
+      ropeTheta = try file.number("rope_theta", default: ropeTheta)
+      return
+    }
+    ropeTheta = try scaling.number(
+      "rope_theta", default: file.number("rope_theta", default: ropeTheta))
+    try scaling.require(
+      "partial_rotary_factor", .number("1.0"),
+      because: "is not supported: only whole heads are turned")
+    let type = try scaling.text("rope_type") ?? scaling.text("type") ?? "default"
+    func originalLength() throws -> Int {
+      try scaling.count("original_max_position_embeddings", default: maxPositionEmbeddings)
+    }
+    switch type {
+    case "default": ropeScaling = nil
+    case "linear": ropeScaling = .linear(factor: try scaling.number("factor"))
+    case "llama3":
+      ropeScaling = .llama3(
+        factor: try scaling.number("factor"), lowFactor: try scaling.number("low_freq_factor"),
+        highFactor: try scaling.number("high_freq_factor"), originalLength: try originalLength())
+    case "yarn":
+      let length = try originalLength()
+      let ratio = Double(maxPositionEmbeddings) / Double(length)
+      let factor = try scaling.number("factor", default: ratio)
+      var yarn = RotaryScaling.Yarn(factor: factor, originalLength: length)
+      yarn.fastRotations = try scaling.number("beta_fast", default: 32)
+      yarn.slowRotations = try scaling.number("beta_slow", default: 1)
+      yarn.roundsRamp = try scaling.flag("truncate", default: true)
+      if let magnitude = try scaling.optionalNumber("attention_factor") {
+        yarn.magnitude = magnitude
+      } else if let some = try scaling.optionalNumber("mscale"),
+        let all = try scaling.optionalNumber("mscale_all_dim")
+      {
+        yarn.magnitude =
+          RotaryScaling.Yarn.magnitude(factor, some) / RotaryScaling.Yarn.magnitude(factor, all)
+      }
+      ropeScaling = .yarn(yarn)
+    default:
+      throw scaling.failure("rope_type", "is \(type); default, linear, llama3 and yarn are built")
+    }
+  }
+}
+
+// MARK: Writing
+
+extension LlamaConfiguration {
+  /// The fields of `config.json`.
+  var fields: [(key: String, value: JSON)] {
+    var fields: [(key: String, value: JSON)] = [
+      ("vocab_size", JSON(vocabSize)), ("hidden_size", JSON(hiddenSize)),
+      ("intermediate_size", JSON(intermediateSize)), ("num_hidden_layers", JSON(numHiddenLayers)),
+      ("num_attention_heads", JSON(numAttentionHeads)),
+      ("num_key_value_heads", JSON(numKeyValueHeads)), ("head_dim", JSON(headSize)),
+      ("max_position_embeddings", JSON(maxPositionEmbeddings)), ("hidden_act", .string("silu")),
+      ("rms_norm_eps", .number("\(rmsNormEps)")), ("rope_theta", JSON(ropeTheta)),
+      ("tie_word_embeddings", .bool(tieWordEmbeddings)),
+      ("initializer_range", .number("\(initializerRange)")),
+    ]
+    if family == .llama { fields.append(("mlp_bias", .bool(hasMLPBias))) }
+    if family == .llama || family == .qwen3 {
+      fields.append(("attention_bias", .bool(attentionBias)))
+    }
+    if let ropeScaling { fields.append(("rope_scaling", ropeScaling.json)) }
+    if family != .llama {
+      fields.append(("sliding_window", slidingWindow.map { JSON($0) } ?? .null))
+    }
+    if family == .qwen2 || family == .qwen3 {
+      fields.append(("use_sliding_window", .bool(slidingWindow != nil)))
+    }
+    if let slidingLayers {
+      let types = slidingLayers.map { JSON.string($0 ? "sliding_attention" : "full_attention") }
+      fields.append(("layer_types", .array(types)))
+    }
+    return fields
+  }
+}
+
+extension RotaryScaling {
+  /// The object `rope_scaling`.
+  var json: JSON {
+    var object = JSON.Object()
+    switch self {
+    case .linear(let factor):
+      object["rope_type"] = .string("linear")
+      object["factor"] = JSON(factor)
+    case .llama3(let factor, let low, let high, let length):
+      object["rope_type"] = .string("llama3")
+      object["factor"] = JSON(factor)
+      object["low_freq_factor"] = JSON(low)
+      object["high_freq_factor"] = JSON(high)
+      object["original_max_position_embeddings"] = JSON(length)
+    case .yarn(let yarn):
+      object["rope_type"] = .string("yarn")
+      object["factor"] = JSON(yarn.factor)
+      object["original_max_position_embeddings"] = JSON(yarn.originalLength)
+      object["beta_fast"] = JSON(yarn.fastRotations)
+      object["beta_slow"] = JSON(yarn.slowRotations)
+      object["attention_factor"] = JSON(yarn.magnitude)
+      object["truncate"] = .bool(yarn.roundsRamp)
+    }
+    return .object(object)
+  }
+}

@@ -1,0 +1,68 @@
+// What directories, trainers and commands need of a model.
+import Layers
+import Storage
+import Tensors
+
+/// A model that Hugging Face's `transformers` knows too: its parameters have the names of its files.
+public protocol PretrainedModel: Module {
+  /// `model_type` in `config.json`.
+  var modelType: String { get }
+  /// The class that `transformers` loads it with.
+  var architecture: String { get }
+  /// The sizes under the names of `config.json`.
+  var configurationFields: [(key: String, value: JSON)] { get }
+  /// What the names of the body's tensors begin with; a file may leave it out.
+  var bodyPrefix: String { get }
+  /// What a file may hold besides the parameters, by the ends of names: buffers, and heads that are
+  /// tied or not used.
+  var ignoredNames: [String] { get }
+  /// The name under which a parameter is written.
+  func storedName(_ name: String) -> String
+  /// How many rows the table of tokens has.
+  var vocabularySize: Int { get }
+  /// The most tokens of a sequence.
+  var contextLength: Int { get }
+}
+
+extension PretrainedModel {
+  public func storedName(_ name: String) -> String { name }
+}
+
+/// A model that predicts the next token.
+public protocol LanguageModel: PretrainedModel {
+  /// For tokens int32 [B, T]: the embedding, then what each layer gives, [B, T, C] each; the last is
+  /// normalised, and what the head reads.
+  func hiddenStates(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor]
+  /// The head's weight [V, C].
+  var headWeight: Tensor { get }
+}
+
+extension LanguageModel {
+  /// What the head reads, [B, T, C], for whole sequences of tokens int32 [B, T]; position t sees
+  /// tokens up to t.
+  public func hidden(_ tokens: Tensor) -> Tensor {
+    hidden(tokens, AttentionContext(wholeSequences: tokens))
+  }
+
+  public func hidden(_ tokens: Tensor, _ context: AttentionContext) -> Tensor {
+    let states = hiddenStates(tokens, context)
+    return states[states.count - 1]
+  }
+
+  /// Logits [B, T, V] for whole sequences of tokens int32 [B, T].
+  public func logits(_ tokens: Tensor) -> Tensor {
+    hidden(tokens).matmul(headWeight, transposeOther: true)
+  }
+}
+
+/// A model that reads a text in both directions.
+public protocol Encoder: PretrainedModel {
+  /// For tokens int32 [B, T], of which the first `lengths`, int32 [B], count: the embedding, then what
+  /// each layer gives, [B, T, C] each. `types`, int32 [B, T], says to which part of a pair a token
+  /// belongs; a family without such parts ignores it.
+  func hiddenStates(_ tokens: Tensor, types: Tensor, lengths: Tensor) -> [Tensor]
+  /// The width C of hidden states.
+  var width: Int { get }
+  /// Logits [B, T, V] of masked tokens from the last hidden states; nil for a model without that head.
+  func maskedLogits(_ hidden: Tensor) -> Tensor?
+}

@@ -1,0 +1,113 @@
+// JSON as values (RFC 8259).
+import Foundation
+
+/// A JSON value as it stood in a file: objects keep the order of their keys, numbers their digits.
+///
+/// Foundation's reader cannot tell 1 from true on Linux, and forgets the order.
+public enum JSON: Sendable, Hashable {
+  case null
+  case bool(Bool)
+  /// The literal, such as `1e-05`.
+  case number(String)
+  case string(String)
+  case array([JSON])
+  case object(Object)
+
+  /// Keys and values in order; of keys that are given twice, the last counts.
+  public struct Object: Sendable, Hashable {
+    public struct Member: Sendable, Hashable {
+      public let key: String
+      public var value: JSON
+    }
+
+    public private(set) var members: [Member] = []
+
+    public init() {}
+
+    init(_ members: [Member]) { self.members = members }
+
+    public subscript(key: String) -> JSON? {
+      get { members.last { $0.key == key }?.value }
+      set {
+        let place = members.lastIndex { $0.key == key }
+        switch (place, newValue) {
+        case (let place?, let value?): members[place].value = value
+        case (let place?, nil): members.remove(at: place)
+        case (nil, let value?): members.append(Member(key: key, value: value))
+        case (nil, nil): break
+        }
+      }
+    }
+  }
+
+  /// Reads a file; an error names it and says where it is no JSON.
+  public init(contentsOf url: URL) throws {
+    guard let data = try? Data(contentsOf: url) else {
+      throw StorageError("Cannot read \(url.path): there is no such file, or it is not readable.")
+    }
+    do { try self.init(parsing: data) } catch let error as JSONParser.Failure {
+      throw StorageError("\(url.path) is not JSON: \(error.reason) at byte \(error.offset).")
+    }
+  }
+
+  /// Reads one value and nothing else.
+  public init(parsing data: Data) throws {
+    self = try data.withUnsafeBytes { bytes in
+      var parser = JSONParser(bytes)
+      return try parser.document()
+    }
+  }
+
+  public init(_ number: Int) { self = .number(String(number)) }
+  public init(_ number: Double) { self = .number("\(number)") }
+
+  // MARK: Looking inside
+
+  public subscript(key: String) -> JSON? { object?[key] }
+
+  public var object: Object? { if case .object(let object) = self { object } else { nil } }
+  public var array: [JSON]? { if case .array(let elements) = self { elements } else { nil } }
+  public var string: String? { if case .string(let text) = self { text } else { nil } }
+  public var bool: Bool? { if case .bool(let flag) = self { flag } else { nil } }
+  public var double: Double? { if case .number(let text) = self { Double(text) } else { nil } }
+  /// A whole number that fits.
+  public var int: Int? {
+    guard case .number(let text) = self else { return nil }
+    return Int(text) ?? Double(text).flatMap { Int(exactly: $0) }
+  }
+  public var isNull: Bool { self == .null }
+
+  // MARK: Writing
+
+  /// The text, indented by two spaces a level.
+  public var text: String {
+    var out = ""
+    write(to: &out, indent: "")
+    return out + "\n"
+  }
+
+  private func write(to out: inout String, indent: String) {
+    func lines<T>(_ open: String, _ items: [T], _ close: String, _ body: (T, inout String) -> Void)
+    {
+      out += open
+      for (index, item) in items.enumerated() {
+        out += (index == 0 ? "\n" : ",\n") + indent + "  "
+        body(item, &out)
+      }
+      out += (items.isEmpty ? "" : "\n" + indent) + close
+    }
+    switch self {
+    case .null: out += "null"
+    case .bool(let flag): out += flag ? "true" : "false"
+    case .number(let literal): out += literal
+    case .string(let text): out += json(text)
+    case .array(let items):
+      lines("[", items, "]") { item, out in item.write(to: &out, indent: indent + "  ") }
+    case .object(let object):
+      lines("{", object.members, "}") { member, out in
+        out += json(member.key) + ": "
+        member.value.write(to: &out, indent: indent + "  ")
+      }
+    }
+  }
+}

@@ -1,0 +1,101 @@
+// A model's tensors, in one safetensors file or in several with an index.
+import Foundation
+import Tensors
+
+/// The tensors of a folder as Hugging Face lays them out: `model.safetensors`, or several shards with
+/// `model.safetensors.index.json`.
+public struct ShardedSafetensors: Sendable {
+  public let folder: URL
+  public let files: [Safetensors]
+  private let fileOfName: [String: Int]
+
+  static let singleName = "model.safetensors"
+  static let indexName = "model.safetensors.index.json"
+
+  public init(folder: URL) throws {
+    self.folder = folder
+    let single = folder.appending(path: Self.singleName)
+    let index = folder.appending(path: Self.indexName)
+    if FileManager.default.fileExists(atPath: single.path) {
+      files = [try Safetensors(contentsOf: single)]
+    } else if let data = try? Data(contentsOf: index) {
+      guard let json = try? JSONSerialization.jsonObject(with: data) as? [String: Any],
+        let map = json["weight_map"] as? [String: String], !map.isEmpty
+      else { throw StorageError("\(index.path) has no weight_map from tensors to files.") }
+      files = try Set(map.values).sorted().map { name in
+        // A shard lies in the folder itself; an index from elsewhere must not name other files.
+        guard !name.contains("/"), name != ".." else {
+          throw StorageError("\(index.path) names the file \(name), which is not in its folder.")
+        }
+        return try Safetensors(contentsOf: folder.appending(path: name))
+      }
+      let present = Set(files.flatMap { $0.entries.map(\.name) })
+      if let missing = map.keys.sorted().first(where: { !present.contains($0) }) {
+        throw StorageError(
+          "\(map[missing] ?? "") has no tensor \(missing), which the index promises.")
+      }
+    } else {
+      let old = ["pytorch_model.bin", "pytorch_model.bin.index.json"].contains {
+        FileManager.default.fileExists(atPath: folder.appending(path: $0).path)
+      }
+      throw StorageError(
+        "\(folder.path) has no \(Self.singleName) and no \(Self.indexName)."
+          + (old
+            ? " It holds a PyTorch pickle, which runs code when it is read and is not supported: "
+              + "save it again with transformers' save_pretrained, which writes safetensors." : ""))
+    }
+    var places: [String: Int] = [:]
+    for (index, file) in files.enumerated() {
+      for entry in file.entries {
+        guard places.updateValue(index, forKey: entry.name) == nil else {
+          throw StorageError("Two files of \(folder.path) hold the tensor \(entry.name).")
+        }
+      }
+    }
+    fileOfName = places
+  }
+
+  public var names: [String] { files.flatMap { $0.entries.map(\.name) } }
+
+  public func entry(named name: String) -> Safetensors.Entry? {
+    fileOfName[name].flatMap { files[$0].entry(named: name) }
+  }
+
+  /// Reads a tensor; nil as for `Safetensors`.
+  public subscript(name: String) -> TensorData? { fileOfName[name].flatMap { files[$0][name] } }
+
+  /// Writes a folder's tensors, in shards of at most `shardBytes` where they do not fit into one.
+  public static func write(
+    _ tensors: [(name: String, type: TensorType)], folder: URL, shardBytes: Int = 5_000_000_000,
+    data: (String) throws -> TensorData
+  ) throws {
+    var shards: [[(name: String, type: TensorType)]] = [[]]
+    var used = 0
+    for tensor in tensors {
+      if used > 0, used + tensor.type.byteCount > shardBytes {
+        shards.append([])
+        used = 0
+      }
+      shards[shards.count - 1].append(tensor)
+      used += tensor.type.byteCount
+    }
+    let metadata = ["format": "pt"]
+    func number(_ n: Int) -> String { String(repeating: "0", count: 5 - "\(n)".count) + "\(n)" }
+    let isSingle = shards.count == 1
+    var map: [String: String] = [:]
+    for (index, shard) in shards.enumerated() {
+      let name =
+        isSingle
+        ? singleName : "model-\(number(index + 1))-of-\(number(shards.count)).safetensors"
+      try Safetensors.write(shard, metadata: metadata, to: folder.appending(path: name), data: data)
+      for tensor in shard { map[tensor.name] = name }
+    }
+    guard !isSingle else { return }
+    let total = tensors.reduce(0) { $0 + $1.type.byteCount }
+    let index: [String: Any] = ["metadata": ["total_size": total], "weight_map": map]
+    let text = try JSONSerialization.data(
+      withJSONObject: index, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+    try WholeFile.write(
+      String(decoding: text, as: UTF8.self), to: folder.appending(path: indexName))
+  }
+}
