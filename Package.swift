@@ -40,7 +40,7 @@ let package = Package(
 
     // Leaves
     room("Storage", imports: ["Tensors"]),
-    room("Tokenizers"),
+    room("Tokenizers", imports: ["Storage"]),
 
     // Programs
     .executableTarget(
@@ -67,6 +67,8 @@ let package = Package(
     .testTarget(name: "TensorsTests", dependencies: ["Checks"], swiftSettings: strict),
     .testTarget(name: "OpenCLTests", dependencies: ["Checks"], swiftSettings: strict),
     .testTarget(name: "StorageTests", dependencies: ["Checks", "Storage"], swiftSettings: strict),
+    .testTarget(
+      name: "TokenizersTests", dependencies: ["Checks", "Tokenizers"], swiftSettings: strict),
     .testTarget(name: "ModelsTests", dependencies: ["Checks", "Models"], swiftSettings: strict),
     .testTarget(
       name: "TrainingTests", dependencies: ["Checks", "Distillation", "SelfTest", "Tokenizers"],

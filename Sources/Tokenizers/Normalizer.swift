@@ -1,0 +1,172 @@
+// Changes of a text before it is cut.
+import Foundation
+import Storage
+
+/// One step of normalisation, or several (the `tokenizers` library's names).
+indirect enum Normalizer: Sendable {
+  enum Form: Sendable { case c, d, kc, kd }
+
+  case sequence([Normalizer])
+  case unicode(Form)
+  case lowercase
+  case stripAccents
+  case strip(left: Bool, right: Bool)
+  case prepend(Scalars)
+  case replace(Replacement)
+  case bert(cleans: Bool, spacesHan: Bool, stripsAccents: Bool, lowercases: Bool)
+  case precompiled(PrecompiledCharsmap)
+
+  init(_ part: TokenizerPart) throws {
+    switch part.type {
+    case "Sequence": self = .sequence(try part.parts("normalizers").map(Normalizer.init))
+    case "NFC": self = .unicode(.c)
+    case "NFD": self = .unicode(.d)
+    case "NFKC": self = .unicode(.kc)
+    case "NFKD": self = .unicode(.kd)
+    case "Lowercase": self = .lowercase
+    case "StripAccents": self = .stripAccents
+    case "Strip":
+      self = .strip(
+        left: try part.flag("strip_left", default: true),
+        right: try part.flag("strip_right", default: true))
+    case "Prepend": self = .prepend(Scalars(try part.text("prepend")))
+    case "Replace": self = .replace(try Replacement(part))
+    case "BertNormalizer":
+      let lowercases = try part.flag("lowercase", default: true)
+      self = .bert(
+        cleans: try part.flag("clean_text", default: true),
+        spacesHan: try part.flag("handle_chinese_chars", default: true),
+        stripsAccents: try part.flag("strip_accents", default: lowercases),
+        lowercases: lowercases)
+    case "Precompiled":
+      guard let data = Data(base64Encoded: try part.text("precompiled_charsmap")) else {
+        throw part.failure("has a precompiled_charsmap that is not base64")
+      }
+      self = .precompiled(try PrecompiledCharsmap(data))
+    default: throw part.unknown
+    }
+  }
+
+  func callAsFunction(_ text: Scalars) -> Scalars {
+    switch self {
+    case .sequence(let steps): return steps.reduce(text) { $1($0) }
+    case .unicode(let form): return Self.normalized(text, form)
+    case .lowercase: return Self.lowercased(text)
+    case .stripAccents: return text.filter { !$0.category(inVersion: 9).hasPrefix("M") }
+    case .strip(let left, let right):
+      var rest = text[...]
+      if left { rest = rest.drop(while: \.isWhitespace) }
+      while right, rest.last?.isWhitespace == true { rest.removeLast() }
+      return Array(rest)
+    case .prepend(let prefix): return text.isEmpty ? text : prefix + text
+    case .replace(let replacement): return replacement(text)
+    case .bert(let cleans, let spacesHan, let stripsAccents, let lowercases):
+      var text = text
+      if cleans { text = Self.cleaned(text) }
+      if spacesHan { text = text.flatMap { Self.isHan($0) ? [" ", $0, " "] : [$0] } }
+      if stripsAccents {
+        text = Self.normalized(text, .d).filter { $0.category(inVersion: 8) != "Mn" }
+      }
+      return lowercases ? Self.lowercased(text) : text
+    case .precompiled(let map): return map(text)
+    }
+  }
+
+  private static func normalized(_ text: Scalars, _ form: Form) -> Scalars {
+    // ASCII is its own normal form.
+    if text.allSatisfy(\.isASCII) { return text }
+    let text = text.text
+    return switch form {
+    case .c: Scalars(text.precomposedStringWithCanonicalMapping)
+    case .d: Scalars(text.decomposedStringWithCanonicalMapping)
+    case .kc: Scalars(text.precomposedStringWithCompatibilityMapping)
+    case .kd: Scalars(text.decomposedStringWithCompatibilityMapping)
+    }
+  }
+
+  private static func lowercased(_ text: Scalars) -> Scalars {
+    text.flatMap { Scalars($0.properties.lowercaseMapping) }
+  }
+
+  /// Without control characters; every kind of white space a space.
+  private static func cleaned(_ text: Scalars) -> Scalars {
+    text.compactMap { scalar in
+      switch scalar {
+      case "\t", "\n", "\r": return " "
+      case "\0", "\u{FFFD}": return nil
+      default:
+        if ["Cc", "Cf", "Co"].contains(scalar.category(inVersion: 8)) { return nil }
+        return scalar.isWhitespace ? " " : scalar
+      }
+    }
+  }
+
+  private static func isHan(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x4E00...0x9FFF, 0x3400...0x4DBF, 0x20000...0x2A6DF, 0x2A700...0x2B73F, 0x2B740...0x2B81F,
+      0x2B920...0x2CEAF, 0xF900...0xFAFF, 0x2F800...0x2FA1F:
+      true
+    default: false
+    }
+  }
+}
+
+/// Every occurrence of a pattern replaced by a text.
+struct Replacement: Sendable {
+  private let pattern: Finder
+  private let content: Scalars
+
+  init(_ pattern: Finder, _ content: Scalars) {
+    self.pattern = pattern
+    self.content = content
+  }
+
+  init(_ part: TokenizerPart) throws {
+    self.init(try Finder(part), Scalars(try part.text("content")))
+  }
+
+  func callAsFunction(_ text: Scalars) -> Scalars {
+    var out: Scalars = []
+    var place = 0
+    for match in pattern.matches(in: text) {
+      out += text[place..<match.lowerBound] + content
+      place = match.upperBound
+    }
+    return place == 0 ? text : out + text[place...]
+  }
+}
+
+/// What a part of a tokenizer looks for: a text, or a regular expression.
+enum Finder: Sendable {
+  case text(Scalars)
+  case pattern(Pattern)
+
+  init(_ part: TokenizerPart) throws {
+    guard let pattern = part.json["pattern"] else { throw part.failure("has no pattern") }
+    if let text = pattern["String"]?.string ?? pattern.string, !text.isEmpty {
+      self = .text(Scalars(text))
+    } else if let source = pattern["Regex"]?.string {
+      self = .pattern(try Pattern(source))
+    } else {
+      throw part.failure("has a pattern that is neither a String nor a Regex")
+    }
+  }
+
+  func matches(in text: Scalars) -> [Range<Int>] {
+    switch self {
+    case .pattern(let pattern): return pattern.matches(in: text)
+    case .text(let wanted):
+      var found: [Range<Int>] = []
+      var place = 0
+      while place + wanted.count <= text.count {
+        if text[place] == wanted[0], text[place..<place + wanted.count].elementsEqual(wanted) {
+          found.append(place..<place + wanted.count)
+          place += wanted.count
+        } else {
+          place += 1
+        }
+      }
+      return found
+    }
+  }
+}

@@ -1,0 +1,162 @@
+// Cutting a text into the words that a model splits further.
+import Storage
+
+/// One step of cutting, or several (the `tokenizers` library's names).
+indirect enum PreTokenizer: Sendable {
+  /// What becomes of what separates words.
+  enum Behavior: String, Sendable {
+    case removed = "Removed"
+    case isolated = "Isolated"
+    case mergedWithPrevious = "MergedWithPrevious"
+    case mergedWithNext = "MergedWithNext"
+    case contiguous = "Contiguous"
+  }
+
+  enum PrependScheme: String, Sendable { case always, never, first }
+
+  case sequence([PreTokenizer])
+  case byteLevel(addsSpace: Bool, Pattern?)
+  case split(Finder, Behavior, isInverted: Bool)
+  case set(ScalarTable, Behavior)
+  case metaspace(Metaspace)
+
+  /// How GPT-2 cuts words.
+  static let gpt2Pattern =
+    #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
+
+  init(_ part: TokenizerPart) throws {
+    switch part.type {
+    case "Sequence": self = .sequence(try part.parts("pretokenizers").map(PreTokenizer.init))
+    case "ByteLevel":
+      self = .byteLevel(
+        addsSpace: try part.flag("add_prefix_space", default: true),
+        try part.flag("use_regex", default: true) ? try Pattern(Self.gpt2Pattern) : nil)
+    case "Split":
+      guard let behavior = Behavior(rawValue: try part.text("behavior")) else {
+        throw part.failure("has an unknown behavior")
+      }
+      self = .split(
+        try Finder(part), behavior, isInverted: try part.flag("invert", default: false))
+    case "Whitespace":
+      self = .split(.pattern(try Pattern(#"\w+|[^\w\s]+"#)), .removed, isInverted: true)
+    case "WhitespaceSplit": self = .set(ScalarTable(.whitespace), .removed)
+    case "BertPreTokenizer":
+      self = .sequence([
+        .set(ScalarTable(.whitespace), .removed), .set(Self.punctuation, .isolated),
+      ])
+    case "Punctuation":
+      guard let behavior = Behavior(rawValue: try part.text("behavior", default: "Isolated")) else {
+        throw part.failure("has an unknown behavior")
+      }
+      self = .set(Self.punctuation, behavior)
+    case "Digits":
+      let isEach = try part.flag("individual_digits", default: false)
+      self = .set(ScalarTable(.category("N")), isEach ? .isolated : .contiguous)
+    case "Metaspace": self = .metaspace(try Metaspace(part))
+    default: throw part.unknown
+    }
+  }
+
+  private static let punctuation = ScalarTable(.punctuation)
+
+  /// Cuts pieces of a text; `isFirst` says whether the first of them begins the whole text.
+  func callAsFunction(_ pieces: [Scalars], isFirst: Bool) -> [Scalars] {
+    switch self {
+    case .sequence(let steps): return steps.reduce(pieces) { $1($0, isFirst: isFirst) }
+    case .byteLevel(let addsSpace, let pattern):
+      return pieces.flatMap { piece -> [Scalars] in
+        let spaced = addsSpace && piece.first?.isWhitespace != true ? [" "] + piece : piece
+        guard let pattern else { return [ByteAlphabet.encode(spaced[...])] }
+        return Self.cut(spaced, pattern.matches(in: spaced), .isolated).map(ByteAlphabet.encode)
+      }
+    case .split(let finder, let behavior, let isInverted):
+      return pieces.flatMap { piece -> [Scalars] in
+        let matches = finder.matches(in: piece)
+        let separators = isInverted ? Self.gaps(matches, piece.count) : matches
+        return Self.cut(piece, separators, behavior).map(Array.init)
+      }
+    case .set(let set, let behavior):
+      return pieces.flatMap { piece -> [Scalars] in
+        let places = piece.indices.filter { set.contains(piece[$0]) }
+        return Self.cut(piece, places.map { $0..<$0 + 1 }, behavior).map(Array.init)
+      }
+    case .metaspace(let metaspace):
+      return pieces.enumerated().flatMap { index, piece in
+        metaspace.cut(piece, isFirst: isFirst && index == 0)
+      }
+    }
+  }
+
+  private static func gaps(_ ranges: [Range<Int>], _ count: Int) -> [Range<Int>] {
+    let ends = [0] + ranges.map(\.upperBound)
+    let starts = ranges.map(\.lowerBound) + [count]
+    return zip(ends, starts).compactMap { $0 < $1 ? $0..<$1 : nil }
+  }
+
+  /// Cuts at separators; pieces are never empty.
+  static func cut(_ text: Scalars, _ separators: [Range<Int>], _ behavior: Behavior)
+    -> [ArraySlice<Unicode.Scalar>]
+  {
+    var spans: [(range: Range<Int>, isSeparator: Bool)] = []
+    var place = 0
+    for separator in separators {
+      if place < separator.lowerBound { spans.append((place..<separator.lowerBound, false)) }
+      spans.append((separator, true))
+      place = separator.upperBound
+    }
+    if place < text.count { spans.append((place..<text.count, false)) }
+    var kept: [Range<Int>] = []
+    var previousWasSeparator = false
+    for (index, span) in spans.enumerated() {
+      let joins: Bool
+      switch behavior {
+      case .removed:
+        if !span.isSeparator { kept.append(span.range) }
+        continue
+      case .isolated: joins = false
+      case .contiguous: joins = index > 0 && span.isSeparator == previousWasSeparator
+      case .mergedWithPrevious: joins = index > 0 && span.isSeparator && !previousWasSeparator
+      case .mergedWithNext: joins = index > 0 && previousWasSeparator && !span.isSeparator
+      }
+      previousWasSeparator = span.isSeparator
+      if joins, let last = kept.popLast() {
+        kept.append(last.lowerBound..<span.range.upperBound)
+      } else {
+        kept.append(span.range)
+      }
+    }
+    return kept.map { text[$0] }
+  }
+}
+
+/// SentencePiece's way with spaces: each is a visible character at the start of a word.
+struct Metaspace: Sendable {
+  let replacement: Unicode.Scalar
+  let scheme: PreTokenizer.PrependScheme
+  private let splits: Bool
+
+  init(_ part: TokenizerPart) throws {
+    let text = try part.text("replacement", default: "\u{2581}")
+    guard text.unicodeScalars.count == 1, let scalar = text.unicodeScalars.first else {
+      throw part.failure("has a replacement that is not one character")
+    }
+    replacement = scalar
+    let old = try part.flag("add_prefix_space", default: true) ? "always" : "never"
+    guard
+      let scheme = PreTokenizer.PrependScheme(
+        rawValue: try part.text("prepend_scheme", default: old))
+    else { throw part.failure("has an unknown prepend_scheme") }
+    self.scheme = scheme
+    splits = try part.flag("split", default: true)
+  }
+
+  func cut(_ text: Scalars, isFirst: Bool) -> [Scalars] {
+    var text = text.map { $0 == " " ? replacement : $0 }
+    if scheme == .always || scheme == .first && isFirst, text.first != replacement {
+      text.insert(replacement, at: 0)
+    }
+    guard splits else { return [text] }
+    let places = text.indices.filter { text[$0] == replacement }
+    return PreTokenizer.cut(text, places.map { $0..<$0 + 1 }, .mergedWithNext).map(Array.init)
+  }
+}

@@ -1,0 +1,108 @@
+// Tokens back into text.
+import Storage
+
+/// One step from tokens to text, or several (the `tokenizers` library's names).
+indirect enum TokenDecoder: Sendable {
+  case sequence([TokenDecoder])
+  case byteLevel
+  case wordPiece(prefix: Scalars, cleansUp: Bool)
+  case metaspace(Metaspace)
+  case byteFallback
+  case fuse
+  case strip(Unicode.Scalar, start: Int, stop: Int)
+  case replace(Replacement)
+
+  init(_ part: TokenizerPart) throws {
+    switch part.type {
+    case "Sequence": self = .sequence(try part.parts("decoders").map(TokenDecoder.init))
+    case "ByteLevel": self = .byteLevel
+    case "WordPiece":
+      self = .wordPiece(
+        prefix: Scalars(try part.text("prefix", default: "##")),
+        cleansUp: try part.flag("cleanup", default: true))
+    case "Metaspace": self = .metaspace(try Metaspace(part))
+    case "ByteFallback": self = .byteFallback
+    case "Fuse": self = .fuse
+    case "Strip":
+      let content = Scalars(try part.text("content"))
+      guard content.count == 1 else {
+        throw part.failure("has a content that is not one character")
+      }
+      self = .strip(
+        content[0], start: try part.count("start", default: 0),
+        stop: try part.count("stop", default: 0))
+    case "Replace": self = .replace(try Replacement(part))
+    default: throw part.unknown
+    }
+  }
+
+  func callAsFunction(_ tokens: [Scalars]) -> [Scalars] {
+    switch self {
+    case .sequence(let steps): return steps.reduce(tokens) { $1($0) }
+    case .byteLevel:
+      let bytes = tokens.flatMap(ByteAlphabet.decode)
+      return [Scalars(String(decoding: bytes, as: UTF8.self))]
+    case .wordPiece(let prefix, let cleansUp):
+      return tokens.enumerated().map { index, token in
+        var token = token
+        if index > 0 {
+          token = token.starts(with: prefix) ? Array(token[prefix.count...]) : [" "] + token
+        }
+        return cleansUp ? Self.cleanedUp(token) : token
+      }
+    case .metaspace(let metaspace):
+      return tokens.enumerated().map { index, token in
+        let drops = index == 0 && metaspace.scheme != .never
+        return token.compactMap { $0 == metaspace.replacement ? (drops ? nil : " ") : $0 }
+      }
+    case .byteFallback: return Self.joiningBytes(tokens)
+    case .fuse: return [tokens.flatMap { $0 }]
+    case .strip(let scalar, let start, let stop):
+      return tokens.map { token in
+        let left = min(token.prefix { $0 == scalar }.count, start)
+        let rest = token[left...]
+        let right = min(rest.reversed().prefix { $0 == scalar }.count, stop)
+        return Array(rest.dropLast(right))
+      }
+    case .replace(let replacement): return tokens.map { replacement($0) }
+    }
+  }
+
+  /// Tokens such as `<0x0A>` side by side are the bytes of a text; where they are none, each is U+FFFD.
+  private static func joiningBytes(_ tokens: [Scalars]) -> [Scalars] {
+    var out: [Scalars] = []
+    var bytes: [UInt8] = []
+    func flush() {
+      guard !bytes.isEmpty else { return }
+      let text = String(validating: bytes, as: UTF8.self)
+      out += text.map { [Scalars($0)] } ?? bytes.map { _ in ["\u{FFFD}"] }
+      bytes = []
+    }
+    for token in tokens {
+      if let byte = byte(of: token) {
+        bytes.append(byte)
+      } else {
+        flush()
+        out.append(token)
+      }
+    }
+    flush()
+    return out
+  }
+
+  private static func byte(of token: Scalars) -> UInt8? {
+    guard token.count == 6, token.starts(with: Scalars("<0x")), token[5] == ">" else { return nil }
+    return UInt8(Array(token[3..<5]).text, radix: 16)
+  }
+
+  private static func cleanedUp(_ token: Scalars) -> Scalars {
+    let pairs = [
+      (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"),
+      (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
+    ]
+    guard token.contains(" ") else { return token }
+    return pairs.reduce(token) { text, pair in
+      Replacement(.text(Scalars(pair.0)), Scalars(pair.1))(text)
+    }
+  }
+}

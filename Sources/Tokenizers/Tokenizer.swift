@@ -1,0 +1,128 @@
+// Text to ids and back, as a `tokenizer.json` says.
+import Foundation
+import Storage
+
+/// A tokenizer of the `tokenizers` library's format: added tokens are found, the text between them is
+/// normalised, cut into words and split by a model; special tokens are put around it.
+public struct Tokenizer: Sendable {
+  private enum Model: Sendable {
+    case bpe(BPE)
+    case wordPiece(WordPiece)
+    case unigram(Unigram)
+  }
+
+  private let normalizer: Normalizer?
+  private let preTokenizer: PreTokenizer?
+  private let model: Model
+  private let postProcessor: PostProcessor
+  private let decoder: TokenDecoder?
+  private let rawFinder: AddedTokenFinder
+  private let normalizedFinder: AddedTokenFinder
+  private let addedTokens: [AddedToken]
+  private let special: Set<Int32>
+  /// Tokens by id, added ones among them.
+  private let vocabulary: Vocabulary
+
+  /// Reads a file; an error names the part that is missing, wrong or not built.
+  public init(contentsOf url: URL) throws {
+    let json = try JSON(contentsOf: url)
+    do { try self.init(json) } catch let error as TokenizerError {
+      throw TokenizerError("\(url.path): \(error)")
+    }
+  }
+
+  public init(_ file: JSON) throws {
+    guard let part = TokenizerPart(file, "model") else {
+      throw TokenizerError("The tokenizer has no model.")
+    }
+    normalizer = try TokenizerPart(file, "normalizer").map(Normalizer.init)
+    preTokenizer = try TokenizerPart(file, "pre_tokenizer").map(PreTokenizer.init)
+    postProcessor =
+      try TokenizerPart(file, "post_processor").map(PostProcessor.init) ?? PostProcessor()
+    decoder = try TokenizerPart(file, "decoder").map(TokenDecoder.init)
+    var vocabulary: Vocabulary
+    // Old files leave the model's type out: pieces with scores are a unigram model's.
+    switch (part.type, part.json["vocab"], part.json["merges"]) {
+    case ("Unigram", _, _), ("", .array, _):
+      let unigram = try Unigram(part)
+      vocabulary = unigram.vocabulary
+      model = .unigram(unigram)
+    case ("BPE", _, _), ("", _, .array):
+      vocabulary = try Vocabulary(part)
+      model = .bpe(try BPE(part, vocabulary))
+    case ("WordPiece", _, _), ("", _, nil):
+      vocabulary = try Vocabulary(part)
+      model = .wordPiece(try WordPiece(part, vocabulary))
+    default: throw part.unknown
+    }
+    let items = file["added_tokens"]?.array ?? []
+    addedTokens = try items.enumerated().map {
+      try AddedToken(TokenizerPart($1, path: "added_tokens[\($0)]"))
+    }
+    for token in addedTokens { vocabulary.add(Array(token.content.utf8), token.id) }
+    self.vocabulary = vocabulary
+    special = Set(addedTokens.filter(\.isSpecial).map(\.id))
+    let normalizer = normalizer
+    rawFinder = AddedTokenFinder(
+      addedTokens.filter { !$0.isNormalized }.map { (Scalars($0.content), $0) })
+    normalizedFinder = AddedTokenFinder(
+      addedTokens.filter(\.isNormalized).map { token in
+        let text = Scalars(token.content)
+        return (normalizer?(text) ?? text, token)
+      })
+  }
+
+  /// One more than the largest id.
+  public var vocabularySize: Int { Int(vocabulary.end) }
+
+  public func id(of token: String) -> Int32? { vocabulary[Array(token.utf8)] }
+
+  public func token(_ id: Int32) -> String? {
+    vocabulary[id].map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  public func isSpecial(_ id: Int32) -> Bool { special.contains(id) }
+
+  /// The ids of a text, with the special tokens that the family puts around one unless told otherwise.
+  public func encode(_ text: String, addsSpecialTokens: Bool = true) -> [Int32] {
+    var ids = addsSpecialTokens ? postProcessor.before : []
+    var isFirst = true
+    for raw in rawFinder.split(Scalars(text)) {
+      defer { isFirst = false }
+      if let id = raw.id {
+        ids.append(id)
+        continue
+      }
+      let normalized = normalizer?(Array(raw.text)) ?? Array(raw.text)
+      var isFirstPart = isFirst
+      for part in normalizedFinder.split(normalized) {
+        defer { isFirstPart = false }
+        if let id = part.id {
+          ids.append(id)
+          continue
+        }
+        let piece = Array(part.text)
+        if piece.isEmpty { continue }
+        let words = preTokenizer?([piece], isFirst: isFirstPart) ?? [piece]
+        for word in words where !word.isEmpty { append(word, to: &ids) }
+      }
+    }
+    return addsSpecialTokens ? ids + postProcessor.after : ids
+  }
+
+  private func append(_ word: Scalars, to ids: inout [Int32]) {
+    switch model {
+    case .bpe(let bpe): ids += bpe.encode(word)
+    case .wordPiece(let wordPiece): ids += wordPiece.encode(word)
+    case .unigram(let unigram): ids += unigram.encode(word)
+    }
+  }
+
+  /// The text of some ids; ids that the vocabulary has not are passed over.
+  public func decode(_ ids: some Sequence<Int32>, skipsSpecialTokens: Bool = true) -> String {
+    let tokens = ids.filter { !(skipsSpecialTokens && special.contains($0)) }
+      .compactMap { vocabulary[$0] }.map { Scalars(String(decoding: $0, as: UTF8.self)) }
+    guard let decoder else { return tokens.map(\.text).joined(separator: " ") }
+    return decoder(tokens).map(\.text).joined()
+  }
+}
