@@ -34,7 +34,7 @@ let package = Package(
     room("Layers", imports: ["Tensors"]),
     room("Models", imports: ["Layers", "Storage"]),
     room("Training", imports: ["Layers", "Storage"]),
-    room("Distillation", imports: ["Training", "Models"]),
+    room("Distillation", imports: ["Training", "Models", "Tokenizers"]),
 
     room("SelfTest", imports: ["Distillation"]),
 
@@ -74,6 +74,7 @@ let package = Package(
       name: "TrainingTests", dependencies: ["Checks", "Distillation", "SelfTest", "Tokenizers"],
       swiftSettings: strict),
     .testTarget(
-      name: "ToolTests", dependencies: ["Checks", "Storage", "retort"], swiftSettings: strict),
+      name: "ToolTests", dependencies: ["Checks", "Models", "Tokenizers", "retort"],
+      swiftSettings: strict),
   ]
 )

@@ -21,9 +21,10 @@ public struct Evaluation: Sendable {
 }
 
 /// Evaluates a model whose variables are in `store`, and compares it with a teacher if one is given.
+/// With a `stride` windows overlap, and each token is predicted from more of the text before it.
 public func evaluate(
   _ model: any LanguageModel, teacher: (any LanguageModel)?, on data: TokenWindows, batchSize: Int,
-  store: VariableStore
+  stride: Int? = nil, store: VariableStore
 ) throws -> Evaluation {
   let type = TensorType([batchSize, data.length], .int32)
   let tokens = Tensor.input("tokens", type)
@@ -49,7 +50,9 @@ public func evaluate(
   }
   var windowLosses: [Double] = []
   var (nats, kl, agreeing, tokenCount, seconds) = (0.0, 0.0, 0, 0, 0.0)
-  for (index, batch) in data.evaluationBatches(size: batchSize).enumerated() {
+  for (index, batch) in data.evaluationBatches(size: batchSize, stride: stride)
+    .enumerated()
+  {
     try alone.set(tokens, to: batch.tokens)
     try alone.set(labels, to: batch.labels)
     // The first run also finishes the compilation of kernels: it is not timed.
@@ -62,9 +65,13 @@ public func evaluate(
     let sums = try alone.value(of: losses).floats
     let spent = (ContinuousClock.now - clock).components
     seconds += Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
-    let rows = batch.targetCount / data.length
-    windowLosses += sums.prefix(rows).map { Double($0) / Double(data.length) }
-    nats += sums.prefix(rows).reduce(0) { $0 + Double($1) }
+    let counts = batch.labels.integers.map { $0 >= 0 }
+    for (row, sum) in sums.enumerated() {
+      let count = counts[row * data.length..<(row + 1) * data.length].count { $0 }
+      guard count > 0 else { continue }
+      windowLosses.append(Double(sum) / Double(count))
+      nats += Double(sum)
+    }
     tokenCount += batch.targetCount
     if let comparison {
       try comparison.executor.set(tokens, to: batch.tokens)
@@ -73,7 +80,7 @@ public func evaluate(
       kl += Double(try comparison.executor.value(of: comparison.kl).floats[0])
       let ours = try comparison.executor.value(of: best).integers
       let theirs = try comparison.executor.value(of: comparison.best).integers
-      agreeing += zip(ours, theirs).prefix(batch.targetCount).count { $0 == $1 }
+      agreeing += counts.indices.count { counts[$0] && ours[$0] == theirs[$0] }
     }
   }
   let isCompared = comparison != nil && tokenCount > 0

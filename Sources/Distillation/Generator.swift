@@ -1,49 +1,180 @@
-// Continuing text.
+// Continuing texts.
+import Layers
 import Models
 import Tensors
 
-/// Draws tokens from a language model, one after the other.
-public struct Generator {
-  private let executor: GraphExecutor
-  private let tokens: Tensor
-  private let position = Tensor.input("position", TensorType([1], .int32))
-  private let temperature = Tensor.input("temperature", TensorType([1]))
-  private let seed = Tensor.input("seed", TensorType([2], .int32))
-  private let drawn: Tensor
-  private let contextLength: Int
+/// Continues several texts at once with a language model whose keys and values stay on the device.
+public final class Generator {
+  /// What a call took.
+  public struct Timing: Sendable {
+    public var promptTokens = 0
+    public var promptSeconds = 0.0
+    public var newTokens = 0
+    public var newSeconds = 0.0
 
-  /// A model whose variables are in `store`, with a context of some tokens.
-  public init(_ model: any LanguageModel, contextLength: Int, store: VariableStore) throws {
-    self.contextLength = contextLength
-    tokens = .input("tokens", TensorType([1, contextLength], .int32))
-    let logits = model.logits(tokens).reshaped(to: [contextLength, model.vocabularySize])
-    drawn = logits.gathered(position).sampled(temperature: temperature, seed: seed)
-    executor = try GraphExecutor(Graph(outputs: [drawn]), on: store)
+    public init() {}
+
+    public static func += (sum: inout Timing, part: Timing) {
+      sum.promptTokens += part.promptTokens
+      sum.promptSeconds += part.promptSeconds
+      sum.newTokens += part.newTokens
+      sum.newSeconds += part.newSeconds
+    }
   }
 
-  /// Continues `prompt` (at least one token) by up to `count` tokens, or until `end` is drawn;
-  /// `onToken` gets each as it is drawn. Temperature 0 takes the likeliest.
-  public func generate(
-    _ prompt: [Int32], count: Int, temperature: Float, seed: UInt32, end: Int32,
-    onToken: (Int32) -> Void = { _ in }
-  ) throws -> [Int32] {
-    precondition(!prompt.isEmpty, "a prompt has at least one token")
-    var text = prompt
-    try executor.set(self.temperature, to: TensorData([1], [temperature]))
-    for step in 0..<count {
-      // What does not fit into the context is forgotten.
-      let window = Array(text.suffix(contextLength))
-      let padding = [Int32](repeating: 0, count: contextLength - window.count)
-      try executor.set(tokens, to: TensorData([1, contextLength], window + padding))
-      try executor.set(position, to: TensorData([1], [Int32(window.count - 1)]))
-      let key = [Int32(bitPattern: seed), Int32(step)]
-      try executor.set(self.seed, to: TensorData([2], key))
-      try executor.run()
-      let next = try executor.value(of: drawn).integers[0]
-      if next == end { break }
-      text.append(next)
-      onToken(next)
+  /// A graph that reads some tokens of each text and gives the logits that follow the last ones.
+  private struct Pass {
+    let executor: GraphExecutor
+    let tokens: Tensor
+    let positions: Tensor
+    let starts: Tensor
+    let lengths: Tensor
+    let last: Tensor
+    let logits: Tensor
+  }
+
+  public let batchSize: Int
+  /// The most tokens of a text that the model looks back on.
+  public let capacity: Int
+  public private(set) var timing = Timing()
+  private let model: any LanguageModel
+  private let store: VariableStore
+  private let cache: KeyValueCache
+  private let cacheName: String
+  private var passes: [Int: Pass] = [:]
+  /// How many ids may be drawn: a table may be padded with rows that are no tokens.
+  private let drawable: Int
+
+  /// A model whose variables are in `store`. Tokens from `vocabularySize` on are never drawn.
+  public init(
+    _ model: any LanguageModel, vocabularySize: Int? = nil, store: VariableStore,
+    batchSize: Int = 1, capacity: Int
+  ) {
+    self.model = model
+    self.store = store
+    self.batchSize = batchSize
+    self.capacity = max(2, min(capacity, model.contextLength))
+    drawable = min(vocabularySize ?? model.vocabularySize, model.vocabularySize)
+    cache = KeyValueCache(capacity: self.capacity)
+    let number = (0...).first { store.entry(named: "cache\($0).0.keys") == nil } ?? 0
+    cacheName = "cache\(number)"
+  }
+
+  /// The pass for some tokens of each text, made when it is first needed.
+  private func pass(_ count: Int) throws -> Pass {
+    if let known = passes[count] { return known }
+    func input(_ name: String, _ shape: Shape) -> Tensor { .input(name, TensorType(shape, .int32)) }
+    let tokens = input("tokens", [batchSize, count])
+    let positions = input("positions", [batchSize, count])
+    let starts = input("starts", [batchSize])
+    let lengths = input("lengths", [batchSize])
+    let last = input("last", [batchSize])
+    let context = AttentionContext(
+      in: cache, positions: positions, starts: starts, lengths: lengths)
+    let hidden = model.hidden(tokens, context)
+    let logits = hidden.reshaped(to: [batchSize * count, hidden.shape[2]]).gathered(last)
+      .matmul(model.headWeight, transposeOther: true)
+    try cache.declare(in: store, prefix: cacheName)
+    let executor = try GraphExecutor(
+      Graph(outputs: [logits], assignments: context.assignments), on: store)
+    let pass = Pass(
+      executor: executor, tokens: tokens, positions: positions, starts: starts, lengths: lengths,
+      last: last, logits: logits)
+    passes[count] = pass
+    return pass
+  }
+
+  /// The number of tokens that a pass for some tokens reads: one of few, so that few graphs are made,
+  /// and at most a quarter more.
+  static func passLength(_ count: Int) -> Int {
+    var power = 1
+    while 2 * power <= count { power *= 2 }
+    let quarter = max(1, power / 4)
+    return (count + quarter - 1) / quarter * quarter
+  }
+
+  /// Reads tokens that follow the first `starts` of each text, in one pass over `count` of them, and
+  /// returns the logits that follow them: one row for each text.
+  private func read(
+    _ texts: [ArraySlice<Int32>], after starts: [Int], with pass: Pass, _ count: Int
+  ) throws -> [[Float]] {
+    func set(_ input: Tensor, _ numbers: [Int]) throws {
+      try pass.executor.set(input, to: TensorData(input.shape, numbers.map { Int32($0) }))
     }
-    return Array(text.dropFirst(prompt.count))
+    try set(
+      pass.tokens,
+      texts.flatMap { text in
+        text.map { Int($0) } + [Int](repeating: 0, count: count - text.count)
+      })
+    try set(pass.positions, starts.flatMap { start in (0..<count).map { start + $0 } })
+    try set(pass.starts, starts)
+    try set(pass.lengths, starts.map { $0 + count })
+    try set(pass.last, texts.enumerated().map { $0 * count + max($1.count, 1) - 1 })
+    try pass.executor.run()
+    let logits = try pass.executor.value(of: pass.logits).floats
+    let width = model.vocabularySize
+    return texts.indices.map { Array(logits[$0 * width..<$0 * width + drawable]) }
+  }
+
+  /// Continues `prompts`, at most as many as the batch has rows, of at least one token each, by up to
+  /// `count` tokens or until one of `ends` is drawn. `onToken` gets each row and token and says whether
+  /// the row goes on. A text that outgrows the capacity goes on from its last half. `firstRow` numbers
+  /// the rows for the draws.
+  public func generate(
+    _ prompts: [[Int32]], count: Int, sampling: Sampling, ends: Set<Int32>, firstRow: Int = 0,
+    onToken: (_ row: Int, _ token: Int32) throws -> Bool = { _, _ in true }
+  ) throws -> [[Int32]] {
+    precondition(
+      prompts.count <= batchSize && prompts.allSatisfy { !$0.isEmpty },
+      "the batch has \(batchSize) texts of at least one token")
+    timing = Timing()
+    // Rows without a text read something, and are never heard of.
+    var texts = prompts + [[Int32]](repeating: [0], count: batchSize - prompts.count)
+    // What the cache holds of each text, from where on.
+    var origins = texts.map { max(0, $0.count - capacity + 1) }
+    var known = texts.map { _ in 0 }
+    var isGoing = texts.indices.map { $0 < prompts.count }
+    for step in 0..<count where isGoing.contains(true) {
+      if step > 0, zip(texts, origins).contains(where: { $0.count - $1 > capacity }) {
+        origins = texts.map { max(0, $0.count - capacity / 2) }
+        known = known.map { _ in 0 }
+      }
+      let fresh = texts.indices.map { texts[$0][(origins[$0] + known[$0])...] }
+      let length = min(
+        Self.passLength(fresh.map(\.count).max() ?? 1), capacity - (known.max() ?? 0))
+      let pass = try pass(length)
+      // What is prepared once for all texts is not counted.
+      let clock = ContinuousClock.now
+      let logits = try read(fresh, after: known, with: pass, length)
+      let chosen = texts.indices.map { row in
+        isGoing[row]
+          ? sampling.next(logits[row], after: texts[row], row: firstRow + row, step: step) : 0
+      }
+      let spent = (ContinuousClock.now - clock).components
+      let seconds = Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
+      if step == 0 {
+        timing.promptTokens += fresh.prefix(prompts.count).reduce(0) { $0 + $1.count }
+        timing.promptSeconds += seconds
+      } else {
+        timing.newTokens += isGoing.count { $0 }
+        timing.newSeconds += seconds
+      }
+      for row in texts.indices {
+        known[row] = texts[row].count - origins[row]
+        // A row that has ended is read on with its last token, which changes nothing that is kept.
+        guard isGoing[row] else {
+          known[row] -= 1
+          continue
+        }
+        if ends.contains(chosen[row]) {
+          isGoing[row] = false
+          known[row] -= 1
+        } else {
+          texts[row].append(chosen[row])
+          isGoing[row] = try onToken(row, chosen[row])
+        }
+      }
+    }
+    return zip(texts, prompts).map { Array($0.dropFirst($1.count)) }
   }
 }

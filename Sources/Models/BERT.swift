@@ -37,7 +37,7 @@ public struct BERTConfiguration: Sendable, Hashable {
     self.init(
       vocabularySize: try file.count("vocab_size"), width: try file.count("hidden_size"),
       intermediateWidth: try file.count("intermediate_size"),
-      layerCount: try file.count("num_hidden_layers"),
+      layerCount: try file.layerCount("num_hidden_layers"),
       headCount: try file.count("num_attention_heads"),
       contextLength: try file.count("max_position_embeddings", default: 512))
     guard hiddenSize % numAttentionHeads == 0 else {

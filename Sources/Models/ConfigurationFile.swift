@@ -47,18 +47,21 @@ public struct ConfigurationFile {
     return value
   }
 
-  private static let largest = 1 << 26
-
   /// A number of things; nil where the field is missing or null.
-  func optionalCount(_ key: String) throws -> Int? {
-    try value(key, "a whole number from 1 to \(Self.largest)") {
-      $0.int.flatMap { (1...Self.largest).contains($0) ? $0 : nil }
+  func optionalCount(_ key: String, atMost largest: Int = 1 << 26) throws -> Int? {
+    try value(key, "a whole number from 1 to \(largest)") {
+      $0.int.flatMap { (1...largest).contains($0) ? $0 : nil }
     }
   }
 
-  func count(_ key: String, default fallback: Int? = nil) throws -> Int {
-    try required(key, try optionalCount(key) ?? fallback)
+  func count(_ key: String, default fallback: Int? = nil, atMost largest: Int = 1 << 26) throws
+    -> Int
+  {
+    try required(key, try optionalCount(key, atMost: largest) ?? fallback)
   }
+
+  /// A number of layers, few enough that the model can be made before its weights are seen.
+  func layerCount(_ key: String) throws -> Int { try count(key, atMost: 4096) }
 
   /// A positive number; nil where the field is missing or null.
   func optionalNumber(_ key: String) throws -> Double? {

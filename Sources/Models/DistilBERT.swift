@@ -20,7 +20,7 @@ public struct DistilBERTConfiguration: Sendable, Hashable {
     vocabSize = try file.count("vocab_size")
     dim = try file.count("dim")
     hiddenDim = try file.count("hidden_dim")
-    nLayers = try file.count("n_layers")
+    nLayers = try file.layerCount("n_layers")
     nHeads = try file.count("n_heads")
     maxPositionEmbeddings = try file.count("max_position_embeddings", default: 512)
     activation = try file.activation("activation", default: .gelu)

@@ -30,7 +30,7 @@ public struct GPT2Configuration: Sendable, Hashable {
     self.init(
       vocabularySize: try file.count("vocab_size"),
       contextLength: try file.count("n_positions", default: 1024),
-      width: try file.count("n_embd"), layerCount: try file.count("n_layer"),
+      width: try file.count("n_embd"), layerCount: try file.layerCount("n_layer"),
       headCount: try file.count("n_head"))
     guard nEmbd % nHead == 0 else {
       throw file.failure("n_head", "must divide the width \(nEmbd), it is \(nHead)")

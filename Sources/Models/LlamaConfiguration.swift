@@ -79,14 +79,14 @@ extension LlamaConfiguration {
     self.init(
       vocabularySize: try file.count("vocab_size"), width: try file.count("hidden_size"),
       intermediateWidth: try file.count("intermediate_size"),
-      layerCount: try file.count("num_hidden_layers"), headCount: heads,
+      layerCount: try file.layerCount("num_hidden_layers"), headCount: heads,
       keyValueHeadCount: try file.count("num_key_value_heads", default: heads),
       contextLength: try file.count("max_position_embeddings", default: 2048))
     self.family = family
     guard numAttentionHeads % numKeyValueHeads == 0 else {
       throw file.failure("num_key_value_heads", "does not divide the \(heads) query heads")
     }
-    headSize = try file.count("head_dim", default: hiddenSize / heads)
+    headSize = try file.count("head_dim", default: hiddenSize / heads, atMost: 1 << 16)
     guard headSize % 2 == 0 else {
       throw file.failure("head_dim", "must be even, it is \(headSize)")
     }

@@ -58,6 +58,11 @@ public struct ModelDirectory: Sendable {
     return model
   }
 
+  /// Throws unless the folder's weights are those of the model, with its shapes.
+  public func check(_ model: some PretrainedModel) throws {
+    _ = try model.match(try ShardedSafetensors(folder: url))
+  }
+
   /// Declares a model's variables under `prefix`, with the folder's weights. Tensors are read one
   /// after the other.
   public func load(

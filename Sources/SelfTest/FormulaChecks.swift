@@ -146,10 +146,6 @@ extension SelfTest {
         name: "the largest of a row", operands: [x], result: { $0[0].argMax() },
         isDifferentiable: false),
       Formula(
-        name: "draws from a distribution",
-        operands: [x, TensorData([1], [Float(0.8)]), TensorData([2], [Int32(3), 4])],
-        result: { $0[0].sampled(temperature: $0[1], seed: $0[2]) }, isDifferentiable: false),
-      Formula(
         name: "dropout", operands: [x, TensorData([2], [Int32(5), 6])],
         result: { $0[0].dropout(0.3, seed: $0[1], name: "check") }),
     ]

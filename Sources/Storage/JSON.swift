@@ -26,6 +26,11 @@ public enum JSON: Sendable, Hashable {
 
     init(_ members: [Member]) { self.members = members }
 
+    /// Members in order, under keys that all differ.
+    public init(_ members: [(key: String, value: JSON)]) {
+      self.members = members.map { Member(key: $0.key, value: $0.value) }
+    }
+
     public subscript(key: String) -> JSON? {
       get { members.last { $0.key == key }?.value }
       set {
@@ -78,6 +83,16 @@ public enum JSON: Sendable, Hashable {
   public var isNull: Bool { self == .null }
 
   // MARK: Writing
+
+  /// The text on one line.
+  public var line: String {
+    switch self {
+    case .array(let items): "[" + items.map(\.line).joined(separator: ", ") + "]"
+    case .object(let object):
+      "{" + object.members.map { "\(json($0.key)): \($0.value.line)" }.joined(separator: ", ") + "}"
+    default: String(text.dropLast())
+    }
+  }
 
   /// The text, indented by two spaces a level.
   public var text: String {

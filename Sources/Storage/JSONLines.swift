@@ -1,4 +1,4 @@
-// One JSON object per line.
+// Files of one JSON object per line.
 import Foundation
 
 /// A line-delimited JSON file that grows.
@@ -25,6 +25,33 @@ public final class JSONLines {
     do { try file.write(contentsOf: Data(text.utf8)) } catch {
       throw StorageError("Cannot write to \(url.path); is the disk full?")
     }
+  }
+}
+
+/// A line-delimited JSON file that is read.
+public struct JSONLinesFile {
+  /// The objects with the numbers of their lines, from 1; empty lines are passed over.
+  public let objects: [(number: Int, object: JSON.Object)]
+
+  /// An error names the line that is no JSON object.
+  public init(contentsOf url: URL) throws {
+    guard let data = try? Data(contentsOf: url) else {
+      throw StorageError("Cannot read \(url.path): there is no such file, or it is not readable.")
+    }
+    var objects: [(number: Int, object: JSON.Object)] = []
+    let lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    for (index, line) in lines.enumerated() where !line.allSatisfy({ $0 == 0x20 || $0 == 0x0D }) {
+      func fail(_ why: String) -> StorageError {
+        StorageError("\(url.path), line \(index + 1), is no JSON object: \(why).")
+      }
+      do {
+        guard let object = try JSON(parsing: Data(line)).object else { throw fail("it is a value") }
+        objects.append((index + 1, object))
+      } catch let failure as JSONParser.Failure {
+        throw fail("\(failure.reason) at byte \(failure.offset)")
+      }
+    }
+    self.objects = objects
   }
 }
 

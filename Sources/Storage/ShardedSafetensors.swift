@@ -32,7 +32,8 @@ public struct ShardedSafetensors: Sendable {
       let present = Set(files.flatMap { $0.entries.map(\.name) })
       if let missing = map.keys.sorted().first(where: { !present.contains($0) }) {
         throw StorageError(
-          "\(map[missing] ?? "") has no tensor \(missing), which the index promises.")
+          "\(folder.path)/\(map[missing] ?? "") has no tensor \(missing), which the index promises."
+        )
       }
     } else {
       let old = ["pytorch_model.bin", "pytorch_model.bin.index.json"].contains {

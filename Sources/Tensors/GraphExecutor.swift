@@ -37,22 +37,8 @@ public final class GraphExecutor {
   /// Throws where memory does not suffice, telling by how much, and where a kernel does not build.
   public init(_ original: Graph, on store: VariableStore, options: Options = Options()) throws {
     let device = store.device
-    let rewritten = options.rewrites ? original.rewritten() : original
-    let graph =
-      options.storage.isNarrow ? rewritten.storingNarrowly(as: options.storage) : rewritten
+    let (graph, assignment, plan) = try Self.planned(original, device, options)
     let applications = graph.applications
-    let assignment = StorageAssignment(
-      graph, scratchByteCounts: applications.map { $0.op.isView ? [] : device.scratch(for: $0) })
-    let traits = device.traits
-    if let largest = assignment.intervals.map(\.byteCount).max(),
-      largest > traits.maximumAllocationBytes - traits.alignmentBytes
-    {
-      throw MemoryError.valueTooLarge(
-        byteCount: largest, limit: traits.maximumAllocationBytes, device: device.name)
-    }
-    let plan = MemoryPlan(
-      assignment.intervals, alignment: traits.alignmentBytes,
-      chunkLimit: traits.maximumAllocationBytes / traits.alignmentBytes * traits.alignmentBytes)
     let scratchIndices = Set(assignment.scratch.joined())
     try Self.checkMemory(graph, plan, scratchIndices, store)
 
@@ -128,6 +114,38 @@ public final class GraphExecutor {
     outputs = Dictionary(
       zip(original.outputs.map(\.identity), graph.outputs.map(buffer)),
       uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The graph as it runs on a device, and where its values lie.
+  private static func planned(_ original: Graph, _ device: any Device, _ options: Options) throws
+    -> (Graph, StorageAssignment, MemoryPlan)
+  {
+    let rewritten = options.rewrites ? original.rewritten() : original
+    let graph =
+      options.storage.isNarrow ? rewritten.storingNarrowly(as: options.storage) : rewritten
+    let assignment = StorageAssignment(
+      graph,
+      scratchByteCounts: graph.applications.map { $0.op.isView ? [] : device.scratch(for: $0) })
+    let traits = device.traits
+    if let largest = assignment.intervals.map(\.byteCount).max(),
+      largest > traits.maximumAllocationBytes - traits.alignmentBytes
+    {
+      throw MemoryError.valueTooLarge(
+        byteCount: largest, limit: traits.maximumAllocationBytes, device: device.name)
+    }
+    let plan = MemoryPlan(
+      assignment.intervals, alignment: traits.alignmentBytes,
+      chunkLimit: traits.maximumAllocationBytes / traits.alignmentBytes * traits.alignmentBytes)
+    return (graph, assignment, plan)
+  }
+
+  /// The bytes that a graph would take on a device besides its variables: inputs, constants, and the
+  /// peak of everything in between. Nothing is allocated.
+  public static func byteCount(
+    of graph: Graph, on device: any Device, options: Options = Options()
+  ) throws -> Int {
+    let (graph, _, plan) = try planned(graph, device, options)
+    return plan.peak + graph.leaves.filter { !$0.isVariable }.reduce(0) { $0 + $1.type.byteCount }
   }
 
   private static func checkMemory(

@@ -104,13 +104,14 @@ final class BPE: Sendable {
     var ids = ids
     var next = Array(1...ids.count)
     var previous = Array(-1..<ids.count - 1)
-    // Rank and place in one number: smaller is earlier.
-    var heap = Heap()
+    var heap = Heap<Candidate>()
     func consider(_ left: Int) {
       let right = next[left]
       guard right < ids.count, let merge = merges[Self.key(ids[left], ids[right])] else { return }
       heap.push(
-        UInt64(UInt32(merge.rank)) << 32 | UInt64(left), merge.result, (ids[left], ids[right]))
+        Candidate(
+          order: UInt64(UInt32(merge.rank)) << 32 | UInt64(left), result: merge.result,
+          left: ids[left], right: ids[right]))
     }
     for place in 0..<ids.count - 1 { consider(place) }
     while let candidate = heap.pop() {
@@ -131,39 +132,13 @@ final class BPE: Sendable {
   }
 }
 
-/// A binary heap of pairs to merge.
-private struct Heap {
-  struct Item {
-    let order: UInt64
-    let result: Int32
-    let left: Int32
-    let right: Int32
-  }
+/// A pair of neighbours that can be merged.
+private struct Candidate: Comparable {
+  /// Rank and place in one number: smaller is earlier.
+  let order: UInt64
+  let result: Int32
+  let left: Int32
+  let right: Int32
 
-  private var items: [Item] = []
-
-  mutating func push(_ order: UInt64, _ result: Int32, _ pair: (Int32, Int32)) {
-    items.append(Item(order: order, result: result, left: pair.0, right: pair.1))
-    var place = items.count - 1
-    while place > 0, items[place].order < items[(place - 1) / 2].order {
-      items.swapAt(place, (place - 1) / 2)
-      place = (place - 1) / 2
-    }
-  }
-
-  mutating func pop() -> Item? {
-    guard let first = items.first, let last = items.popLast() else { return nil }
-    guard !items.isEmpty else { return first }
-    items[0] = last
-    var place = 0
-    while true {
-      var least = place
-      for child in [2 * place + 1, 2 * place + 2] where child < items.count {
-        if items[child].order < items[least].order { least = child }
-      }
-      if least == place { return first }
-      items.swapAt(place, least)
-      place = least
-    }
-  }
+  static func < (a: Candidate, b: Candidate) -> Bool { a.order < b.order }
 }

@@ -24,6 +24,11 @@ indirect enum PreTokenizer: Sendable {
   static let gpt2Pattern =
     #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
+  /// GPT-2's: words as bytes, without a space before the first.
+  static var gpt2: PreTokenizer {
+    get throws { .byteLevel(addsSpace: false, try Pattern(gpt2Pattern)) }
+  }
+
   init(_ part: TokenizerPart) throws {
     switch part.type {
     case "Sequence": self = .sequence(try part.parts("pretokenizers").map(PreTokenizer.init))

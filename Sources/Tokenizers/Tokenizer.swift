@@ -83,6 +83,12 @@ public struct Tokenizer: Sendable {
 
   public func isSpecial(_ id: Int32) -> Bool { special.contains(id) }
 
+  /// Whether every token has the same id in another tokenizer.
+  public func hasSameTokens(as other: Tokenizer) -> Bool {
+    vocabularySize == other.vocabularySize
+      && (0..<vocabulary.end).allSatisfy { vocabulary[$0] == other.vocabulary[$0] }
+  }
+
   /// The ids of a text, with the special tokens that the family puts around one unless told otherwise.
   public func encode(_ text: String, addsSpecialTokens: Bool = true) -> [Int32] {
     var ids = addsSpecialTokens ? postProcessor.before : []

@@ -53,6 +53,11 @@ public struct Corpus: Sendable {
     return found
   }
 
+  /// Bytes of entries per token of them; an entry's end counts as one byte.
+  public static func bytesPerToken(_ entries: [String], _ tokens: [Int32]) -> Double {
+    Double(entries.reduce(0) { $0 + $1.utf8.count + 1 }) / Double(max(1, tokens.count))
+  }
+
   /// The ids of entries one after the other, each followed by the end of text.
   public static func tokens(_ entries: [String], endOfText: Int32, encode: (String) -> [Int32])
     -> [Int32]

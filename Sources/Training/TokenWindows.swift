@@ -24,13 +24,16 @@ public struct TokenWindows: Sendable {
     public let targetCount: Int
   }
 
-  private func batch(starts: [Int?]) -> Batch {
+  /// Rows that begin at `starts`; the targets of tokens before `counted` of a row do not count, and
+  /// neither does any of a row without a start.
+  private func batch(starts: [(start: Int, counted: Int)?]) -> Batch {
     var inputs: [Int32] = []
     var labels: [Int32] = []
     for start in starts {
-      if let start {
+      if let (start, counted) = start {
         inputs += tokens[start..<start + length]
-        labels += tokens[start + 1...start + length]
+        labels += [Int32](repeating: -1, count: counted)
+        labels += tokens[start + 1 + counted..<start + 1 + length]
       } else {
         inputs += [Int32](repeating: 0, count: length)
         labels += [Int32](repeating: -1, count: length)
@@ -51,20 +54,26 @@ public struct TokenWindows: Sendable {
     let usable = max(1, count - 1)
     let first = (step * microCount + micro) * size
     let key: SIMD2 = [UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)]
-    let starts = (first..<first + size).map { index -> Int? in
+    let starts = (first..<first + size).map { index -> (start: Int, counted: Int)? in
       let stream = UInt32(truncatingIfNeeded: index / usable)
       let place = Philox.permuted(index % usable, of: usable, seed: seed, stream: stream)
       let offset =
         count > 1 ? Int(Philox.block(counter: [stream, 0, 0, 3], key: key)[0]) % length : 0
-      return place * length + offset
+      return (place * length + offset, 0)
     }
     return batch(starts: starts)
   }
 
-  /// All windows in order, in batches; the last one is filled up with rows that do not count.
-  public func evaluationBatches(size: Int) -> [Batch] {
-    stride(from: 0, to: count, by: size).map { first in
-      batch(starts: (first..<first + size).map { $0 < count ? $0 * length : nil })
+  /// All windows in order, in batches; the last one is filled up with rows that do not count. With a
+  /// `stride` below their length windows overlap, and every target counts once: where it has the most
+  /// tokens before it.
+  public func evaluationBatches(size: Int, stride: Int? = nil) -> [Batch] {
+    let step = min(stride ?? length, length)
+    let starts = Swift.stride(from: 0, through: tokens.count - 1 - length, by: step).map { start in
+      (start: start, counted: start == 0 ? 0 : length - step)
+    }
+    return Swift.stride(from: 0, to: starts.count, by: size).map { first in
+      batch(starts: (first..<first + size).map { $0 < starts.count ? starts[$0] : nil })
     }
   }
 }

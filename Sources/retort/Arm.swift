@@ -5,34 +5,62 @@ import Foundation
 import Models
 import Storage
 import Tensors
-import Tokenizers
 import Training
 
 /// A model with the name under which the run knows it: "teacher", "student", "control", "model".
 struct Arm {
+  /// What a model is before it is trained.
+  private enum Origin {
+    case new
+    case folder(ModelDirectory)
+    case reduction(Reduction)
+  }
+
   let name: String
   let model: any LanguageModel
   /// Where its finished weights are, or will be.
   let directory: ModelDirectory
+  private let origin: Origin
 
-  /// The arm of a recipe: from the folder it names, or new, to be trained.
-  /// `model` replaces the recipe's sizes.
+  /// A finished model in a folder.
+  init(_ name: String, finished path: String) throws {
+    self.name = name
+    directory = ModelDirectory(URL(fileURLWithPath: path))
+    model = try directory.languageModel()
+    origin = .folder(directory)
+  }
+
+  /// A model that the run trains: from a folder, from parts of a teacher, or new. New ones have a token
+  /// for each of `vocabularySize` ids.
   init(
-    _ name: String, _ recipe: ModelRecipe, model: (any LanguageModel)? = nil,
+    _ name: String, _ recipe: ModelRecipe, teacher: ModelDirectory? = nil, vocabularySize: Int,
     sequenceLength: Int, folder: RunFolder
   ) throws {
     self.name = name
-    if recipe.path.isEmpty {
-      directory = ModelDirectory(folder.model(name))
-      self.model =
-        model
-        ?? Llama(
-          recipe.configuration(
-            vocabularySize: ByteTokenizer.vocabularySize, contextLength: sequenceLength))
+    directory = ModelDirectory(folder.model(name))
+    if !recipe.path.isEmpty {
+      let source = ModelDirectory(URL(fileURLWithPath: recipe.path))
+      model = try source.languageModel()
+      origin = .folder(source)
+    } else if recipe.fromTeacher.isWanted {
+      guard let teacher else {
+        throw RecipeError("\(name).from_teacher needs a teacher in a folder: set teacher.path.")
+      }
+      let reduction = try Reduction(
+        of: teacher, layers: recipe.fromTeacher.layers, width: recipe.fromTeacher.width)
+      guard let model = reduction.model as? any LanguageModel else {
+        throw StorageError("\(teacher.url.path) holds no model that continues text.")
+      }
+      self.model = model
+      origin = .reduction(reduction)
     } else {
-      directory = ModelDirectory(URL(fileURLWithPath: recipe.path))
-      self.model = try directory.languageModel()
-      try requireByteTokenizer(directory)
+      model = Llama(
+        recipe.configuration(vocabularySize: vocabularySize, contextLength: sequenceLength))
+      origin = .new
+    }
+    guard sequenceLength <= model.contextLength else {
+      throw RecipeError(
+        "data.sequence_length must be at most \(model.contextLength), the context of the \(name).")
     }
   }
 
@@ -41,14 +69,30 @@ struct Arm {
     try directory.load(model, into: store, prefix: name)
   }
 
+  /// Declares the variables as they are before training; returns what they were taken from.
+  private func begin(in store: VariableStore, prefix: String) throws -> String {
+    switch origin {
+    case .new:
+      try model.declare(in: store, prefix: prefix)
+      return "all initialised"
+    case .folder(let source):
+      try source.load(model, into: store, prefix: prefix)
+      return "all from \(source.url.relativePath)"
+    case .reduction(let reduction):
+      try reduction.load(into: store, prefix: prefix)
+      return reduction.description
+    }
+  }
+
   /// Trains the model from where its checkpoint left it, and saves it. A student's variables are
   /// called the same in every arm, so that both arms start from the same numbers.
   func train(
     _ objective: any Objective, _ options: TrainingOptions, on text: RunText, folder: RunFolder,
-    store: VariableStore, prefix: String, profiling: ProfilingOptions
+    store: VariableStore, prefix: String, profiling: ProfilingOptions, export: ModelExport
   ) throws {
-    try model.declare(in: store, prefix: prefix)
-    note("\(name): \(grouped(model.parameterCount)) parameters, loss = \(objective.formula)")
+    let start = try begin(in: store, prefix: prefix)
+    note(
+      "\(name): \(grouped(model.parameterCount)) parameters, \(start); loss = \(objective.formula)")
     let trainer = try Trainer(
       objective, parameters: model.parameters(prefix: prefix), data: text.training,
       options: options, store: store)
@@ -82,29 +126,21 @@ struct Arm {
           + "--run \(folder.url.relativePath) --resume`, on the same --device.")
       throw ExitCode(130)
     }
-    var export = ModelDirectory.Export()
-    export.files = [("tokenizer.json", String(decoding: try ByteTokenizer().json(), as: UTF8.self))]
-    export.fields = ["bos_token_id", "eos_token_id"].map {
-      ($0, JSON(Int(ByteTokenizer.endOfText)))
-    }
-    try directory.save(model, from: store, prefix: prefix, export)
+    let card = ModelCard(
+      arm: name, origin: start, formula: objective.formula, options: options,
+      parameterCount: model.parameterCount, sequenceLength: text.training.length)
+    try directory.save(
+      model, from: store, prefix: prefix, export.options(source: source, card: card.markdown))
     try profiling.report(on: trainer, device: store.device, name: name)
+  }
+
+  /// The folder that the model comes from whole.
+  private var source: ModelDirectory? {
+    if case .folder(let source) = origin { source } else { nil }
   }
 
   private static func checkpointStep(_ url: URL) throws -> Int {
     guard FileManager.default.fileExists(atPath: url.path) else { return 0 }
     return try Safetensors(contentsOf: url).metadata["step"].flatMap { Int($0) } ?? 0
-  }
-}
-
-/// Throws unless the model's tokenizer is the byte-level one.
-func requireByteTokenizer(_ directory: ModelDirectory) throws {
-  let file = directory.url.appending(path: "tokenizer.json")
-  guard let json = try? Data(contentsOf: file) else {
-    throw StorageError("\(directory.url.path) has no tokenizer.json.")
-  }
-  guard ByteTokenizer.matches(json) else {
-    throw StorageError(
-      "\(file.path) is not the byte-level tokenizer, the only one that is read so far.")
   }
 }

@@ -8,42 +8,62 @@ import Training
 struct DataRecipe: Codable {
   /// Text files; none means Debian's `fortunes`.
   var text: [String] = []
+  /// A folder with the tokenizer of new models; empty takes one token per byte.
+  var tokenizer = ""
   /// The share of entries that is held out.
   var heldOut = 0.1
   var sequenceLength = 128
 
   enum CodingKeys: String, CodingKey {
-    case text
+    case text, tokenizer
     case heldOut = "held_out"
     case sequenceLength = "sequence_length"
   }
 }
 
-/// A model: a folder to load it from, or its sizes and how long it is trained.
+/// Which parts of the teacher a student begins with.
+struct ReductionRecipe: Codable {
+  /// Numbers of the teacher's layers, from 0; empty keeps all.
+  var layers: [Int] = []
+  /// The width that is kept; 0 keeps all.
+  var width = 0
+
+  var isWanted: Bool { !layers.isEmpty || width != 0 }
+}
+
+/// A model: a folder to load it from, parts of a teacher, or the sizes of a new one; and how long it is
+/// trained.
 struct ModelRecipe: Codable {
-  /// A folder with `config.json` and `model.safetensors`; empty trains a new model.
+  /// A folder with `config.json` and weights; empty makes a new model.
   var path = ""
+  var fromTeacher = ReductionRecipe()
   var layers: Int
   var width: Int
   var heads: Int
   var keyValueHeads: Int
   var mlpWidth: Int
   var steps: Int
-  var learningRate: Double
+  /// 0 takes what suits the model: new ones learn faster than trained ones bear.
+  var learningRate = 0.0
 
   enum CodingKeys: String, CodingKey {
     case path, layers, width, heads, steps
+    case fromTeacher = "from_teacher"
     case keyValueHeads = "key_value_heads"
     case mlpWidth = "mlp_width"
     case learningRate = "learning_rate"
   }
 
   static let teacher = ModelRecipe(
-    layers: 4, width: 192, heads: 3, keyValueHeads: 3, mlpWidth: 512, steps: 450,
-    learningRate: 3e-3)
+    layers: 4, width: 192, heads: 3, keyValueHeads: 3, mlpWidth: 512, steps: 450)
   static let student = ModelRecipe(
-    layers: 2, width: 96, heads: 3, keyValueHeads: 3, mlpWidth: 256, steps: 500,
-    learningRate: 4e-3)
+    layers: 2, width: 96, heads: 3, keyValueHeads: 3, mlpWidth: 256, steps: 500)
+
+  /// Settles a learning rate that is left open, with the one that suits new models.
+  mutating func resolve(rateOfNew: Double) {
+    guard learningRate == 0 else { return }
+    learningRate = path.isEmpty && !fromTeacher.isWanted ? rateOfNew : 1e-4
+  }
 
   func configuration(vocabularySize: Int, contextLength: Int) -> LlamaConfiguration {
     LlamaConfiguration(
@@ -83,6 +103,8 @@ struct DistillationRecipe: Codable {
 struct TrainingRecipe: Codable {
   /// How values are stored between kernels.
   var precision = Precision.fp32
+  /// How the weights of finished models are written.
+  var export = Precision.fp32
   var batchSize = 32
   var microBatches = 1
   var warmupSteps = 50
@@ -96,7 +118,7 @@ struct TrainingRecipe: Codable {
   var checkpointInterval = 200
 
   enum CodingKeys: String, CodingKey {
-    case precision, beta1, beta2, epsilon
+    case precision, export, beta1, beta2, epsilon
     case batchSize = "batch_size"
     case microBatches = "micro_batches"
     case warmupSteps = "warmup_steps"
@@ -137,12 +159,20 @@ struct DistillRecipe: Recipe {
   var training = TrainingRecipe()
   var seed: UInt64 = 1
 
+  mutating func resolve() {
+    teacher.resolve(rateOfNew: 3e-3)
+    student.resolve(rateOfNew: 4e-3)
+  }
+
   func validate() throws {
     try data.validate()
     try training.validate()
     try teacher.validate("teacher")
     try student.validate("student")
-    try require(student.path.isEmpty, "student.path", "empty: the student is trained here")
+    try require(!teacher.fromTeacher.isWanted, "teacher.from_teacher", "left out")
+    try require(
+      student.path.isEmpty || !student.fromTeacher.isWanted, "student.path",
+      "empty where student.from_teacher is given")
     try require(
       distillation.beta >= 0 && distillation.beta <= 1, "distillation.beta", "between 0 and 1")
     try require(
@@ -160,10 +190,13 @@ struct TrainRecipe: Recipe {
   var training = TrainingRecipe()
   var seed: UInt64 = 1
 
+  mutating func resolve() { model.resolve(rateOfNew: 4e-3) }
+
   func validate() throws {
     try data.validate()
     try training.validate()
     try model.validate("model")
+    try require(!model.fromTeacher.isWanted, "model.from_teacher", "left out: there is no teacher")
   }
 }
 

@@ -7,6 +7,8 @@ import Yams
 /// default has are known.
 protocol Recipe: Codable {
   init()
+  /// Settles what the recipe leaves open.
+  mutating func resolve()
   func validate() throws
 }
 
@@ -42,11 +44,12 @@ extension Recipe {
       }
       tree = try overlay(change, on: tree, [])
     }
-    let recipe: Self
+    var recipe: Self
     do { recipe = try YAMLDecoder().decode(Self.self, from: tree) } catch let error as DecodingError
     {
       throw RecipeError(explanation(error))
     }
+    recipe.resolve()
     try recipe.validate()
     return recipe
   }

@@ -13,7 +13,7 @@ struct Retort: ParsableCommand {
     version: version,
     subcommands: [
       Devices.self, SelfTestCommand.self, Tune.self, Train.self, Distill.self, Generate.self,
-      Evaluate.self,
+      Evaluate.self, Embed.self, Logits.self, Inspect.self, Export.self, TokenizerCommand.self,
     ])
 
   static let version = "0.1.0"

@@ -14,6 +14,9 @@ struct RunArguments: ParsableArguments {
   @Option(help: "Change one key of the recipe, as KEY.PATH=VALUE.")
   var set: [String] = []
 
+  @Option(help: "A text file to learn from, in place of data.text; may be given several times.")
+  var data: [String] = []
+
   @Option(help: "The seed of every random number.")
   var seed: UInt64?
 
@@ -31,17 +34,18 @@ struct RunArguments: ParsableArguments {
 
   func validate() throws {
     if resume, overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
-    if resume, recipeFile != nil || !set.isEmpty || seed != nil {
+    if resume, recipeFile != nil || !set.isEmpty || seed != nil || !data.isEmpty {
       throw ValidationError(
-        "--resume goes on with the recipe in the folder; it takes no recipe, --set or --seed.")
+        "--resume goes on with the recipe in the folder; it takes no recipe, --set, --data or --seed."
+      )
     }
   }
 
   var folder: RunFolder { RunFolder(url: URL(fileURLWithPath: run)) }
 
-  /// The recipe to run with. Nothing is written yet; a folder that holds a run already is only
-  /// taken when told how.
-  func recipe<R: Recipe>(_ type: R.Type) throws -> R {
+  /// The recipe to run with, changed by `settings` of options. Nothing is written yet; a folder that
+  /// holds a run already is only taken when told how.
+  func recipe<R: Recipe>(_ type: R.Type, settings: [String] = []) throws -> R {
     if resume {
       guard FileManager.default.fileExists(atPath: folder.recipe.path) else {
         throw StorageError("\(run) holds no run to resume: it has no recipe.yaml.")
@@ -53,24 +57,30 @@ struct RunArguments: ParsableArguments {
         "\(run) holds a run already. Use --resume to go on with it, --overwrite to delete it, or "
           + "--run with another folder.")
     }
-    return try R.load(file: recipeFile, settings: set + (seed.map { ["seed=\($0)"] } ?? []))
+    let files = data.map(quoted).joined(separator: ", ")
+    let own = (data.isEmpty ? [] : ["data.text=[\(files)]"]) + (seed.map { ["seed=\($0)"] } ?? [])
+    return try R.load(file: recipeFile, settings: settings + own + set)
   }
 
-  /// Opens device and text, and only when both are there begins the run in its folder. `source` is
-  /// the folder of a model that the run starts from, if any.
-  func open(_ recipe: some Recipe, data: DataRecipe, seed: UInt64, source: String) throws
-    -> (any Device, RunText)
-  {
+  /// Opens device and text, and only when both are there begins the run in its folder. `sources` are
+  /// the folders of models that the run starts from; empty ones count as none.
+  func open(
+    _ recipe: some Recipe, data: DataRecipe, _ tokenizer: RunTokenizer, seed: UInt64,
+    sources: [String]
+  ) throws -> (any Device, RunText) {
     let own = folder.url.standardizedFileURL.path + "/"
-    if overwrite, !source.isEmpty,
-      (URL(fileURLWithPath: source).standardizedFileURL.path + "/").hasPrefix(own)
-    {
-      throw StorageError("\(source) lies in the run folder that --overwrite would delete.")
+    for source in sources where overwrite && !source.isEmpty {
+      if (URL(fileURLWithPath: source).standardizedFileURL.path + "/").hasPrefix(own) {
+        throw StorageError("\(source) lies in the run folder that --overwrite would delete.")
+      }
     }
     let device = try self.device.open(profiling: profiling.isWanted)
-    let text = try RunText(data, seed: seed)
+    let text = try RunText(data, tokenizer, seed: seed)
     if !resume { try folder.begin(recipe) }
     note("\(device.name)\n\(text.description)")
     return (device, text)
   }
 }
+
+/// A text as YAML reads it back.
+func quoted(_ text: String) -> String { text.json }

@@ -10,15 +10,16 @@ struct RunText {
   let heldOut: TokenWindows
   /// The start of a held-out entry, which every model continues.
   let prompt: String
+  /// Bytes of held-out text per token; an entry's end counts as one byte.
+  let bytesPerToken: Double
   let description: String
 
-  init(_ recipe: DataRecipe, seed: UInt64) throws {
+  init(_ recipe: DataRecipe, _ tokenizer: RunTokenizer, seed: UInt64) throws {
     let files = try Self.files(recipe)
     let corpus = try Corpus(files: files, heldOutShare: recipe.heldOut, seed: seed)
-    let tokenizer = ByteTokenizer()
     func windows(_ entries: [String]) -> TokenWindows {
       TokenWindows(
-        Corpus.tokens(entries, endOfText: ByteTokenizer.endOfText, encode: tokenizer.encode),
+        Corpus.tokens(entries, endOfText: tokenizer.endOfText) { tokenizer.tokenizer.encode($0) },
         length: recipe.sequenceLength)
     }
     training = windows(corpus.training)
@@ -29,6 +30,7 @@ struct RunText {
           + "sequence needs \(recipe.sequenceLength + 1). Give more text or set "
           + "data.sequence_length lower.")
     }
+    bytesPerToken = Corpus.bytesPerToken(corpus.heldOut, heldOut.tokens)
     let longEnough = corpus.heldOut.first { $0.utf8.count > 60 } ?? corpus.heldOut[0]
     prompt = longEnough.split(separator: " ").prefix(4).joined(separator: " ")
     description =

@@ -8,10 +8,9 @@ struct VerdictRow {
   let arm: String
   let parameterCount: Int
   let evaluation: Evaluation
+  let bytesPerToken: Double
 
-  /// Every token is a byte, or the end of an entry, which counts as one.
-  var natsPerByte: Double { evaluation.natsPerToken }
-  var bitsPerByte: Double { natsPerByte / log(2) }
+  var bitsPerByte: Double { evaluation.natsPerToken / bytesPerToken / log(2) }
 }
 
 /// Rows for teacher, student and control, and what follows from them.
@@ -22,12 +21,12 @@ struct VerdictTable {
   var cells: [[String]] {
     [
       [
-        "", "parameters", "nats/byte", "bits/byte", "KL to teacher", "top-1 agreement", "tokens/s",
+        "", "parameters", "nats/token", "bits/byte", "KL to teacher", "top-1 agreement", "tokens/s",
       ]
     ]
       + rows.map { row in
         [
-          row.arm, grouped(row.parameterCount), fixed(row.natsPerByte, 4),
+          row.arm, grouped(row.parameterCount), fixed(row.evaluation.natsPerToken, 4),
           fixed(row.bitsPerByte, 4), row.evaluation.klToTeacher.map { fixed($0, 4) } ?? "-",
           row.evaluation.agreement.map { fixed(100 * $0, 1) + " %" } ?? "-",
           grouped(Int(row.evaluation.tokensPerSecond)),
@@ -38,7 +37,7 @@ struct VerdictTable {
   var sentence: String {
     let range = verdict.interval
     return "The distilled student \(verdict.outcome.rawValue) the control: control - student = "
-      + "\(fixed(verdict.difference, 4)) nats/byte, 95 % interval "
+      + "\(fixed(verdict.difference, 4)) nats/token, 95 % interval "
       + "[\(fixed(range.lowerBound, 4)), \(fixed(range.upperBound, 4))] over "
       + "\(grouped(verdict.windowCount)) paired held-out windows, one seed."
   }
@@ -49,7 +48,7 @@ struct VerdictTable {
       (
         row.arm,
         JSONObject([
-          ("parameters", row.parameterCount), ("nats_per_byte", row.natsPerByte),
+          ("parameters", row.parameterCount), ("nats_per_token", row.evaluation.natsPerToken),
           ("bits_per_byte", row.bitsPerByte), ("kl_to_teacher", row.evaluation.klToTeacher),
           ("top1_agreement", row.evaluation.agreement),
           ("tokens_per_second", row.evaluation.tokensPerSecond),
@@ -58,7 +57,7 @@ struct VerdictTable {
       )
     }
     return JSONObject([
-      ("verdict", verdict.outcome.rawValue), ("difference_nats_per_byte", verdict.difference),
+      ("verdict", verdict.outcome.rawValue), ("difference_nats_per_token", verdict.difference),
       ("interval_95", [verdict.interval.lowerBound, verdict.interval.upperBound]),
       ("paired_windows", verdict.windowCount), ("seeds", 1), ("arms", JSONObject(arms)),
       ("device", device), ("retort", Retort.version),

@@ -9,6 +9,12 @@ public func goldenFolder(_ path: String) -> URL {
     .appending(path: "Golden").appending(path: path)
 }
 
+/// The strings that tokenizers are compared on.
+public let goldenStrings: [String] = {
+  let file = try? JSON(contentsOf: goldenFolder("tokenizers/strings.json"))
+  return file?.array?.compactMap(\.string) ?? []
+}()
+
 /// A golden file by name.
 public func golden(_ name: String) throws -> Safetensors {
   try Safetensors(contentsOf: goldenFolder("\(name).safetensors"))

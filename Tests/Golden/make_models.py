@@ -77,7 +77,9 @@ def causal(name, config):
     torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten()).backward()
     with torch.no_grad():
         prompt = tokens[:1, :7]
-        generated = model.generate(prompt, max_new_tokens=64, do_sample=False, eos_token_id=None, pad_token_id=0)
+        # Without a mask, a token that is the padding's would not be seen.
+        generated = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=64, do_sample=False,
+                                   eos_token_id=None, pad_token_id=0)
     out = dict(tokens=tokens, labels=labels, logits=logits, generated=generated[0])
     out |= {f"hidden.{i}": h for i, h in enumerate(result.hidden_states)}
     # One of them is stored in several files, as large models are.

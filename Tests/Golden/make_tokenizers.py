@@ -197,6 +197,16 @@ def golden(tokenizer, texts):
     return out
 
 
+def trained(texts):
+    """The merges of a byte-level BPE of 700 tokens."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(vocab_size=700, special_tokens=["<|endoftext|>"], min_frequency=2,
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    return json.loads(tokenizer.to_str())["model"]["merges"]
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     lines = english()
@@ -205,6 +215,7 @@ if __name__ == "__main__":
     for name, tokenizer in families(lines).items():
         (FOLDER / f"{name}.json").write_text(tokenizer.to_str())
         (FOLDER / f"{name}.sums").write_bytes(golden(tokenizer, texts))
+    (FOLDER / "trained.json").write_text(json.dumps(trained(texts[:2000])) + "\n")
     if len(sys.argv) > 1:
         real = Tokenizer.from_file(f"{sys.argv[1]}/tokenizer.json")
         (FOLDER / "minilm.sums").write_bytes(golden(real, texts))

@@ -6,25 +6,6 @@ import Storage
 import Tensors
 import Testing
 
-/// A folder that is gone afterwards.
-final class TemporaryFolder {
-  let url = FileManager.default.temporaryDirectory.appending(path: "retort-models-\(UUID())")
-
-  init() throws {
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
-
-  /// A copy of a golden model's folder.
-  func copy(of golden: String) throws -> ModelDirectory {
-    let target = url.appending(path: golden)
-    try FileManager.default.copyItem(at: goldenFolder("models/\(golden)"), to: target)
-    try? FileManager.default.removeItem(at: target.appending(path: "golden.safetensors"))
-    return ModelDirectory(target)
-  }
-}
-
 @Suite struct DirectoryTests {
   private func export(
     _ source: ModelDirectory, to url: URL, as type: ElementType, shardBytes: Int = 1 << 30
@@ -93,13 +74,12 @@ final class TemporaryFolder {
 
   @Test(arguments: 0..<mistakes.count) func whatDoesNotFitIsTold(index: Int) throws {
     let (golden, old, new, message) = Self.mistakes[index]
-    let directory = try TemporaryFolder().copy(of: golden)
     let folder = try TemporaryFolder()
-    let copy = try folder.copy(of: golden)
+    let copy = ModelDirectory(try folder.copy(of: golden))
     let file = copy.url.appending(path: "config.json")
     let text = try String(
       contentsOf: goldenFolder("models/\(golden)/config.json"), encoding: .utf8)
-    #expect(text.contains(old), "\(directory.url)")
+    #expect(text.contains(old), "\(golden)")
     try text.replacing(old, with: new).write(to: file, atomically: true, encoding: .utf8)
     let error = #expect(throws: StorageError.self) {
       let store = VariableStore(on: ReferenceDevice(), seed: 1)
@@ -110,7 +90,7 @@ final class TemporaryFolder {
 
   @Test func aTensorUnderAnotherNameIsNamedWithTheNearest() throws {
     let folder = try TemporaryFolder()
-    let directory = try folder.copy(of: "gpt2-tied")
+    let directory = ModelDirectory(try folder.copy(of: "gpt2-tied"))
     let file = directory.url.appending(path: "model.safetensors")
     let whole = try Safetensors(contentsOf: file)
     let tensors = try whole.entries.map { entry in
@@ -132,12 +112,12 @@ final class TemporaryFolder {
   @Test func foldersWithoutWeightsSayWhatToDo() throws {
     let folder = try TemporaryFolder()
     #expect(throws: StorageError.self) { try ModelDirectory(folder.url).model() }
-    let directory = try folder.copy(of: "llama-untied")
+    let directory = ModelDirectory(try folder.copy(of: "llama-untied"))
     let shard = directory.url.appending(path: "model-00002-of-00003.safetensors")
     try FileManager.default.removeItem(at: shard)
     let error = #expect(throws: StorageError.self) { try ShardedSafetensors(folder: directory.url) }
     #expect(error?.description.contains("model-00002-of-00003") == true)
-    let pickle = try folder.copy(of: "bert")
+    let pickle = ModelDirectory(try folder.copy(of: "bert"))
     let weights = pickle.url.appending(path: "model.safetensors")
     try FileManager.default.moveItem(
       at: weights, to: pickle.url.appending(path: "pytorch_model.bin"))

@@ -10,11 +10,6 @@ import Tokenizers
     "bert", "bert-cased", "gpt2", "llama2", "llama3", "mistral", "o200k", "qwen", "t5", "unigram",
   ]
 
-  static let strings: [String] = {
-    let file = try? JSON(contentsOf: goldenFolder("tokenizers/strings.json"))
-    return file?.array?.compactMap(\.string) ?? []
-  }()
-
   /// The checksum of zip and PNG (ISO 3309).
   private static let table: [UInt32] = (0..<256).map { (byte: UInt32) in
     (0..<8).reduce(byte) { crc, _ in crc & 1 == 1 ? 0xEDB8_8320 ^ (crc >> 1) : crc >> 1 }
@@ -28,8 +23,8 @@ import Tokenizers
   static func differences(_ tokenizer: Tokenizer, sums: String) throws -> [String] {
     let data = try Data(contentsOf: goldenFolder("tokenizers/\(sums).sums"))
     let words = data.withUnsafeBytes { Array($0.bindMemory(to: UInt32.self)) }
-    try #require(words.count == 2 * strings.count && strings.count >= 20_000)
-    return strings.enumerated().compactMap { index, text in
+    try #require(words.count == 2 * goldenStrings.count && goldenStrings.count >= 20_000)
+    return goldenStrings.enumerated().compactMap { index, text in
       let ids = tokenizer.encode(text)
       let idSum = checksum(
         ids.flatMap { id in (0..<4).map { UInt8(truncatingIfNeeded: id >> (8 * $0)) } })

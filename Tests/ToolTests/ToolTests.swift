@@ -83,7 +83,8 @@ final class Workshop {
   @Test func everyCommandExplainsItself() throws {
     let shop = try Workshop()
     for command in [
-      "devices", "selftest", "tune", "train", "distill", "generate", "evaluate",
+      "devices", "selftest", "tune", "train", "distill", "generate", "evaluate", "embed", "logits",
+      "inspect", "export", "tokenizer",
     ] {
       let help = try shop.run([command, "--help"])
       #expect(help.status == 0 && help.output.contains("OVERVIEW"), "\(command)")
@@ -182,7 +183,7 @@ final class Workshop {
     #expect(result.status == 0, "\(result.errors)")
     let resolved = try shop.read("run/recipe.yaml")
     #expect(resolved.contains("seed: 9") && resolved.contains("steps: 3"))
-    #expect(result.output.contains("GFLOP/s") && result.output.contains("nats/byte"))
+    #expect(result.output.contains("GFLOP/s") && result.output.contains("nats/token"))
     #expect(
       try JSONSerialization.jsonObject(with: Data(shop.read("trace.json").utf8)) is [String: Any])
   }
@@ -199,7 +200,7 @@ final class Workshop {
     (["--set", "data.sequence_length=60000"], "smaller than one sequence"),
     (["--set", "teacher.path=/no/such/model"], "/no/such/model holds no model"),
     (["/no/such/recipe.yaml"], "cannot read /no/such/recipe.yaml"),
-    (["--resume"], "takes no recipe, --set or --seed"),
+    (["--resume"], "takes no recipe, --set, --data or --seed"),
   ]
 
   @Test(arguments: 0..<mistakes.count) func mistakesGetOneClearSentence(index: Int) throws {

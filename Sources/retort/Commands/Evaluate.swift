@@ -2,19 +2,17 @@
 import ArgumentParser
 import Distillation
 import Foundation
-import Models
 import Storage
 import Tensors
-import Tokenizers
 import Training
 
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure a model on text.",
+    abstract: "Measure a language model on text.",
     discussion: """
-      Prints nats per byte and bits per byte over windows of the text that do not overlap, and with
-      --teacher the KL divergence from the teacher at temperature 1 and the share of tokens on
-      which both agree.
+      Prints nats per token, perplexity and bits per byte over windows of the text, and with --teacher \
+      the KL divergence from the teacher at temperature 1 and the share of tokens on which both agree. \
+      Entries of the text follow each other in one stream, each with the token that ends a text.
       """)
 
   @Option(help: "The folder of the model.")
@@ -26,46 +24,66 @@ struct Evaluate: ParsableCommand {
   @Option(help: "The folder of a teacher to compare with.")
   var teacher: String?
 
-  @Option(help: "Windows per batch.")
-  var batchSize = 32
+  @Option(help: "Tokens per window; the model's context, at most 1024.")
+  var window: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Tokens from one window's start to the next one's; a window's length.",
+      discussion: "Smaller ones overlap: a token counts once, with more of the text before it."))
+  var stride: Int?
+
+  @Option(help: "Windows per batch; as many as make 4096 tokens.")
+  var batchSize: Int?
 
   @OptionGroup var device: DeviceOptions
 
   func validate() throws {
-    guard batchSize > 0 else { throw ValidationError("--batch-size must be at least 1.") }
+    for (name, value) in [("window", window), ("stride", stride), ("batch-size", batchSize)] {
+      guard value ?? 1 > 0 else { throw ValidationError("--\(name) must be at least 1.") }
+    }
   }
 
   func run() throws {
     let store = VariableStore(on: try device.open(), seed: 1)
-    func load(_ path: String, _ name: String) throws -> any LanguageModel {
-      let directory = ModelDirectory(URL(fileURLWithPath: path))
-      let model = try directory.languageModel()
-      try requireByteTokenizer(directory)
-      try directory.load(model, into: store, prefix: name)
-      return model
+    let loaded = try LoadedModel(model, into: store)
+    let other = try teacher.map { try LoadedModel($0, into: store, as: "teacher") }
+    if let other, !other.text.tokenizer.hasSameTokens(as: loaded.text.tokenizer) {
+      throw StorageError(
+        "The teacher has another tokenizer than the model: their tokens cannot be compared.")
     }
-    let model = try load(self.model, "model")
-    let other = try teacher.map { try load($0, "teacher") }
+    guard let end = loaded.text.endOfText else {
+      throw StorageError("\(model) does not say which token ends a text (`eos_token`).")
+    }
     let corpus = try Corpus(
       files: data.map { URL(fileURLWithPath: $0) }, heldOutShare: 0, seed: 1)
-    let length = model.contextLength
+    let length = window ?? min(loaded.model.contextLength, 1024)
+    let longest = min(loaded.model.contextLength, other?.model.contextLength ?? .max)
+    guard length <= longest else {
+      throw ValidationError("--window must be at most \(longest), the models' context.")
+    }
     let windows = TokenWindows(
-      Corpus.tokens(
-        corpus.training, endOfText: ByteTokenizer.endOfText, encode: ByteTokenizer().encode),
+      Corpus.tokens(corpus.training, endOfText: end) { loaded.text.tokenizer.encode($0) },
       length: length)
     guard windows.count > 0 else {
       throw StorageError(
-        "The text is smaller than one sequence: it has \(windows.tokens.count) tokens, one "
-          + "sequence of this model needs \(length + 1).")
+        "The text is smaller than one sequence: it has \(windows.tokens.count) tokens, one window "
+          + "needs \(length + 1). Give more text or a smaller --window.")
     }
+    let step = min(stride ?? length, length)
     let result = try evaluate(
-      model, teacher: other, on: windows, batchSize: batchSize, store: store)
-    let row = VerdictRow(arm: "model", parameterCount: model.parameterCount, evaluation: result)
-    print("windows of \(length) tokens, stride \(length): \(grouped(windows.count))")
-    print("nats/byte        \(fixed(row.natsPerByte, 4))")
+      loaded.model, teacher: other?.model, on: windows,
+      batchSize: batchSize ?? max(1, 4096 / length), stride: step, store: store)
+    let row = VerdictRow(
+      arm: "model", parameterCount: loaded.model.parameterCount, evaluation: result,
+      bytesPerToken: Corpus.bytesPerToken(corpus.training, windows.tokens))
+    print("windows of \(length) tokens, stride \(step): \(grouped(result.windowLosses.count))")
+    print("tokens predicted \(grouped(result.tokenCount))")
+    print("nats/token       \(fixed(result.natsPerToken, 4))")
+    print("perplexity       \(fixed(exp(result.natsPerToken), 3))")
     print("bits/byte        \(fixed(row.bitsPerByte, 4))")
     if let kl = result.klToTeacher, let agreement = result.agreement {
-      print("KL to teacher    \(fixed(kl, 4)) nats/byte")
+      print("KL to teacher    \(fixed(kl, 4)) nats/token")
       print("top-1 agreement  \(fixed(100 * agreement, 1)) %")
     }
     print("tokens/s         \(grouped(Int(result.tokensPerSecond)))")

@@ -9,56 +9,200 @@ import Tokenizers
 
 struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Continue a text with a model.",
-    discussion: "Example: retort generate --model runs/latest/student --prompt 'The truth is'")
+    abstract: "Continue texts, or answer messages, with a model.",
+    discussion: """
+      One text:      retort generate --model DIR --prompt 'The truth is'
+      A chat model:  retort generate --model DIR --chat --prompt 'Why is the sky blue?'
+      Many texts:    retort generate --model DIR --input IN.jsonl --output OUT.jsonl
+
+      Each line of IN is an object with `prompt`, or with `messages` as [{"role": "user", "content": \
+      "..."}]; OUT has the same objects with `completion` and `finish_reason` (stop or length).
+      """)
 
   @Option(help: "The folder of the model.")
   var model: String
 
-  @Option(help: "The text to continue; empty starts a new entry.")
+  @Option(help: "The text to continue; empty starts a new one.")
   var prompt = ""
+
+  @Flag(help: "Take the prompt as a message of a conversation, in the form the model wants.")
+  var chat = false
+
+  @Option(help: "With --chat: what the system says first.")
+  var system: String?
+
+  @Option(help: "A file of prompts or messages, one JSON object per line.")
+  var input: String?
+
+  @Option(help: "The file for the completions of --input.")
+  var output: String?
 
   @Option(help: "The most tokens to draw.")
   var count = 200
 
-  @Option(help: "0 takes the likeliest token; higher is more varied.")
-  var temperature: Float = 0.7
+  @OptionGroup var draws: SamplingOptions
 
-  @Option(help: "The seed of the draws.")
-  var seed: UInt32 = 1
+  @Option(help: "End before this text; may be given several times.")
+  var stop: [String] = []
+
+  @Option(help: "With --input: how many texts are continued at once.")
+  var batchSize = 8
+
+  @Option(help: "The most tokens that the model looks back on.")
+  var context: Int?
 
   @OptionGroup var device: DeviceOptions
 
   func validate() throws {
     guard count > 0 else { throw ValidationError("--count must be at least 1.") }
-    guard temperature >= 0 else { throw ValidationError("--temperature must be at least 0.") }
+    guard batchSize > 0 else { throw ValidationError("--batch-size must be at least 1.") }
+    guard context ?? 2 > 1 else { throw ValidationError("--context must be at least 2.") }
+    guard (input == nil) == (output == nil) else {
+      throw ValidationError("--input and --output go together.")
+    }
+    guard system == nil || chat else { throw ValidationError("--system needs --chat.") }
+    guard input == nil || (prompt.isEmpty && !chat) else {
+      throw ValidationError("--input takes the place of --prompt and --chat.")
+    }
   }
 
   func run() throws {
-    let directory = ModelDirectory(URL(fileURLWithPath: model))
-    let model = try directory.languageModel()
-    try requireByteTokenizer(directory)
-    let store = VariableStore(on: try device.open(), seed: 1)
-    try directory.load(model, into: store, prefix: "model")
-    let generator = try Generator(model, contextLength: model.contextLength, store: store)
-    let tokenizer = ByteTokenizer()
-    let start = [ByteTokenizer.endOfText] + tokenizer.encode(prompt)
-    let output = FileHandle.standardOutput
-    var pending: [UInt8] = []
-    try output.write(contentsOf: Data(prompt.utf8))
-    var failure: (any Error)?
-    _ = try generator.generate(
-      start, count: count, temperature: temperature, seed: seed, end: ByteTokenizer.endOfText
-    ) { token in
-      // A character is written when its last byte is there, or can no longer come.
-      pending.append(UInt8(token))
-      let text = String(decoding: pending, as: UTF8.self)
-      if text.hasSuffix("\u{FFFD}"), pending.count < 4 { return }
-      pending = []
-      do { try output.write(contentsOf: Data(text.utf8)) } catch { failure = error }
+    let requests: [Request]
+    if let input {
+      requests = try Request.read(URL(fileURLWithPath: input))
+    } else if chat {
+      let messages =
+        (system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
+        + [ChatMessage(role: "user", content: prompt)]
+      requests = [Request(messages: messages)]
+    } else {
+      requests = [Request(prompt: prompt)]
     }
-    let rest = String(decoding: pending, as: UTF8.self) + "\n"
-    try output.write(contentsOf: Data(rest.utf8))
-    if failure != nil { throw StorageError("The text could not be written to standard output.") }
+    let store = VariableStore(on: try device.open(), seed: 1)
+    let loaded = try LoadedModel(model, into: store)
+    let prompts = try requests.map { try $0.tokens(loaded.text) }
+    let longest = prompts.map(\.count).max() ?? 1
+    let generator = Generator(
+      loaded.model, vocabularySize: loaded.text.tokenizer.vocabularySize, store: store,
+      batchSize: min(batchSize, prompts.count), capacity: context ?? longest + count)
+    if let output {
+      try complete(requests, prompts, generator, loaded.text, to: URL(fileURLWithPath: output))
+    } else {
+      try show(requests[0], prompts[0], generator, loaded.text)
+    }
+  }
+
+  /// Writes one completion to standard output while it is made.
+  private func show(
+    _ request: Request, _ tokens: [Int32], _ generator: Generator, _ text: TokenizerDirectory
+  ) throws {
+    let output = FileHandle.standardOutput
+    func write(_ text: String) throws {
+      do { try output.write(contentsOf: Data(text.utf8)) } catch {
+        throw StorageError("The text could not be written to standard output.")
+      }
+    }
+    if let prompt = request.prompt { try write(prompt) }
+    var decoder = StreamingDecoder(text.tokenizer, after: tokens, stops: stop)
+    _ = try generator.generate(
+      [tokens], count: count, sampling: draws.sampling, ends: text.ends
+    ) { _, token in
+      try write(decoder.add(token))
+      return !decoder.isStopped
+    }
+    try write(decoder.finish() + "\n")
+    note(Self.speed(generator.timing))
+  }
+
+  /// Completes all requests, in batches of neighbours, in their order.
+  private func complete(
+    _ requests: [Request], _ prompts: [[Int32]], _ generator: Generator,
+    _ text: TokenizerDirectory, to url: URL
+  ) throws {
+    var total = Generator.Timing()
+    let progress = ProgressLine()
+    let clock = ContinuousClock.now
+    try WholeFile.write(to: url) { file in
+      for first in stride(from: 0, to: prompts.count, by: generator.batchSize) {
+        let rows = first..<min(prompts.count, first + generator.batchSize)
+        var decoders = rows.map {
+          StreamingDecoder(text.tokenizer, after: prompts[$0], stops: stop)
+        }
+        var completions = rows.map { _ in "" }
+        let drawn = try generator.generate(
+          Array(prompts[rows]), count: count, sampling: draws.sampling, ends: text.ends,
+          firstRow: first
+        ) { row, token in
+          completions[row] += decoders[row].add(token)
+          return !decoders[row].isStopped
+        }
+        for (row, request) in requests[rows].enumerated() {
+          completions[row] += decoders[row].finish()
+          let isWhole = decoders[row].isStopped || drawn[row].count < count
+          let line = request.line(
+            completion: completions[row], finishReason: isWhole ? "stop" : "length")
+          try file.write(contentsOf: Data((line + "\n").utf8))
+        }
+        total += generator.timing
+        progress.show(
+          "texts", done: rows.upperBound, of: prompts.count,
+          seconds: Double((ContinuousClock.now - clock).components.seconds),
+          doneHere: rows.upperBound, "")
+      }
+    }
+    progress.end()
+    note(Self.speed(total))
+  }
+
+  static func speed(_ timing: Generator.Timing) -> String {
+    func rate(_ count: Int, _ seconds: Double) -> String {
+      "\(grouped(count)) tokens, \(fixed(Double(count) / max(seconds, 1e-9), 1)) tokens/s"
+    }
+    return "prompt: \(rate(timing.promptTokens, timing.promptSeconds)); "
+      + "new: \(rate(timing.newTokens, timing.newSeconds))"
+  }
+}
+
+/// How tokens are drawn, as options.
+struct SamplingOptions: ParsableArguments {
+  @Option(help: "0 takes the likeliest token; higher is more varied.")
+  var temperature: Float = 0.7
+
+  @Option(help: "Draw from the K likeliest tokens only; 0 for all.")
+  var topK = 0
+
+  @Option(help: "Draw from the likeliest tokens that together have this probability.")
+  var topP: Float = 1
+
+  @Option(help: "Draw from tokens with at least this share of the likeliest one's probability.")
+  var minP: Float = 0
+
+  @Option(help: "Make tokens that the text has already less likely by this factor; 1 does not.")
+  var repetitionPenalty: Float = 1
+
+  @Option(help: "The seed of the draws.")
+  var seed: UInt32 = 1
+
+  func validate() throws {
+    guard temperature >= 0 else { throw ValidationError("--temperature must be at least 0.") }
+    guard topK >= 0 else { throw ValidationError("--top-k must be at least 0.") }
+    guard topP > 0, topP <= 1 else {
+      throw ValidationError("--top-p must be above 0 and at most 1.")
+    }
+    guard minP >= 0, minP <= 1 else { throw ValidationError("--min-p must be between 0 and 1.") }
+    guard repetitionPenalty > 0 else {
+      throw ValidationError("--repetition-penalty must be above 0.")
+    }
+  }
+
+  var sampling: Sampling {
+    var sampling = Sampling()
+    sampling.temperature = temperature
+    sampling.topK = topK
+    sampling.topP = topP
+    sampling.minP = minP
+    sampling.repetitionPenalty = repetitionPenalty
+    sampling.seed = seed
+    return sampling
   }
 }

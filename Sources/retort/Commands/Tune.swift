@@ -68,13 +68,9 @@ struct Tune: ParsableCommand {
   /// The products of the recipe's distillation step and of its teacher's training step, the most
   /// expensive first.
   private static func problems(_ recipe: DistillRecipe) throws -> [MatMulProblem] {
-    let folder = RunFolder(url: URL(fileURLWithPath: "unused"))
-    func arm(_ name: String, _ model: ModelRecipe) throws -> Arm {
-      try Arm(name, model, sequenceLength: recipe.data.sequenceLength, folder: folder)
-    }
-    let (teacher, student) = (
-      try arm("teacher", recipe.teacher).model, try arm("student", recipe.student).model
-    )
+    let arms = try DistillationArms(
+      recipe, folder: RunFolder(url: URL(fileURLWithPath: "unused")))
+    let (teacher, student) = (arms.teacher.model, arms.student.model)
     let type = TensorType([recipe.training.batchSize, recipe.data.sequenceLength], .int32)
     let (tokens, labels) = (Tensor.input("tokens", type), Tensor.input("labels", type))
     let distillation = DistillationObjective(

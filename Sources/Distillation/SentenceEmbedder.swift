@@ -1,0 +1,88 @@
+// Vectors of many sentences.
+import Models
+import Tensors
+import Tokenizers
+
+/// Embeds sentences on a device, in batches of similar length.
+public final class SentenceEmbedder {
+  private struct Pass {
+    let executor: GraphExecutor
+    let tokens: Tensor
+    let lengths: Tensor
+    let mask: Tensor
+    let embeddings: Tensor
+  }
+
+  private let encoder: SentenceEncoder
+  private let tokenizer: Tokenizer
+  private let store: VariableStore
+  private let batchSize: Int
+  private var passes: [Int: Pass] = [:]
+
+  /// An encoder whose variables are in `store`.
+  public init(
+    _ encoder: SentenceEncoder, _ tokenizer: Tokenizer, store: VariableStore, batchSize: Int = 32
+  ) {
+    self.encoder = encoder
+    self.tokenizer = tokenizer
+    self.store = store
+    self.batchSize = batchSize
+  }
+
+  /// The ids of a sentence; one that is too long loses its end, but not the token that ends it.
+  public static func ids(_ text: String, _ tokenizer: Tokenizer, maximumLength: Int) -> [Int32] {
+    let ids = tokenizer.encode(text)
+    guard ids.count > maximumLength, let last = ids.last else { return ids }
+    return ids.prefix(maximumLength - 1) + [last]
+  }
+
+  private func pass(_ length: Int) throws -> Pass {
+    if let known = passes[length] { return known }
+    let tokens = Tensor.input("tokens", TensorType([batchSize, length], .int32))
+    let lengths = Tensor.input("lengths", TensorType([batchSize], .int32))
+    let mask = Tensor.input("mask", TensorType([batchSize, length]))
+    let embeddings = encoder(tokens, lengths: lengths, mask: mask)
+    let pass = Pass(
+      executor: try GraphExecutor(Graph(outputs: [embeddings]), on: store), tokens: tokens,
+      lengths: lengths, mask: mask, embeddings: embeddings)
+    passes[length] = pass
+    return pass
+  }
+
+  /// One vector of `encoder.width` numbers for each sentence, in their order. `onProgress` is told how
+  /// many are done.
+  public func embed(_ sentences: [String], onProgress: (Int) -> Void = { _ in }) throws -> [[Float]]
+  {
+    let ids = sentences.map {
+      Self.ids($0, tokenizer, maximumLength: encoder.maximumLength)
+    }
+    var embeddings = [[Float]](repeating: [], count: sentences.count)
+    let order = ids.indices.sorted { (ids[$0].count, $0) < (ids[$1].count, $1) }
+    for first in stride(from: 0, to: order.count, by: batchSize) {
+      let rows = order[first..<min(order.count, first + batchSize)]
+      let longest = rows.map { ids[$0].count }.max() ?? 1
+      let length = min(encoder.maximumLength, max(8, (longest + 7) / 8 * 8))
+      let pass = try pass(length)
+      var (tokens, lengths, mask): ([Int32], [Int32], [Float]) = ([], [], [])
+      for row in 0..<batchSize {
+        // Rows beyond the last sentence, and empty ones, hold one token.
+        let own = row < rows.count ? ids[rows[rows.startIndex + row]] : []
+        let text = own.isEmpty ? [0] : own
+        tokens += text + [Int32](repeating: 0, count: length - text.count)
+        lengths.append(Int32(text.count))
+        mask += (0..<length).map { $0 < text.count ? 1 : 0 }
+      }
+      try pass.executor.set(pass.tokens, to: TensorData(pass.tokens.shape, tokens))
+      try pass.executor.set(pass.lengths, to: TensorData(pass.lengths.shape, lengths))
+      try pass.executor.set(pass.mask, to: TensorData(pass.mask.shape, mask))
+      try pass.executor.run()
+      let numbers = try pass.executor.value(of: pass.embeddings).floats
+      let width = encoder.encoder.width
+      for (row, sentence) in rows.enumerated() {
+        embeddings[sentence] = Array(numbers[row * width..<(row + 1) * width])
+      }
+      onProgress(first + rows.count)
+    }
+    return embeddings
+  }
+}

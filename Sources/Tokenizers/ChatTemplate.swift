@@ -1,0 +1,77 @@
+// Conversations as the texts that chat models were trained on.
+import Foundation
+import Storage
+
+/// One turn of a conversation.
+public struct ChatMessage: Sendable, Hashable {
+  /// `system`, `user` or `assistant`.
+  public let role: String
+  public let content: String
+
+  public init(role: String, content: String) {
+    self.role = role
+    self.content = content
+  }
+}
+
+/// The `chat_template` of a model's folder: a Jinja template, of which the part is built that such
+/// templates use. What is not built is an error that names it.
+public struct ChatTemplate: Sendable {
+  private let nodes: [TemplateNode]
+  /// The names of special tokens, such as `bos_token`, and their texts.
+  private let tokens: [String: String]
+
+  /// Reads a template. `tokens` are the special tokens that it may mention.
+  public init(_ source: String, tokens: [String: String]) throws {
+    self.tokens = tokens
+    do { nodes = try TemplateParser.parse(source) } catch let failure as TemplateFailure {
+      throw Self.error(failure)
+    }
+  }
+
+  /// The text of a conversation; with `startsAnswer` it ends where an answer begins. `options` are
+  /// further names that the template knows, such as `enable_thinking`.
+  public func render(
+    _ messages: [ChatMessage], startsAnswer: Bool, options: [String: JSON] = [:],
+    date: Date = Date()
+  ) throws -> String {
+    try render(
+      messages.map { message in
+        var object = JSON.Object()
+        object["role"] = .string(message.role)
+        object["content"] = .string(message.content)
+        return .object(object)
+      }, startsAnswer: startsAnswer, options: options, date: date)
+  }
+
+  /// The same for messages as JSON objects, whose further fields the template may read.
+  public func render(
+    _ messages: [JSON], startsAnswer: Bool, options: [String: JSON] = [:], date: Date = Date()
+  ) throws -> String {
+    var input: [String: TemplateValue] = [
+      "tools": .none, "documents": .none, "add_generation_prompt": .bool(startsAnswer),
+      "messages": .list(messages.map(TemplateValue.init)),
+    ]
+    input.merge(tokens.mapValues(TemplateValue.text)) { $1 }
+    input.merge(options.mapValues(TemplateValue.init)) { $1 }
+    do {
+      return try TemplateEvaluator.render(nodes, input) { Self.text(of: date, in: $0) }
+    } catch let failure as TemplateFailure { throw Self.error(failure) }
+  }
+
+  private static func error(_ failure: TemplateFailure) -> TokenizerError {
+    TokenizerError(
+      "The chat template, line \(failure.line): \(failure.reason). A text that is formatted by hand "
+        + "can be given instead of messages.")
+  }
+
+  /// C's `strftime` in local time.
+  private static func text(of date: Date, in format: String) -> String {
+    var seconds = time_t(date.timeIntervalSince1970)
+    var parts = tm()
+    localtime_r(&seconds, &parts)
+    var buffer = [CChar](repeating: 0, count: 256)
+    let count = strftime(&buffer, buffer.count, format, &parts)
+    return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

@@ -1,0 +1,164 @@
+// A template in pieces: text, expressions, statements.
+
+/// The pieces of a Jinja template, with the white space settled as `transformers` has it
+/// (`trim_blocks`, `lstrip_blocks`).
+struct TemplateLexer {
+  enum Token: Sendable, Equatable {
+    case name(String)
+    case text(String)
+    case number(String)
+    /// An operator or a bracket.
+    case symbol(String)
+  }
+
+  enum Piece: Sendable {
+    case text(String)
+    case expression([Token], line: Int)
+    case statement([Token], line: Int)
+  }
+
+  private let source: [Unicode.Scalar]
+  private var place = 0
+
+  static func pieces(of template: String) throws -> [Piece] {
+    var text = template.replacing("\r\n", with: "\n")
+    if text.hasSuffix("\n") { text.removeLast() }
+    var lexer = TemplateLexer(source: Array(text.unicodeScalars))
+    return try lexer.pieces()
+  }
+
+  private init(source: [Unicode.Scalar]) { self.source = source }
+
+  private var line: Int { 1 + source[..<place].count { $0 == "\n" } }
+
+  private func starts(_ text: String, at index: Int) -> Bool {
+    let scalars = Array(text.unicodeScalars)
+    return index + scalars.count <= source.count
+      && source[index..<index + scalars.count].elementsEqual(scalars)
+  }
+
+  private mutating func pieces() throws -> [Piece] {
+    var pieces: [Piece] = []
+    var text: [Unicode.Scalar] = []
+    while place < source.count {
+      let kind = ["{{", "{%", "{#"].first { starts($0, at: place) }
+      guard let kind else {
+        text.append(source[place])
+        place += 1
+        continue
+      }
+      let sign = place + 2 < source.count ? source[place + 2] : " "
+      if sign == "-" {
+        while text.last?.properties.isWhitespace == true { text.removeLast() }
+      } else if kind != "{{", sign != "+" {
+        // White space between the line's start and a statement goes.
+        let indent = text.reversed().prefix { $0 == " " || $0 == "\t" }.count
+        if place == indent || source[place - indent - 1] == "\n" { text.removeLast(indent) }
+      }
+      let first = line
+      place += sign == "-" || sign == "+" ? 3 : 2
+      let end = kind == "{{" ? "}}" : kind == "{%" ? "%}" : "#}"
+      let tokens = kind == "{#" ? try skipComment(first) : try tokens(until: end, first)
+      if !text.isEmpty { pieces.append(.text(String(String.UnicodeScalarView(text)))) }
+      text = []
+      if kind == "{{" { pieces.append(.expression(tokens, line: first)) }
+      if kind == "{%" { pieces.append(.statement(tokens, line: first)) }
+      if source[place] == "-" {
+        place += 1 + end.unicodeScalars.count
+        while place < source.count, source[place].properties.isWhitespace { place += 1 }
+      } else {
+        if source[place] == "+" { place += 1 }
+        place += end.unicodeScalars.count
+        if kind != "{{", place < source.count, source[place] == "\n" { place += 1 }
+      }
+    }
+    if !text.isEmpty { pieces.append(.text(String(String.UnicodeScalarView(text)))) }
+    return pieces
+  }
+
+  /// Whether the piece that is read ends here, perhaps with a sign.
+  private func isEnd(_ end: String) -> Bool {
+    starts(end, at: place)
+      || ((source[place] == "-" || source[place] == "+") && starts(end, at: place + 1))
+  }
+
+  private mutating func skipComment(_ first: Int) throws -> [Token] {
+    while place < source.count {
+      if isEnd("#}") { return [] }
+      place += 1
+    }
+    throw TemplateFailure("a comment does not end", line: first)
+  }
+
+  private mutating func tokens(until end: String, _ first: Int) throws -> [Token] {
+    var tokens: [Token] = []
+    var depth = 0
+    while place < source.count {
+      let scalar = source[place]
+      if depth == 0, isEnd(end) { return tokens }
+      if scalar.properties.isWhitespace {
+        place += 1
+      } else if scalar == "'" || scalar == "\"" {
+        tokens.append(.text(try quoted(scalar)))
+      } else if scalar.properties.isXIDStart || scalar == "_" {
+        let start = place
+        while place < source.count, source[place].properties.isXIDContinue { place += 1 }
+        tokens.append(.name(String(String.UnicodeScalarView(source[start..<place]))))
+      } else if ("0"..."9").contains(scalar) {
+        let start = place
+        while place < source.count, ("0"..."9").contains(source[place]) || isFraction { place += 1 }
+        tokens.append(.number(String(String.UnicodeScalarView(source[start..<place]))))
+      } else {
+        let known = ["//", "**", "==", "!=", "<=", ">="].first { starts($0, at: place) }
+        let symbol = known ?? String(scalar)
+        if "([{".contains(symbol) { depth += 1 }
+        if ")]}".contains(symbol) { depth -= 1 }
+        tokens.append(.symbol(symbol))
+        place += symbol.unicodeScalars.count
+      }
+    }
+    throw TemplateFailure("a {{ or {% does not end", line: first)
+  }
+
+  /// Whether a point is followed by a digit.
+  private var isFraction: Bool {
+    source[place] == "." && place + 1 < source.count && ("0"..."9").contains(source[place + 1])
+  }
+
+  private mutating func quoted(_ quote: Unicode.Scalar) throws -> String {
+    let first = line
+    var text = String.UnicodeScalarView()
+    place += 1
+    while place < source.count, source[place] != quote {
+      if source[place] == "\\", place + 1 < source.count {
+        place += 1
+        switch source[place] {
+        case "n": text.append("\n")
+        case "t": text.append("\t")
+        case "r": text.append("\r")
+        case "\\", "'", "\"": text.append(source[place])
+        default:
+          text.append("\\")
+          text.append(source[place])
+        }
+      } else {
+        text.append(source[place])
+      }
+      place += 1
+    }
+    guard place < source.count else { throw TemplateFailure("a text does not end", line: first) }
+    place += 1
+    return String(text)
+  }
+}
+
+/// What is wrong with a template, or what it says is wrong with its input.
+struct TemplateFailure: Error {
+  let reason: String
+  let line: Int
+
+  init(_ reason: String, line: Int) {
+    self.reason = reason
+    self.line = line
+  }
+}

@@ -1,0 +1,93 @@
+// The tokenizer of a model's folder.
+import Foundation
+import Storage
+
+/// `tokenizer.json` with what the files beside it say: which tokens end a text, how a conversation is
+/// written.
+public struct TokenizerDirectory: Sendable {
+  public let url: URL
+  public let tokenizer: Tokenizer
+  /// The token that ends a text, and separates texts where a model is trained on many.
+  public let endOfText: Int32?
+  /// The tokens at which an answer ends: what `generation_config.json` and `config.json` say, and the
+  /// end of a text.
+  public let ends: Set<Int32>
+  /// The texts of special tokens by role, such as `bos_token`.
+  public let specialTokens: [String: String]
+
+  /// Files that make up a tokenizer, as `transformers` lays them out.
+  private static let fileNames = [
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.json", "vocab.txt", "merges.txt", "tokenizer.model", "chat_template.jinja",
+    "chat_template.json",
+  ]
+
+  public init(_ url: URL) throws {
+    self.url = url
+    let file = url.appending(path: "tokenizer.json")
+    guard FileManager.default.fileExists(atPath: file.path) else {
+      let others = Self.fileNames.dropFirst().filter {
+        FileManager.default.fileExists(atPath: url.appending(path: $0).path)
+      }
+      throw TokenizerError(
+        "\(url.path) has no tokenizer.json."
+          + (others.isEmpty
+            ? ""
+            : " It has \(others.joined(separator: ", ")), an older form: save the tokenizer again "
+              + "with transformers' AutoTokenizer, which writes tokenizer.json."))
+    }
+    let tokenizer = try Tokenizer(contentsOf: file)
+    self.tokenizer = tokenizer
+    func object(_ name: String) throws -> JSON? {
+      let file = url.appending(path: name)
+      guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+      return try JSON(contentsOf: file)
+    }
+    var special: [String: String] = [:]
+    for name in ["special_tokens_map.json", "tokenizer_config.json"] {
+      for member in try object(name)?.object?.members ?? [] where member.key.hasSuffix("_token") {
+        // A token is its text, or an object that holds it.
+        special[member.key] = member.value.string ?? member.value["content"]?.string
+      }
+    }
+    specialTokens = special
+    var ends: Set<Int32> = []
+    var first: Int32?
+    for name in ["config.json", "generation_config.json"] {
+      guard let value = try object(name)?["eos_token_id"] else { continue }
+      let ids = (value.array ?? [value]).compactMap(\.int).filter { (0..<1 << 26).contains($0) }
+      ends.formUnion(ids.map { Int32($0) })
+      first = first ?? ids.first.map { Int32($0) }
+    }
+    endOfText = special["eos_token"].flatMap(tokenizer.id(of:)) ?? first
+    if let endOfText { ends.insert(endOfText) }
+    self.ends = ends
+  }
+
+  /// The chat template; an error says why there is none.
+  public func chatTemplate() throws -> ChatTemplate {
+    let jinja = url.appending(path: "chat_template.jinja")
+    if let source = try? String(contentsOf: jinja, encoding: .utf8) {
+      return try ChatTemplate(source, tokens: specialTokens)
+    }
+    for name in ["chat_template.json", "tokenizer_config.json"] {
+      guard let json = try? JSON(contentsOf: url.appending(path: name)) else { continue }
+      let template = json["chat_template"]
+      // One template, or several by name.
+      let source =
+        template?.string
+        ?? template?.array?.first { $0["name"]?.string == "default" }?["template"]?.string
+      if let source { return try ChatTemplate(source, tokens: specialTokens) }
+    }
+    throw TokenizerError(
+      "\(url.path) has no chat template, so it is not known how the model wants messages. Give a "
+        + "formatted text instead.")
+  }
+
+  /// The folder's files that make up the tokenizer, for a model that shares it.
+  public var files: [(name: String, text: String)] {
+    Self.fileNames.compactMap { name in
+      (try? String(contentsOf: url.appending(path: name), encoding: .utf8)).map { (name, $0) }
+    }
+  }
+}

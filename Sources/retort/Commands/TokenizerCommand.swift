@@ -1,0 +1,94 @@
+// `retort tokenizer`
+import ArgumentParser
+import Foundation
+import Storage
+import Tokenizers
+
+struct TokenizerCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tokenizer", abstract: "Learn a tokenizer, or see what one does.",
+    subcommands: [Train.self, Encode.self, Decode.self])
+
+  struct Train: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Learn a byte-level BPE from text, for models from scratch.",
+      discussion: """
+        A recipe takes it as data.tokenizer; the `tokenizers` library and `transformers` load the \
+        folder as well.
+        """)
+
+    @Option(help: "A text file to learn from; may be given several times.")
+    var data: [String]
+
+    @Option(help: "The most tokens: one for each byte, one that ends a text, and merges.")
+    var size = 8192
+
+    @Option(help: "The folder to write.")
+    var output: String
+
+    func run() throws {
+      var trainer = try BPETrainer()
+      var byteCount = 0
+      for path in data {
+        guard let data = FileManager.default.contents(atPath: path) else {
+          throw StorageError("Cannot read the text file \(path).")
+        }
+        byteCount += data.count
+        trainer.add(String(decoding: data, as: UTF8.self))
+      }
+      let tokenizer = try trainer.train(vocabularySize: size)
+      let folder = URL(fileURLWithPath: output)
+      do {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      } catch { throw StorageError("Cannot make the folder \(output).") }
+      for file in ByteLevelFile.files(tokenizer, contextLength: nil) {
+        try WholeFile.write(file.text, to: folder.appending(path: file.name))
+      }
+      let count = try Tokenizer(tokenizer).vocabularySize
+      print("\(output): \(grouped(count)) tokens from \(grouped(byteCount)) bytes")
+    }
+  }
+
+  struct Encode: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Show the ids of a text.")
+
+    @Option(help: "The folder of a model or a tokenizer.")
+    var model: String
+
+    @Option(help: "The text.")
+    var text: String
+
+    func run() throws {
+      let tokenizer = try TokenizerDirectory(URL(fileURLWithPath: model)).tokenizer
+      let ids = tokenizer.encode(text)
+      print(ids.map(String.init).joined(separator: ","))
+      note(ids.map { (tokenizer.token($0) ?? "?").json }.joined(separator: " "))
+    }
+  }
+
+  struct Decode: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Show the text of ids.")
+
+    @Option(help: "The folder of a model or a tokenizer.")
+    var model: String
+
+    @Option(help: "Ids with commas between them.")
+    var tokens: String
+
+    func run() throws {
+      let tokenizer = try TokenizerDirectory(URL(fileURLWithPath: model)).tokenizer
+      let ids = try tokenIds(tokens)
+      print(tokenizer.decode(ids, skipsSpecialTokens: false))
+    }
+  }
+}
+
+/// The ids of a list with commas.
+func tokenIds(_ list: String) throws -> [Int32] {
+  let parts = list.split(separator: ",", omittingEmptySubsequences: false)
+  let ids = parts.compactMap { Int32($0.trimmingCharacters(in: .whitespaces)) }
+  guard ids.count == parts.count, !ids.isEmpty else {
+    throw ValidationError("--tokens takes whole numbers with commas between them.")
+  }
+  return ids
+}
