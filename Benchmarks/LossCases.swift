@@ -51,10 +51,10 @@ enum LossCases {
     }
     let given = Tensor.input("given", TensorType([rows, teacherWidth]))
     let givenWeight = Tensor.input("given weight", TensorType([vocabulary, teacherWidth]))
-    let (ce, divergence, _) = LinearLoss.distillation(
-      student: (x, weight), teacher: (given, givenWeight), labels: labels, .forwardKL,
-      temperature: 2)
-    let loss = ce.sum() * 0.5 + divergence.sum() * 2
+    let losses = LinearLoss.distillation(
+      student: (x, weight), teacher: .head(hidden: given, weight: givenWeight), labels: labels,
+      .forwardKL, temperature: 2)
+    let loss = losses.crossEntropy.sum() * 0.5 + losses.divergence.sum() * 2
     return BenchmarkCase(
       .loss, "linear divergence with gradients", model: model,
       ["rows": rows, "columns": vocabulary, "width": width, "teacher_width": teacherWidth],

@@ -45,7 +45,8 @@ struct StepCases {
     return step(
       "distillation step", "student and teacher", model,
       DistillationObjective(
-        student: model, teacher: teacher, .forwardKL, temperature: 2, alpha: 0.5), [teacher],
+        student: model, teacher: .model(teacher), .forwardKL, temperature: 2, alpha: 0.5),
+      [teacher],
       batch: batch, length: length)
   }
 

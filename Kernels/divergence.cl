@@ -2,6 +2,11 @@
 //   KIND 0, forward KL:  sum p (log p - log q)
 //   KIND 1, reverse KL:  sum q (log q - log p)
 //   KIND 2, JSD(beta):   beta KL(p || m) + (1 - beta) KL(q || m), m = beta p + (1 - beta) q
+//   KIND 3, skew KL:     KL(p || m), m as above
+//   KIND 4, skew reverse KL:  KL(q || m)
+//   KIND 5, total variation:  1/2 sum |p - q|
+// With g the derivative of the loss with respect to q, the gradient is q (g - sum q g) / T; the kernels keep
+// the sum, as `inner`, without parts of g that are the same for all classes.
 // Rows whose label is negative give 0. A work-group owns one row at a time.
 #include "common.cl"
 
@@ -14,6 +19,14 @@
   (fmax((lp) + log_beta, (lq) + log_rest) + \
    log(1.0f + exp_of_log(-fabs(((lp) + log_beta) - ((lq) + log_rest)))))
 
+// log p as the formulas see it: finite, and for the reverse KL at least ln 1e-30. A NaN stays one.
+#if KIND == 1
+#define LOG_FLOOR (-69.0f)
+#else
+#define LOG_FLOOR LOWEST
+#endif
+#define LOG_OF_TEACHER(x) max(x, LOG_FLOOR)
+
 // One element of the divergence, and of `inner`, the sum that its gradient needs.
 #if KIND == 0
 #define TERM(lp, lq) exp_of_log(lp) * ((lp) - (lq))
@@ -21,11 +34,22 @@
 #elif KIND == 1
 #define TERM(lp, lq) exp_of_log(lq) * ((lq) - (lp))
 #define INNER(lp, lq) TERM(lp, lq)
-#else
+#elif KIND == 2
 #define TERM(lp, lq) \
   (beta * exp_of_log(lp) * ((lp) - LOG_MIXTURE(lp, lq)) + \
    (1.0f - beta) * exp_of_log(lq) * ((lq) - LOG_MIXTURE(lp, lq)))
-#define INNER(lp, lq) exp_of_log(lq) * ((lq) - LOG_MIXTURE(lp, lq))
+#define INNER(lp, lq) (1.0f - beta) * exp_of_log(lq) * ((lq) - LOG_MIXTURE(lp, lq))
+#elif KIND == 3
+#define TERM(lp, lq) exp_of_log(lp) * ((lp) - LOG_MIXTURE(lp, lq))
+#define INNER(lp, lq) (beta - 1.0f) * exp_of_log((lp) + (lq) - LOG_MIXTURE(lp, lq))
+#elif KIND == 4
+#define TERM(lp, lq) exp_of_log(lq) * ((lq) - LOG_MIXTURE(lp, lq))
+#define INNER(lp, lq) \
+  exp_of_log(lq) * ((lq) - LOG_MIXTURE(lp, lq) - \
+                    (1.0f - beta) * exp_of_log((lq) - LOG_MIXTURE(lp, lq)))
+#else
+#define TERM(lp, lq) 0.5f * fabs(exp_of_log(lp) - exp_of_log(lq))
+#define INNER(lp, lq) 0.5f * exp_of_log(lq) * sign((lq) - (lp))
 #endif
 
 // The gradient with respect to the student's logits, times T.
@@ -34,7 +58,7 @@
 #elif KIND == 1
 #define SLOPE(lp, lq) exp_of_log(lq) * ((lq) - (lp) - inner)
 #else
-#define SLOPE(lp, lq) (1.0f - beta) * exp_of_log(lq) * ((lq) - LOG_MIXTURE(lp, lq) - inner)
+#define SLOPE(lp, lq) (INNER(lp, lq) - exp_of_log(lq) * inner)
 #endif
 
 // student, teacher: [rows, columns], labels: [rows], loss: [rows],
@@ -57,13 +81,13 @@ __kernel void divergence(__global const float* student, __global const float* te
     float term = 0.0f, inner = 0.0f;
     FOR_VECTORS(c, columns) {
       const FLOATV lq = LOAD(s + c) * inverse_temperature - shift_s;
-      const FLOATV lp = LOAD(t + c) * inverse_temperature - shift_t;
+      const FLOATV lp = LOG_OF_TEACHER(LOAD(t + c) * inverse_temperature - shift_t);
       term_v += TERM(lp, lq);
       inner_v += INNER(lp, lq);
     }
     FOR_REST(c, columns) {
       const float lq = s[c] * inverse_temperature - shift_s;
-      const float lp = t[c] * inverse_temperature - shift_t;
+      const float lp = LOG_OF_TEACHER(t[c] * inverse_temperature - shift_t);
       term += TERM(lp, lq);
       inner += INNER(lp, lq);
     }
@@ -91,12 +115,12 @@ __kernel void divergence_gradient(__global const float* student, __global const 
     const float scale = labels[row] < 0 ? 0.0f : dloss[row] * inverse_temperature;
     FOR_VECTORS(c, columns) {
       const FLOATV lq = LOAD(student + start + c) * inverse_temperature - shift_s;
-      const FLOATV lp = LOAD(teacher + start + c) * inverse_temperature - shift_t;
+      const FLOATV lp = LOG_OF_TEACHER(LOAD(teacher + start + c) * inverse_temperature - shift_t);
       STORE(SLOPE(lp, lq) * scale, dstudent + start + c);
     }
     FOR_REST(c, columns) {
       const float lq = student[start + c] * inverse_temperature - shift_s;
-      const float lp = teacher[start + c] * inverse_temperature - shift_t;
+      const float lp = LOG_OF_TEACHER(teacher[start + c] * inverse_temperature - shift_t);
       dstudent[start + c] = SLOPE(lp, lq) * scale;
     }
   }

@@ -15,12 +15,14 @@
 
 // student: [rows, columns]; labels, ce, dce: [rows], dce the weight of ce; slopes: [rows, columns], which
 // may be the student's own logits in float. With a teacher: teacher: [rows, columns]; term (the divergence
-// at T), unit_kl (forward KL at T = 1) and dterm, the weight of term: [rows].
+// at T), unit_kl (forward KL at T = 1), floored (how many log p the floor of the reverse KL raised) and
+// dterm, the weight of term: [rows].
 __kernel void linear_loss(__global const float* student, __global const int* labels,
                           __global float* ce, __global T3* slopes, const int rows, const int columns
 #if TEACHER
                           , __global const float* teacher, __global float* term,
-                          __global float* unit_kl, const float inverse_temperature,
+                          __global float* unit_kl, __global float* floored,
+                          const float inverse_temperature,
                           const float beta, const float log_beta, const float log_rest
 #endif
 #if GRADIENT
@@ -53,22 +55,37 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
 #endif
     FLOATV loss_v = (FLOATV)(0.0f), inner_v = (FLOATV)(0.0f), kl_v = (FLOATV)(0.0f);
     float loss = 0.0f, inner = 0.0f, kl = 0.0f;
+    FLOATV low_v = (FLOATV)(0.0f);
+    float low = 0.0f;
     FOR_VECTORS(c, columns) {
       const FLOATV own = LOAD(s + c), given = LOAD(t + c);
-      const FLOATV lq = own * inverse_temperature - shift_s, lp = given * inverse_temperature - shift_t;
+      const FLOATV lq = own * inverse_temperature - shift_s;
+      const FLOATV lp = LOG_OF_TEACHER(given * inverse_temperature - shift_t);
+#if KIND == 1
+      low_v += GREATER((FLOATV)(LOG_FLOOR), given * inverse_temperature - shift_t);
+#endif
       loss_v += TERM(lp, lq);
       inner_v += INNER(lp, lq);
-      kl_v += exp_of_log(given - log_t) * ((given - log_t) - (own - log_s));
+      const FLOATV unit = max(given - log_t, LOWEST);
+      kl_v += exp_of_log(unit) * (unit - (own - log_s));
     }
     FOR_REST(c, columns) {
-      const float lq = s[c] * inverse_temperature - shift_s, lp = t[c] * inverse_temperature - shift_t;
+      const float lq = s[c] * inverse_temperature - shift_s;
+      const float lp = LOG_OF_TEACHER(t[c] * inverse_temperature - shift_t);
+#if KIND == 1
+      low += t[c] * inverse_temperature - shift_t < LOG_FLOOR ? 1.0f : 0.0f;
+#endif
       loss += TERM(lp, lq);
       inner += INNER(lp, lq);
-      kl += exp_of_log(t[c] - log_t) * ((t[c] - log_t) - (s[c] - log_s));
+      const float unit = max(t[c] - log_t, LOWEST);
+      kl += exp_of_log(unit) * (unit - (s[c] - log_s));
     }
     loss = row_sum(loss + vector_sum(loss_v));
     inner = row_sum(inner + vector_sum(inner_v));
     kl = row_sum(kl + vector_sum(kl_v));
+#if KIND == 1
+    low = row_sum(low + vector_sum(low_v));
+#endif
 #endif
     row_sync();  // every lane has read `chosen` before a gradient is written over it
     if (get_local_id(0) == 0) {
@@ -76,6 +93,7 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
 #if TEACHER
       term[row] = label < 0 ? 0.0f : loss;
       unit_kl[row] = label < 0 ? 0.0f : kl;
+      floored[row] = label < 0 ? 0.0f : low;
 #endif
     }
 #if GRADIENT
@@ -86,12 +104,12 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
     FOR_VECTORS(c, columns) {
       const FLOATV own = LOAD(s + c);
       const FLOATV lq = own * inverse_temperature - shift_s;
-      const FLOATV lp = LOAD(t + c) * inverse_temperature - shift_t;
+      const FLOATV lp = LOG_OF_TEACHER(LOAD(t + c) * inverse_temperature - shift_t);
       STORE(SLOPE(lp, lq) * scale + exp_of_log(own - log_s) * weight, out + c);
     }
     FOR_REST(c, columns) {
       const float lq = s[c] * inverse_temperature - shift_s;
-      const float lp = t[c] * inverse_temperature - shift_t;
+      const float lp = LOG_OF_TEACHER(t[c] * inverse_temperature - shift_t);
       STORE_ONE(SLOPE(lp, lq) * scale + exp_of_log(s[c] - log_s) * weight, out + c);
     }
 #else
@@ -103,11 +121,16 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
       float slope = exp_of_log(chosen - log_s) * weight - weight;
 #if TEACHER
       const float lq = chosen * inverse_temperature - shift_s;
-      const float lp = t[label] * inverse_temperature - shift_t;
+      const float lp = LOG_OF_TEACHER(t[label] * inverse_temperature - shift_t);
       slope += SLOPE(lp, lq) * scale;
 #endif
       STORE_ONE(slope, out + label);
     }
 #endif
   }
+}
+
+// Zeros for all of x: [count].
+__kernel void linear_loss_clear(__global float* x, const int count) {
+  FOR_OWN(i, count, 1) x[i] = 0.0f;
 }

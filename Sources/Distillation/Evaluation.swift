@@ -3,58 +3,71 @@ import Models
 import Tensors
 import Training
 
-/// A model's numbers on held-out windows.
+/// A model's numbers on held-out rows.
 public struct Evaluation: Sendable {
-  /// The mean loss of each window, in nats per token.
+  /// The mean loss of each row, in nats per token.
   public let windowLosses: [Double]
   /// Tokens that were predicted.
   public let tokenCount: Int
   /// The sum of all losses in nats.
   public let nats: Double
-  /// Mean KL(teacher || model) at T = 1 in nats per token; nil without a teacher.
+  /// Mean KL(teacher || model) at T = 1 in nats per token; nil without a teacher. Of a teacher that is
+  /// known by lists, a lower bound.
   public let klToTeacher: Double?
   /// The share of tokens for which the model's and the teacher's likeliest next token agree.
   public let agreement: Double?
+  /// The expected calibration error: how far the probability of the likeliest token is from how often it
+  /// is right, over 15 bins (Guo et al., arXiv 1706.04599).
+  public let calibrationError: Double
   public let tokensPerSecond: Double
 
   public var natsPerToken: Double { nats / Double(max(1, tokenCount)) }
 }
 
 /// Evaluates a model whose variables are in `store`, and compares it with a teacher if one is given.
-/// With a `stride` windows overlap, and each token is predicted from more of the text before it.
+/// Classes beyond `classCount` are padding.
 public func evaluate(
-  _ model: any LanguageModel, teacher: (any LanguageModel)?, on data: TokenWindows, batchSize: Int,
-  stride: Int? = nil, store: VariableStore
+  _ model: any LanguageModel, teacher: Teacher?, on batches: [TokenBatch], classCount: Int? = nil,
+  store: VariableStore
 ) throws -> Evaluation {
-  let type = TensorType([batchSize, data.length], .int32)
+  guard let type = batches.first?.tokens.type else { preconditionFailure("nothing to evaluate on") }
   let tokens = Tensor.input("tokens", type)
   let labels = Tensor.input("labels", type)
-  let logits = model.logits(tokens)
+  let classCount = classCount ?? model.vocabularySize
+  let hidden = model.hidden(tokens)
   // A row's losses added up on the device: [B].
   let losses = LinearLoss.crossEntropy(
-    hidden: model.hidden(tokens), weight: model.headWeight, labels: labels
+    hidden: hidden, weight: model.headWeight, labels: labels, classCount: classCount
   ).sum(axis: 1)
-  let best = logits.argMax()
-  // The model alone is what is timed; the comparison runs after it.
+  // The model alone is what is timed; everything else runs after it.
   let alone = try GraphExecutor(Graph(outputs: [losses]), on: store)
-  var comparison: (executor: GraphExecutor, kl: Tensor, best: Tensor)?
+
+  let logits = hidden.matmul(model.headWeight, transposeOther: true).prefix(classCount)
+  let best = logits.argMax()
+  // -log of the likeliest token's probability
+  var outputs = [best, logits.crossEntropy(labels: best)]
+  var inputs: [BatchInput] = []
   if let teacher {
-    let teacherLogits = teacher.logits(tokens)
-    let kl = Divergence.between(
-      student: logits, teacher: teacherLogits, labels: labels, .forwardKL, temperature: 1
-    ).sum()
-    let teacherBest = teacherLogits.argMax()
-    comparison = (
-      try GraphExecutor(Graph(outputs: [kl, best, teacherBest]), on: store), kl, teacherBest
-    )
+    let (given, own) = teacher.distributions(tokens: tokens, temperature: 1)
+    let (teacherBest, more) = teacher.likeliest(given, tokens: tokens, classCount: classCount)
+    let kl = LinearLoss.distillation(
+      student: (hidden, model.headWeight), teacher: given, labels: labels, .forwardKL,
+      temperature: 1, classCount: classCount
+    ).unitKL.sum()
+    outputs += [teacherBest, kl]
+    inputs = own + more
   }
+  let detail = try GraphExecutor(Graph(outputs: outputs), on: store)
+
   var windowLosses: [Double] = []
   var (nats, kl, agreeing, tokenCount, seconds) = (0.0, 0.0, 0, 0, 0.0)
-  for (index, batch) in data.evaluationBatches(size: batchSize, stride: stride)
-    .enumerated()
-  {
-    try alone.set(tokens, to: batch.tokens)
-    try alone.set(labels, to: batch.labels)
+  var calibration = Calibration()
+  for (index, batch) in batches.enumerated() {
+    for executor in [alone, detail] {
+      try executor.set(tokens, to: batch.tokens)
+      try executor.set(labels, to: batch.labels)
+    }
+    for input in inputs { try detail.set(input.tensor, to: input.value(batch)) }
     // The first run also finishes the compilation of kernels: it is not timed.
     if index == 0 {
       try alone.run()
@@ -65,28 +78,29 @@ public func evaluate(
     let sums = try alone.value(of: losses).floats
     let spent = (ContinuousClock.now - clock).components
     seconds += Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
-    let counts = batch.labels.integers.map { $0 >= 0 }
+    let targets = batch.labels.integers
+    let length = type.shape[1]
     for (row, sum) in sums.enumerated() {
-      let count = counts[row * data.length..<(row + 1) * data.length].count { $0 }
+      let count = targets[row * length..<(row + 1) * length].count { $0 >= 0 }
       guard count > 0 else { continue }
       windowLosses.append(Double(sum) / Double(count))
       nats += Double(sum)
     }
     tokenCount += batch.targetCount
-    if let comparison {
-      try comparison.executor.set(tokens, to: batch.tokens)
-      try comparison.executor.set(labels, to: batch.labels)
-      try comparison.executor.run()
-      kl += Double(try comparison.executor.value(of: comparison.kl).floats[0])
-      let ours = try comparison.executor.value(of: best).integers
-      let theirs = try comparison.executor.value(of: comparison.best).integers
-      agreeing += counts.indices.count { counts[$0] && ours[$0] == theirs[$0] }
+    try detail.run()
+    let likeliest = try detail.value(of: best).integers
+    let surprise = try detail.value(of: outputs[1]).floats
+    let theirs = try teacher.map { _ in try detail.value(of: outputs[2]).integers }
+    for place in targets.indices where targets[place] >= 0 {
+      calibration.add(surprise[place], isRight: likeliest[place] == targets[place])
+      if let theirs, theirs[place] == likeliest[place] { agreeing += 1 }
     }
+    if teacher != nil { kl += Double(try detail.value(of: outputs[3]).floats[0]) }
   }
-  let isCompared = comparison != nil && tokenCount > 0
+  let isCompared = teacher != nil && tokenCount > 0
   return Evaluation(
     windowLosses: windowLosses, tokenCount: tokenCount, nats: nats,
     klToTeacher: isCompared ? kl / Double(tokenCount) : nil,
     agreement: isCompared ? Double(agreeing) / Double(tokenCount) : nil,
-    tokensPerSecond: Double(tokenCount) / max(seconds, 1e-9))
+    calibrationError: calibration.error, tokensPerSecond: Double(tokenCount) / max(seconds, 1e-9))
 }

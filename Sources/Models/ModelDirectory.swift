@@ -63,6 +63,18 @@ public struct ModelDirectory: Sendable {
     _ = try model.match(try ShardedSafetensors(folder: url))
   }
 
+  /// What tells the weights from others: a hash of all files that hold them.
+  public func fingerprint() throws -> String {
+    var fingerprint = Fingerprint()
+    for file in try ShardedSafetensors(folder: url).files {
+      guard let data = try? Data(contentsOf: file.url, options: .alwaysMapped) else {
+        throw StorageError("Cannot read \(file.url.path).")
+      }
+      fingerprint.add(data)
+    }
+    return fingerprint.description
+  }
+
   /// Declares a model's variables under `prefix`, with the folder's weights. Tensors are read one
   /// after the other.
   public func load(

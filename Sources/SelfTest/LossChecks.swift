@@ -63,9 +63,13 @@ extension SelfTest {
     let hidden = Tensor.input("hidden", x.type)
     let weight = Tensor.input("weight", w.type)
     let labels = Tensor.input("labels", TensorType([50], .int32))
-    for kind in [Divergence.Kind.forwardKL, .reverseKL, .jensenShannon(beta: 0.5)] {
+    let kinds: [Divergence.Kind] = [
+      .forwardKL, .reverseKL, .jensenShannon(beta: 0.5), .skewKL(0.1), .skewReverseKL(0.1),
+    ]
+    for kind in kinds {
       let loss = LinearLoss.distillation(
-        student: (hidden, weight), teacher: (hidden.detached(), weight.detached()),
+        student: (hidden, weight),
+        teacher: .head(hidden: hidden.detached(), weight: weight.detached()),
         labels: labels, kind, temperature: 2
       ).divergence.sum()
       let found = try values(

@@ -53,7 +53,7 @@ extension SelfTest {
     options.optimizer.warmupSteps = 1
     let trainer = try Trainer(
       DistillationObjective(
-        student: student, teacher: teacher, .forwardKL, temperature: 2, alpha: 0.3),
+        student: student, teacher: .model(teacher), .forwardKL, temperature: 2, alpha: 0.3),
       parameters: student.parameters(prefix: "student"),
       data: TokenWindows(Self.integers([400], salt: 51, below: 61).integers, length: 12),
       options: options, store: store)

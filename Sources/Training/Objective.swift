@@ -8,10 +8,26 @@ public struct Loss {
   public let total: Tensor
   /// Sums that are only logged, such as "ce" and "kl": single numbers.
   public let logged: [(name: String, sum: Tensor)]
+  /// What the loss reads besides tokens and labels, and where its values for a batch come from.
+  public let inputs: [BatchInput]
 
-  public init(total: Tensor, logged: [(name: String, sum: Tensor)]) {
+  public init(
+    total: Tensor, logged: [(name: String, sum: Tensor)], inputs: [BatchInput] = []
+  ) {
     self.total = total
     self.logged = logged
+    self.inputs = inputs
+  }
+}
+
+/// An input whose value follows from a batch.
+public struct BatchInput {
+  public let tensor: Tensor
+  public let value: (TokenBatch) throws -> TensorData
+
+  public init(_ tensor: Tensor, value: @escaping (TokenBatch) throws -> TensorData) {
+    self.tensor = tensor
+    self.value = value
   }
 }
 
@@ -19,5 +35,11 @@ public struct Loss {
 public protocol Objective {
   /// The formula, as the run prints it.
   var formula: String { get }
+  /// Variables besides the model's that are trained with it and then forgotten, such as projections.
+  var parameters: [(name: String, tensor: Tensor)] { get }
   func loss(tokens: Tensor, labels: Tensor) -> Loss
+}
+
+extension Objective {
+  public var parameters: [(name: String, tensor: Tensor)] { [] }
 }

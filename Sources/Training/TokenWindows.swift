@@ -2,31 +2,27 @@
 import Tensors
 
 /// Windows of T tokens with their T targets, cut from one stream of ids.
-public struct TokenWindows: Sendable {
+public struct TokenWindows: TokenData {
   public let tokens: [Int32]
   public let length: Int
+  /// Whether each pass over the data cuts it at other places; without, the rows of every pass are those of
+  /// the first, as a cache of a teacher needs them.
+  public let shifts: Bool
 
   /// The number of windows side by side in the stream; each needs one token more than its length.
   public var count: Int { max(0, (tokens.count - 1) / length) }
+  public var targetCount: Int { count * length }
 
-  public init(_ tokens: [Int32], length: Int) {
+  public init(_ tokens: [Int32], length: Int, shifts: Bool = true) {
     precondition(length > 0, "a window has at least one token")
     self.tokens = tokens
     self.length = length
-  }
-
-  /// A batch of rows: tokens [B, T] and the tokens that follow them [B, T]; -1 marks a target that
-  /// does not count.
-  public struct Batch: Sendable {
-    public let tokens: TensorData
-    public let labels: TensorData
-    /// The number of targets that count.
-    public let targetCount: Int
+    self.shifts = shifts
   }
 
   /// Rows that begin at `starts`; the targets of tokens before `counted` of a row do not count, and
   /// neither does any of a row without a start.
-  private func batch(starts: [(start: Int, counted: Int)?]) -> Batch {
+  private func batch(starts: [(start: Int, counted: Int)?]) -> TokenBatch {
     var inputs: [Int32] = []
     var labels: [Int32] = []
     for start in starts {
@@ -40,35 +36,36 @@ public struct TokenWindows: Sendable {
       }
     }
     let shape: Shape = [starts.count, length]
-    return Batch(
-      tokens: TensorData(shape, inputs), labels: TensorData(shape, labels),
-      targetCount: labels.count { $0 >= 0 })
+    return TokenBatch(tokens: TensorData(shape, inputs), labels: TensorData(shape, labels))
   }
 
-  /// The training batch of a step: a function of (seed, step, micro-batch) alone, so that a resumed
-  /// run goes on exactly. Each pass over the data has an order and an offset of its own.
+  /// Each pass over the data has an order of its own.
   public func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64)
-    -> Batch
+    -> TokenBatch
   {
     // With an offset of up to T - 1 tokens, one window fewer fits.
-    let usable = max(1, count - 1)
+    let usable = shifts ? max(1, count - 1) : count
     let first = (step * microCount + micro) * size
     let key: SIMD2 = [UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)]
     let starts = (first..<first + size).map { index -> (start: Int, counted: Int)? in
       let stream = UInt32(truncatingIfNeeded: index / usable)
       let place = Philox.permuted(index % usable, of: usable, seed: seed, stream: stream)
       let offset =
-        count > 1 ? Int(Philox.block(counter: [stream, 0, 0, 3], key: key)[0]) % length : 0
+        shifts && count > 1
+        ? Int(Philox.block(counter: [stream, 0, 0, 3], key: key)[0]) % length : 0
       return (place * length + offset, 0)
     }
     return batch(starts: starts)
   }
 
-  /// All windows in order, in batches; the last one is filled up with rows that do not count. With a
-  /// `stride` below their length windows overlap, and every target counts once: where it has the most
-  /// tokens before it.
-  public func evaluationBatches(size: Int, stride: Int? = nil) -> [Batch] {
-    let step = min(stride ?? length, length)
+  public func evaluationBatches(size: Int) -> [TokenBatch] {
+    evaluationBatches(size: size, stride: length)
+  }
+
+  /// With a `stride` below their length windows overlap, and every target counts once: where it has the
+  /// most tokens before it.
+  public func evaluationBatches(size: Int, stride: Int) -> [TokenBatch] {
+    let step = min(stride, length)
     let starts = Swift.stride(from: 0, through: tokens.count - 1 - length, by: step).map { start in
       (start: start, counted: start == 0 ? 0 : length - step)
     }

@@ -47,7 +47,7 @@ public enum TrainingEvent: Sendable {
 public final class Trainer {
   public let options: TrainingOptions
   private let store: VariableStore
-  private let data: TokenWindows
+  private let data: any TokenData
   private let tokens: Tensor
   private let labels: Tensor
   private let inverseCount = Tensor.input("inverse_count", TensorType([1]))
@@ -55,6 +55,8 @@ public final class Trainer {
   private let keep = Tensor.input("keep", TensorType([]))
   private let optimizer: Optimizer
   private let loss: Tensor
+  /// What the objective reads besides tokens and labels.
+  private let inputs: [BatchInput]
   private let loggedNames: [String]
   private let logged: [Tensor]
   /// One run per micro-batch; with one micro-batch it also updates the parameters.
@@ -65,25 +67,29 @@ public final class Trainer {
   /// The variables that a checkpoint holds: parameters and moments.
   private let checkpointNames: [String]
 
-  /// `parameters` are declared in `store`. Throws where the plan does not fit the device.
+  /// `parameters` are declared in `store`; the objective's own are declared here and trained with them.
+  /// Throws where the plan does not fit the device.
   public init(
-    _ objective: any Objective, parameters: [(name: String, tensor: Tensor)], data: TokenWindows,
-    options: TrainingOptions, store: VariableStore
+    _ objective: any Objective, parameters: [(name: String, tensor: Tensor)],
+    data: any TokenData, options: TrainingOptions, store: VariableStore
   ) throws {
     self.options = options
     self.store = store
     self.data = data
     guard data.count > 0 else {
       throw StorageError(
-        "The text is too short: it has \(data.tokens.count) tokens, one sequence needs "
-          + "\(data.length + 1). Give more text or a smaller sequence length.")
+        "There is nothing to train on: not one sequence of \(data.length) tokens. Give more text or a "
+          + "smaller sequence length.")
     }
+    for (name, tensor) in objective.parameters { try store.declare(name, tensor) }
+    let parameters = parameters + objective.parameters
     let shape: Shape = [options.batchSize, data.length]
     tokens = .input("tokens", TensorType(shape, .int32))
     labels = .input("labels", TensorType(shape, .int32))
     let parts = objective.loss(tokens: tokens, labels: labels)
     let mean = (parts.total * inverseCount).reshaped(to: [])
     loss = mean
+    inputs = parts.inputs
     let lossScale = options.precision == .fp16 ? try LossScale(store: store) : nil
     let slopes = gradients(
       of: lossScale.map { mean * $0.scale } ?? mean, withRespectTo: parameters.map(\.tensor))
@@ -117,7 +123,18 @@ public final class Trainer {
     checkpointNames = store.entries.map(\.name).filter {
       own.contains($0) || $0.hasPrefix("optimizer.")
     }
-    fingerprint = "\(options) \(data.count)x\(data.length) \(objective.formula)"
+    fingerprint =
+      "\(options) \(data.count)x\(data.length), \(data.targetCount) targets: \(objective.formula)"
+  }
+
+  /// Floating-point operations of a step: those of products, attention and whatever else counts its own.
+  public var flopsPerStep: Double {
+    [accumulate, update].compactMap { $0 }.reduce(0) { sum, executor in
+      let own = executor.graph.applications.reduce(0.0) {
+        $0 + $1.op.flopCount($1.operands.map(\.type))
+      }
+      return sum + own * (executor === accumulate ? Double(options.microBatchCount) : 1)
+    }
   }
 
   /// Trains to the last step, or until `shouldStop` answers true after a step.
@@ -174,6 +191,7 @@ public final class Trainer {
       try accumulate.set(keep, to: TensorData(micro == 0 ? 0 : 1))
       try accumulate.set(tokens, to: batch.tokens)
       try accumulate.set(labels, to: batch.labels)
+      for input in inputs { try accumulate.set(input.tensor, to: input.value(batch)) }
       try accumulate.run()
     }
     try update?.run()

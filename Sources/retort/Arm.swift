@@ -3,11 +3,13 @@ import ArgumentParser
 import Distillation
 import Foundation
 import Models
+import OpenCLBackend
 import Storage
 import Tensors
 import Training
 
-/// A model with the name under which the run knows it: "teacher", "student", "control", "model".
+/// A model with the name under which the run knows it: "teacher", "student", "control", "model"; with
+/// several seeds also "student-2" and so on.
 struct Arm {
   /// What a model is before it is trained.
   private enum Origin {
@@ -96,6 +98,8 @@ struct Arm {
     let trainer = try Trainer(
       objective, parameters: model.parameters(prefix: prefix), data: text.training,
       options: options, store: store)
+    let peak = try (store.device as? OpenCLDevice)?.measurePeaks().flopsPerSecond
+    let flops = trainer.flopsPerStep
     let checkpoint = folder.checkpoint(name)
     let resumed = try Self.checkpointStep(checkpoint)
     let metrics = try folder.openMetrics(arm: name, resumingFrom: resumed)
@@ -108,7 +112,11 @@ struct Arm {
         let numbers = ["loss", "ce", "kl"].compactMap { key in
           m.means[key].map { "\(key) \(fixed($0, 3))" }
         }
-        let speed = "\(grouped(Int(m.tokensPerSecond))) tokens/s"
+        let steps = Double(m.step - resumed)
+        let share = peak.map {
+          ", \(fixed(100 * flops * steps / max(m.seconds, 1e-9) / $0, 0)) % of peak"
+        }
+        let speed = "\(grouped(Int(m.tokensPerSecond))) tokens/s\(share ?? "")"
         progress.show(
           name, done: m.step, of: m.stepCount, seconds: m.seconds, doneHere: m.step - resumed,
           (numbers + [speed]).joined(separator: "  "))
@@ -126,8 +134,10 @@ struct Arm {
           + "--run \(folder.url.relativePath) --resume`, on the same --device.")
       throw ExitCode(130)
     }
+    try folder.finish(name, flops: flops * Double(options.stepCount))
     let card = ModelCard(
-      arm: name, origin: start, formula: objective.formula, options: options,
+      arm: String(name.prefix { $0 != "-" }), origin: start, formula: objective.formula,
+      options: options,
       parameterCount: model.parameterCount, sequenceLength: text.training.length)
     try directory.save(
       model, from: store, prefix: prefix, export.options(source: source, card: card.markdown))

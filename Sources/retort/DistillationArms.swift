@@ -1,34 +1,124 @@
-import Foundation
 // The models of a distillation.
+import Distillation
+import Foundation
 import Models
+import Storage
+import Tensors
 
-/// Teacher, student and control, with the tokenizer that they share.
+/// Teacher, students and controls, with the tokenizer that they share.
 struct DistillationArms {
+  /// A student with its control, and the seed of both.
+  struct Pair {
+    let student: Arm
+    let control: Arm
+    let seed: UInt64
+  }
+
   let tokenizer: RunTokenizer
-  let teacher: Arm
-  let student: Arm
-  let control: Arm
+  /// nil where a cache stands for it.
+  let teacher: Arm?
+  let cache: TeacherCache?
+  let pairs: [Pair]
+  /// Rows of models' tables beyond these are padding.
+  let classCount: Int
 
   init(_ recipe: DistillRecipe, folder: RunFolder) throws {
-    let path = recipe.teacher.path
-    tokenizer = try RunTokenizer.of(recipe.data, model: path)
+    let (path, length) = (recipe.teacher.path, recipe.data.sequenceLength)
+    let cacheFolder = recipe.distillation.cache
+    var cache: TeacherCache?
+    if !cacheFolder.isEmpty {
+      let expected =
+        path.isEmpty ? nil : try ModelDirectory(URL(fileURLWithPath: path)).fingerprint()
+      let opened = try TeacherCache(URL(fileURLWithPath: cacheFolder), expecting: expected)
+      guard opened.description.length == length else {
+        throw RecipeError(
+          "data.sequence_length must be \(opened.description.length), that of the cache.")
+      }
+      try opened.require(temperature: recipe.distillation.temperature)
+      cache = opened
+    }
+    self.cache = cache
+    // A cache has its teacher's tokenizer with it.
+    tokenizer =
+      cache != nil && path.isEmpty
+      ? try RunTokenizer(folder: cacheFolder) : try RunTokenizer.of(recipe.data, model: path)
+    let size = tokenizer.tokenizer.vocabularySize
     var source: ModelDirectory?
-    if path.isEmpty {
+    if !path.isEmpty {
+      let arm = try Arm("teacher", finished: path)
+      source = arm.directory
+      teacher = arm
+    } else if cache == nil {
       teacher = try Arm(
-        "teacher", recipe.teacher, vocabularySize: tokenizer.tokenizer.vocabularySize,
-        sequenceLength: recipe.data.sequenceLength, folder: folder)
+        "teacher", recipe.teacher, vocabularySize: size, sequenceLength: length, folder: folder)
     } else {
-      teacher = try Arm("teacher", finished: path)
-      source = teacher.directory
+      teacher = nil
     }
     if !recipe.student.path.isEmpty { try tokenizer.requireSame(as: recipe.student.path) }
-    // A table of tokens is as long as the teacher's, padding and all.
-    let (size, length) = (teacher.model.vocabularySize, recipe.data.sequenceLength)
     func arm(_ name: String) throws -> Arm {
       try Arm(
         name, recipe.student, teacher: source, vocabularySize: size, sequenceLength: length,
         folder: folder)
     }
-    (student, control) = (try arm("student"), try arm("control"))
+    pairs = try (0..<recipe.seeds).map { index in
+      let end = index == 0 ? "" : "-\(index + 1)"
+      return Pair(
+        student: try arm("student\(end)"), control: try arm("control\(end)"),
+        seed: recipe.seed + UInt64(index))
+    }
+    let tables = [teacher?.model, pairs[0].student.model].compactMap { $0?.vocabularySize }
+    classCount = min(size, tables.min() ?? size, cache?.description.classCount ?? size)
+    guard classCount == size else {
+      throw StorageError(
+        "A model or cache has only \(classCount) classes for the \(size) tokens of the tokenizer.")
+    }
+    if let arm = teacher, !path.isEmpty, length > arm.model.contextLength {
+      throw RecipeError(
+        "data.sequence_length must be at most \(arm.model.contextLength), the context of the teacher."
+      )
+    }
+  }
+
+  /// The teacher's side of the loss, its variables declared in `store`.
+  func loadTeacher(into store: VariableStore) throws -> Teacher {
+    if let cache {
+      try cache.declare(in: store)
+      return .cache(cache)
+    }
+    guard let teacher else { preconditionFailure("there is a teacher or its cache") }
+    try teacher.load(into: store)
+    return .model(teacher.model)
+  }
+
+  /// The student's objective, for a teacher's side that `loadTeacher` gave.
+  func objective(_ recipe: DistillationRecipe, student: Arm, teacher: Teacher) throws
+    -> DistillationObjective
+  {
+    DistillationObjective(
+      student: student.model, teacher: teacher, recipe.kind,
+      temperature: Float(recipe.temperature), alpha: Float(recipe.alpha), classCount: classCount,
+      matching: try matching(recipe.hidden, student: student))
+  }
+
+  private func matching(_ recipe: HiddenRecipe, student: Arm) throws -> HiddenMatching? {
+    guard recipe.weight > 0 else { return nil }
+    guard let own = student.model as? any ReducibleModel,
+      let other = teacher?.model as? any ReducibleModel
+    else { throw RecipeError("distillation.hidden needs a teacher that is loaded.") }
+    var pairs = recipe.layers.map { (student: $0[0], teacher: $0[1]) }
+    if pairs.isEmpty {
+      pairs = (0...own.layerCount).map { ($0, $0 * other.layerCount / own.layerCount) }
+    }
+    guard
+      pairs.allSatisfy({
+        (0...own.layerCount).contains($0.student) && (0...other.layerCount).contains($0.teacher)
+      })
+    else {
+      throw RecipeError(
+        "distillation.hidden.layers must pair 0 to \(own.layerCount) with 0 to \(other.layerCount)."
+      )
+    }
+    return HiddenMatching(
+      weight: Float(recipe.weight), pairs: pairs, widths: (own.width, other.width))
   }
 }

@@ -8,6 +8,8 @@ import Training
 struct DataRecipe: Codable {
   /// Text files; none means Debian's `fortunes`.
   var text: [String] = []
+  /// Line-delimited JSON that a teacher wrote, in place of text: see `TextTeacher`.
+  var completions: [String] = []
   /// A folder with the tokenizer of new models; empty takes one token per byte.
   var tokenizer = ""
   /// The share of entries that is held out.
@@ -15,7 +17,7 @@ struct DataRecipe: Codable {
   var sequenceLength = 128
 
   enum CodingKeys: String, CodingKey {
-    case text, tokenizer
+    case text, completions, tokenizer
     case heldOut = "held_out"
     case sequenceLength = "sequence_length"
   }
@@ -80,14 +82,29 @@ struct DistillationRecipe: Codable {
     case reverseKL = "reverse_kl"
     case jsd
     case normalizedJSD = "normalized_jsd"
+    case skewKL = "skew_kl"
+    case skewReverseKL = "skew_reverse_kl"
+    case totalVariation = "total_variation"
   }
 
   var objective = Objective.forwardKL
   /// The weight of the teacher in the mixture of the JSD.
   var beta = 0.5
+  /// The share of the other distribution in the mixture of the skew divergences.
+  var skew = 0.1
   var temperature = 1.0
   /// The weight of the labels' cross-entropy.
   var alpha = 0.1
+  var hidden = HiddenRecipe()
+  /// A folder that `retort cache` made: the teacher need not be in memory.
+  var cache = ""
+  /// Why no control is trained; empty trains one.
+  var withoutControl = ""
+
+  enum CodingKeys: String, CodingKey {
+    case objective, beta, skew, temperature, alpha, hidden, cache
+    case withoutControl = "without_control"
+  }
 
   var kind: DistillationObjective.Kind {
     switch objective {
@@ -95,8 +112,20 @@ struct DistillationRecipe: Codable {
     case .reverseKL: .reverseKL
     case .jsd: .jensenShannon(beta: Float(beta), isNormalized: false)
     case .normalizedJSD: .jensenShannon(beta: Float(beta), isNormalized: true)
+    case .skewKL: .skewKL(Float(skew))
+    case .skewReverseKL: .skewReverseKL(Float(skew))
+    case .totalVariation: .totalVariation
     }
   }
+}
+
+/// The matching of hidden states.
+struct HiddenRecipe: Codable {
+  /// 0 matches none.
+  var weight = 0.0
+  /// Pairs of layers, [student's, teacher's], where 0 is the embedding; empty spreads the student's layers
+  /// evenly over the teacher's.
+  var layers: [[Int]] = []
 }
 
 /// How every model of a run is trained.
@@ -158,6 +187,8 @@ struct DistillRecipe: Recipe {
   var distillation = DistillationRecipe()
   var training = TrainingRecipe()
   var seed: UInt64 = 1
+  /// How many seeds student and control are trained with.
+  var seeds = 1
 
   mutating func resolve() {
     teacher.resolve(rateOfNew: 3e-3)
@@ -175,6 +206,18 @@ struct DistillRecipe: Recipe {
       "empty where student.from_teacher is given")
     try require(
       distillation.beta >= 0 && distillation.beta <= 1, "distillation.beta", "between 0 and 1")
+    try require(
+      distillation.skew >= 0 && distillation.skew < 1, "distillation.skew",
+      "at least 0 and below 1")
+    try require(
+      distillation.hidden.weight >= 0, "distillation.hidden.weight", "at least 0")
+    try require(
+      distillation.hidden.layers.allSatisfy { $0.count == 2 }, "distillation.hidden.layers",
+      "pairs of layers")
+    try require(
+      distillation.cache.isEmpty || distillation.hidden.weight == 0, "distillation.hidden.weight",
+      "0 with a cache, which has no hidden states of inner layers")
+    try require((1...1000).contains(seeds), "seeds", "from 1 to 1000")
     try require(
       distillation.temperature > 0 && distillation.temperature <= 100,
       "distillation.temperature", "above 0 and at most 100")
@@ -209,6 +252,8 @@ private func require(_ holds: Bool, _ key: String, _ range: String) throws {
 
 extension DataRecipe {
   func validate() throws {
+    try require(
+      text.isEmpty || completions.isEmpty, "data.completions", "empty where data.text is given")
     try require(heldOut > 0 && heldOut < 1, "data.held_out", "above 0 and below 1")
     try require(
       (1...65_536).contains(sequenceLength), "data.sequence_length", "from 1 to 65536")

@@ -14,7 +14,10 @@ struct RunArguments: ParsableArguments {
   @Option(help: "Change one key of the recipe, as KEY.PATH=VALUE.")
   var set: [String] = []
 
-  @Option(help: "A text file to learn from, in place of data.text; may be given several times.")
+  @Option(
+    help: ArgumentHelp(
+      "A text file to learn from, or a teacher's .jsonl; may be given several times.",
+      discussion: "In place of data.text or data.completions."))
   var data: [String] = []
 
   @Option(help: "The seed of every random number.")
@@ -41,6 +44,17 @@ struct RunArguments: ParsableArguments {
     }
   }
 
+  /// `--data` as settings of a recipe.
+  static func settings(ofData data: [String]) throws -> [String] {
+    guard let first = data.first else { return [] }
+    let isCompletion = first.hasSuffix(".jsonl")
+    guard data.allSatisfy({ $0.hasSuffix(".jsonl") == isCompletion }) else {
+      throw ValidationError("--data takes either texts or .jsonl files.")
+    }
+    let files = data.map(quoted).joined(separator: ", ")
+    return ["data.\(isCompletion ? "completions" : "text")=[\(files)]"]
+  }
+
   var folder: RunFolder { RunFolder(url: URL(fileURLWithPath: run)) }
 
   /// The recipe to run with, changed by `settings` of options. Nothing is written yet; a folder that
@@ -57,16 +71,16 @@ struct RunArguments: ParsableArguments {
         "\(run) holds a run already. Use --resume to go on with it, --overwrite to delete it, or "
           + "--run with another folder.")
     }
-    let files = data.map(quoted).joined(separator: ", ")
-    let own = (data.isEmpty ? [] : ["data.text=[\(files)]"]) + (seed.map { ["seed=\($0)"] } ?? [])
+    let own = try Self.settings(ofData: data) + (seed.map { ["seed=\($0)"] } ?? [])
     return try R.load(file: recipeFile, settings: settings + own + set)
   }
 
   /// Opens device and text, and only when both are there begins the run in its folder. `sources` are
-  /// the folders of models that the run starts from; empty ones count as none.
+  /// the folders of models that the run starts from; empty ones count as none. Without `shifts` the rows
+  /// of every pass over a text are the same.
   func open(
     _ recipe: some Recipe, data: DataRecipe, _ tokenizer: RunTokenizer, seed: UInt64,
-    sources: [String]
+    sources: [String], shifts: Bool = true
   ) throws -> (any Device, RunText) {
     let own = folder.url.standardizedFileURL.path + "/"
     for source in sources where overwrite && !source.isEmpty {
@@ -75,7 +89,7 @@ struct RunArguments: ParsableArguments {
       }
     }
     let device = try self.device.open(profiling: profiling.isWanted)
-    let text = try RunText(data, tokenizer, seed: seed)
+    let text = try RunText(data, tokenizer, seed: seed, shifts: shifts)
     if !resume { try folder.begin(recipe) }
     note("\(device.name)\n\(text.description)")
     return (device, text)

@@ -7,21 +7,29 @@ import Training
 struct RunFolder {
   let url: URL
 
-  private static let known = [
-    "recipe.yaml", "metrics.jsonl", "verdict.json", "report.html", "checkpoints", "teacher",
-    "student", "control", "model",
+  private static let files = [
+    "recipe.yaml", "metrics.jsonl", "arms.jsonl", "verdict.json", "report.html", "checkpoints",
   ]
+  private static let models = ["teacher", "student", "control", "model"]
+
+  /// The folders of models here, those of further seeds among them.
+  private var modelNames: [String] {
+    let found = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+    return found.filter { name in
+      Self.models.contains { name == $0 || name.wholeMatch(of: /(student|control)-\d+/) != nil }
+    }
+  }
 
   var recipe: URL { url.appending(path: "recipe.yaml") }
 
   /// Whether something was trained here; a recipe alone is no run yet.
   var holdsRun: Bool {
-    !records().isEmpty || ["teacher", "student", "control", "model"].contains(where: isFinished)
+    !records().isEmpty || modelNames.contains(where: isFinished)
   }
 
   /// Makes the folder and writes the recipe, after deleting the run that is here.
   func begin(_ recipe: some Recipe) throws {
-    for name in Self.known {
+    for name in Self.files + modelNames {
       try? FileManager.default.removeItem(at: url.appending(path: name))
     }
     do {
@@ -49,6 +57,31 @@ struct RunFolder {
     }
   }
 
+  /// Notes what an arm's training took: floating-point operations, and seconds over all processes that had a
+  /// part in it.
+  func finish(_ arm: String, flops: Double) throws {
+    var (seconds, last) = (0.0, 0.0)
+    for record in records() where record.arm == arm {
+      let own = record.seconds ?? 0
+      if own < last { seconds += last }
+      last = own
+    }
+    let arms = try JSONLines(appendingTo: url.appending(path: "arms.jsonl")) { line in
+      (try? JSON(parsing: Data(line.utf8)))?["arm"]?.string != arm
+    }
+    try arms.append([("arm", arm), ("flops", flops), ("seconds", seconds + last)])
+  }
+
+  /// What `finish` noted of an arm.
+  func cost(of arm: String) -> (flops: Double, seconds: Double)? {
+    let file = try? JSONLinesFile(contentsOf: url.appending(path: "arms.jsonl"))
+    let found = file?.objects.last { $0.object["arm"]?.string == arm }?.object
+    guard let flops = found?["flops"]?.double, let seconds = found?["seconds"]?.double else {
+      return nil
+    }
+    return (flops, seconds)
+  }
+
   func records() -> [MetricsRecord] {
     let text = (try? String(contentsOf: metrics, encoding: .utf8)) ?? ""
     return text.split(separator: "\n").compactMap { MetricsRecord(String($0)) }
@@ -62,6 +95,7 @@ struct MetricsRecord: Decodable {
   let loss: Double?
   let ce: Double?
   let kl: Double?
+  let seconds: Double?
 
   init?(_ line: String) {
     guard let own = try? JSONDecoder().decode(Self.self, from: Data(line.utf8)) else { return nil }
@@ -72,7 +106,9 @@ struct MetricsRecord: Decodable {
   static func fields(_ arm: String, _ m: StepMetrics) -> [(key: String, value: any JSONValue)] {
     [
       ("arm", arm), ("step", m.step), ("loss", m.means["loss"]), ("ce", m.means["ce"]),
-      ("kl", m.means["kl"]), ("learning_rate", m.learningRate), ("gradient_norm", m.gradientNorm),
+      ("kl", m.means["kl"]), ("divergence", m.means["divergence"]), ("hidden", m.means["hidden"]),
+      ("floored", m.means["floored"]), ("learning_rate", m.learningRate),
+      ("gradient_norm", m.gradientNorm),
       ("tokens", m.tokenCount), ("tokens_per_second", m.tokensPerSecond), ("seconds", m.seconds),
     ]
   }

@@ -1,41 +1,96 @@
-// The text of a run, as windows of tokens.
+import Distillation
+// The text of a run, as rows of tokens.
 import Foundation
 import Storage
+import Tensors
 import Tokenizers
 import Training
 
 /// What a run trains on and what it is judged by.
 struct RunText {
-  let training: TokenWindows
-  let heldOut: TokenWindows
-  /// The start of a held-out entry, which every model continues.
+  let training: any TokenData
+  let heldOut: any TokenData
+  /// The start of a held-out text, which every model continues.
   let prompt: String
-  /// Bytes of held-out text per token; an entry's end counts as one byte.
+  let promptTokens: [Int32]
+  /// Bytes of held-out text per token; the end of a text counts as one byte.
   let bytesPerToken: Double
   let description: String
 
-  init(_ recipe: DataRecipe, _ tokenizer: RunTokenizer, seed: UInt64) throws {
-    let files = try Self.files(recipe)
-    let corpus = try Corpus(files: files, heldOutShare: recipe.heldOut, seed: seed)
+  /// Reads a recipe's text or completions. Without `shifts` the rows of every pass are the same.
+  init(_ recipe: DataRecipe, _ tokenizer: RunTokenizer, seed: UInt64, shifts: Bool = true) throws {
+    self =
+      recipe.completions.isEmpty
+      ? try RunText(text: recipe, tokenizer, seed: seed, shifts: shifts)
+      : try RunText(completions: recipe, tokenizer, seed: seed)
+    for (name, part) in [("training", training), ("held-out", heldOut)] where part.count == 0 {
+      throw StorageError(
+        "The \(name) text is smaller than one sequence of \(recipe.sequenceLength) tokens. Give more "
+          + "text or set data.sequence_length lower.")
+    }
+  }
+
+  private init(text recipe: DataRecipe, _ tokenizer: RunTokenizer, seed: UInt64, shifts: Bool)
+    throws
+  {
+    let corpus = try Corpus(
+      files: try Self.files(recipe), heldOutShare: recipe.heldOut, seed: seed)
     func windows(_ entries: [String]) -> TokenWindows {
       TokenWindows(
         Corpus.tokens(entries, endOfText: tokenizer.endOfText) { tokenizer.tokenizer.encode($0) },
-        length: recipe.sequenceLength)
+        length: recipe.sequenceLength, shifts: shifts)
     }
-    training = windows(corpus.training)
-    heldOut = windows(corpus.heldOut)
-    for (name, part) in [("training", training), ("held-out", heldOut)] where part.count == 0 {
-      throw StorageError(
-        "The \(name) text is smaller than one sequence: it has \(part.tokens.count) tokens, one "
-          + "sequence needs \(recipe.sequenceLength + 1). Give more text or set "
-          + "data.sequence_length lower.")
-    }
+    let (training, heldOut) = (windows(corpus.training), windows(corpus.heldOut))
+    (self.training, self.heldOut) = (training, heldOut)
     bytesPerToken = Corpus.bytesPerToken(corpus.heldOut, heldOut.tokens)
-    let longEnough = corpus.heldOut.first { $0.utf8.count > 60 } ?? corpus.heldOut[0]
+    let longEnough = corpus.heldOut.first { $0.utf8.count > 60 } ?? corpus.heldOut.first ?? ""
     prompt = longEnough.split(separator: " ").prefix(4).joined(separator: " ")
+    promptTokens = [tokenizer.endOfText] + tokenizer.tokenizer.encode(prompt)
     description =
       "\(grouped(corpus.training.count)) entries (\(grouped(training.tokens.count)) tokens) to train "
       + "on, \(grouped(corpus.heldOut.count)) (\(grouped(heldOut.tokens.count))) held out"
+  }
+
+  private init(completions recipe: DataRecipe, _ tokenizer: RunTokenizer, seed: UInt64) throws {
+    guard let directory = tokenizer.directory else {
+      throw RecipeError(
+        "data.completions needs a tokenizer in a folder: a teacher, a model or data.tokenizer.")
+    }
+    let reader = try TextTeacher(directory)
+    let all = try recipe.completions.flatMap {
+      try reader.examples(contentsOf: URL(fileURLWithPath: $0))
+    }
+    let heldOutCount = Int((Double(all.count) * recipe.heldOut).rounded())
+    let isHeldOut = all.indices.map {
+      Philox.permuted($0, of: all.count, seed: seed, stream: 0x7465_7874) < heldOutCount
+    }
+    func part(_ held: Bool) -> TokenExamples {
+      TokenExamples(
+        zip(all, isHeldOut).filter { $0.1 == held }.map(\.0), length: recipe.sequenceLength)
+    }
+    let (training, heldOut) = (part(false), part(true))
+    (self.training, self.heldOut) = (training, heldOut)
+    let targets = heldOut.examples.map { example in
+      zip(example.tokens, example.isTarget).filter(\.1).map(\.0)
+    }
+    let bytes = targets.reduce(0) { $0 + tokenizer.tokenizer.decode($1).utf8.count + 1 }
+    bytesPerToken = Double(bytes) / Double(max(1, targets.reduce(0) { $0 + $1.count }))
+    let first = heldOut.examples.first
+    let given = first?.isTarget.prefix { !$0 }.count ?? 0
+    promptTokens = Array((first?.tokens ?? [tokenizer.endOfText]).prefix(given > 0 ? given : 6))
+    prompt = tokenizer.tokenizer.decode(promptTokens)
+    let lost = training.droppedCount + heldOut.droppedCount
+    guard lost < all.count || all.isEmpty else {
+      throw StorageError(
+        "No completion begins within \(recipe.sequenceLength) tokens: nothing would be learnt. Set "
+          + "data.sequence_length higher.")
+    }
+    let cut = training.cutCount + heldOut.cutCount
+    description =
+      "\(grouped(training.count)) texts (\(grouped(training.targetCount)) tokens that are learnt) to "
+      + "train on, \(grouped(heldOut.count)) (\(grouped(heldOut.targetCount))) held out"
+      + (cut > 0 ? "; \(grouped(cut)) are longer than a sequence and lose their end" : "")
+      + (lost > 0 ? "; \(grouped(lost)) are left out, as no completion is in what fits" : "")
   }
 
   private static let fortunes = "/usr/share/games/fortunes"

@@ -10,6 +10,8 @@ struct RunTokenizer {
   let endOfText: Int32
   /// What it consists of in a model's folder.
   let files: [(name: String, text: String)]
+  /// The folder it came from; nil for bytes.
+  let directory: TokenizerDirectory?
 
   /// The tokenizer of a folder: a model's, or one that `retort tokenizer train` wrote.
   init(folder path: String) throws {
@@ -22,6 +24,7 @@ struct RunTokenizer {
     tokenizer = directory.tokenizer
     endOfText = end
     files = directory.files
+    self.directory = directory
   }
 
   /// One token per byte.
@@ -29,6 +32,7 @@ struct RunTokenizer {
     tokenizer = try Tokenizer(ByteLevelFile.bytes)
     endOfText = Int32(tokenizer.vocabularySize - 1)
     files = ByteLevelFile.files(ByteLevelFile.bytes, contextLength: contextLength)
+    directory = nil
   }
 
   /// That of the model which the run starts from, else that of the recipe, else bytes.

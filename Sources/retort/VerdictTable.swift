@@ -3,64 +3,125 @@ import Distillation
 import Foundation
 import Storage
 
-/// One row of the verdict.
+/// One row of the verdict: an arm, with means over its seeds.
 struct VerdictRow {
   let arm: String
   let parameterCount: Int
-  let evaluation: Evaluation
   let bytesPerToken: Double
+  let natsPerToken: Double
+  let klToTeacher: Double?
+  let agreement: Double?
+  let calibrationError: Double
+  let tokensPerSecond: Double
+  let heldOutTokens: Int
+  /// Seconds for each new token of one text; nil where none was generated.
+  var secondsPerToken: Double?
+  /// What training took, per seed.
+  var cost: (flops: Double, seconds: Double)?
 
-  var bitsPerByte: Double { evaluation.natsPerToken / bytesPerToken / log(2) }
+  init(
+    arm: String, parameterCount: Int, _ evaluations: [Evaluation], bytesPerToken: Double
+  ) {
+    func mean(_ value: (Evaluation) -> Double?) -> Double? {
+      let known = evaluations.compactMap(value)
+      return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
+    }
+    self.arm = arm
+    self.parameterCount = parameterCount
+    self.bytesPerToken = bytesPerToken
+    natsPerToken = mean(\.natsPerToken) ?? .nan
+    klToTeacher = mean(\.klToTeacher)
+    agreement = mean(\.agreement)
+    calibrationError = mean(\.calibrationError) ?? .nan
+    tokensPerSecond = mean(\.tokensPerSecond) ?? .nan
+    heldOutTokens = evaluations.first?.tokenCount ?? 0
+  }
+
+  var bitsPerByte: Double { natsPerToken / bytesPerToken / log(2) }
+
+  static let header = [
+    "", "parameters", "nats/token", "bits/byte", "KL to teacher", "top-1 agreement", "ECE",
+    "tokens/s", "ms/token", "TFLOP", "trained",
+  ]
+
+  var cells: [String] {
+    [
+      arm, grouped(parameterCount), fixed(natsPerToken, 4), fixed(bitsPerByte, 4),
+      klToTeacher.map { fixed($0, 4) } ?? "-",
+      agreement.map { fixed(100 * $0, 1) + " %" } ?? "-", fixed(calibrationError, 4),
+      grouped(Int(tokensPerSecond)), secondsPerToken.map { fixed(1000 * $0, 2) } ?? "-",
+      cost.map { fixed($0.flops / 1e12, 1) } ?? "-", cost.map { duration($0.seconds) } ?? "-",
+    ]
+  }
+
+  var json: JSONObject {
+    JSONObject([
+      ("parameters", parameterCount), ("bytes", 4 * parameterCount),
+      ("nats_per_token", natsPerToken), ("bits_per_byte", bitsPerByte),
+      ("kl_to_teacher", klToTeacher), ("top1_agreement", agreement),
+      ("expected_calibration_error", calibrationError), ("tokens_per_second", tokensPerSecond),
+      ("milliseconds_per_new_token", secondsPerToken.map { 1000 * $0 }),
+      ("training_flops", cost?.flops), ("training_seconds", cost?.seconds),
+      ("held_out_tokens", heldOutTokens),
+    ])
+  }
 }
 
 /// Rows for teacher, student and control, and what follows from them.
 struct VerdictTable {
   let rows: [VerdictRow]
-  let verdict: Verdict
+  /// nil where no control was trained.
+  let verdict: Verdict?
+  /// Why there is no control.
+  let declined: String
 
-  var cells: [[String]] {
-    [
-      [
-        "", "parameters", "nats/token", "bits/byte", "KL to teacher", "top-1 agreement", "tokens/s",
-      ]
-    ]
-      + rows.map { row in
-        [
-          row.arm, grouped(row.parameterCount), fixed(row.evaluation.natsPerToken, 4),
-          fixed(row.bitsPerByte, 4), row.evaluation.klToTeacher.map { fixed($0, 4) } ?? "-",
-          row.evaluation.agreement.map { fixed(100 * $0, 1) + " %" } ?? "-",
-          grouped(Int(row.evaluation.tokensPerSecond)),
-        ]
-      }
+  private func row(_ arm: String) -> VerdictRow? { rows.first { $0.arm == arm } }
+
+  var cells: [[String]] { [VerdictRow.header] + rows.map(\.cells) }
+
+  /// The share of the control's distance from the teacher, in nats per token, that the student is nearer;
+  /// nil where the teacher is no better than the control.
+  var gapClosed: Double? {
+    guard let teacher = row("teacher"), let student = row("student"), let control = row("control"),
+      control.natsPerToken > teacher.natsPerToken
+    else { return nil }
+    return (control.natsPerToken - student.natsPerToken)
+      / (control.natsPerToken - teacher.natsPerToken)
   }
 
   var sentence: String {
+    guard let verdict else {
+      return "Whether distilling helped is not known: no control was trained (\(declined))."
+    }
     let range = verdict.interval
+    let seeds = verdict.seedDifferences.count
     return "The distilled student \(verdict.outcome.rawValue) the control: control - student = "
       + "\(fixed(verdict.difference, 4)) nats/token, 95 % interval "
       + "[\(fixed(range.lowerBound, 4)), \(fixed(range.upperBound, 4))] over "
-      + "\(grouped(verdict.windowCount)) paired held-out windows, one seed."
+      + "\(grouped(verdict.windowCount)) paired held-out windows, "
+      + (seeds == 1 ? "one seed." : "\(seeds) seeds.")
+      + (gapClosed.map {
+        " It closes \(fixed(100 * $0, 0)) % of the gap between control and teacher."
+      } ?? "")
   }
 
   /// The content of `verdict.json`.
   func json(device: String) -> String {
-    let arms: [(key: String, value: any JSONValue)] = rows.map { row in
-      (
-        row.arm,
-        JSONObject([
-          ("parameters", row.parameterCount), ("nats_per_token", row.evaluation.natsPerToken),
-          ("bits_per_byte", row.bitsPerByte), ("kl_to_teacher", row.evaluation.klToTeacher),
-          ("top1_agreement", row.evaluation.agreement),
-          ("tokens_per_second", row.evaluation.tokensPerSecond),
-          ("held_out_tokens", row.evaluation.tokenCount),
-        ])
-      )
-    }
-    return JSONObject([
-      ("verdict", verdict.outcome.rawValue), ("difference_nats_per_token", verdict.difference),
-      ("interval_95", [verdict.interval.lowerBound, verdict.interval.upperBound]),
-      ("paired_windows", verdict.windowCount), ("seeds", 1), ("arms", JSONObject(arms)),
-      ("device", device), ("retort", Retort.version),
-    ]).json + "\n"
+    let arms = rows.map { (key: $0.arm, value: $0.json as any JSONValue) }
+    let outcome: [(key: String, value: any JSONValue)] =
+      verdict.map { verdict in
+        [
+          ("verdict", verdict.outcome.rawValue),
+          ("difference_nats_per_token", verdict.difference),
+          ("interval_95", [verdict.interval.lowerBound, verdict.interval.upperBound]),
+          ("paired_windows", verdict.windowCount), ("seeds", verdict.seedDifferences.count),
+          ("seed_differences", verdict.seedDifferences), ("gap_closed", gapClosed),
+        ]
+      } ?? [("verdict", "NO CONTROL"), ("without_control", declined)]
+    return JSONObject(
+      outcome + [
+        ("arms", JSONObject(arms)), ("device", device), ("retort", Retort.version),
+      ]
+    ).json + "\n"
   }
 }

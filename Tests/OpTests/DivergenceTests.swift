@@ -28,6 +28,9 @@ import Testing
     (.jensenShannon(beta: 0.1), 1, 0.0534227073), (.jensenShannon(beta: 0.1), 2, 0.0172506610),
     (.jensenShannon(beta: 0.5), 1, 0.1415480206), (.jensenShannon(beta: 0.5), 2, 0.0467621151),
     (.jensenShannon(beta: 0.9), 1, 0.0567116676), (.jensenShannon(beta: 0.9), 2, 0.0172517588),
+    (.totalVariation, 1, 0.4334727617), (.totalVariation, 2, 0.2544513810),
+    (.skewKL(0.1), 1, 0.4620696917), (.skewKL(0.1), 2, 0.1531495178),
+    (.skewReverseKL(0.1), 1, 0.4817807416), (.skewReverseKL(0.1), 2, 0.1533015772),
   ]
   static let slopes: [(Divergence.Kind, [Double])] = [
     (.forwardKL, [0.2858718102, 0.0325158217, 0.0796928628, -0.3980804946]),
@@ -60,12 +63,16 @@ import Testing
     return failures
   }
 
-  static let kinds: [Divergence.Kind] = [.forwardKL, .reverseKL, .jensenShannon(beta: 0.3)]
+  static let kinds: [Divergence.Kind] = [
+    .forwardKL, .reverseKL, .jensenShannon(beta: 0.3), .skewKL(0.2), .skewReverseKL(0.1),
+    .totalVariation,
+  ]
 
   static let cases: [OpCase] = {
     var random = RandomData(seed: 81)
     return [(1, 1), (4, 9), (21, 257), (3, 5000)].flatMap { rows, columns -> [OpCase] in
-      kinds.flatMap { kind -> [OpCase] in
+      // With one class p = q = 1, where the total variation has a kink.
+      kinds.filter { columns > 1 || $0 != .totalVariation }.flatMap { kind -> [OpCase] in
         let logits = [
           random.floats([rows, columns], -3...3), random.floats([rows, columns], -3...3),
         ]

@@ -8,22 +8,36 @@ import Testing
   static let teachings: [LinearLoss.Teaching?] = [
     nil, .init(kind: .forwardKL, temperature: 2), .init(kind: .reverseKL, temperature: 1),
     .init(kind: .jensenShannon(beta: 0.3), temperature: 1.5),
+    .init(kind: .skewKL(0.1), temperature: 2), .init(kind: .skewReverseKL(0.2), temperature: 1),
+    .init(kind: .totalVariation, temperature: 1),
+    .init(kind: .forwardKL, temperature: 2, source: .logits),
+    .init(kind: .forwardKL, temperature: 2, source: .list(3)),
+    .init(kind: .reverseKL, temperature: 1, source: .list(2)),
+    .init(kind: .jensenShannon(beta: 0.6), temperature: 1.5, source: .list(5)),
+    .init(kind: .skewKL(0.3), temperature: 1.5, source: .list(1)),
   ]
 
-  /// Operands of `rows` rows, of which every seventh does not count.
+  /// Operands of `rows` rows, of which every seventh does not count, for `vocabulary` classes; the
+  /// student's weight has `padding` rows more, a teacher's one more than that.
   static func data(
     _ teaching: LinearLoss.Teaching?, rows: Int, vocabulary: Int, width: Int, teacherWidth: Int,
-    weights: Bool
+    weights: Bool, padding: Int = 0
   ) -> [TensorData] {
     var random = RandomData(seed: 141)
     let labels = random.integers([rows], below: vocabulary).integers.enumerated()
       .map { $0 % 7 == 6 ? -1 : $1 }
     var data = [
-      random.floats([rows, width]), random.floats([vocabulary, width]),
+      random.floats([rows, width]), random.floats([vocabulary + padding, width]),
       TensorData([rows], labels),
     ]
-    if teaching != nil {
-      data += [random.floats([rows, teacherWidth]), random.floats([vocabulary, teacherWidth])]
+    let given = random.floats([rows, vocabulary], -3...3)
+    switch teaching?.source {
+    case .head:
+      let size = padding > 0 ? vocabulary + padding + 1 : vocabulary
+      data += [random.floats([rows, teacherWidth]), random.floats([size, teacherWidth])]
+    case .logits: data.append(given)
+    case .list(let count): data += list(given, count, teaching?.temperature ?? 1)
+    case nil: break
     }
     if weights {
       data += [random.floats([rows], 0.1...1)]
@@ -32,14 +46,34 @@ import Testing
     return data
   }
 
+  /// The `count` likeliest classes of each row: their numbers, their logits, and the log-sum-exp of all.
+  static func list(_ given: TensorData, _ count: Int, _ temperature: Float) -> [TensorData] {
+    let (rows, columns) = (given.shape[0], given.shape[1])
+    var (classes, logits, sums): ([Int32], [Float], [Float]) = ([], [], [])
+    for row in 0..<rows {
+      let own = Array(given.floats[row * columns..<(row + 1) * columns])
+      let likeliest = own.indices.sorted { (own[$1], $0) < (own[$0], $1) }.prefix(count)
+      classes += likeliest.map { Int32($0) }
+      logits += likeliest.map { own[$0] }
+      for t in [Double(temperature), 1] {
+        sums.append(Float(logSumExp(own.map { Double($0) / t })))
+      }
+    }
+    return [
+      TensorData([rows, count], classes), TensorData([rows, count], logits),
+      TensorData([rows, 2], sums),
+    ]
+  }
+
   static let cases: [OpCase] = teachings.flatMap { teaching in
     [false, true].flatMap { gives in
-      [(1, 1, 1, 1), (9, 33, 5, 7), (40, 70, 24, 16)].map { rows, vocabulary, width, teacherWidth in
+      [(1, 5, 1, 1, 0), (9, 33, 5, 7, 0), (40, 70, 24, 16, 0), (11, 32, 8, 4, 3)].map {
+        rows, vocabulary, width, teacherWidth, padding in
         OpCase(
-          LinearLoss(teaching: teaching, givesGradients: gives),
+          LinearLoss(teaching: teaching, givesGradients: gives, classCount: vocabulary),
           data(
             teaching, rows: rows, vocabulary: vocabulary, width: width, teacherWidth: teacherWidth,
-            weights: gives))
+            weights: gives, padding: padding))
       }
     }
   }
@@ -63,11 +97,13 @@ import Testing
 
   @Test(arguments: Target.all) func manyRowsAreSeveralChunks(target: Target) throws {
     let teaching = LinearLoss.Teaching(kind: .forwardKL, temperature: 2)
-    let op = LinearLoss(teaching: teaching, givesGradients: true)
+    func op(_ classCount: Int) -> LinearLoss {
+      LinearLoss(teaching: teaching, givesGradients: true, classCount: classCount)
+    }
     let traits = DeviceTraits(of: target.device, as: target.family)
     // A vocabulary this large gets chunks of 512 rows ...
     let wide = [1024, 4096].map { rows in
-      op.launches(
+      op(20_000).launches(
         [
           TensorType([rows, 8]), TensorType([20_000, 8]), TensorType([rows], .int32),
           TensorType([rows, 12]), TensorType([20_000, 12]), TensorType([rows]), TensorType([rows]),
@@ -79,8 +115,86 @@ import Testing
     let data = Self.data(
       teaching, rows: 600, vocabulary: 16_500, width: 4, teacherWidth: 3, weights: true)
     #expect(
-      op.launches(data.map(\.type), on: traits).calls.count { $0.function == "linear_loss" } == 2)
-    #expect(try kernelError(OpCase(op, data), on: target.open()) < 1e-5)
+      op(16_500).launches(data.map(\.type), on: traits).calls.count { $0.function == "linear_loss" }
+        == 2)
+    #expect(try kernelError(OpCase(op(16_500), data), on: target.open()) < 1e-5)
+  }
+
+  @Test func paddingCountsForNothing() throws {
+    for teaching in Self.teachings {
+      func results(_ padding: Int) -> [TensorData] {
+        var data = Self.data(
+          teaching, rows: 9, vocabulary: 33, width: 5, teacherWidth: 4, weights: true)
+        // The same numbers, then rows that would change everything.
+        for index in teaching?.source == .head ? [1, 4] : [1] where padding > 0 {
+          let more = [Float](repeating: 50, count: padding * data[index].shape[1])
+          data[index] = TensorData(
+            [33 + padding, data[index].shape[1]], data[index].floats + more)
+        }
+        return LinearLoss(teaching: teaching, givesGradients: true, classCount: 33).reference(data)
+      }
+      let (plain, padded) = (results(0), results(7))
+      for (a, b) in zip(plain.dropLast(), padded) { #expect(a == b) }
+      let (dw, padding) = (padded[padded.count - 1].floats, 7 * 5)
+      #expect(Array(dw.dropLast(padding)) == plain[plain.count - 1].floats)
+      #expect(dw.suffix(padding).allSatisfy { $0 == 0 })
+    }
+  }
+
+  @Test func aListOfAllClassesIsTheWholeDistribution() throws {
+    for kind in [Divergence.Kind.forwardKL, .reverseKL, .jensenShannon(beta: 0.4), .totalVariation]
+    {
+      let whole = LinearLoss.Teaching(kind: kind, temperature: 2, source: .logits)
+      let data = Self.data(whole, rows: 9, vocabulary: 21, width: 5, teacherWidth: 1, weights: true)
+      let expected = LinearLoss(teaching: whole, givesGradients: true, classCount: 21)
+        .reference(data)
+      let listed = LinearLoss.Teaching(kind: kind, temperature: 2, source: .list(21))
+      let got = LinearLoss(teaching: listed, givesGradients: true, classCount: 21).reference(
+        Array(data[..<3]) + Self.list(data[3], 21, 2) + Array(data[4...]))
+      for (a, b) in zip(got, expected) { #expect(relativeError(a, b) < 1e-4, "\(kind)") }
+    }
+  }
+
+  @Test(arguments: Target.all) func listsGiveTheGoldenNumbers(target: Target) throws {
+    let logits = DivergenceTests.student
+    // With W = 1 the hidden states are the logits.
+    let one = TensorData([4, 4], (0..<16).map { $0 % 5 == 0 ? Float(1) : 0 })
+    for (kind, temperature, expected) in [
+      (Divergence.Kind.forwardKL, Float(1), 0.4879519437), (.forwardKL, 2, 0.1400027219),
+      (.reverseKL, 1, 0.4331171015), (.reverseKL, 2, 0.1235913527),
+    ] {
+      let teaching = LinearLoss.Teaching(kind: kind, temperature: temperature, source: .list(2))
+      let op = LinearLoss(teaching: teaching, givesGradients: false, classCount: 4)
+      let data =
+        [logits, one, DivergenceTests.labels]
+        + Self.list(DivergenceTests.teacher, 2, temperature)
+      let feeds = inputs(data)
+      for device in [ReferenceDevice() as any Device, try target.open()] {
+        let loss = Application(op, feeds.map(\.tensor)).result(1)
+        let mean = try evaluate([loss.sum()], feeds, on: device)[0].floats[0] / 8
+        #expect(abs(Double(mean) - expected) < 1e-6, "\(kind), \(temperature): \(mean)")
+      }
+    }
+  }
+
+  @Test(arguments: Target.all) func theFloorOfTheReverseKLIsCounted(target: Target) throws {
+    // The teacher gives two classes of one row nothing at all.
+    let nothing = -Float.infinity
+    let given = TensorData([2, 4], [0, 1, nothing, nothing, 0, 1, 2, -80])
+    let data = [
+      TensorData([2, 4], [0, 0, 0, -300, 0, 0, 0, 0] as [Float]),
+      TensorData([4, 4], (0..<16).map { $0 % 5 == 0 ? Float(1) : 0 }),
+      TensorData([2], [0, 1] as [Int32]), given, TensorData([2], [1, 1] as [Float]),
+      TensorData([2], [1, 1] as [Float]),
+    ]
+    for kind in [Divergence.Kind.reverseKL, .forwardKL, .jensenShannon(beta: 0.5), .skewKL(0.1)] {
+      let teaching = LinearLoss.Teaching(kind: kind, temperature: 1, source: .logits)
+      let op = LinearLoss(teaching: teaching, givesGradients: true, classCount: 4)
+      let expected = op.reference(data)
+      #expect(expected.allSatisfy { $0.floats.allSatisfy(\.isFinite) }, "\(kind)")
+      #expect(expected[3].floats == (kind == .reverseKL ? [2, 1] : [0, 0]))
+      #expect(try kernelError(OpCase(op, data), on: target.open()) < 1e-5, "\(kind)")
+    }
   }
 
   @Test func theGradientsComeFromTheSweepThatGivesTheLoss() throws {

@@ -84,7 +84,7 @@ final class Workshop {
     let shop = try Workshop()
     for command in [
       "devices", "selftest", "tune", "train", "distill", "generate", "evaluate", "embed", "logits",
-      "inspect", "export", "tokenizer",
+      "inspect", "export", "tokenizer", "cache",
     ] {
       let help = try shop.run([command, "--help"])
       #expect(help.status == 0 && help.output.contains("OVERVIEW"), "\(command)")
@@ -133,7 +133,8 @@ final class Workshop {
       .map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
     #expect(records.count == 6)
     let keys = [
-      "arm", "step", "loss", "ce", "kl", "learning_rate", "gradient_norm", "tokens",
+      "arm", "step", "loss", "ce", "kl", "divergence", "hidden", "floored", "learning_rate",
+      "gradient_norm", "tokens",
       "tokens_per_second", "seconds",
     ]
     #expect(records.allSatisfy { Set($0?.keys.map { $0 } ?? []) == Set(keys) })

@@ -35,7 +35,7 @@ import Training
     options.optimizer.warmupSteps = 1
     options.optimizer.learningRate = 1e-2
     let objective = DistillationObjective(
-      student: student, teacher: teacher, .forwardKL, temperature: 2, alpha: 0.3)
+      student: student, teacher: .model(teacher), .forwardKL, temperature: 2, alpha: 0.3)
     let trainer = try Trainer(
       objective, parameters: student.parameters(prefix: "student"), data: text, options: options,
       store: store)
@@ -102,7 +102,7 @@ import Training
     let feeds = inputs([pick(s), pick(t), TensorData([own.count], own)])
     let model = Llama(configuration)
     let objective = DistillationObjective(
-      student: model, teacher: model, .reverseKL, temperature: 3, alpha: 0.25)
+      student: model, teacher: .model(model), .reverseKL, temperature: 3, alpha: 0.25)
     let total = objective.loss(
       student: feeds[0].tensor, teacher: feeds[1].tensor, labels: feeds[2].tensor
     ).total

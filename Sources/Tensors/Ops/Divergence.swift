@@ -12,16 +12,6 @@
 /// Operands: student [..., V], teacher [..., V], labels int32 [...]. Results: loss [...], and the
 /// sums [..., 3] that the gradient needs. No gradient flows to the teacher.
 public struct Divergence: Op {
-  public enum Kind: Sendable, Hashable {
-    /// KL(p || q) = sum p (log p - log q)
-    case forwardKL
-    /// KL(q || p) = sum q (log q - log p)
-    case reverseKL
-    /// beta KL(p || m) + (1 - beta) KL(q || m), m = beta p + (1 - beta) q, for 0 < beta < 1
-    /// (Agarwal et al., arXiv 2306.13649).
-    case jensenShannon(beta: Float)
-  }
-
   let kind: Kind
   let temperature: Float
 
@@ -43,11 +33,6 @@ public struct Divergence: Op {
     return [gradient, nil, nil]
   }
 
-  /// log(beta exp(lp) + (1 - beta) exp(lq))
-  static func logMixture(_ lp: Double, _ lq: Double, beta: Double) -> Double {
-    logSumExp([lp + log(beta), lq + log(1 - beta)])
-  }
-
   public func reference(_ operands: [TensorData]) -> [TensorData] {
     let columns = operands[0].shape.columnCount
     let labels = operands[2].integers
@@ -62,16 +47,8 @@ public struct Divergence: Op {
       var inner = 0.0
       for j in 0..<columns {
         let (lp, lq) = (t[j] - sumT, s[j] - sumS)
-        switch kind {
-        case .forwardKL: loss += exp(lp) * (lp - lq)
-        case .reverseKL:
-          loss += exp(lq) * (lq - lp)
-          inner = loss
-        case .jensenShannon(let beta):
-          let lm = Self.logMixture(lp, lq, beta: Double(beta))
-          loss += Double(beta) * exp(lp) * (lp - lm) + (1 - Double(beta)) * exp(lq) * (lq - lm)
-          inner += exp(lq) * (lq - lm)
-        }
+        loss += kind.term(lp, lq)
+        inner += kind.weightedSlope(lp, lq)
       }
       losses.append(labels[row] < 0 ? 0 : Float(loss))
       sums += [Float(sumS), Float(sumT), Float(inner)]
@@ -82,8 +59,7 @@ public struct Divergence: Op {
 
   /// The constants that follow the sizes in both kernels' arguments.
   static func constants(_ kind: Kind, _ temperature: Float) -> [KernelCall.Argument] {
-    var beta: Float = 0.5
-    if case .jensenShannon(let own) = kind { beta = own }
+    let beta = kind.mixture
     let logs = [Float(log(Double(beta))), Float(log(1 - Double(beta)))]
     return ([1 / temperature, beta] + logs).map { .float($0) }
   }
@@ -93,6 +69,9 @@ public struct Divergence: Op {
     case .forwardKL: ["KIND": 0]
     case .reverseKL: ["KIND": 1]
     case .jensenShannon: ["KIND": 2]
+    case .skewKL: ["KIND": 3]
+    case .skewReverseKL: ["KIND": 4]
+    case .totalVariation: ["KIND": 5]
     }
   }
 
@@ -111,9 +90,7 @@ public struct Divergence: Op {
 }
 
 /// The gradient with respect to the student's logits. Operands: student, teacher, labels, sums,
-/// dloss. Per row, with inner = the sum kept by the divergence:
-///   forward KL: (q - p) / T          reverse KL: q (log q - log p - inner) / T
-///   JSD: (1 - beta) q (log q - log m - inner) / T
+/// dloss. Per row, with g the derivative of the loss with respect to q: q (g - sum q g) / T.
 struct DivergenceGradient: Op {
   let kind: Divergence.Kind
   let temperature: Float
@@ -134,14 +111,7 @@ struct DivergenceGradient: Op {
       let lq = Double(student[i]) / Double(temperature) - Double(sums[3 * row])
       let lp = Double(teacher[i]) / Double(temperature) - Double(sums[3 * row + 1])
       let inner = Double(sums[3 * row + 2])
-      let slope: Double
-      switch kind {
-      case .forwardKL: slope = exp(lq) - exp(lp)
-      case .reverseKL: slope = exp(lq) * (lq - lp - inner)
-      case .jensenShannon(let beta):
-        let lm = Divergence.logMixture(lp, lq, beta: Double(beta))
-        slope = (1 - Double(beta)) * exp(lq) * (lq - lm - inner)
-      }
+      let slope = kind.slope(lp, lq, inner: inner)
       return Float(slope / Double(temperature) * Double(slopes[row]))
     }
     return [TensorData(operands[0].shape, gradient)]
@@ -166,9 +136,9 @@ extension Divergence {
   /// Traps for numbers that make no sense.
   static func check(_ kind: Kind, _ temperature: Float) {
     precondition(temperature > 0, "a temperature is positive, not \(temperature)")
-    if case .jensenShannon(let beta) = kind {
-      precondition(beta > 0 && beta < 1, "JSD's beta lies between 0 and 1, not at \(beta)")
-    }
+    precondition(
+      kind.mixture > 0 && kind.mixture < 1,
+      "the mixture of \(kind) has a weight between 0 and 1, not at an end")
   }
 
   /// The divergence of a student from its teacher at a temperature, one number per row, without the

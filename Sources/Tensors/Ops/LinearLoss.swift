@@ -8,27 +8,50 @@
 /// 2410.10989). Where gradients are wanted they are made in the same sweep, from the weights that the
 /// losses have in what is minimised: the logits are computed once.
 ///
-/// Operands: x [..., C], W [V, C], labels int32 [...] (negative: does not count), then x' [..., C'] and
-/// W' [V, C'] with a teacher; with gradients the weights [...] of the cross-entropy and, with a
-/// teacher, of the divergence. Results: the cross-entropy [...], with a teacher the divergence and KL
-/// [...], with gradients dx and dW. Nothing flows to the teacher.
+/// Operands: x [..., C], W [V, C], labels int32 [...] (negative: does not count), then the teacher's, if
+/// there is one; with gradients the weights [...] of the cross-entropy and, with a teacher, of the
+/// divergence. Results: the cross-entropy [...]; with a teacher the divergence, KL at T = 1, and how many
+/// log p were raised to the floor of the reverse KL, [...] each; with gradients dx and dW. Nothing flows
+/// to the teacher. Rows of W and W' beyond `classCount` are padding, and no classes.
 public struct LinearLoss: Op {
   struct Teaching: Sendable, Hashable {
+    /// What the teacher's operands are.
+    enum Source: Sendable, Hashable {
+      /// x' [..., C'] and W' [V', C']
+      case head
+      /// z' [..., classCount]
+      case logits
+      /// Some classes of each row, which differ, int32 [..., k], their logits [..., k], and the
+      /// log-sum-exp of all logits at T and at 1, [..., 2]. The other classes count as one.
+      case list(Int)
+
+      var operandCount: Int {
+        switch self {
+        case .head: 2
+        case .logits: 1
+        case .list: 3
+        }
+      }
+    }
+
     let kind: Divergence.Kind
     let temperature: Float
+    var source = Source.head
   }
 
   let teaching: Teaching?
   let givesGradients: Bool
+  let classCount: Int
 
-  private var lossCount: Int { teaching == nil ? 1 : 3 }
+  private var lossCount: Int { teaching == nil ? 1 : 4 }
   /// The first operand and the first result that only gradients need.
-  private var firstWeight: Int { teaching == nil ? 3 : 5 }
+  private var firstWeight: Int { 3 + (teaching?.source.operandCount ?? 0) }
   private var firstGradient: Int { lossCount }
 
   /// The same op with gradients, where this is without.
   public var completion: (any Op)? {
-    givesGradients ? nil : LinearLoss(teaching: teaching, givesGradients: true)
+    givesGradients
+      ? nil : LinearLoss(teaching: teaching, givesGradients: true, classCount: classCount)
   }
 
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
@@ -38,11 +61,21 @@ public struct LinearLoss: Op {
       weight.rank == 2 && weight[1] == x.columnCount
         && x.extents.dropLast() == rows.shape.extents[...]
     }
+    func columns(_ operand: Int, _ count: Int, _ type: ElementType = .float32) -> Bool {
+      operands[operand] == TensorType(Shape(rows.shape.extents + [count]), type)
+    }
     let isTaught =
-      teaching == nil
-      || fits(operands[3].shape, operands[4].shape) && operands[4].shape[0] == weight[0]
+      switch teaching?.source {
+      case nil: true
+      case .head:
+        fits(operands[3].shape, operands[4].shape) && operands[4].shape[0] >= classCount
+      case .logits: columns(3, classCount)
+      case .list(let count):
+        count <= classCount && columns(3, count, .int32) && columns(4, count) && columns(5, 2)
+      }
     precondition(
-      fits(x, weight) && labels == TensorType(rows.shape, .int32) && isTaught
+      fits(x, weight) && weight[0] >= classCount && labels == TensorType(rows.shape, .int32)
+        && isTaught
         && operands.dropFirst(firstWeight).allSatisfy { $0 == rows },
       "linear loss: operands do not fit: \(operands)")
     return [TensorType](repeating: rows, count: lossCount)
@@ -52,30 +85,32 @@ public struct LinearLoss: Op {
   public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     precondition(!givesGradients, "linear loss: a second derivative is not defined")
     precondition(
-      lossCount == 1 || resultGradients[2] == nil, "linear loss: the KL for the log has no gradient"
-    )
+      resultGradients.dropFirst(2).allSatisfy { $0 == nil },
+      "linear loss: what is only logged has no gradient")
     let weights = resultGradients.prefix(lossCount == 1 ? 1 : 2).map {
       $0 ?? .constant(TensorData(zeros: application.resultTypes[0]))
     }
     let full = Application(
-      LinearLoss(teaching: teaching, givesGradients: true), application.operands + weights)
+      LinearLoss(teaching: teaching, givesGradients: true, classCount: classCount),
+      application.operands + weights)
     return [full.result(firstGradient), full.result(firstGradient + 1)]
       + application.operands.dropFirst(2).map { _ in nil }
   }
 
   public func flopCount(_ operands: [TensorType]) -> Double {
     let rows = Double(operands[0].shape.rowCount)
-    let own = Double(operands[1].elementCount) * (givesGradients ? 3 : 1)
-    return 2 * rows * (own + (teaching == nil ? 0 : Double(operands[4].elementCount)))
+    let own = classCount * operands[1].shape[1] * (givesGradients ? 3 : 1)
+    let given = teaching?.source == .head ? classCount * operands[4].shape[1] : 0
+    return 2 * rows * Double(own + given)
   }
 
   public func products(_ operands: [TensorType]) -> [MatMulProblem] {
     let rows = chunk(operands)
-    let (vocabulary, width) = (operands[1].shape[0], operands[1].shape[1])
+    let (vocabulary, width) = (classCount, operands[1].shape[1])
     func head(_ width: Int) -> MatMulProblem {
       MatMulProblem(m: rows, n: vocabulary, k: width, transposeA: false, transposeB: true)
     }
-    return [head(width)] + (teaching == nil ? [] : [head(operands[4].shape[1])])
+    return [head(width)] + (teaching?.source == .head ? [head(operands[4].shape[1])] : [])
       + (givesGradients
         ? [
           MatMulProblem(m: rows, n: width, k: vocabulary, transposeA: false, transposeB: false),
@@ -91,7 +126,7 @@ public struct LinearLoss: Op {
     }
     let shape = operands[2].shape
     let labels = operands[2].reshaped(to: [shape.elementCount])
-    let (x, weight) = (flat(operands[0]), operands[1])
+    let (x, weight) = (flat(operands[0]), operands[1].prefix(classCount))
     let head = MatMul(transposeA: false, transposeB: true)
     let logits = head.reference([x, weight])[0]
     let ce = CrossEntropy().reference([logits, labels])
@@ -103,26 +138,32 @@ public struct LinearLoss: Op {
         ])[0] : logits
     ]
     if let teaching {
-      let given = head.reference([flat(operands[3]), operands[4]])[0]
-      func divergence(_ kind: Divergence.Kind, _ temperature: Float) -> [TensorData] {
-        Divergence(kind: kind, temperature: temperature).reference([logits, given, labels])
+      let weights = givesGradients ? operands[firstWeight + 1].reshaped(to: labels.shape) : nil
+      let taught: (losses: [TensorData], slope: TensorData?)
+      switch teaching.source {
+      case .head:
+        let given = head.reference([flat(operands[3]), operands[4].prefix(classCount)])[0]
+        taught = teaching.reference(logits, given, labels, weights)
+      case .logits: taught = teaching.reference(logits, flat(operands[3]), labels, weights)
+      case .list:
+        taught = teaching.listReference(
+          logits, operands[3].integers, operands[4].floats, operands[5].floats, labels, weights)
       }
-      let term = divergence(teaching.kind, teaching.temperature)
-      losses += [term[0], divergence(.forwardKL, 1)[0]]
-      if givesGradients {
-        slopes += DivergenceGradient(kind: teaching.kind, temperature: teaching.temperature)
-          .reference([
-            logits, given, labels, term[1], operands[firstWeight + 1].reshaped(to: labels.shape),
-          ])
-      }
+      losses += taught.losses
+      if let slope = taught.slope { slopes.append(slope) }
     }
     losses = losses.map { $0.reshaped(to: shape) }
     guard givesGradients else { return losses }
+    let parts = slopes.map(\.floats)
     let slope = TensorData(
-      logits.shape, logits.floats.indices.map { i in slopes.reduce(0) { $0 + $1.floats[i] } })
+      logits.shape, parts[0].indices.map { i in parts.reduce(0) { $0 + $1[i] } })
     let dx = MatMul(transposeA: false, transposeB: false).reference([slope, weight])[0]
     let dw = MatMul(transposeA: true, transposeB: false).reference([slope, x])[0]
-    return losses + [dx.reshaped(to: operands[0].shape), dw]
+    let padding = operands[1].shape.elementCount - dw.shape.elementCount
+    return losses + [
+      dx.reshaped(to: operands[0].shape),
+      TensorData(operands[1].shape, dw.floats + [Float](repeating: 0, count: padding)),
+    ]
   }
 
   // MARK: Launches
@@ -135,23 +176,38 @@ public struct LinearLoss: Op {
   /// The rows of a chunk.
   private func chunk(_ operands: [TensorType]) -> Int {
     let wanted =
-      Self.chunkBytes / max(4 * operands[1].shape[0], 1) / Self.leastRows * Self.leastRows
+      Self.chunkBytes / max(4 * classCount, 1) / Self.leastRows * Self.leastRows
     return min(operands[0].shape.rowCount, max(wanted, Self.leastRows))
   }
 
   public func mayBeNarrow(operand: Int) -> Bool {
-    [0, 1].contains(operand) || teaching != nil && [3, 4].contains(operand)
+    [0, 1].contains(operand) || teaching?.source == .head && [3, 4].contains(operand)
   }
 
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let rowCount = operands[0].shape.rowCount
-    let (vocabulary, width) = (operands[1].shape[0], operands[1].shape[1])
+    let (vocabulary, width) = (classCount, operands[1].shape[1])
     let chunk = chunk(operands)
-    // Scratch: the student's logits, the teacher's, a narrow gradient, and what products need, one after
-    // another.
+    // Scratch: the student's logits, what the teacher needs, a narrow gradient, and what products need, one
+    // after another.
     let logitsBytes = 4 * chunk * vocabulary
-    var scratch = teaching == nil ? [logitsBytes] : [logitsBytes, logitsBytes]
-    let (logits, givenLogits) = (KernelCall.Argument.scratch(0), KernelCall.Argument.scratch(1))
+    var scratch = [logitsBytes]
+    switch teaching?.source {
+    case .head: scratch.append(logitsBytes)
+    case .list(let count): scratch.append(4 * chunk * count)
+    case .logits, nil: break
+    }
+    let logits = KernelCall.Argument.scratch(0)
+    // The heads' rows that are classes.
+    func classes(_ operand: Int) -> (KernelCall.Argument, TensorType) {
+      let (columns, type) = (operands[operand].shape[1], operands[operand].elementType)
+      let bytes = vocabulary * columns * type.byteCount
+      return (
+        .part(.operand(operand), offset: 0, byteCount: bytes),
+        TensorType([vocabulary, columns], type)
+      )
+    }
+    let (weight, weightType) = classes(1)
     // The logits' gradient is written over them or, where x is narrow, stored like x.
     let narrow = operands[0].elementType
     var slopes = logits
@@ -183,18 +239,32 @@ public struct LinearLoss: Op {
       }
       let xType = TensorType([rows, width], operands[0].elementType)
       let x = part(.operand(0), width, of: xType.elementType)
-      product(head, [xType, operands[1]], [x, .operand(1)], logits)
+      product(head, [xType, weightType], [x, weight], logits)
       var arguments = [
         logits, part(.operand(2)), part(.result(0)), slopes, .int(rows), .int(vocabulary),
       ]
+      var function = "linear_loss"
       var defines = ["TEACHER": 0, "GRADIENT": givesGradients ? 1 : 0]
       if let teaching {
-        let given = operands[3].elementType
-        let teacherWidth = operands[4].shape[1]
-        product(
-          head, [TensorType([rows, teacherWidth], given), operands[4]],
-          [part(.operand(3), teacherWidth, of: given), .operand(4)], givenLogits)
-        arguments += [givenLogits, part(.result(1)), part(.result(2))]
+        switch teaching.source {
+        case .head:
+          let given = operands[3].elementType
+          let (columns, teacherWidth) = (
+            part(.operand(3), operands[4].shape[1], of: given), classes(4)
+          )
+          product(
+            head, [TensorType([rows, operands[4].shape[1]], given), teacherWidth.1],
+            [columns, teacherWidth.0], .scratch(1))
+          arguments.append(.scratch(1))
+        case .logits: arguments.append(part(.operand(3), vocabulary))
+        case .list(let count):
+          function = "linear_loss_list"
+          arguments += [
+            part(.operand(3), count), part(.operand(4), count), part(.operand(5), 2), .scratch(1),
+            .int(count),
+          ]
+        }
+        arguments += (1...3).map { part(.result($0)) }
         arguments += Divergence.constants(teaching.kind, teaching.temperature)
         defines["TEACHER"] = 1
         defines["UNIT"] = teaching.temperature == 1 ? 1 : 0
@@ -205,45 +275,107 @@ public struct LinearLoss: Op {
       }
       calls.append(
         .rows(
-          "linear_loss", file: "linearloss.cl", rowCount: rows, defines: defines,
-          arguments: arguments, on: traits))
+          function, file: function == "linear_loss" ? "linearloss.cl" : "linearloss_list.cl",
+          rowCount: rows, defines: defines, arguments: arguments, on: traits))
       if !givesGradients { continue }
       let slopeType = TensorType([rows, vocabulary], narrow)
       product(
-        MatMul(transposeA: false, transposeB: false), [slopeType, operands[1]],
-        [slopes, .operand(1)], part(.result(firstGradient), width))
+        MatMul(transposeA: false, transposeB: false), [slopeType, weightType],
+        [slopes, weight], part(.result(firstGradient), width))
       // The first chunk writes the weight's gradient, the others add to it.
-      let dw = KernelCall.Argument.result(firstGradient + 1)
+      let whole = KernelCall.Argument.result(firstGradient + 1)
+      let dw = KernelCall.Argument.part(whole, offset: 0, byteCount: 4 * vocabulary * width)
       let isFirst = first == 0
+      if isFirst, operands[1].shape[0] > vocabulary {
+        calls.append(Self.clearing(whole, operands[1].elementCount, on: traits))
+      }
       product(
         MatMul(transposeA: true, transposeB: false, epilogue: isFirst ? nil : .adding),
-        [slopeType, xType] + (isFirst ? [] : [TensorType(operands[1].shape)]),
+        [slopeType, xType] + (isFirst ? [] : [TensorType([vocabulary, width])]),
         [slopes, x] + (isFirst ? [] : [dw]), dw
       )
     }
     return Launches(calls, scratch: scratch)
   }
+
+  /// Writes zeros: padding has no gradient.
+  private static func clearing(
+    _ argument: KernelCall.Argument, _ count: Int, on traits: DeviceTraits
+  ) -> KernelCall {
+    let local = traits.family == .cpu ? 1 : 64
+    return KernelCall(
+      "linear_loss_clear", file: "linearloss.cl", defines: traits.rowDefines,
+      arguments: [argument, .int(count)],
+      global: [roundUp(min(ceilDivide(count, 1024), 1 << 14), toMultipleOf: local)],
+      local: [local])
+  }
 }
 
 extension LinearLoss {
   /// The cross-entropy of the logits `hidden` W^T to labels, one number per row: hidden [..., C],
-  /// weight [V, C], labels int32 [...]. Rows with a negative label give 0.
-  public static func crossEntropy(hidden: Tensor, weight: Tensor, labels: Tensor) -> Tensor {
-    LinearLoss(teaching: nil, givesGradients: false)(hidden, weight, labels)[0]
+  /// weight [V, C], labels int32 [...]. Rows with a negative label give 0. Rows of the weight beyond
+  /// `classCount` are padding.
+  public static func crossEntropy(
+    hidden: Tensor, weight: Tensor, labels: Tensor, classCount: Int? = nil
+  ) -> Tensor {
+    LinearLoss(
+      teaching: nil, givesGradients: false, classCount: classCount ?? weight.shape[0])(
+        hidden, weight, labels)[0]
   }
 
-  /// The losses of a student that is taught: each head is a hidden state [..., C] and a weight [V, C].
-  ///
-  /// Returns, one number per row: the cross-entropy to labels, the divergence from the teacher at a
-  /// temperature without the factor T^2, and KL(teacher || student) at T = 1, which has no gradient.
+  /// What is known of a teacher's distributions, of the same rows as the student's.
+  public enum Teacher {
+    /// A hidden state [..., C'] and a weight [V', C'].
+    case head(hidden: Tensor, weight: Tensor)
+    /// Logits of all classes.
+    case logits(Tensor)
+    /// Some classes of each row, which differ, int32 [..., k]; their logits [..., k]; the log-sum-exp of
+    /// all logits at the temperature and at 1, [..., 2]. The other classes count as one, whose
+    /// probability is what is left: a lower bound of the divergence over all classes.
+    case list(classes: Tensor, logits: Tensor, sums: Tensor)
+
+    var operands: [Tensor] {
+      switch self {
+      case .head(let hidden, let weight): [hidden, weight]
+      case .logits(let logits): [logits]
+      case .list(let classes, let logits, let sums): [classes, logits, sums]
+      }
+    }
+
+    var source: LinearLoss.Teaching.Source {
+      switch self {
+      case .head: .head
+      case .logits: .logits
+      case .list(let classes, _, _): .list(classes.shape.columnCount)
+      }
+    }
+  }
+
+  /// The losses of a student that is taught, one number per row.
+  public struct Distillation {
+    /// The cross-entropy to labels.
+    public let crossEntropy: Tensor
+    /// The divergence from the teacher at the temperature, without the factor T^2.
+    public let divergence: Tensor
+    /// KL(teacher || student) at T = 1, which has no gradient.
+    public let unitKL: Tensor
+    /// How many classes' log p were raised to the floor of the reverse KL, ln 1e-30.
+    public let floored: Tensor
+  }
+
+  /// The losses of a student with hidden states [..., C] and a weight [V, C], for labels int32 [...]. Of
+  /// vocabularies that differ by padding, the first `classCount` rows are classes.
   public static func distillation(
-    student: (hidden: Tensor, weight: Tensor), teacher: (hidden: Tensor, weight: Tensor),
-    labels: Tensor, _ kind: Divergence.Kind, temperature: Float
-  ) -> (crossEntropy: Tensor, divergence: Tensor, unitKL: Tensor) {
+    student: (hidden: Tensor, weight: Tensor), teacher: Teacher, labels: Tensor,
+    _ kind: Divergence.Kind, temperature: Float, classCount: Int? = nil
+  ) -> Distillation {
     Divergence.check(kind, temperature)
-    let losses = LinearLoss(
-      teaching: Teaching(kind: kind, temperature: temperature), givesGradients: false)(
-        student.hidden, student.weight, labels, teacher.hidden, teacher.weight)
-    return (losses[0], losses[1], losses[2])
+    let teaching = Teaching(kind: kind, temperature: temperature, source: teacher.source)
+    let op = LinearLoss(
+      teaching: teaching, givesGradients: false, classCount: classCount ?? student.weight.shape[0])
+    let operands = [student.hidden, student.weight, labels] + teacher.operands
+    let losses = Application(op, operands).results
+    return Distillation(
+      crossEntropy: losses[0], divergence: losses[1], unitKL: losses[2], floored: losses[3])
   }
 }

@@ -17,7 +17,8 @@ struct Distill: ParsableCommand {
       can be set on the command line: --set student.layers=4
 
       --student takes the folder of a model, sizes of a new one ('layers: 4, width: 256'), or parts of \
-      the teacher ('from-teacher: {layers: [0, 2, 4], width: 256}').
+      the teacher ('from-teacher: {layers: [0, 2, 4], width: 256}'). --data takes texts, or .jsonl that \
+      a teacher wrote; --cache what `retort cache` kept of a teacher.
       """)
 
   @Option(help: "The folder of the teacher.")
@@ -26,7 +27,23 @@ struct Distill: ParsableCommand {
   @Option(help: "A folder, the sizes of a new model, or parts of the teacher.")
   var student: String?
 
+  @Option(help: "The folder of a teacher's cache, in place of the teacher itself.")
+  var cache: String?
+
+  @Option(help: "How many seeds student and control are trained with.")
+  var seeds: Int?
+
+  @Option(help: "Train no control, for this reason, which the verdict repeats.")
+  var withoutControl: String?
+
   @OptionGroup var arguments: RunArguments
+
+  func validate() throws {
+    let own: [Any?] = [teacher, student, cache, seeds, withoutControl]
+    if arguments.resume, own.contains(where: { $0 != nil }) {
+      throw ValidationError("--resume goes on with the recipe in the folder; it takes no other.")
+    }
+  }
 
   /// The options as settings of the recipe.
   private var settings: [String] {
@@ -40,6 +57,11 @@ struct Distill: ParsableCommand {
         settings.append("student={\(student.replacing("from-teacher:", with: "from_teacher:"))}")
       }
     }
+    if let cache { settings.append("distillation.cache=\(quoted(cache))") }
+    if let seeds { settings.append("seeds=\(seeds)") }
+    if let withoutControl {
+      settings.append("distillation.without_control=\(quoted(withoutControl))")
+    }
     return settings
   }
 
@@ -48,77 +70,38 @@ struct Distill: ParsableCommand {
     let recipe = try arguments.recipe(DistillRecipe.self, settings: settings)
     let folder = arguments.folder
     let arms = try DistillationArms(recipe, folder: folder)
-    let (teacher, student, control) = (arms.teacher, arms.student, arms.control)
     let (device, text) = try arguments.open(
       recipe, data: recipe.data, arms.tokenizer, seed: recipe.seed,
-      sources: [recipe.teacher.path, recipe.student.path])
+      sources: [recipe.teacher.path, recipe.student.path], shifts: arms.cache == nil)
+    let export = ModelExport(tokenizer: arms.tokenizer, precision: recipe.training.export)
     func train(
-      _ arm: Arm, _ objective: any Objective, _ sizes: ModelRecipe, as prefix: String,
-      beside teacher: Arm? = nil
+      _ arm: Arm, _ sizes: ModelRecipe, seed: UInt64, as prefix: String,
+      _ objective: (VariableStore) throws -> any Objective
     ) throws {
       guard !folder.isFinished(arm.name) else { return }
-      let store = VariableStore(on: device, seed: recipe.seed)
-      try teacher?.load(into: store)
+      let store = VariableStore(on: device, seed: seed)
       try arm.train(
-        objective, recipe.training.options(for: sizes, seed: recipe.seed), on: text,
+        try objective(store), recipe.training.options(for: sizes, seed: seed), on: text,
         folder: folder, store: store, prefix: prefix, profiling: arguments.profiling,
-        export: ModelExport(tokenizer: arms.tokenizer, precision: recipe.training.export))
+        export: export)
     }
-    if recipe.teacher.path.isEmpty {
-      try train(teacher, NextTokenObjective(teacher.model), recipe.teacher, as: teacher.name)
+    if let teacher = arms.teacher, recipe.teacher.path.isEmpty {
+      try train(teacher, recipe.teacher, seed: recipe.seed, as: teacher.name) { _ in
+        NextTokenObjective(teacher.model, classCount: arms.classCount)
+      }
     }
-    let objective = DistillationObjective(
-      student: student.model, teacher: teacher.model, recipe.distillation.kind,
-      temperature: Float(recipe.distillation.temperature),
-      alpha: Float(recipe.distillation.alpha))
-    try train(student, objective, recipe.student, as: "student", beside: teacher)
-    // Same names, same seed, same batches: only the teacher is missing.
-    try train(control, NextTokenObjective(control.model), recipe.student, as: "student")
-    try judge(arms, text, recipe, device: device, folder: folder)
-  }
-
-  /// Evaluates the arms, prints the table and the continuations, writes verdict and report.
-  private func judge(
-    _ arms: DistillationArms, _ text: RunText, _ recipe: DistillRecipe, device: any Device,
-    folder: RunFolder
-  ) throws {
-    let store = VariableStore(on: device, seed: recipe.seed)
-    let all = [arms.teacher, arms.student, arms.control]
-    for arm in all { try arm.load(into: store) }
-    let rows = try all.map { arm in
-      VerdictRow(
-        arm: arm.name, parameterCount: arm.model.parameterCount,
-        evaluation: try evaluate(
-          arm.model, teacher: arm.name == "teacher" ? nil : arms.teacher.model, on: text.heldOut,
-          batchSize: recipe.training.batchSize, store: store), bytesPerToken: text.bytesPerToken)
+    for pair in arms.pairs {
+      try train(pair.student, recipe.student, seed: pair.seed, as: "student") { store in
+        try arms.objective(
+          recipe.distillation, student: pair.student, teacher: arms.loadTeacher(into: store))
+      }
+      guard recipe.distillation.withoutControl.isEmpty else { continue }
+      // Same names, same seed, same batches: only the teacher is missing.
+      try train(pair.control, recipe.student, seed: pair.seed, as: "student") { _ in
+        NextTokenObjective(pair.control.model, classCount: arms.classCount)
+      }
     }
-    let result = VerdictTable(
-      rows: rows,
-      verdict: Verdict(
-        student: rows[1].evaluation.windowLosses, control: rows[2].evaluation.windowLosses))
-    print("\n" + table(result.cells) + "\n\n" + result.sentence + "\n")
-    try WholeFile.write(
-      result.json(device: device.name), to: folder.url.appending(path: "verdict.json"))
-    var continuations: [(arm: String, text: String)] = []
-    var sampling = Sampling()
-    sampling.temperature = 0.7
-    sampling.seed = UInt32(truncatingIfNeeded: recipe.seed)
-    let (tokenizer, end) = (arms.tokenizer.tokenizer, arms.tokenizer.endOfText)
-    for arm in all {
-      let prompt = [end] + tokenizer.encode(text.prompt)
-      let generator = Generator(
-        arm.model, vocabularySize: tokenizer.vocabularySize, store: store,
-        capacity: prompt.count + 120)
-      let ids = try generator.generate([prompt], count: 120, sampling: sampling, ends: [end])[0]
-      let continuation = tokenizer.decode(ids)
-      continuations.append((arm.name, text.prompt + continuation))
-      print("\(arm.name): \(text.prompt)|\(continuation)\n")
-    }
-    let report = Report(
-      title: "Distillation run", records: folder.records(), table: result.cells,
-      sentence: result.sentence, recipe: try recipe.yaml(), device: device.name,
-      continuations: continuations)
-    try WholeFile.write(report.html, to: folder.url.appending(path: "report.html"))
-    print("Everything is in \(folder.url.relativePath); open report.html there.")
+    try DistillationJudge(arms: arms, text: text, recipe: recipe, device: device, folder: folder)
+      .judge()
   }
 }

@@ -33,7 +33,7 @@ struct Evaluate: ParsableCommand {
       discussion: "Smaller ones overlap: a token counts once, with more of the text before it."))
   var stride: Int?
 
-  @Option(help: "Windows per batch; as many as make 4096 tokens.")
+  @Option(help: "Windows per batch; as many as make 2048 tokens.")
   var batchSize: Int?
 
   @OptionGroup var device: DeviceOptions
@@ -72,10 +72,11 @@ struct Evaluate: ParsableCommand {
     }
     let step = min(stride ?? length, length)
     let result = try evaluate(
-      loaded.model, teacher: other?.model, on: windows,
-      batchSize: batchSize ?? max(1, 4096 / length), stride: step, store: store)
+      loaded.model, teacher: other.map { .model($0.model) },
+      on: windows.evaluationBatches(size: batchSize ?? max(1, 2048 / length), stride: step),
+      classCount: loaded.text.tokenizer.vocabularySize, store: store)
     let row = VerdictRow(
-      arm: "model", parameterCount: loaded.model.parameterCount, evaluation: result,
+      arm: "model", parameterCount: loaded.model.parameterCount, [result],
       bytesPerToken: Corpus.bytesPerToken(corpus.training, windows.tokens))
     print("windows of \(length) tokens, stride \(step): \(grouped(result.windowLosses.count))")
     print("tokens predicted \(grouped(result.tokenCount))")
@@ -86,6 +87,7 @@ struct Evaluate: ParsableCommand {
       print("KL to teacher    \(fixed(kl, 4)) nats/token")
       print("top-1 agreement  \(fixed(100 * agreement, 1)) %")
     }
+    print("calibration      \(fixed(result.calibrationError, 4)) (ECE, 15 bins)")
     print("tokens/s         \(grouped(Int(result.tokensPerSecond)))")
   }
 }

@@ -36,17 +36,21 @@ struct Train: ParsableCommand {
     if !folder.isFinished(arm.name) {
       let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
       try arm.train(
-        NextTokenObjective(arm.model), options, on: text, folder: folder,
+        NextTokenObjective(arm.model, classCount: tokenizer.tokenizer.vocabularySize), options,
+        on: text, folder: folder,
         store: VariableStore(on: device, seed: recipe.seed), prefix: arm.name,
         profiling: profiling,
         export: ModelExport(tokenizer: tokenizer, precision: recipe.training.export))
     }
     let store = VariableStore(on: device, seed: recipe.seed)
     try arm.load(into: store)
+    let size = tokenizer.tokenizer.vocabularySize
     let result = try evaluate(
-      arm.model, teacher: nil, on: text.heldOut, batchSize: recipe.training.batchSize, store: store)
+      arm.model, teacher: nil,
+      on: text.heldOut.evaluationBatches(size: recipe.training.batchSize), classCount: size,
+      store: store)
     let row = VerdictRow(
-      arm: arm.name, parameterCount: arm.model.parameterCount, evaluation: result,
+      arm: arm.name, parameterCount: arm.model.parameterCount, [result],
       bytesPerToken: text.bytesPerToken)
     print(
       "held out: \(fixed(result.natsPerToken, 4)) nats/token, \(fixed(row.bitsPerByte, 4)) "

@@ -70,11 +70,14 @@ struct Tune: ParsableCommand {
   private static func problems(_ recipe: DistillRecipe) throws -> [MatMulProblem] {
     let arms = try DistillationArms(
       recipe, folder: RunFolder(url: URL(fileURLWithPath: "unused")))
-    let (teacher, student) = (arms.teacher.model, arms.student.model)
+    guard let teacher = arms.teacher?.model else {
+      throw ValidationError("A recipe with a cache has no teacher whose products could be tuned.")
+    }
+    let student = arms.pairs[0].student.model
     let type = TensorType([recipe.training.batchSize, recipe.data.sequenceLength], .int32)
     let (tokens, labels) = (Tensor.input("tokens", type), Tensor.input("labels", type))
     let distillation = DistillationObjective(
-      student: student, teacher: teacher, recipe.distillation.kind,
+      student: student, teacher: .model(teacher), recipe.distillation.kind,
       temperature: Float(recipe.distillation.temperature), alpha: Float(recipe.distillation.alpha))
     let steps: [(any Objective, [Tensor])] = [
       (distillation, student.parameters().map(\.tensor)),

@@ -1,0 +1,117 @@
+// The losses of a head's logits with a teacher of which some classes of each row are known; all others count
+// as one, the tail. Otherwise as in linearloss.cl. A work-group owns one row at a time.
+#include "divergence.cl"
+
+#ifndef GRADIENT
+#define GRADIENT 1
+#endif
+#ifndef UNIT
+#define UNIT 0
+#endif
+
+// The least probability of the tail.
+#define TAIL_FLOOR 1.0e-7f
+#define LOG_OF_TAIL(listed) log(max(1.0f - (listed), TAIL_FLOOR))
+
+// A lane's share of the list.
+#define FOR_LISTED(i) for (uint i = get_local_id(0); i < (uint)count; i += LANES)
+
+// student: [rows, columns]; labels, ce: [rows]; slopes: [rows, columns], which may be the student's own
+// logits in float; classes, given (the teacher's logits of them): [rows, count]; sums: [rows, 2], the teacher's
+// log-sum-exp at T and at 1; kept: [rows, count], where the student's logits of the list survive;
+// term, unit_kl, floored, dce, dterm: [rows].
+__kernel void linear_loss_list(__global const float* student, __global const int* labels,
+                               __global float* ce, __global T3* slopes, const int rows,
+                               const int columns, __global const int* classes,
+                               __global const float* given, __global const float* sums,
+                               __global float* kept, const int count, __global float* term,
+                               __global float* unit_kl, __global float* floored,
+                               const float inverse_temperature, const float beta,
+                               const float log_beta, const float log_rest
+#if GRADIENT
+                               , __global const float* dce, __global const float* dterm
+#endif
+) {
+  ROW_SCRATCH
+  FOR_ROWS(row, rows) {
+    __global const float* s = student + (size_t)row * columns;
+    __global const int* own = classes + (size_t)row * count;
+    __global const float* t = given + (size_t)row * count;
+    __global float* k = kept + (size_t)row * count;
+    const int label = labels[row];
+    const float chosen = s[max(label, 0)];
+    ROW_HIGHEST(best, s, columns)
+    ROW_SUM(sum, s, columns, exp_of_log(value - best))
+    const float log_s = best + log(sum);
+#if UNIT
+    const float shift_s = log_s;
+#else
+    ROW_SUM(warm, s, columns, exp_of_log((value - best) * inverse_temperature))
+    const float shift_s = best * inverse_temperature + log(warm);
+#endif
+    const float shift_t = sums[2 * row], log_t = sums[2 * row + 1];
+    float loss = 0.0f, inner = 0.0f, kl = 0.0f, low = 0.0f, has_label = 0.0f;
+    // What the list has of each distribution: of student and teacher at T, then at 1.
+    float listed_s = 0.0f, listed_t = 0.0f, unit_s = 0.0f, unit_t = 0.0f;
+    FOR_LISTED(i) {
+      const float z = s[own[i]];
+      k[i] = z;
+      has_label += own[i] == label ? 1.0f : 0.0f;
+      const float lq = z * inverse_temperature - shift_s, raw = t[i] * inverse_temperature - shift_t;
+      const float lp = LOG_OF_TEACHER(raw);
+      listed_s += exp_of_log(lq);
+      listed_t += exp_of_log(lp);
+      loss += TERM(lp, lq);
+      inner += INNER(lp, lq);
+#if KIND == 1
+      low += raw < LOG_FLOOR ? 1.0f : 0.0f;
+#endif
+      const float unit = max(t[i] - log_t, LOWEST);
+      unit_s += exp_of_log(z - log_s);
+      unit_t += exp_of_log(unit);
+      kl += exp_of_log(unit) * (unit - (z - log_s));
+    }
+    const float tail_s = LOG_OF_TAIL(row_sum(listed_s)), tail_t = LOG_OF_TAIL(row_sum(listed_t));
+    const float tail_unit_s = LOG_OF_TAIL(row_sum(unit_s)), tail_unit_t = LOG_OF_TAIL(row_sum(unit_t));
+    loss = row_sum(loss) + TERM(tail_t, tail_s);
+    inner = row_sum(inner) + INNER(tail_t, tail_s);
+    kl = row_sum(kl) + exp_of_log(tail_unit_t) * (tail_unit_t - tail_unit_s);
+    low = row_sum(low);
+    has_label = row_sum(has_label);
+    row_sync();  // every lane has read what it needs before a gradient is written over it
+    if (get_local_id(0) == 0) {
+      ce[row] = label < 0 ? 0.0f : log_s - chosen;
+      term[row] = label < 0 ? 0.0f : loss;
+      unit_kl[row] = label < 0 ? 0.0f : kl;
+      floored[row] = label < 0 ? 0.0f : low;
+    }
+#if GRADIENT
+    __global T3* out = slopes + (size_t)row * columns;
+    const float weight = label < 0 ? 0.0f : dce[row];
+    const float scale = label < 0 ? 0.0f : dterm[row] * inverse_temperature;
+    // A class of the tail has its part of the tail's slope.
+    const float tail_slope = SLOPE(tail_t, tail_s) * scale;
+    FOR_VECTORS(c, columns) {
+      const FLOATV z = LOAD(s + c);
+      STORE(exp_of_log(z * inverse_temperature - shift_s - tail_s) * tail_slope +
+                exp_of_log(z - log_s) * weight, out + c);
+    }
+    FOR_REST(c, columns) {
+      const float z = s[c];
+      STORE_ONE(exp_of_log(z * inverse_temperature - shift_s - tail_s) * tail_slope +
+                    exp_of_log(z - log_s) * weight, out + c);
+    }
+    row_sync();  // what the list has is written again
+    FOR_LISTED(i) {
+      const float lq = k[i] * inverse_temperature - shift_s;
+      const float lp = LOG_OF_TEACHER(t[i] * inverse_temperature - shift_t);
+      const float hit = own[i] == label ? 1.0f : 0.0f;
+      STORE_ONE(SLOPE(lp, lq) * scale + (exp_of_log(k[i] - log_s) - hit) * weight, out + own[i]);
+    }
+    if (label >= 0 && has_label == 0.0f && get_local_id(0) == 0) {
+      STORE_ONE(exp_of_log(chosen * inverse_temperature - shift_s - tail_s) * tail_slope +
+                    (exp_of_log(chosen - log_s) - 1.0f) * weight, out + label);
+    }
+#endif
+  }
+}

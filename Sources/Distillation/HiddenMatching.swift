@@ -1,0 +1,58 @@
+// A student whose insides resemble its teacher's (Jiao et al., arXiv 1909.10351).
+import Layers
+import Tensors
+import Training
+
+/// weight * sum over pairs of layers of the mean square of (W h_student - h_teacher) over the width, for
+/// every position that counts. W is trained with the student and then forgotten; widths that are equal have
+/// none.
+public struct HiddenMatching {
+  public let weight: Float
+  /// Numbers of hidden states: 0 is the embedding, n what layer n gives.
+  public let pairs: [(student: Int, teacher: Int)]
+  private let projections: [Linear?]
+  private let widths: (student: Int, teacher: Int)
+
+  public init(
+    weight: Float, pairs: [(student: Int, teacher: Int)], widths: (student: Int, teacher: Int)
+  ) {
+    self.weight = weight
+    self.pairs = pairs
+    self.widths = widths
+    projections = pairs.map { _ in
+      widths.student == widths.teacher
+        ? nil
+        : Linear(
+          widths.student, widths.teacher, hasBias: false,
+          standardDeviation: 1 / Float(widths.student).squareRoot())
+    }
+  }
+
+  public var formula: String {
+    let map = pairs.map { "\($0.student)-\($0.teacher)" }.joined(separator: ", ")
+    let w = widths.student == widths.teacher ? "h" : "W h"
+    return "\(weight) * sum over layers \(map) of mean (\(w)_student - h_teacher)^2"
+  }
+
+  /// The projections' weights.
+  public var parameters: [(name: String, tensor: Tensor)] {
+    projections.enumerated().flatMap { index, projection in
+      projection?.parameters(prefix: "projection.\(index)") ?? []
+    }
+  }
+
+  /// The sum over positions that count, without the weight, and the input that says which count.
+  func loss(student: [Tensor], teacher: [Tensor]) -> (sum: Tensor, mask: BatchInput) {
+    let shape = student[0].shape
+    let (b, t) = (shape[0], shape[1])
+    let mask = BatchInput(.input("counts", TensorType([b, t, 1]))) { batch in
+      TensorData([b, t, 1], batch.labels.integers.map { $0 < 0 ? Float(0) : 1 })
+    }
+    let terms = zip(pairs, projections).map { pair, projection -> Tensor in
+      let own = student[pair.student]
+      let difference = (projection?(own) ?? own) - teacher[pair.teacher].detached()
+      return (difference * mask.tensor).sumOfSquares() * (1 / Float(widths.teacher))
+    }
+    return (terms.dropFirst().reduce(terms[0]) { $0 + $1 }, mask)
+  }
+}

@@ -1,0 +1,197 @@
+// What a teacher said earlier, found by the tokens that it was said of.
+import Foundation
+import Storage
+import Tensors
+import Training
+
+/// A folder that `TeacherCacheWriter` filled. A row is found by its tokens, so that no shuffle, split or
+/// resume can give it to others; one that is not there, or is damaged, is an error that says so.
+public final class TeacherCache {
+  public let folder: URL
+  public let description: TeacherCacheDescription
+  /// The teacher's head [V, C], for codecs that keep hidden states; its values are in the store that it was
+  /// declared in.
+  private let head: Tensor?
+  private let rows: Data
+  private let placeOfKey: [[UInt8]: Int]
+
+  public var rowCount: Int { placeOfKey.count }
+
+  /// Opens a cache; `expecting` is the fingerprint of the teacher it should be of, if one is known.
+  public init(_ folder: URL, expecting teacher: String? = nil) throws {
+    self.folder = folder
+    description = try TeacherCacheDescription(folder: folder)
+    if let teacher, teacher != description.teacher {
+      throw StorageError(
+        "\(folder.path) is the cache of another teacher (\(description.teacherPath)): its weights have "
+          + "the fingerprint \(description.teacher), not \(teacher).")
+    }
+    let file = folder.appending(path: TeacherCacheDescription.rowsName)
+    guard let rows = try? Data(contentsOf: file, options: .alwaysMapped) else {
+      throw StorageError("Cannot read \(file.path).")
+    }
+    self.rows = rows
+    var places: [[UInt8]: Int] = [:]
+    // What follows the last whole row was cut off while it was written.
+    for row in 0..<rows.count / description.rowBytes {
+      let start = rows.startIndex + row * description.rowBytes
+      places[Array(rows[start..<start + TeacherCacheDescription.keyBytes])] = row
+    }
+    placeOfKey = places
+    head =
+      description.codec.needsHead
+      ? .variable([description.classCount, description.width], .zeros) : nil
+  }
+
+  /// Throws where a codec cannot give the distributions at a temperature.
+  public func require(temperature: Double) throws {
+    guard case .topK = description.codec else { return }
+    guard description.temperatures.contains(where: { abs($0 - temperature) < 1e-6 }) else {
+      let known = description.temperatures.map { "\($0)" }.joined(separator: ", ")
+      throw StorageError(
+        "\(folder.path) has lists for the temperatures \(known), not for \(temperature). Temperature on a "
+          + "list is not temperature on the whole distribution: make the cache again with --temperature."
+      )
+    }
+  }
+
+  /// Gives the teacher's head its place in a store, where the codec needs one.
+  public func declare(in store: VariableStore) throws {
+    guard let head else { return }
+    let file = try Safetensors(
+      contentsOf: folder.appending(path: TeacherCacheDescription.headName))
+    guard let value = file["weight"], value.shape == head.shape else {
+      throw StorageError("\(file.url.path) does not hold the teacher's head \(head.shape).")
+    }
+    try store.declare("teacher.head", head, value: value.stored(as: .float32))
+  }
+
+  /// What the codec kept of a row; an error names the row that is not there or is damaged.
+  func payload(_ tokens: ArraySlice<Int32>) throws -> Data {
+    guard let row = placeOfKey[description.key(tokens)] else {
+      throw StorageError(
+        "\(folder.path) has no row for the tokens \(tokens.prefix(8).map(String.init).joined(separator: ", "))"
+          + ", ...: it was made from other data, another tokenizer or another length. Make it again with "
+          + "`retort cache`.")
+    }
+    let start = rows.startIndex + row * description.rowBytes + TeacherCacheDescription.keyBytes
+    let payload = rows[start..<start + description.payloadBytes]
+    let sum = rows[payload.endIndex..<payload.endIndex + TeacherCacheDescription.checksumBytes]
+    guard sum.elementsEqual(TeacherCacheDescription.checksum(payload)) else {
+      throw StorageError(
+        "\(folder.path): row \(row) is damaged. Delete the folder and make it again with `retort cache`."
+      )
+    }
+    return payload
+  }
+
+  /// Whether every row of some data is there, without reading them.
+  public func holds(_ batch: TokenBatch) -> Bool {
+    batch.rows.allSatisfy { placeOfKey[description.key($0)] != nil }
+  }
+
+  // MARK: Inputs
+
+  private func input(
+    _ name: String, _ type: TensorType, _ decode: @escaping (Data) -> TensorData
+  ) -> BatchInput {
+    let tensor = Tensor.input(name, type)
+    return BatchInput(tensor) { [self] batch in
+      // Rows that fill up a batch count for nothing; their numbers need only be finite.
+      let labels = batch.labels.integers
+      let parts = try batch.rows.enumerated().map { index, row in
+        let own = labels[index * row.count..<(index + 1) * row.count]
+        return own.allSatisfy { $0 < 0 }
+          ? decode(Data(count: description.payloadBytes)) : decode(try payload(row))
+      }
+      return .joined(parts, as: type)
+    }
+  }
+
+  func distributions(tokens: Tensor, temperature: Float) -> (LinearLoss.Teacher, [BatchInput]) {
+    let (b, t) = (tokens.shape[0], tokens.shape[1])
+    precondition(t == description.length, "the cache has rows of \(description.length) tokens")
+    switch description.codec {
+    case .hidden, .hidden8:
+      guard let head else { preconditionFailure("a codec of hidden states has a head") }
+      let hidden = input("teacher.hidden", TensorType([b, t, description.width])) { [self] in
+        TensorData([t, description.width], hiddenStates($0))
+      }
+      return (.head(hidden: hidden.tensor, weight: head), [hidden])
+    case .logits:
+      let logits = input("teacher.logits", TensorType([b, t, description.classCount])) { [self] in
+        TensorData([t, description.classCount], $0.float16s(0, t * description.classCount))
+      }
+      return (.logits(logits.tensor), [logits])
+    case .topK(let count):
+      let known = description.temperatures
+      guard let place = known.firstIndex(where: { abs($0 - Double(temperature)) < 1e-6 }),
+        let unit = known.firstIndex(of: 1)
+      else { preconditionFailure("the cache has no log-sum-exp at temperature \(temperature)") }
+      let classes = input("teacher.classes", TensorType([b, t, count], .int32)) {
+        TensorData([t, count], $0.integers(0, t * count))
+      }
+      let logits = input("teacher.logits", TensorType([b, t, count])) {
+        TensorData([t, count], $0.floats(4 * t * count, t * count))
+      }
+      let sums = input("teacher.sums", TensorType([b, t, 2])) {
+        let all = $0.floats(8 * t * count, t * known.count)
+        let pairs = (0..<t).flatMap { (row: Int) -> [Float] in
+          [all[row * known.count + place], all[row * known.count + unit]]
+        }
+        return TensorData([t, 2], pairs)
+      }
+      return (
+        .list(classes: classes.tensor, logits: logits.tensor, sums: sums.tensor),
+        [classes, logits, sums]
+      )
+    }
+  }
+
+  /// The likeliest classes, which come first in lists.
+  func likeliest(tokens: Tensor, listed count: Int) -> (Tensor, [BatchInput]) {
+    let best = input("teacher.best", tokens.type) {
+      let all = $0.integers(0, tokens.shape[1] * count)
+      return TensorData(
+        [tokens.shape[1]], stride(from: 0, to: all.count, by: count).map { all[$0] })
+    }
+    return (best.tensor, [best])
+  }
+
+  private func hiddenStates(_ payload: Data) -> [Float] {
+    let (t, c) = (description.length, description.width)
+    if description.codec == .hidden { return payload.float16s(0, t * c) }
+    let scales = payload.floats(0, t)
+    let start = payload.startIndex + 4 * t
+    return (0..<t * c).map { Float(Int8(bitPattern: payload[start + $0])) * scales[$0 / c] }
+  }
+}
+
+extension Data {
+  private func load<T>(_ offset: Int, _ count: Int, as type: T.Type) -> [T] {
+    withUnsafeBytes { bytes in
+      (0..<count).map {
+        bytes.loadUnaligned(fromByteOffset: offset + $0 * MemoryLayout<T>.size, as: type)
+      }
+    }
+  }
+
+  fileprivate func float16s(_ offset: Int, _ count: Int) -> [Float] {
+    load(offset, count, as: UInt16.self).map { Float(Float16(bitPattern: $0)) }
+  }
+  fileprivate func floats(_ offset: Int, _ count: Int) -> [Float] {
+    load(offset, count, as: Float.self)
+  }
+  fileprivate func integers(_ offset: Int, _ count: Int) -> [Int32] {
+    load(offset, count, as: Int32.self)
+  }
+}
+
+extension TensorData {
+  /// Parts of one element type, one after the other, under one shape.
+  fileprivate static func joined(_ parts: [TensorData], as type: TensorType) -> TensorData {
+    type.elementType == .int32
+      ? TensorData(type.shape, parts.flatMap(\.integers))
+      : TensorData(type.shape, parts.flatMap(\.floats))
+  }
+}

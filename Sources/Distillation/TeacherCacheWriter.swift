@@ -1,0 +1,168 @@
+// Asking a teacher once for all runs to come.
+import Foundation
+import Models
+import Storage
+import Tensors
+import Training
+
+/// Fills a cache with what a teacher says of rows of tokens. Rows that are there already are not asked for
+/// again, so that an interrupted cache goes on where it stopped.
+public final class TeacherCacheWriter {
+  public let folder: URL
+  public let description: TeacherCacheDescription
+  private let batchSize: Int
+  private let executor: GraphExecutor
+  private let tokens: Tensor
+  private let output: Tensor
+  private let file: FileHandle
+  private var present: Set<[UInt8]>
+
+  /// Opens or makes the folder. `teacher` has its variables in `store`, `fingerprint` tells its weights;
+  /// classes beyond `classCount` are padding. A folder with another cache is an error.
+  public init(
+    _ folder: URL, _ codec: TeacherCodec, teacher: any LanguageModel, fingerprint: String,
+    path: String, store: VariableStore, length: Int, classCount: Int, temperatures: [Double],
+    batchSize: Int
+  ) throws {
+    self.folder = folder
+    self.batchSize = batchSize
+    let description = TeacherCacheDescription(
+      codec: codec, teacher: fingerprint, teacherPath: path, length: length,
+      classCount: classCount, width: teacher.headWeight.shape[1], temperatures: temperatures)
+    self.description = description
+    tokens = .input("tokens", TensorType([batchSize, length], .int32))
+    let hidden = teacher.hidden(tokens)
+    output =
+      codec.needsHead
+      ? hidden : hidden.matmul(teacher.headWeight, transposeOther: true).prefix(classCount)
+    executor = try GraphExecutor(Graph(outputs: [output]), on: store)
+
+    let manager = FileManager.default
+    let rows = folder.appending(path: TeacherCacheDescription.rowsName)
+    if manager.fileExists(atPath: folder.appending(path: TeacherCacheDescription.fileName).path) {
+      guard try TeacherCacheDescription(folder: folder) == description else {
+        throw StorageError(
+          "\(folder.path) holds a cache of another teacher, codec or length. Delete it, or name another "
+            + "folder.")
+      }
+      present = []
+    } else {
+      do { try manager.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
+        throw StorageError("Cannot make the folder \(folder.path).")
+      }
+      if codec.needsHead {
+        let head = try store.value(of: teacher.headWeight)
+        let classes = Array(head.floats.prefix(classCount * description.width))
+        try Safetensors.write(
+          [("weight", TensorData([classCount, description.width], classes))],
+          to: folder.appending(path: TeacherCacheDescription.headName))
+      }
+      guard manager.createFile(atPath: rows.path, contents: nil) else {
+        throw StorageError("Cannot write \(rows.path).")
+      }
+      // The description comes last: a folder that has one is a cache.
+      try WholeFile.write(
+        description.json.text, to: folder.appending(path: TeacherCacheDescription.fileName))
+      present = []
+    }
+    file = try FileHandle(forUpdating: rows)
+    // A last row that was cut off is written again.
+    let size = try Int(file.seekToEnd())
+    let whole = size / description.rowBytes * description.rowBytes
+    try file.truncate(atOffset: UInt64(whole))
+    for row in 0..<whole / description.rowBytes {
+      try file.seek(toOffset: UInt64(row * description.rowBytes))
+      if let key = try file.read(upToCount: TeacherCacheDescription.keyBytes) {
+        present.insert(Array(key))
+      }
+    }
+    try file.seekToEnd()
+  }
+
+  /// The rows of some data that are still to be asked for, each once.
+  public func missing(_ data: [any TokenData]) -> [[Int32]] {
+    var seen = present
+    return data.flatMap { part in
+      part.evaluationBatches(size: 1).compactMap { batch in
+        let row = Array(batch.rows[0])
+        return seen.insert(description.key(row)).inserted ? row : nil
+      }
+    }
+  }
+
+  /// Asks for the next rows, at most a batch of them, and writes what was said.
+  public func write(_ rows: ArraySlice<[Int32]>) throws {
+    precondition(rows.count <= batchSize, "at most a batch of rows is written at once")
+    let ids =
+      rows.joined()
+      + [Int32](
+        repeating: 0, count: (batchSize - rows.count) * description.length)
+    try executor.set(tokens, to: TensorData(tokens.shape, Array(ids)))
+    try executor.run()
+    let numbers = try executor.value(of: output).floats
+    let columns = output.shape.columnCount
+    var out = Data()
+    for (index, row) in rows.enumerated() {
+      let first = index * description.length * columns
+      let own = numbers[first..<first + description.length * columns]
+      if let bad = own.firstIndex(where: { !$0.isFinite }) {
+        let position = (bad - first) / columns
+        throw StorageError(
+          "The teacher's \(description.codec.needsHead ? "last hidden state" : "logits") for position "
+            + "\(position) of the tokens \(row.prefix(8).map(String.init).joined(separator: ", ")), ... "
+            + "are not numbers.")
+      }
+      let payload = encoded(own, columns)
+      out += Data(description.key(row)) + payload + TeacherCacheDescription.checksum(payload)
+      present.insert(description.key(row))
+    }
+    do { try file.write(contentsOf: out) } catch {
+      throw StorageError("Cannot write to \(folder.path); is the disk full?")
+    }
+  }
+
+  /// Flushes everything to the disk.
+  public func finish() throws { try file.synchronize() }
+
+  private func encoded(_ numbers: ArraySlice<Float>, _ columns: Int) -> Data {
+    func bytes<T>(_ values: [T]) -> Data { values.withUnsafeBytes { Data($0) } }
+    let rows = stride(from: numbers.startIndex, to: numbers.endIndex, by: columns)
+      .map { numbers[$0..<$0 + columns] }
+    switch description.codec {
+    case .hidden, .logits: return bytes(numbers.map { Float16($0).bitPattern })
+    case .hidden8:
+      let scales = rows.map { row in row.reduce(Float(1e-20)) { max($0, abs($1)) } / 127 }
+      let codes = zip(rows, scales).flatMap { row, scale in
+        row.map { Int8(max(-127, min(127, ($0 / scale).rounded()))) }
+      }
+      return bytes(scales) + bytes(codes)
+    case .topK(let count):
+      var (classes, logits, sums): ([Int32], [Float], [Float]) = ([], [], [])
+      for row in rows {
+        let likeliest = Self.likeliest(row, count)
+        classes += likeliest.map { Int32($0 - row.startIndex) }
+        logits += likeliest.map { row[$0] }
+        let highest = Double(logits[logits.count - count])
+        for temperature in description.temperatures {
+          let sum = row.reduce(0.0) { $0 + exp((Double($1) - highest) / temperature) }
+          sums.append(Float(highest / temperature + log(sum)))
+        }
+      }
+      return bytes(classes) + bytes(logits) + bytes(sums)
+    }
+  }
+
+  /// The places of the largest numbers, the largest first; of equals the first.
+  private static func likeliest(_ row: ArraySlice<Float>, _ count: Int) -> [Int] {
+    // Few of many: a sorted list into which the rare larger number is put.
+    var best: [Int] = []
+    best.reserveCapacity(count + 1)
+    for place in row.indices where best.count < count || row[place] > row[best[count - 1]] {
+      var slot = best.count
+      while slot > 0, row[best[slot - 1]] < row[place] { slot -= 1 }
+      best.insert(place, at: slot)
+      if best.count > count { best.removeLast() }
+    }
+    return best
+  }
+}

@@ -1,0 +1,40 @@
+// Rows of tokens with their targets.
+import Tensors
+
+/// A batch of rows: tokens [B, T] and the tokens that follow them [B, T]; -1 marks a target that does not
+/// count.
+public struct TokenBatch: Sendable {
+  public let tokens: TensorData
+  public let labels: TensorData
+  /// The number of targets that count.
+  public let targetCount: Int
+
+  public init(tokens: TensorData, labels: TensorData) {
+    self.tokens = tokens
+    self.labels = labels
+    targetCount = labels.integers.count { $0 >= 0 }
+  }
+
+  /// The tokens of each row.
+  public var rows: [ArraySlice<Int32>] {
+    let (ids, length) = (tokens.integers, tokens.shape[1])
+    return stride(from: 0, to: ids.count, by: length).map { ids[$0..<$0 + length] }
+  }
+}
+
+/// What a language model is trained on, or judged by.
+public protocol TokenData: Sendable {
+  /// Tokens per row.
+  var length: Int { get }
+  /// Rows of one pass.
+  var count: Int { get }
+  /// Targets of one pass that count.
+  var targetCount: Int { get }
+
+  /// The training batch of a step: a function of (seed, step, micro-batch) alone, so that a resumed run
+  /// goes on exactly.
+  func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) -> TokenBatch
+
+  /// All rows in order, in batches; the last one is filled up with rows that do not count.
+  func evaluationBatches(size: Int) -> [TokenBatch]
+}

@@ -1,0 +1,213 @@
+// Caches of teachers: the same losses as with the teacher, the right rows or none.
+import Checks
+import Foundation
+import Models
+import Storage
+import Tensors
+import Testing
+import Training
+
+@testable import Distillation
+
+@Suite struct TeacherCacheTests {
+  private let teacher = Llama(
+    LlamaConfiguration(
+      vocabularySize: 26, width: 24, intermediateWidth: 24, layerCount: 1, headCount: 2,
+      keyValueHeadCount: 2, contextLength: 8))
+  private let student = Llama(InvarianceTests.configuration)
+  private let folder: TemporaryFolder
+  /// The teacher has three rows of padding.
+  private let classCount = 23
+  private let data: TokenWindows
+
+  init() throws {
+    folder = try TemporaryFolder()
+    data = TokenWindows(
+      InvarianceTests.text.tokens.prefix(400).map { $0 }, length: 8, shifts: false)
+  }
+
+  private func store(_ device: any Device = ReferenceDevice()) throws -> VariableStore {
+    let store = VariableStore(on: device, seed: 3)
+    try teacher.declare(in: store, prefix: "teacher")
+    try student.declare(in: store, prefix: "student")
+    return store
+  }
+
+  private func writer(_ codec: TeacherCodec, fingerprint: String = "t", batchSize: Int = 4) throws
+    -> TeacherCacheWriter
+  {
+    try TeacherCacheWriter(
+      folder.url.appending(path: "cache"), codec, teacher: teacher, fingerprint: fingerprint,
+      path: "somewhere", store: store(), length: 8, classCount: classCount, temperatures: [2],
+      batchSize: batchSize)
+  }
+
+  private func fill(_ codec: TeacherCodec) throws -> TeacherCache {
+    let writer = try writer(codec)
+    let rows = writer.missing([data])
+    for first in stride(from: 0, to: rows.count, by: 4) {
+      try writer.write(rows[first..<min(rows.count, first + 4)])
+    }
+    try writer.finish()
+    return try TeacherCache(folder.url.appending(path: "cache"), expecting: "t")
+  }
+
+  /// Losses, and the gradient of the student's head, for a batch.
+  private func values(
+    _ teacher: Teacher, _ batch: TokenBatch, _ store: VariableStore,
+    _ kind: DistillationObjective.Kind = .forwardKL
+  ) throws -> [TensorData] {
+    if case .cache(let cache) = teacher { try cache.declare(in: store) }
+    let tokens = Tensor.input("tokens", batch.tokens.type)
+    let labels = Tensor.input("labels", batch.labels.type)
+    let objective = DistillationObjective(
+      student: student, teacher: teacher, kind, temperature: 2, alpha: 0.3, classCount: classCount)
+    let loss = objective.loss(tokens: tokens, labels: labels)
+    let outputs =
+      [loss.total] + loss.logged.map(\.sum)
+      + gradients(of: loss.total, withRespectTo: [student.headWeight])
+    let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
+    try executor.set(tokens, to: batch.tokens)
+    try executor.set(labels, to: batch.labels)
+    for input in loss.inputs { try executor.set(input.tensor, to: input.value(batch)) }
+    try executor.run()
+    return try outputs.map(executor.value)
+  }
+
+  @Test(arguments: [
+    (TeacherCodec.hidden, 3e-3), (.hidden8, 3e-2), (.logits, 3e-3), (.topK(23), 1e-4),
+  ])
+  func aCacheGivesTheTeachersLosses(codec: TeacherCodec, tolerance: Double) throws {
+    let cache = try fill(codec)
+    #expect(cache.rowCount == 49 && cache.description.codec == codec)
+    for step in [0, 7, 30] {
+      // Other orders, other batches, a second pass: rows are found by what they hold.
+      let batch = data.trainingBatch(step: step, micro: 1, microCount: 2, size: 3, seed: 8)
+      let expected = try values(.model(teacher), batch, store())
+      let got = try values(.cache(cache), batch, store())
+      for (a, b) in zip(got, expected) { #expect(relativeError(a, b) < tolerance, "\(codec)") }
+    }
+  }
+
+  @Test(arguments: Target.all.filter { $0.family == .cpu })
+  func devicesAgreeOnLists(target: Target) throws {
+    let cache = try fill(.topK(5))
+    let batch = data.trainingBatch(step: 2, micro: 0, microCount: 1, size: 4, seed: 8)
+    for kind in [DistillationObjective.Kind.forwardKL, .reverseKL, .skewKL(0.1)] {
+      let expected = try values(.cache(cache), batch, store(), kind)
+      let got = try values(.cache(cache), batch, store(target.open()), kind)
+      for (a, b) in zip(got, expected) { #expect(relativeError(a, b) < 1e-4) }
+    }
+  }
+
+  @Test func aListIsALowerBound() throws {
+    let batch = data.trainingBatch(step: 0, micro: 0, microCount: 1, size: 6, seed: 8)
+    let whole = Double(try values(.model(teacher), batch, store())[2].floats[0])
+    var last = 0.0
+    for count in [1, 4, 12, 23] {
+      try? FileManager.default.removeItem(at: folder.url.appending(path: "cache"))
+      let kl = Double(try values(.cache(try fill(.topK(count))), batch, store())[2].floats[0])
+      #expect(kl >= last - 1e-5 && kl <= whole + 1e-4)
+      last = kl
+    }
+    #expect(abs(last - whole) < 1e-3)
+  }
+
+  @Test func anInterruptedCacheGoesOn() throws {
+    let first = try writer(.topK(3))
+    let rows = first.missing([data])
+    #expect(rows.count == 49)
+    try first.write(rows[0..<4])
+    try first.write(rows[4..<6])
+    try first.finish()
+    // A row that was cut off while it was written is asked for again.
+    let file = folder.url.appending(path: "cache/rows.bin")
+    let handle = try FileHandle(forUpdating: file)
+    try handle.seekToEnd()
+    try handle.write(contentsOf: Data(repeating: 7, count: 33))
+    try handle.close()
+    let second = try writer(.topK(3))
+    let rest = second.missing([data, data])
+    #expect(rest == Array(rows[6...]))
+    for row in rest.indices { try second.write(rest[row..<row + 1]) }
+    try second.finish()
+    let resumed = try Data(contentsOf: file)
+    try FileManager.default.removeItem(at: folder.url.appending(path: "cache"))
+    _ = try fill(.topK(3))
+    #expect(try Data(contentsOf: file) == resumed)
+  }
+
+  @Test func wrongRowsAreNeverGiven() throws {
+    let cache = try fill(.logits)
+    let batch = data.trainingBatch(step: 0, micro: 0, microCount: 1, size: 1, seed: 8)
+    #expect(cache.holds(batch))
+    // Other tokens
+    let other = TokenBatch(
+      tokens: TensorData([1, 8], batch.tokens.integers.map { ($0 + 1) % 23 }), labels: batch.labels)
+    #expect(!cache.holds(other))
+    let missing = #expect(throws: StorageError.self) { try values(.cache(cache), other, store()) }
+    #expect(missing?.description.contains("has no row for the tokens") == true)
+    // Another teacher
+    let wrong = #expect(throws: StorageError.self) {
+      try TeacherCache(cache.folder, expecting: "u")
+    }
+    #expect(wrong?.description.contains("another teacher (somewhere)") == true)
+    #expect(throws: StorageError.self) { try writer(.logits, fingerprint: "u") }
+    #expect(throws: StorageError.self) { try writer(.hidden) }
+    // Damage
+    let file = cache.folder.appending(path: "rows.bin")
+    var bytes = try Data(contentsOf: file)
+    bytes[3 * cache.description.rowBytes + 40] ^= 1
+    try bytes.write(to: file)
+    let damaged = try TeacherCache(cache.folder)
+    let told = data.evaluationBatches(size: 1).compactMap { batch -> String? in
+      do { _ = try values(.cache(damaged), batch, store()) } catch { return "\(error)" }
+      return nil
+    }
+    #expect(told.count == 1 && told[0].contains("row 3 is damaged"), "\(told)")
+    try Data("{}".utf8).write(to: cache.folder.appending(path: "cache.json"))
+    #expect(throws: StorageError.self) { try TeacherCache(cache.folder) }
+  }
+
+  @Test func listsKnowTheirTemperatures() throws {
+    let cache = try fill(.topK(4))
+    #expect(cache.description.temperatures == [1, 2])
+    try cache.require(temperature: 2)
+    #expect(throws: StorageError.self) { try cache.require(temperature: 3) }
+    #expect(TeacherCodec("topk:0") == nil && TeacherCodec("top") == nil)
+    for text in ["hidden", "hidden:int8", "topk:50", "logits"] {
+      #expect(TeacherCodec(text)?.description == text)
+    }
+  }
+
+  @Test func aTeacherThatGivesNaNIsNamed() throws {
+    let store = try store()
+    let entry = try #require(store.entry(named: "teacher.model.norm.weight"))
+    try entry.buffer.write(TensorData([24], [Float](repeating: .nan, count: 24)))
+    let writer = try TeacherCacheWriter(
+      folder.url.appending(path: "nan"), .hidden, teacher: teacher, fingerprint: "t", path: "p",
+      store: store, length: 8, classCount: classCount, temperatures: [], batchSize: 1)
+    let error = #expect(throws: StorageError.self) {
+      try writer.write(writer.missing([data])[0..<1])
+    }
+    #expect(error?.description.contains("for position 0 of the tokens") == true)
+  }
+
+  @Test func evaluationByACacheIsThatByTheTeacher() throws {
+    let batches = data.evaluationBatches(size: 6)
+    let store = try store()
+    let expected = try evaluate(
+      student, teacher: .model(teacher), on: batches, classCount: classCount, store: store)
+    for codec in [TeacherCodec.hidden, .topK(23)] {
+      try? FileManager.default.removeItem(at: folder.url.appending(path: "cache"))
+      let cache = try fill(codec)
+      let own = try self.store()
+      try cache.declare(in: own)
+      let got = try evaluate(
+        student, teacher: .cache(cache), on: batches, classCount: classCount, store: own)
+      #expect(got.nats == expected.nats && got.calibrationError == expected.calibrationError)
+      #expect(abs((got.klToTeacher ?? 0) - (expected.klToTeacher ?? 1)) < 1e-3)
+      #expect(abs((got.agreement ?? 0) - (expected.agreement ?? 1)) < 0.02)
+    }
+  }
+}

@@ -1,0 +1,115 @@
+// Texts that a teacher wrote: what is learnt of them, and what is not.
+import Checks
+import Foundation
+import Storage
+import Testing
+import Tokenizers
+import Training
+
+@testable import Distillation
+
+@Suite struct TextTeacherTests {
+  private let folder: TemporaryFolder
+  private let text: TokenizerDirectory
+
+  init() throws {
+    folder = try TemporaryFolder()
+    for file in ByteLevelFile.files(ByteLevelFile.bytes, contextLength: nil) {
+      try folder.write(file.text, to: file.name)
+    }
+    let template =
+      "{% for m in messages %}[{{ m.role[0] }}]{{ m.content }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}{{ '\\\\n' }}{% endfor %}{% if add_generation_prompt %}[a]{% endif %}"
+    try folder.write(
+      #"{"eos_token": "<|endoftext|>", "chat_template": "\#(template)"}"#,
+      to: "tokenizer_config.json")
+    text = try TokenizerDirectory(folder.url)
+  }
+
+  /// The examples of some lines, as the text with what is learnt in brackets; `~` ends a text.
+  private func learnt(_ lines: String) throws -> [String] {
+    try folder.write(lines, to: "data.jsonl")
+    return try TextTeacher(text).examples(contentsOf: folder.url.appending(path: "data.jsonl"))
+      .map { example in
+        var shown = ""
+        var isInside = false
+        for (token, isTarget) in zip(example.tokens, example.isTarget) {
+          if isTarget != isInside { shown += isTarget ? "{" : "}" }
+          isInside = isTarget
+          shown += token == 256 ? "~" : text.tokenizer.decode([token])
+        }
+        return shown + (isInside ? "}" : "")
+      }
+  }
+
+  @Test func onlyWhatTheTeacherWroteIsLearntAndItsEnd() throws {
+    let shown = try learnt(
+      """
+      {"text": "all of it"}
+      {"prompt": "Q: 1+1? A:", "completion": " 2"}
+
+      {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}, {"role": "assistant", "content": "one"}, {"role": "user", "content": "v"}, {"role": "assistant", "content": "two"}]}
+      {"request": {"messages": [{"role": "user", "content": "u"}]}, "response": {"choices": [{"message": {"role": "assistant", "content": "yes"}}]}}
+      {"custom_id": "7", "input": [{"role": "user", "content": "u"}], "response": {"body": {"choices": [{"message": {"role": "assistant", "content": "yes"}}]}}}
+      """)
+    #expect(
+      shown == [
+        "{all of it~}", "Q: 1+1? A:{ 2~}", "[s]s\n[u]u\n[a]{one~}\n[u]v\n[a]{two~}\n",
+        "[u]u\n[a]{yes~}\n", "[u]u\n[a]{yes~}\n",
+      ])
+  }
+
+  @Test(arguments: [
+    ("{\"text\": \"\"}", "line 2: the `text` is empty"),
+    ("{\"prompt\": \"a\", \"completion\": \"\"}", "line 2: the `completion` is empty"),
+    ("{\"prompt\": \"a\"}", "line 2: there is neither"),
+    ("{\"messages\": []}", "line 2: no message of the assistant"),
+    ("{\"messages\": [{\"role\": \"user\"}]}", "line 2: a message has no"),
+    ("{\"messages\": [{\"role\": \"assistant\", \"content\": \"\"}]}", "line 2: no message"),
+    ("{\"text\": ", "line 2, is no JSON object"), ("[]", "line 2, is no JSON object"),
+  ])
+  func aWrongLineIsNamed(line: String, message: String) throws {
+    let error = #expect(throws: StorageError.self) { try learnt("{\"text\": \"ok\"}\n\(line)\n") }
+    #expect(error?.description.contains(message) == true, "\(error as Any)")
+  }
+
+  @Test func rowsArePaddedAndPaddingIsNotLearnt() {
+    let examples = TokenExamples(
+      [
+        .init(tokens: [5, 6, 7, 8], isTarget: [false, false, true, true]),
+        .init(
+          tokens: [1, 2, 3, 4, 5, 6, 7], isTarget: [false] + [Bool](repeating: true, count: 6)),
+        // Its answer begins after what fits; and one that has nothing to learn.
+        .init(
+          tokens: [1, 2, 3, 4, 5, 6, 7], isTarget: [Bool](repeating: false, count: 6) + [true]),
+        .init(tokens: [9, 9], isTarget: [true, false]),
+      ], length: 5)
+    #expect(examples.count == 2 && examples.cutCount == 2 && examples.droppedCount == 2)
+    #expect(examples.targetCount == 7)
+    let batches = examples.evaluationBatches(size: 3)
+    #expect(batches.count == 1 && batches[0].targetCount == 7)
+    #expect(
+      batches[0].tokens.integers == [5, 6, 7, 0, 0] + [1, 2, 3, 4, 5] + [0, 0, 0, 0, 0])
+    #expect(
+      batches[0].labels.integers == [-1, 7, 8, -1, -1] + [2, 3, 4, 5, 6] + [-1, -1, -1, -1, -1])
+    // Every text once in each pass, in an order of its own.
+    let rows = (0..<6).map {
+      examples.trainingBatch(step: $0, micro: 0, microCount: 1, size: 1, seed: 2).tokens.integers[0]
+    }
+    for pass in 0..<3 { #expect(Set(rows[2 * pass..<2 * pass + 2]) == [1, 5]) }
+  }
+
+  @Test func calibrationIsZeroForAModelThatIsRightAsOftenAsItSays() {
+    var honest = Calibration()
+    var boaster = Calibration()
+    for index in 0..<100 {
+      honest.add(-Float(0.7).logarithm, isRight: index % 10 < 7)
+      boaster.add(-Float(0.9).logarithm, isRight: index % 10 < 4)
+    }
+    #expect(honest.error < 1e-6)
+    #expect(abs(boaster.error - 0.5) < 1e-6)
+  }
+}
+
+extension Float {
+  fileprivate var logarithm: Float { Float(Foundation.log(Double(self))) }
+}

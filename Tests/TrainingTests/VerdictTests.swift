@@ -1,0 +1,116 @@
+// Verdicts over seeds, and the matching of hidden states.
+import Checks
+import Foundation
+import Models
+import Tensors
+import Testing
+import Training
+
+@testable import Distillation
+
+@Suite struct VerdictTests {
+  private func rows(_ shift: Double, wobble: Double = 0) -> (student: [Double], control: [Double]) {
+    let control = (0..<100).map { 2 + Double($0 % 7) / 10 }
+    return (control.enumerated().map { $1 - shift - ($0 % 2 == 0 ? wobble : -wobble) }, control)
+  }
+
+  @Test func seedsThatAgreeKeepTheVerdict() {
+    let verdict = Verdict([rows(0.1), rows(0.11), rows(0.09)])
+    #expect(verdict.outcome == .beats && verdict.seedDifferences.count == 3)
+    #expect(abs(verdict.difference - 0.1) < 1e-12)
+    // t(2) * sd / sqrt(3), for a standard deviation of 0.01
+    #expect(abs(verdict.halfWidth - 4.303 * 0.01 / 3.0.squareRoot()) < 1e-6)
+  }
+
+  @Test func seedsThatDisagreeMakeItInconclusive() {
+    // Each seed alone would be sure.
+    for shift in [0.1, -0.08, 0.05] {
+      #expect(Verdict([rows(shift)]).outcome != .inconclusive)
+    }
+    #expect(Verdict([rows(0.1), rows(-0.08), rows(0.05)]).outcome == .inconclusive)
+  }
+
+  @Test func textAndSeedsBothCount() {
+    let (text, seeds) = (Verdict([rows(0.1, wobble: 0.2)]), Verdict([rows(0.1), rows(0.11)]))
+    let both = Verdict([rows(0.1, wobble: 0.2), rows(0.11, wobble: 0.2)])
+    let expected = text.halfWidth * text.halfWidth + seeds.halfWidth * seeds.halfWidth
+    #expect(abs(both.halfWidth - expected.squareRoot()) < 1e-9)
+  }
+}
+
+@Suite struct HiddenMatchingTests {
+  private func llama(_ width: Int, layers: Int) -> Llama {
+    Llama(
+      LlamaConfiguration(
+        vocabularySize: 23, width: width, intermediateWidth: 24, layerCount: layers, headCount: 2,
+        keyValueHeadCount: 2, contextLength: 8))
+  }
+
+  @Test func paddingDoesNotCountAndTheFormulaIsWhatItSays() throws {
+    let (student, teacher) = (llama(16, layers: 1), llama(8, layers: 2))
+    let store = VariableStore(on: ReferenceDevice(), seed: 4)
+    try student.declare(in: store, prefix: "student")
+    try teacher.declare(in: store, prefix: "teacher")
+    let matching = HiddenMatching(weight: 0.5, pairs: [(0, 0), (1, 2)], widths: (16, 8))
+    #expect(matching.formula.contains("0-0, 1-2") && matching.parameters.count == 2)
+    for (name, tensor) in matching.parameters { try store.declare(name, tensor) }
+    let tokens = TensorData([2, 4], [1, 2, 3, 4, 5, 6, 7, 8] as [Int32])
+    let batch = TokenBatch(
+      tokens: tokens, labels: TensorData([2, 4], [1, -1, 2, 3, -1, -1, -1, -1] as [Int32]))
+    let input = Tensor.input("tokens", tokens.type)
+    let (own, other) = (
+      student.hiddenStates(input, .init(wholeSequences: input)),
+      teacher.hiddenStates(input, .init(wholeSequences: input))
+    )
+    let loss = matching.loss(student: own, teacher: other)
+    let weights = matching.parameters.map(\.tensor)
+    let slopes = gradients(of: loss.sum, withRespectTo: weights)
+    let outputs = [loss.sum, own[0], own[1], other[0], other[2]] + slopes
+    let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
+    try executor.set(input, to: tokens)
+    try executor.set(loss.mask.tensor, to: loss.mask.value(batch))
+    try executor.run()
+    let values = try outputs.map { try executor.value(of: $0).floats.map(Double.init) }
+    var expected = 0.0
+    for (pair, weight) in weights.enumerated() {
+      let w = try store.value(of: weight).floats.map(Double.init)
+      for position in [0, 2, 3] {
+        for row in 0..<8 {
+          let x = (0..<16).reduce(0.0) {
+            $0 + w[row * 16 + $1] * values[1 + pair][position * 16 + $1]
+          }
+          let difference = x - values[3 + pair][position * 8 + row]
+          expected += difference * difference / 8
+        }
+      }
+    }
+    #expect(abs(values[0][0] - expected) < 1e-4 * expected)
+    #expect(slopes.indices.allSatisfy { values[5 + $0].contains { $0 != 0 } })
+  }
+
+  @Test func equalModelsMatchWithoutAProjection() throws {
+    let model = llama(16, layers: 1)
+    let matching = HiddenMatching(weight: 1, pairs: [(1, 1)], widths: (16, 16))
+    #expect(matching.parameters.isEmpty)
+    let store = VariableStore(on: ReferenceDevice(), seed: 4)
+    try model.declare(in: store, prefix: "student")
+    let objective = DistillationObjective(
+      student: model, teacher: .model(model), .forwardKL, temperature: 1, alpha: 0,
+      matching: matching)
+    let batch = TokenWindows((0..<17).map { Int32($0) }, length: 8).evaluationBatches(size: 2)[0]
+    let (tokens, labels) = (
+      Tensor.input("tokens", batch.tokens.type), Tensor.input("labels", batch.labels.type)
+    )
+    let loss = objective.loss(tokens: tokens, labels: labels)
+    let executor = try GraphExecutor(
+      Graph(
+        outputs: [loss.total]
+          + gradients(of: loss.total, withRespectTo: model.parameters().map(\.tensor))), on: store)
+    try executor.set(tokens, to: batch.tokens)
+    try executor.set(labels, to: batch.labels)
+    for input in loss.inputs { try executor.set(input.tensor, to: input.value(batch)) }
+    try executor.run()
+    #expect(abs(try executor.value(of: loss.total).floats[0]) < 1e-5)
+    #expect(loss.logged.map(\.name) == ["ce", "kl", "divergence", "hidden"])
+  }
+}
