@@ -53,10 +53,14 @@ public final class SentenceEmbedder {
   /// many are done.
   public func embed(_ sentences: [String], onProgress: (Int) -> Void = { _ in }) throws -> [[Float]]
   {
-    let ids = sentences.map {
-      Self.ids($0, tokenizer, maximumLength: encoder.maximumLength)
-    }
-    var embeddings = [[Float]](repeating: [], count: sentences.count)
+    try embed(
+      sentences.map { Self.ids($0, tokenizer, maximumLength: encoder.maximumLength) },
+      onProgress: onProgress)
+  }
+
+  /// The same for sentences as ids, of at most the encoder's length.
+  public func embed(_ ids: [[Int32]], onProgress: (Int) -> Void = { _ in }) throws -> [[Float]] {
+    var embeddings = [[Float]](repeating: [], count: ids.count)
     let order = ids.indices.sorted { (ids[$0].count, $0) < (ids[$1].count, $1) }
     for first in stride(from: 0, to: order.count, by: batchSize) {
       let rows = order[first..<min(order.count, first + batchSize)]

@@ -40,22 +40,26 @@ public struct ModelDirectory: Sendable {
   /// The model, if it predicts the next token.
   public func languageModel() throws -> any LanguageModel {
     let model = try model()
-    guard let model = model as? any LanguageModel else {
-      throw StorageError(
-        "\(url.path) holds an encoder (\(model.architecture)), not a model that continues text; "
-          + "`retort embed` uses it.")
-    }
+    guard let model = model as? any LanguageModel else { throw notALanguageModel(model) }
     return model
   }
 
   /// The model, if it reads in both directions.
   public func encoder() throws -> any Encoder {
     let model = try model()
-    guard let model = model as? any Encoder else {
-      throw StorageError(
-        "\(url.path) holds a model that continues text (\(model.architecture)), not an encoder.")
-    }
+    guard let model = model as? any Encoder else { throw notAnEncoder(model) }
     return model
+  }
+
+  public func notALanguageModel(_ model: any PretrainedModel) -> StorageError {
+    StorageError(
+      "\(url.path) holds an encoder (\(model.architecture)), not a model that continues text; "
+        + "`retort embed` uses it, and `retort distill` makes it smaller.")
+  }
+
+  public func notAnEncoder(_ model: any PretrainedModel) -> StorageError {
+    StorageError(
+      "\(url.path) holds a model that continues text (\(model.architecture)), not an encoder.")
   }
 
   /// Throws unless the folder's weights are those of the model, with its shapes.

@@ -49,7 +49,8 @@ public struct Reduction {
   /// What was taken over, in words.
   public let description: String
   private let teacher: any ReducibleModel
-  private let directory: ModelDirectory
+  /// The teacher's folder.
+  public let directory: ModelDirectory
   private let layers: [Int]
 
   /// `layers` are numbers of the teacher's, in order; empty keeps all. `width` 0 keeps the width.

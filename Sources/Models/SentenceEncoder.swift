@@ -30,6 +30,12 @@ public struct SentenceEncoder {
     self.maximumLength = min(maximumLength ?? encoder.contextLength, encoder.contextLength)
   }
 
+  /// The same pooling of another encoder, as a student has its teacher's.
+  public func replacingEncoder(by encoder: any Encoder) -> SentenceEncoder {
+    SentenceEncoder(
+      encoder, pooling: pooling, normalizes: normalizes, maximumLength: maximumLength)
+  }
+
   /// The encoder of a folder. Without `modules.json`: the mean over tokens, of length 1.
   public init(_ directory: ModelDirectory) throws {
     let encoder = try directory.encoder()

@@ -19,7 +19,7 @@ struct Arm {
   }
 
   let name: String
-  let model: any LanguageModel
+  let model: any PretrainedModel
   /// Where its finished weights are, or will be.
   let directory: ModelDirectory
   private let origin: Origin
@@ -28,8 +28,29 @@ struct Arm {
   init(_ name: String, finished path: String) throws {
     self.name = name
     directory = ModelDirectory(URL(fileURLWithPath: path))
-    model = try directory.languageModel()
+    model = try directory.model()
     origin = .folder(directory)
+  }
+
+  /// The model as one that predicts the next token; throws for one that does not.
+  func languageModel() throws -> any LanguageModel {
+    guard let model = model as? any LanguageModel else { throw source.notALanguageModel(model) }
+    return model
+  }
+
+  /// The model as one that reads in both directions; throws for one that does not.
+  func encoder() throws -> any Encoder {
+    guard let model = model as? any Encoder else { throw source.notAnEncoder(model) }
+    return model
+  }
+
+  /// Where the model was before the run.
+  private var source: ModelDirectory {
+    switch origin {
+    case .new: directory
+    case .folder(let source): source
+    case .reduction(let reduction): reduction.directory
+    }
   }
 
   /// A model that the run trains: from a folder, from parts of a teacher, or new. New ones have a token
@@ -42,7 +63,7 @@ struct Arm {
     directory = ModelDirectory(folder.model(name))
     if !recipe.path.isEmpty {
       let source = ModelDirectory(URL(fileURLWithPath: recipe.path))
-      model = try source.languageModel()
+      model = try source.model()
       origin = .folder(source)
     } else if recipe.fromTeacher.isWanted {
       guard let teacher else {
@@ -50,10 +71,7 @@ struct Arm {
       }
       let reduction = try Reduction(
         of: teacher, layers: recipe.fromTeacher.layers, width: recipe.fromTeacher.width)
-      guard let model = reduction.model as? any LanguageModel else {
-        throw StorageError("\(teacher.url.path) holds no model that continues text.")
-      }
-      self.model = model
+      model = reduction.model
       origin = .reduction(reduction)
     } else {
       model = Llama(
@@ -89,14 +107,15 @@ struct Arm {
   /// Trains the model from where its checkpoint left it, and saves it. A student's variables are
   /// called the same in every arm, so that both arms start from the same numbers.
   func train(
-    _ objective: any Objective, _ options: TrainingOptions, on text: RunText, folder: RunFolder,
+    _ objective: any Objective, _ options: TrainingOptions, on data: any TokenData,
+    folder: RunFolder,
     store: VariableStore, prefix: String, profiling: ProfilingOptions, export: ModelExport
   ) throws {
     let start = try begin(in: store, prefix: prefix)
     note(
       "\(name): \(grouped(model.parameterCount)) parameters, \(start); loss = \(objective.formula)")
     let trainer = try Trainer(
-      objective, parameters: model.parameters(prefix: prefix), data: text.training,
+      objective, parameters: model.parameters(prefix: prefix), data: data,
       options: options, store: store)
     let peak = try (store.device as? OpenCLDevice)?.measurePeaks().flopsPerSecond
     let flops = trainer.flopsPerStep
@@ -109,7 +128,7 @@ struct Arm {
       switch event {
       case .step(let m):
         try metrics.append(MetricsRecord.fields(name, m))
-        let numbers = ["loss", "ce", "kl"].compactMap { key in
+        let numbers = ["loss", "ce", "kl", "cosine"].compactMap { key in
           m.means[key].map { "\(key) \(fixed($0, 3))" }
         }
         let steps = Double(m.step - resumed)
@@ -138,15 +157,21 @@ struct Arm {
     let card = ModelCard(
       arm: String(name.prefix { $0 != "-" }), origin: start, formula: objective.formula,
       options: options,
-      parameterCount: model.parameterCount, sequenceLength: text.training.length)
+      parameterCount: model.parameterCount, sequenceLength: data.length,
+      isSentenceEncoder: model is any Encoder)
     try directory.save(
-      model, from: store, prefix: prefix, export.options(source: source, card: card.markdown))
+      model, from: store, prefix: prefix, export.options(source: keptFolder, card: card.markdown))
     try profiling.report(on: trainer, device: store.device, name: name)
   }
 
-  /// The folder that the model comes from whole.
-  private var source: ModelDirectory? {
-    if case .folder(let source) = origin { source } else { nil }
+  /// The folder whose other files go with the model: that of the model itself, or of an encoder that it
+  /// was cut from, whose files say how its states are pooled.
+  private var keptFolder: ModelDirectory? {
+    switch origin {
+    case .folder(let source): source
+    case .reduction(let reduction) where model is any Encoder: reduction.directory
+    case .reduction, .new: nil
+    }
   }
 
   private static func checkpointStep(_ url: URL) throws -> Int {

@@ -87,7 +87,7 @@ struct DistillationArms {
     }
     guard let teacher else { preconditionFailure("there is a teacher or its cache") }
     try teacher.load(into: store)
-    return .model(teacher.model)
+    return .model(try teacher.languageModel())
   }
 
   /// The student's objective, for a teacher's side that `loadTeacher` gave.
@@ -95,7 +95,7 @@ struct DistillationArms {
     -> DistillationObjective
   {
     DistillationObjective(
-      student: student.model, teacher: teacher, recipe.kind,
+      student: try student.languageModel(), teacher: teacher, recipe.kind,
       temperature: Float(recipe.temperature), alpha: Float(recipe.alpha), classCount: classCount,
       matching: try matching(recipe.hidden, student: student))
   }

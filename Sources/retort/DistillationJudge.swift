@@ -29,7 +29,7 @@ struct DistillationJudge {
         let teacher = isTeacher ? nil : try arms.loadTeacher(into: store)
         evaluations.append(
           try evaluate(
-            arm.model, teacher: teacher,
+            try arm.languageModel(), teacher: teacher,
             on: text.heldOut.evaluationBatches(size: recipe.training.batchSize),
             classCount: arms.classCount, store: store))
         if index == 0 {
@@ -76,7 +76,7 @@ struct DistillationJudge {
     sampling.seed = UInt32(truncatingIfNeeded: recipe.seed)
     let tokenizer = arms.tokenizer
     let generator = Generator(
-      arm.model, vocabularySize: arms.classCount, store: store,
+      try arm.languageModel(), vocabularySize: arms.classCount, store: store,
       capacity: text.promptTokens.count + 120)
     let ids = try generator.generate(
       [text.promptTokens], count: 120, sampling: sampling, ends: [tokenizer.endOfText])[0]

@@ -6,7 +6,8 @@ import Training
 
 /// How finished models are written.
 struct ModelExport {
-  let tokenizer: RunTokenizer
+  /// nil where every model keeps the files of the one it comes from.
+  let tokenizer: RunTokenizer?
   let precision: Precision
 
   /// `source` is the folder that the model was before, whose other files are kept.
@@ -15,7 +16,7 @@ struct ModelExport {
     export.elementType = precision.storage
     export.source = source
     export.card = card
-    if source == nil {
+    if source == nil, let tokenizer {
       export.files = tokenizer.files
       export.fields = ["bos_token_id", "eos_token_id"].map { ($0, JSON(Int(tokenizer.endOfText))) }
     }
@@ -31,15 +32,14 @@ struct ModelCard {
   let options: TrainingOptions
   let parameterCount: Int
   let sequenceLength: Int
-  /// What became of it, where that is known.
-  var results = ""
+  let isSentenceEncoder: Bool
 
   var markdown: String {
     let tokens = options.stepCount * options.batchSize * options.microBatchCount * sequenceLength
     return """
       ---
-      library_name: transformers
-      pipeline_tag: text-generation
+      library_name: \(isSentenceEncoder ? "sentence-transformers" : "transformers")
+      pipeline_tag: \(isSentenceEncoder ? "sentence-similarity" : "text-generation")
       tags: [retort\(arm == "student" ? ", distillation" : "")]
       ---
       # \(arm.prefix(1).uppercased() + arm.dropFirst())
@@ -57,7 +57,7 @@ struct ModelCard {
       \(options.optimizer.weightDecay) |
       | precision | \(options.precision.rawValue) between kernels, float32 weights |
       | seed | \(options.seed) |
-      \(results)
+
       The recipe that made it is `recipe.yaml` in the run's folder.
 
       """

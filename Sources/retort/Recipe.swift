@@ -96,13 +96,15 @@ struct DistillationRecipe: Codable {
   /// The weight of the labels' cross-entropy.
   var alpha = 0.1
   var hidden = HiddenRecipe()
+  /// What makes a sentence encoder's vectors those of its teacher.
+  var sentences = EmbeddingObjective.Kind.cosine
   /// A folder that `retort cache` made: the teacher need not be in memory.
   var cache = ""
   /// Why no control is trained; empty trains one.
   var withoutControl = ""
 
   enum CodingKeys: String, CodingKey {
-    case objective, beta, skew, temperature, alpha, hidden, cache
+    case objective, beta, skew, temperature, alpha, hidden, sentences, cache
     case withoutControl = "without_control"
   }
 

@@ -75,13 +75,11 @@ struct RunArguments: ParsableArguments {
     return try R.load(file: recipeFile, settings: settings + own + set)
   }
 
-  /// Opens device and text, and only when both are there begins the run in its folder. `sources` are
-  /// the folders of models that the run starts from; empty ones count as none. Without `shifts` the rows
-  /// of every pass over a text are the same.
-  func open(
-    _ recipe: some Recipe, data: DataRecipe, _ tokenizer: RunTokenizer, seed: UInt64,
-    sources: [String], shifts: Bool = true
-  ) throws -> (any Device, RunText) {
+  /// Opens the device and reads the text, and only when both are there begins the run in its folder.
+  /// `sources` are the folders of models that the run starts from; empty ones count as none.
+  func open<Text: CustomStringConvertible>(
+    _ recipe: some Recipe, sources: [String], text read: () throws -> Text
+  ) throws -> (any Device, Text) {
     let own = folder.url.standardizedFileURL.path + "/"
     for source in sources where overwrite && !source.isEmpty {
       if (URL(fileURLWithPath: source).standardizedFileURL.path + "/").hasPrefix(own) {
@@ -89,9 +87,9 @@ struct RunArguments: ParsableArguments {
       }
     }
     let device = try self.device.open(profiling: profiling.isWanted)
-    let text = try RunText(data, tokenizer, seed: seed, shifts: shifts)
+    let text = try read()
     if !resume { try folder.begin(recipe) }
-    note("\(device.name)\n\(text.description)")
+    note("\(device.name)\n\(text)")
     return (device, text)
   }
 }

@@ -7,7 +7,7 @@ import Tokenizers
 import Training
 
 /// What a run trains on and what it is judged by.
-struct RunText {
+struct RunText: CustomStringConvertible {
   let training: any TokenData
   let heldOut: any TokenData
   /// The start of a held-out text, which every model continues.
@@ -95,7 +95,8 @@ struct RunText {
 
   private static let fortunes = "/usr/share/games/fortunes"
 
-  private static func files(_ recipe: DataRecipe) throws -> [URL] {
+  /// The text files of a recipe: those it names, or the default ones.
+  static func files(_ recipe: DataRecipe) throws -> [URL] {
     if !recipe.text.isEmpty { return recipe.text.map { URL(fileURLWithPath: $0) } }
     let folder = URL(fileURLWithPath: fortunes)
     let names = (try? FileManager.default.contentsOfDirectory(atPath: fortunes)) ?? []

@@ -93,13 +93,7 @@ struct VerdictTable {
     guard let verdict else {
       return "Whether distilling helped is not known: no control was trained (\(declined))."
     }
-    let range = verdict.interval
-    let seeds = verdict.seedDifferences.count
-    return "The distilled student \(verdict.outcome.rawValue) the control: control - student = "
-      + "\(fixed(verdict.difference, 4)) nats/token, 95 % interval "
-      + "[\(fixed(range.lowerBound, 4)), \(fixed(range.upperBound, 4))] over "
-      + "\(grouped(verdict.windowCount)) paired held-out windows, "
-      + (seeds == 1 ? "one seed." : "\(seeds) seeds.")
+    return verdict.sentence(unit: "nats/token", rows: "windows")
       + (gapClosed.map {
         " It closes \(fixed(100 * $0, 0)) % of the gap between control and teacher."
       } ?? "")
@@ -108,20 +102,40 @@ struct VerdictTable {
   /// The content of `verdict.json`.
   func json(device: String) -> String {
     let arms = rows.map { (key: $0.arm, value: $0.json as any JSONValue) }
-    let outcome: [(key: String, value: any JSONValue)] =
-      verdict.map { verdict in
-        [
-          ("verdict", verdict.outcome.rawValue),
-          ("difference_nats_per_token", verdict.difference),
-          ("interval_95", [verdict.interval.lowerBound, verdict.interval.upperBound]),
-          ("paired_windows", verdict.windowCount), ("seeds", verdict.seedDifferences.count),
-          ("seed_differences", verdict.seedDifferences), ("gap_closed", gapClosed),
-        ]
-      } ?? [("verdict", "NO CONTROL"), ("without_control", declined)]
     return JSONObject(
-      outcome + [
-        ("arms", JSONObject(arms)), ("device", device), ("retort", Retort.version),
+      Verdict.fields(verdict, unit: "nats_per_token", declined: declined) + [
+        ("gap_closed", gapClosed), ("arms", JSONObject(arms)), ("device", device),
+        ("retort", Retort.version),
       ]
     ).json + "\n"
+  }
+}
+
+extension Verdict {
+  /// What came of it, in words. Losses and distances are in `unit`, over `rows` of held-out data.
+  func sentence(unit: String, rows: String) -> String {
+    let seeds = seedDifferences.count
+    let subject =
+      switch outcome {
+      case .beats, .doesNotBeat: "The distilled student \(outcome.rawValue) the control"
+      case .inconclusive: "Whether the distilled student beats the control is INCONCLUSIVE"
+      }
+    return subject + ": control - student = \(fixed(difference, 4)) \(unit), 95 % interval "
+      + "[\(fixed(interval.lowerBound, 4)), \(fixed(interval.upperBound, 4))] over "
+      + "\(grouped(windowCount)) paired held-out \(rows), "
+      + (seeds == 1 ? "one seed." : "\(seeds) seeds.")
+  }
+
+  /// The fields of `verdict.json` that say so; without a verdict the reason why there is none.
+  static func fields(_ verdict: Verdict?, unit: String, declined: String)
+    -> [(key: String, value: any JSONValue)]
+  {
+    guard let verdict else { return [("verdict", "NO CONTROL"), ("without_control", declined)] }
+    return [
+      ("verdict", verdict.outcome.rawValue), ("difference_\(unit)", verdict.difference),
+      ("interval_95", [verdict.interval.lowerBound, verdict.interval.upperBound]),
+      ("paired_windows", verdict.windowCount), ("seeds", verdict.seedDifferences.count),
+      ("seed_differences", verdict.seedDifferences),
+    ]
   }
 }

@@ -18,7 +18,7 @@ struct Distill: ParsableCommand {
 
       --student takes the folder of a model, sizes of a new one ('layers: 4, width: 256'), or parts of \
       the teacher ('from-teacher: {layers: [0, 2, 4], width: 256}'). --data takes texts, or .jsonl that \
-      a teacher wrote; --cache what `retort cache` kept of a teacher.
+      a teacher wrote; --cache what `retort cache` kept of a teacher. A teacher that is a sentence encoder       gets a student whose vectors are like its own; the control then learns from sentences alone.
       """)
 
   @Option(help: "The folder of the teacher.")
@@ -69,10 +69,15 @@ struct Distill: ParsableCommand {
     Interrupt.install()
     let recipe = try arguments.recipe(DistillRecipe.self, settings: settings)
     let folder = arguments.folder
+    let path = recipe.teacher.path
+    if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {
+      try SentenceDistillation(recipe, arguments).run()
+      return
+    }
     let arms = try DistillationArms(recipe, folder: folder)
-    let (device, text) = try arguments.open(
-      recipe, data: recipe.data, arms.tokenizer, seed: recipe.seed,
-      sources: [recipe.teacher.path, recipe.student.path], shifts: arms.cache == nil)
+    let (device, text) = try arguments.open(recipe, sources: [path, recipe.student.path]) {
+      try RunText(recipe.data, arms.tokenizer, seed: recipe.seed, shifts: arms.cache == nil)
+    }
     let export = ModelExport(tokenizer: arms.tokenizer, precision: recipe.training.export)
     func train(
       _ arm: Arm, _ sizes: ModelRecipe, seed: UInt64, as prefix: String,
@@ -81,13 +86,13 @@ struct Distill: ParsableCommand {
       guard !folder.isFinished(arm.name) else { return }
       let store = VariableStore(on: device, seed: seed)
       try arm.train(
-        try objective(store), recipe.training.options(for: sizes, seed: seed), on: text,
+        try objective(store), recipe.training.options(for: sizes, seed: seed), on: text.training,
         folder: folder, store: store, prefix: prefix, profiling: arguments.profiling,
         export: export)
     }
     if let teacher = arms.teacher, recipe.teacher.path.isEmpty {
       try train(teacher, recipe.teacher, seed: recipe.seed, as: teacher.name) { _ in
-        NextTokenObjective(teacher.model, classCount: arms.classCount)
+        NextTokenObjective(try teacher.languageModel(), classCount: arms.classCount)
       }
     }
     for pair in arms.pairs {
@@ -98,7 +103,7 @@ struct Distill: ParsableCommand {
       guard recipe.distillation.withoutControl.isEmpty else { continue }
       // Same names, same seed, same batches: only the teacher is missing.
       try train(pair.control, recipe.student, seed: pair.seed, as: "student") { _ in
-        NextTokenObjective(pair.control.model, classCount: arms.classCount)
+        NextTokenObjective(try pair.control.languageModel(), classCount: arms.classCount)
       }
     }
     try DistillationJudge(arms: arms, text: text, recipe: recipe, device: device, folder: folder)

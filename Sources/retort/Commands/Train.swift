@@ -31,13 +31,15 @@ struct Train: ParsableCommand {
     let arm = try Arm(
       "model", recipe.model, vocabularySize: tokenizer.tokenizer.vocabularySize,
       sequenceLength: recipe.data.sequenceLength, folder: folder)
-    let (device, text) = try arguments.open(
-      recipe, data: recipe.data, tokenizer, seed: recipe.seed, sources: [recipe.model.path])
+    let model = try arm.languageModel()
+    let (device, text) = try arguments.open(recipe, sources: [recipe.model.path]) {
+      try RunText(recipe.data, tokenizer, seed: recipe.seed)
+    }
     if !folder.isFinished(arm.name) {
       let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
       try arm.train(
-        NextTokenObjective(arm.model, classCount: tokenizer.tokenizer.vocabularySize), options,
-        on: text, folder: folder,
+        NextTokenObjective(model, classCount: tokenizer.tokenizer.vocabularySize), options,
+        on: text.training, folder: folder,
         store: VariableStore(on: device, seed: recipe.seed), prefix: arm.name,
         profiling: profiling,
         export: ModelExport(tokenizer: tokenizer, precision: recipe.training.export))
@@ -46,7 +48,7 @@ struct Train: ParsableCommand {
     try arm.load(into: store)
     let size = tokenizer.tokenizer.vocabularySize
     let result = try evaluate(
-      arm.model, teacher: nil,
+      model, teacher: nil,
       on: text.heldOut.evaluationBatches(size: recipe.training.batchSize), classCount: size,
       store: store)
     let row = VerdictRow(

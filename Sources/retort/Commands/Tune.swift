@@ -70,10 +70,10 @@ struct Tune: ParsableCommand {
   private static func problems(_ recipe: DistillRecipe) throws -> [MatMulProblem] {
     let arms = try DistillationArms(
       recipe, folder: RunFolder(url: URL(fileURLWithPath: "unused")))
-    guard let teacher = arms.teacher?.model else {
+    guard let teacher = try arms.teacher?.languageModel() else {
       throw ValidationError("A recipe with a cache has no teacher whose products could be tuned.")
     }
-    let student = arms.pairs[0].student.model
+    let student = try arms.pairs[0].student.languageModel()
     let type = TensorType([recipe.training.batchSize, recipe.data.sequenceLength], .int32)
     let (tokens, labels) = (Tensor.input("tokens", type), Tensor.input("labels", type))
     let distillation = DistillationObjective(

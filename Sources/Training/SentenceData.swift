@@ -1,0 +1,59 @@
+// Sentences, one per row.
+import Tensors
+
+/// Sentences as rows of ids, filled up to one length. The label of a row's first position is the number of
+/// its ids, and no other position counts: a loss is divided by the number of sentences.
+public struct SentenceData: TokenData {
+  public let sentences: [[Int32]]
+  public let length: Int
+
+  /// Sentences of 1 to `length` ids each.
+  public init(_ sentences: [[Int32]], length: Int) {
+    precondition(
+      sentences.allSatisfy { (1...length).contains($0.count) },
+      "a sentence has from 1 to \(length) ids")
+    self.sentences = sentences
+    self.length = length
+  }
+
+  public var count: Int { sentences.count }
+  public var targetCount: Int { sentences.count }
+
+  private func batch(_ rows: [[Int32]?]) -> TokenBatch {
+    let tokens = rows.flatMap { row -> [Int32] in
+      let ids = row ?? []
+      return ids + [Int32](repeating: 0, count: length - ids.count)
+    }
+    let labels = rows.flatMap { row -> [Int32] in
+      [row.map { Int32($0.count) } ?? -1] + [Int32](repeating: -1, count: length - 1)
+    }
+    let shape: Shape = [rows.count, length]
+    return TokenBatch(tokens: TensorData(shape, tokens), labels: TensorData(shape, labels))
+  }
+
+  /// Each pass over the data has an order of its own.
+  public func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64)
+    -> TokenBatch
+  {
+    let first = (step * microCount + micro) * size
+    return batch(
+      (first..<first + size).map { index in
+        let stream = UInt32(truncatingIfNeeded: index / count)
+        return sentences[Philox.permuted(index % count, of: count, seed: seed, stream: stream)]
+      })
+  }
+
+  public func evaluationBatches(size: Int) -> [TokenBatch] {
+    stride(from: 0, to: count, by: size).map { first in
+      batch((first..<first + size).map { $0 < count ? sentences[$0] : nil })
+    }
+  }
+
+  /// The sentences of a batch; rows that fill it up are empty.
+  public static func sentences(of batch: TokenBatch) -> [ArraySlice<Int32>] {
+    let (rows, labels) = (batch.rows, batch.labels.integers)
+    return rows.enumerated().map { index, row in
+      row.prefix(Int(max(0, labels[index * row.count])))
+    }
+  }
+}

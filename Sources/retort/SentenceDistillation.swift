@@ -1,0 +1,230 @@
+// `retort distill` with a sentence encoder for a teacher.
+import Distillation
+import Foundation
+import Models
+import Storage
+import Tensors
+import Tokenizers
+import Training
+
+/// Sentences to learn from and to be judged by.
+struct RunSentences: CustomStringConvertible {
+  let training: SentenceData
+  let heldOut: SentenceData
+
+  init(_ recipe: DataRecipe, _ tokenizer: Tokenizer, seed: UInt64) throws {
+    guard recipe.completions.isEmpty else {
+      throw RecipeError(
+        "data.completions is for language models; sentence encoders read data.text.")
+    }
+    let corpus = try Corpus(
+      files: try RunText.files(recipe), heldOutShare: recipe.heldOut, seed: seed)
+    func sentences(_ entries: [String]) -> SentenceData {
+      SentenceData(
+        entries.map {
+          SentenceEmbedder.ids($0, tokenizer, maximumLength: recipe.sequenceLength)
+        }.filter { !$0.isEmpty }, length: recipe.sequenceLength)
+    }
+    (training, heldOut) = (sentences(corpus.training), sentences(corpus.heldOut))
+    guard training.count > 0, heldOut.count > 1 else {
+      throw StorageError("The text has too few entries. Give more text.")
+    }
+  }
+
+  var description: String {
+    "\(grouped(training.count)) sentences to train on, \(grouped(heldOut.count)) held out"
+  }
+}
+
+/// Teacher, student, control, verdict, for vectors of sentences.
+struct SentenceDistillation {
+  private let recipe: DistillRecipe
+  private let arguments: RunArguments
+  private let teacher: Arm
+  private let teacherEncoder: SentenceEncoder
+  private let tokenizer: TokenizerDirectory
+  private let pairs: [(student: Arm, control: Arm, seed: UInt64)]
+
+  init(_ recipe: DistillRecipe, _ arguments: RunArguments) throws {
+    self.recipe = recipe
+    self.arguments = arguments
+    let teacher = try Arm("teacher", finished: recipe.teacher.path)
+    self.teacher = teacher
+    teacherEncoder = try SentenceEncoder(teacher.directory)
+      .replacingEncoder(by: try teacher.encoder())
+    let tokenizer = try TokenizerDirectory(teacher.directory.url)
+    self.tokenizer = tokenizer
+    let length = recipe.data.sequenceLength
+    guard length <= teacherEncoder.maximumLength else {
+      throw RecipeError(
+        "data.sequence_length must be at most \(teacherEncoder.maximumLength), the teacher's.")
+    }
+    guard recipe.student.fromTeacher.isWanted || !recipe.student.path.isEmpty else {
+      throw RecipeError(
+        "the student of a sentence encoder is cut from it or a folder of its own: "
+          + "--student 'from-teacher: {layers: [0, 2, 4]}'.")
+    }
+    guard recipe.distillation.cache.isEmpty else {
+      throw RecipeError("distillation.cache is for language models.")
+    }
+    func arm(_ name: String) throws -> Arm {
+      let arm = try Arm(
+        name, recipe.student, teacher: teacher.directory, vocabularySize: 0,
+        sequenceLength: length, folder: arguments.folder)
+      _ = try arm.encoder()
+      return arm
+    }
+    if !recipe.student.path.isEmpty {
+      let own = try TokenizerDirectory(URL(fileURLWithPath: recipe.student.path)).tokenizer
+      guard own.hasSameTokens(as: tokenizer.tokenizer) else {
+        throw StorageError("\(recipe.student.path) has another tokenizer than the teacher.")
+      }
+    }
+    pairs = try (0..<recipe.seeds).map { index in
+      let end = index == 0 ? "" : "-\(index + 1)"
+      return (try arm("student\(end)"), try arm("control\(end)"), recipe.seed + UInt64(index))
+    }
+  }
+
+  private func sentenceEncoder(_ arm: Arm) throws -> SentenceEncoder {
+    teacherEncoder.replacingEncoder(by: try arm.encoder())
+  }
+
+  func run() throws {
+    let (device, text) = try arguments.open(
+      recipe, sources: [recipe.teacher.path, recipe.student.path]
+    ) { try RunSentences(recipe.data, tokenizer.tokenizer, seed: recipe.seed) }
+    func train(
+      _ arm: Arm, seed: UInt64, _ objective: (VariableStore) throws -> any Objective
+    ) throws {
+      guard !arguments.folder.isFinished(arm.name) else { return }
+      let store = VariableStore(on: device, seed: seed)
+      try arm.train(
+        try objective(store), recipe.training.options(for: recipe.student, seed: seed),
+        on: text.training, folder: arguments.folder, store: store, prefix: "student",
+        profiling: arguments.profiling,
+        export: ModelExport(tokenizer: nil, precision: recipe.training.export))
+    }
+    for pair in pairs {
+      try train(pair.student, seed: pair.seed) { store in
+        try teacher.load(into: store)
+        return EmbeddingObjective(
+          student: try sentenceEncoder(pair.student), teacher: teacherEncoder,
+          recipe.distillation.sentences)
+      }
+      guard recipe.distillation.withoutControl.isEmpty else { continue }
+      try train(pair.control, seed: pair.seed) { _ in
+        HalvesObjective(try sentenceEncoder(pair.control))
+      }
+    }
+    try judge(text, device)
+  }
+
+  // MARK: Verdict
+
+  /// Vectors of the held-out sentences, and sentences per second.
+  private func vectors(
+    _ arm: Arm, _ encoder: SentenceEncoder, _ text: RunSentences, _ device: any Device
+  )
+    throws -> (vectors: [[Float]], speed: Double)
+  {
+    let store = VariableStore(on: device, seed: recipe.seed)
+    try arm.load(into: store)
+    let embedder = SentenceEmbedder(encoder, tokenizer.tokenizer, store: store)
+    // The first call also compiles kernels.
+    _ = try embedder.embed(Array(text.heldOut.sentences.prefix(32)))
+    let clock = ContinuousClock.now
+    let vectors = try embedder.embed(text.heldOut.sentences)
+    let spent = (ContinuousClock.now - clock).components
+    let seconds = Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
+    return (vectors, Double(vectors.count) / max(seconds, 1e-9))
+  }
+
+  private func judge(_ text: RunSentences, _ device: any Device) throws {
+    let folder = arguments.folder
+    let expected = try vectors(teacher, teacherEncoder, text, device)
+    var rows: [SentenceVerdictRow] = [
+      SentenceVerdictRow(
+        arm: "teacher", parameterCount: teacher.model.parameterCount, evaluations: [],
+        sentencesPerSecond: expected.speed, cost: nil)
+    ]
+    func add(_ name: String, _ arms: [Arm]) throws -> [SentenceEvaluation] {
+      var speed = 0.0
+      let evaluations = try arms.map { arm in
+        let own = try vectors(arm, try sentenceEncoder(arm), text, device)
+        speed = own.speed
+        return SentenceEvaluation(student: own.vectors, teacher: expected.vectors)
+      }
+      rows.append(
+        SentenceVerdictRow(
+          arm: name, parameterCount: arms[0].model.parameterCount, evaluations: evaluations,
+          sentencesPerSecond: speed, cost: folder.cost(of: arms[0].name)))
+      return evaluations
+    }
+    let students = try add("student", pairs.map(\.student))
+    let declined = recipe.distillation.withoutControl
+    var verdict: Verdict?
+    if declined.isEmpty {
+      let controls = try add("control", pairs.map(\.control))
+      verdict = Verdict(zip(students, controls).map { ($0.distances, $1.distances) })
+    }
+    let cells = [SentenceVerdictRow.header] + rows.map(\.cells)
+    let sentence =
+      verdict?.sentence(unit: "of distance to the teacher's vectors", rows: "sentences")
+      ?? "Whether distilling helped is not known: no control was trained (\(declined))."
+    print("\n" + table(cells) + "\n\n" + sentence + "\n")
+    let json = JSONObject(
+      Verdict.fields(verdict, unit: "distance", declined: declined) + [
+        ("arms", JSONObject(rows.map { ($0.arm, $0.json) })), ("device", device.name),
+        ("retort", Retort.version),
+      ]
+    ).json
+    try WholeFile.write(json + "\n", to: folder.url.appending(path: "verdict.json"))
+    let report = Report(
+      title: "Distillation of a sentence encoder", records: folder.records(), table: cells,
+      sentence: sentence, recipe: try recipe.yaml(), device: device.name, continuations: [])
+    try WholeFile.write(report.html, to: folder.url.appending(path: "report.html"))
+    print("Everything is in \(folder.url.relativePath); open report.html there.")
+  }
+}
+
+/// One row of the verdict on sentence vectors, with means over seeds; the teacher has none.
+struct SentenceVerdictRow {
+  let arm: String
+  let parameterCount: Int
+  let evaluations: [SentenceEvaluation]
+  let sentencesPerSecond: Double
+  let cost: (flops: Double, seconds: Double)?
+
+  private func mean(_ value: (SentenceEvaluation) -> Double?) -> Double? {
+    let known = evaluations.compactMap(value)
+    return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
+  }
+
+  static let header = [
+    "", "parameters", "cosine to teacher", "similarities (Spearman)", "same neighbour",
+    "sentences/s",
+    "TFLOP", "trained",
+  ]
+
+  var cells: [String] {
+    [
+      arm, grouped(parameterCount), mean(\.cosine).map { fixed($0, 4) } ?? "-",
+      mean(\.rankCorrelation).map { fixed($0, 4) } ?? "-",
+      mean(\.neighbourAgreement).map { fixed(100 * $0, 1) + " %" } ?? "-",
+      grouped(Int(sentencesPerSecond)), cost.map { fixed($0.flops / 1e12, 1) } ?? "-",
+      cost.map { duration($0.seconds) } ?? "-",
+    ]
+  }
+
+  var json: JSONObject {
+    JSONObject([
+      ("parameters", parameterCount), ("bytes", 4 * parameterCount),
+      ("cosine_to_teacher", mean(\.cosine)),
+      ("similarity_rank_correlation", mean(\.rankCorrelation)),
+      ("nearest_neighbour_agreement", mean(\.neighbourAgreement)),
+      ("sentences_per_second", sentencesPerSecond), ("training_flops", cost?.flops),
+      ("training_seconds", cost?.seconds),
+    ])
+  }
+}

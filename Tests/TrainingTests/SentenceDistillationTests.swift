@@ -1,0 +1,130 @@
+// Students of sentence encoders: objectives and how near they come.
+import Checks
+import Foundation
+import Models
+import Storage
+import Tensors
+import Testing
+import Training
+
+@testable import Distillation
+
+@Suite struct SentenceDistillationTests {
+  private let data: SentenceData = {
+    var random = RandomData(seed: 12)
+    return SentenceData(
+      (0..<40).map { _ in
+        [2] + random.integers([3 + random.integer(below: 5)], below: 38).integers.map { $0 + 3 } + [
+          3
+        ]
+      }, length: 9)
+  }()
+
+  private func encoder(_ name: String, _ store: VariableStore, _ prefix: String) throws
+    -> SentenceEncoder
+  {
+    let directory = ModelDirectory(goldenFolder("models/\(name)"))
+    let encoder = SentenceEncoder(try directory.encoder())
+    try directory.load(encoder.encoder, into: store, prefix: prefix)
+    return encoder
+  }
+
+  /// Loss and logged sums of a batch, and the largest gradient.
+  private func values(
+    _ objective: any Objective, _ encoder: SentenceEncoder, _ store: VariableStore, rows: Int
+  )
+    throws -> (sums: [Float], slope: Float)
+  {
+    for (name, tensor) in objective.parameters { try store.declare(name, tensor) }
+    let batch = data.evaluationBatches(size: rows)[40 / rows - (40 % rows == 0 ? 1 : 0)]
+    let (tokens, labels) = (
+      Tensor.input("tokens", batch.tokens.type), Tensor.input("labels", batch.labels.type)
+    )
+    let loss = objective.loss(tokens: tokens, labels: labels)
+    let outputs = [loss.total] + loss.logged.map(\.sum)
+    let slopes = gradients(
+      of: loss.total, withRespectTo: encoder.encoder.parameters().map(\.tensor))
+    let executor = try GraphExecutor(Graph(outputs: outputs + slopes), on: store)
+    for input in loss.inputs { try executor.set(input.tensor, to: input.value(batch)) }
+    try executor.run()
+    return (
+      try outputs.map { try executor.value(of: $0).floats[0] },
+      try slopes.flatMap { try executor.value(of: $0).floats }.map(abs).max() ?? .nan
+    )
+  }
+
+  @Test(arguments: EmbeddingObjective.Kind.allCases)
+  func isZeroForTheTeacherItself(kind: EmbeddingObjective.Kind) throws {
+    let store = VariableStore(on: ReferenceDevice(), seed: 2)
+    let bert = try encoder("bert", store, "teacher")
+    let objective = EmbeddingObjective(student: bert, teacher: bert, kind)
+    // The last batch has rows that are filled up.
+    let (sums, slope) = try values(objective, bert, store, rows: 16)
+    #expect(abs(sums[0]) < 1e-5 && slope < 1e-4, "\(kind): \(sums), \(slope)")
+    #expect(objective.parameters.isEmpty)
+  }
+
+  @Test(arguments: EmbeddingObjective.Kind.allCases)
+  func fillingUpABatchChangesNothing(kind: EmbeddingObjective.Kind) throws {
+    guard kind != .margin else { return }  // margins are among the sentences of a batch
+    func total(_ rows: Int) throws -> Float {
+      let store = VariableStore(on: ReferenceDevice(), seed: 2)
+      let teacher = try encoder("bert", store, "teacher")
+      let student = try encoder("distilbert", store, "student")
+      return try values(
+        EmbeddingObjective(student: student, teacher: teacher, kind), student, store, rows: rows
+      ).sums[0]
+    }
+    // Batches of 16: the third has 8 sentences and 8 empty rows. Batches of 8: the fifth is those 8.
+    #expect(abs(try total(16) - total(8)) < 1e-5)
+  }
+
+  @Test func halvesKeepTheTokensThatBeginAndEnd() {
+    let sentence: [Int32] = [2, 10, 11, 12, 13, 14, 3]
+    #expect(HalvesObjective.half(sentence, true) == [2, 10, 11, 3])
+    #expect(HalvesObjective.half(sentence, false) == [2, 12, 13, 14, 3])
+    #expect(HalvesObjective.half([2, 10, 3], true) == [2, 10, 3])
+  }
+
+  @Test func theHalvesLossIsAboutTheRowsOfABatch() throws {
+    let store = VariableStore(on: ReferenceDevice(), seed: 2)
+    let bert = try encoder("bert", store, "student")
+    let (sums, slope) = try values(HalvesObjective(bert), bert, store, rows: 16)
+    #expect(sums[0] > 0 && sums[0] < 8 * 45 && slope > 0)
+  }
+
+  @Test func trainingBringsAStudentNearer() throws {
+    let store = VariableStore(on: ReferenceDevice(), seed: 2)
+    let teacher = try encoder("bert", store, "teacher")
+    let student = try encoder("distilbert", store, "student")
+    var options = TrainingOptions()
+    options.stepCount = 40
+    options.batchSize = 8
+    options.logInterval = 1
+    options.optimizer.learningRate = 1e-2
+    options.optimizer.warmupSteps = 2
+    let trainer = try Trainer(
+      EmbeddingObjective(student: student, teacher: teacher, .cosine),
+      parameters: student.encoder.parameters(prefix: "student"), data: data, options: options,
+      store: store)
+    var losses: [Double] = []
+    _ = try trainer.run(checkpoint: nil) { event in
+      if case .step(let metrics) = event { losses.append(metrics.means["cosine"] ?? .nan) }
+    }
+    #expect(losses[39] < 0.5 * losses[0], "\(losses[0]) became \(losses[39])")
+  }
+
+  @Test func evaluationKnowsTheSameFromTheOpposite() {
+    var random = RandomData(seed: 3)
+    let vectors = (0..<30).map { _ in random.floats([8]).floats }
+    let same = SentenceEvaluation(student: vectors, teacher: vectors)
+    #expect(abs((same.cosine ?? 0) - 1) < 1e-6 && abs(same.rankCorrelation - 1) < 1e-9)
+    #expect(same.neighbourAgreement == 1 && same.distances.allSatisfy { abs($0) < 1e-6 })
+    let opposite = SentenceEvaluation(student: vectors.map { $0.map { -$0 } }, teacher: vectors)
+    #expect(abs((opposite.cosine ?? 0) + 1) < 1e-6 && opposite.neighbourAgreement == 1)
+    // Vectors of another width have similarities all the same.
+    let wider = SentenceEvaluation(student: vectors.map { $0 + [0] }, teacher: vectors)
+    #expect(wider.cosine == nil && wider.distances.allSatisfy { abs($0) < 1e-6 })
+    #expect(SentenceEvaluation.ranks([3, 1, 3, 2]) == [2.5, 0, 2.5, 1])
+  }
+}
