@@ -59,8 +59,10 @@ struct DistillationJudge {
     let result = VerdictTable(
       rows: rows, verdict: verdict, declined: recipe.distillation.withoutControl)
     print(table(result.cells) + "\n\n" + result.sentence + "\n")
+    for reason in folder.forced { print("This run was forced although \(reason).\n") }
     try WholeFile.write(
-      result.json(device: device.name), to: folder.url.appending(path: "verdict.json"))
+      result.json(device: device.name, forced: folder.forced),
+      to: folder.url.appending(path: "verdict.json"))
     let report = Report(
       title: "Distillation run", records: folder.records(), table: result.cells,
       sentence: result.sentence, recipe: try recipe.yaml(), device: device.name,

@@ -12,7 +12,8 @@ struct Retort: ParsableCommand {
       """,
     version: version,
     subcommands: [
-      Devices.self, SelfTestCommand.self, Tune.self, Train.self, Distill.self, Cache.self,
+      Devices.self, SelfTestCommand.self, Tune.self, Train.self, Distill.self, DoctorCommand.self,
+      Cache.self,
       Generate.self,
       Evaluate.self, Embed.self, Logits.self, Inspect.self, Export.self, TokenizerCommand.self,
     ])

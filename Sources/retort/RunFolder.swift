@@ -8,7 +8,8 @@ struct RunFolder {
   let url: URL
 
   private static let files = [
-    "recipe.yaml", "metrics.jsonl", "arms.jsonl", "verdict.json", "report.html", "checkpoints",
+    "recipe.yaml", "metrics.jsonl", "arms.jsonl", "forced.json", "verdict.json", "report.html",
+    "checkpoints",
   ]
   private static let models = ["teacher", "student", "control", "model"]
 
@@ -55,6 +56,18 @@ struct RunFolder {
       guard let record = MetricsRecord(line), record.arm == arm else { return true }
       return record.step <= step
     }
+  }
+
+  /// Keeps the reasons against a run that was begun all the same.
+  func noteForced(_ reasons: [String]) throws {
+    try WholeFile.write(
+      JSON.array(reasons.map { .string($0) }).text, to: url.appending(path: "forced.json"))
+  }
+
+  /// The reasons against the run, if it was forced.
+  var forced: [String] {
+    let json = try? JSON(contentsOf: url.appending(path: "forced.json"))
+    return json?.array?.compactMap(\.string) ?? []
   }
 
   /// Notes what an arm's training took: floating-point operations, and seconds over all processes that had a

@@ -100,11 +100,12 @@ struct VerdictTable {
   }
 
   /// The content of `verdict.json`.
-  func json(device: String) -> String {
+  func json(device: String, forced: [String]) -> String {
     let arms = rows.map { (key: $0.arm, value: $0.json as any JSONValue) }
     return JSONObject(
       Verdict.fields(verdict, unit: "nats_per_token", declined: declined) + [
-        ("gap_closed", gapClosed), ("arms", JSONObject(arms)), ("device", device),
+        ("gap_closed", gapClosed), ("forced_against", forced), ("arms", JSONObject(arms)),
+        ("device", device),
         ("retort", Retort.version),
       ]
     ).json + "\n"

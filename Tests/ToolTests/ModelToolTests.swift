@@ -241,7 +241,8 @@ import Tokenizers
     try text.write(toFile: shop.path("letters"), atomically: true, encoding: .utf8)
     func distill(_ run: String, _ student: String) throws -> Finished {
       try shop.run([
-        "distill", "--device", "reference", "--run", shop.path(run), "--teacher", teacher,
+        "distill", "--force", "--device", "reference", "--run", shop.path(run), "--teacher",
+        teacher,
         "--student", student, "--data", shop.path("letters"), "--set", "student.steps=2", "--set",
         "data.sequence_length=8", "--set", "training.batch_size=2",
       ])

@@ -17,7 +17,7 @@ private let products: URL = {
   return URL(fileURLWithPath: arguments).resolvingSymlinksInPath().deletingLastPathComponent()
 }()
 
-private func start(_ arguments: [String], _ environment: [String: String], _ folder: URL) throws
+func start(_ arguments: [String], _ environment: [String: String], _ folder: URL) throws
   -> (process: Process, output: URL, errors: URL)
 {
   let process = Process()
@@ -84,7 +84,7 @@ final class Workshop {
     let shop = try Workshop()
     for command in [
       "devices", "selftest", "tune", "train", "distill", "generate", "evaluate", "embed", "logits",
-      "inspect", "export", "tokenizer", "cache",
+      "inspect", "export", "tokenizer", "cache", "doctor",
     ] {
       let help = try shop.run([command, "--help"])
       #expect(help.status == 0 && help.output.contains("OVERVIEW"), "\(command)")
@@ -163,6 +163,7 @@ final class Workshop {
       [
         "distill", "--device", device, "--run", shop.path("other"), "--set",
         "teacher.path=\(shop.path("run/teacher"))", "--set", "distillation.objective=jsd",
+        "--force",
       ]
         + shop.tiny(["student"]))
     #expect(third.status == 0 && !shop.exists("other/teacher"), "\(third.errors)")

@@ -21,53 +21,22 @@ struct Distill: ParsableCommand {
       a teacher wrote; --cache what `retort cache` kept of a teacher. A teacher that is a sentence encoder       gets a student whose vectors are like its own; the control then learns from sentences alone.
       """)
 
-  @Option(help: "The folder of the teacher.")
-  var teacher: String?
+  @OptionGroup var models: DistillationOptions
 
-  @Option(help: "A folder, the sizes of a new model, or parts of the teacher.")
-  var student: String?
-
-  @Option(help: "The folder of a teacher's cache, in place of the teacher itself.")
-  var cache: String?
-
-  @Option(help: "How many seeds student and control are trained with.")
-  var seeds: Int?
-
-  @Option(help: "Train no control, for this reason, which the verdict repeats.")
-  var withoutControl: String?
+  @Flag(help: "Begin even where `retort doctor` refuses; the verdict says so.")
+  var force = false
 
   @OptionGroup var arguments: RunArguments
 
   func validate() throws {
-    let own: [Any?] = [teacher, student, cache, seeds, withoutControl]
-    if arguments.resume, own.contains(where: { $0 != nil }) {
+    if arguments.resume, models.areGiven || force {
       throw ValidationError("--resume goes on with the recipe in the folder; it takes no other.")
     }
   }
 
-  /// The options as settings of the recipe.
-  private var settings: [String] {
-    var settings = teacher.map { ["teacher.path=\(quoted($0))"] } ?? []
-    if let student {
-      var isFolder: ObjCBool = false
-      if FileManager.default.fileExists(atPath: student, isDirectory: &isFolder), isFolder.boolValue
-      {
-        settings.append("student.path=\(quoted(student))")
-      } else {
-        settings.append("student={\(student.replacing("from-teacher:", with: "from_teacher:"))}")
-      }
-    }
-    if let cache { settings.append("distillation.cache=\(quoted(cache))") }
-    if let seeds { settings.append("seeds=\(seeds)") }
-    if let withoutControl {
-      settings.append("distillation.without_control=\(quoted(withoutControl))")
-    }
-    return settings
-  }
-
   func run() throws {
     Interrupt.install()
-    let recipe = try arguments.recipe(DistillRecipe.self, settings: settings)
+    let recipe = try arguments.recipe(DistillRecipe.self, settings: models.settings)
     let folder = arguments.folder
     let path = recipe.teacher.path
     if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {
@@ -77,6 +46,9 @@ struct Distill: ParsableCommand {
     let arms = try DistillationArms(recipe, folder: folder)
     let (device, text) = try arguments.open(recipe, sources: [path, recipe.student.path]) {
       try RunText(recipe.data, arms.tokenizer, seed: recipe.seed, shifts: arms.cache == nil)
+    }
+    if !arguments.resume {
+      try look(Doctor(arms: arms, text: text, recipe: recipe, device: device))
     }
     let export = ModelExport(tokenizer: arms.tokenizer, precision: recipe.training.export)
     func train(
@@ -108,5 +80,19 @@ struct Distill: ParsableCommand {
     }
     try DistillationJudge(arms: arms, text: text, recipe: recipe, device: device, folder: folder)
       .judge()
+  }
+
+  /// Says what a doctor found; throws where it refuses and nobody insists. What was overruled is kept in the
+  /// run's folder.
+  private func look(_ doctor: Doctor) throws {
+    let findings = try doctor.findings()
+    for finding in findings where finding.level != .fine { note(finding.line) }
+    let refusals = findings.filter { $0.level == .refusal }
+    guard !refusals.isEmpty else { return }
+    guard force else {
+      throw StorageError(
+        refusals.map(\.text).joined(separator: "; ") + ". --force begins all the same.")
+    }
+    try arguments.folder.noteForced(refusals.map(\.text))
   }
 }

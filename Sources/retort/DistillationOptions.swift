@@ -1,0 +1,44 @@
+// The models of a distillation, as options.
+import ArgumentParser
+import Foundation
+
+/// `--teacher`, `--student`, `--cache` and what else names keys of a distillation's recipe.
+struct DistillationOptions: ParsableArguments {
+  @Option(help: "The folder of the teacher.")
+  var teacher: String?
+
+  @Option(help: "A folder, the sizes of a new model, or parts of the teacher.")
+  var student: String?
+
+  @Option(help: "The folder of a teacher's cache, in place of the teacher itself.")
+  var cache: String?
+
+  @Option(help: "How many seeds student and control are trained with.")
+  var seeds: Int?
+
+  @Option(help: "Train no control, for this reason, which the verdict repeats.")
+  var withoutControl: String?
+
+  /// Whether any is given.
+  var areGiven: Bool { !settings.isEmpty }
+
+  /// The options as settings of the recipe.
+  var settings: [String] {
+    var settings = teacher.map { ["teacher.path=\(quoted($0))"] } ?? []
+    if let student {
+      var isFolder: ObjCBool = false
+      if FileManager.default.fileExists(atPath: student, isDirectory: &isFolder), isFolder.boolValue
+      {
+        settings.append("student.path=\(quoted(student))")
+      } else {
+        settings.append("student={\(student.replacing("from-teacher:", with: "from_teacher:"))}")
+      }
+    }
+    if let cache { settings.append("distillation.cache=\(quoted(cache))") }
+    if let seeds { settings.append("seeds=\(seeds)") }
+    if let withoutControl {
+      settings.append("distillation.without_control=\(quoted(withoutControl))")
+    }
+    return settings
+  }
+}

@@ -1,0 +1,212 @@
+// Distillation as a person runs it: caches, completions, seeds, the doctor, and runs that are killed.
+import Checks
+import Foundation
+import Storage
+import Testing
+
+@Suite struct DistillationToolTests {
+  private func json(_ shop: Workshop, _ name: String) throws -> JSON {
+    try JSON(contentsOf: URL(fileURLWithPath: shop.path(name)))
+  }
+
+  /// A teacher that knows the workshop's text.
+  private func teacher(_ shop: Workshop) throws -> String {
+    let trained = try shop.run(
+      ["train", "--device", "reference", "--run", shop.path("teacher")]
+        + shop.tiny(["model"], steps: 150) + ["--set", "model.learning_rate=0.02"])
+    #expect(trained.status == 0, "\(trained.errors)")
+    return shop.path("teacher/model")
+  }
+
+  @Test func aCacheStandsForItsTeacher() throws {
+    let shop = try Workshop()
+    let teacher = try teacher(shop)
+    let data = ["--set", "data.text=[\(shop.path("text"))]", "--set", "data.sequence_length=8"]
+    for codec in ["hidden", "hidden:int8", "topk:5", "logits"] {
+      let name = codec.replacing(":", with: "-")
+      let made = try shop.run(
+        [
+          "cache", "--device", "reference", "--teacher", teacher, "--codec", codec, "--output",
+          shop.path(name),
+        ]
+          + data)
+      #expect(made.status == 0 && made.errors.contains("bytes per token"), "\(made.errors)")
+      let again = try shop.run(
+        [
+          "cache", "--device", "reference", "--teacher", teacher, "--codec", codec, "--output",
+          shop.path(name),
+        ]
+          + data)
+      #expect(again.status == 0 && again.errors.contains("0 rows"), "\(again.errors)")
+      let run = try shop.run(
+        [
+          "distill", "--device", "reference", "--cache", shop.path(name), "--run",
+          shop.path("run-\(name)"),
+        ]
+          + shop.tiny(["student"]))
+      #expect(run.status == 0, "\(run.errors)")
+      let verdict = try json(shop, "run-\(name)/verdict.json")
+      #expect(verdict["arms"]?["student"]?["kl_to_teacher"]?.double != nil)
+      #expect(verdict["arms"]?["teacher"] == nil)
+    }
+    // Another seed has other rows, and a list no other temperature.
+    let other = try shop.run(
+      [
+        "distill", "--device", "reference", "--cache", shop.path("hidden"), "--run", shop.path("x"),
+        "--seed", "2",
+      ]
+        + shop.tiny(["student"]))
+    #expect(other.status == 1 && other.errors.contains("the cache lacks"), "\(other.errors)")
+    let warm = try shop.run(
+      [
+        "distill", "--device", "reference", "--cache", shop.path("topk-5"), "--run", shop.path("x"),
+        "--set",
+        "distillation.temperature=2",
+      ] + shop.tiny(["student"]))
+    #expect(warm.status == 1 && warm.errors.contains("not for 2.0"), "\(warm.errors)")
+    let stranger = try shop.run(
+      [
+        "distill", "--device", "reference", "--cache", shop.path("hidden"), "--run", shop.path("x"),
+        "--teacher", shop.path("run-hidden/student"),
+      ] + shop.tiny(["student"]))
+    #expect(
+      stranger.status == 1 && stranger.errors.contains("another teacher"), "\(stranger.errors)")
+  }
+
+  @Test func seedsAndDeclinedControlsAreInTheVerdict() throws {
+    let shop = try Workshop()
+    let teacher = try teacher(shop)
+    let seeds = try shop.run(
+      [
+        "distill", "--device", "reference", "--teacher", teacher, "--seeds", "3", "--run",
+        shop.path("seeds"),
+      ] + shop.tiny(["student"]))
+    #expect(seeds.status == 0 && seeds.output.contains("3 seeds"), "\(seeds.errors)")
+    let verdict = try json(shop, "seeds/verdict.json")
+    #expect(verdict["seed_differences"]?.array?.count == 3)
+    let student = verdict["arms"]?["student"]
+    for key in [
+      "kl_to_teacher", "top1_agreement", "expected_calibration_error", "training_flops",
+      "training_seconds", "tokens_per_second", "bytes",
+    ] { #expect(student?[key]?.double != nil, "\(key)") }
+    #expect(
+      shop.exists("seeds/student-3/config.json") && shop.exists("seeds/control-2/config.json"))
+    let declined = try shop.run(
+      [
+        "distill", "--device", "reference", "--teacher", teacher, "--without-control", "no time",
+        "--run", shop.path("declined"),
+      ] + shop.tiny(["student"]))
+    #expect(declined.status == 0 && declined.output.contains("no control was trained (no time)"))
+    #expect(try json(shop, "declined/verdict.json")["without_control"]?.string == "no time")
+    #expect(!shop.exists("declined/control"))
+  }
+
+  @Test func completionsOfATeacherAreLearnt() throws {
+    let shop = try Workshop()
+    let learnt = try shop.run([
+      "tokenizer", "train", "--data", shop.path("text"), "--size", "300", "--output",
+      shop.path("tokenizer"),
+    ])
+    #expect(learnt.status == 0)
+    let lines = (0..<40).map {
+      "{\"prompt\": \"Saying number \($0):\", \"completion\": \" the cat sat on mat \($0 % 7).\"}"
+    }
+    try lines.joined(separator: "\n").write(
+      toFile: shop.path("data.jsonl"), atomically: true, encoding: .utf8)
+    func train(_ lines: [String], _ run: String) throws -> Finished {
+      try lines.joined(separator: "\n").write(
+        toFile: shop.path("data.jsonl"), atomically: true, encoding: .utf8)
+      return try shop.run(
+        [
+          "train", "--device", "reference", "--run", shop.path(run), "--data",
+          shop.path("data.jsonl"),
+          "--set", "data.tokenizer=\(shop.path("tokenizer"))",
+        ] + shop.tiny(["model"]) + ["--set", "data.text=[]", "--set", "data.sequence_length=40"])
+    }
+    let result = try train(lines, "run")
+    #expect(
+      result.status == 0 && result.errors.contains("tokens that are learnt"), "\(result.errors)")
+    let wrong = try train(lines + ["{\"prompt\": 3}"], "wrong")
+    #expect(wrong.status == 1 && wrong.errors.contains("data.jsonl, line 41"), "\(wrong.errors)")
+    #expect(!shop.exists("wrong"))
+    let long = String(repeating: "word ", count: 60)
+    let masked = try train(
+      (0..<4).map { _ in "{\"prompt\": \"\(long)\", \"completion\": \"x\"}" }, "masked")
+    #expect(
+      masked.status == 1 && masked.errors.contains("nothing would be learnt"), "\(masked.errors)")
+  }
+
+  @Test func theDoctorSaysWhatWouldSpoilARun() throws {
+    let shop = try Workshop()
+    let teacher = try teacher(shop)
+    let data = shop.tiny(["student"]) + ["--device", "reference"]
+    let fine = try shop.run(["doctor", "--teacher", teacher] + data)
+    #expect(fine.status == 0 && !fine.output.contains("refused"), "\(fine.output)\(fine.errors)")
+    for part in ["one tokenizer of 257", "100.0 % of positions", "perplexity", "MiB of memory"] {
+      #expect(fine.output.contains(part), "\(part)")
+    }
+    // A teacher that was never trained teaches noise.
+    let noise = try shop.run(
+      ["train", "--device", "reference", "--run", shop.path("noise")]
+        + shop.tiny(["model"], steps: 1)
+        + ["--set", "model.learning_rate=0.000001"])
+    #expect(noise.status == 0)
+    let options = ["--teacher", shop.path("noise/model"), "--run", shop.path("run")]
+    let refused = try shop.run(["distill"] + options + data)
+    #expect(refused.status == 1 && refused.errors.contains("knows nothing of this text"))
+    let forced = try shop.run(["distill", "--force", "--overwrite"] + options + data)
+    #expect(forced.status == 0 && forced.output.contains("This run was forced although"))
+    let reasons = try json(shop, "run/verdict.json")["forced_against"]?.array?.compactMap {
+      $0.string
+    }
+    #expect(reasons?.count == 1)
+  }
+
+  @Test func aRunThatIsKilledAgainAndAgainEndsWithTheSameBits() throws {
+    let shop = try Workshop()
+    let settings =
+      shop.tiny(["teacher", "student"], steps: 400)
+      + ["--set", "training.checkpoint_interval=10", "--device", "reference"]
+    let whole = try shop.run(["distill", "--run", shop.path("whole")] + settings)
+    #expect(whole.status == 0, "\(whole.errors)")
+    var random = RandomData(seed: UInt64(ProcessInfo.processInfo.processIdentifier))
+    var kills = 0
+    var isDone = false
+    while !isDone {
+      // A run that was killed before it began has nothing to resume.
+      let begun = shop.exists("killed/recipe.yaml")
+      let arguments =
+        begun
+        ? ["distill", "--run", shop.path("killed"), "--resume", "--device", "reference"]
+        : ["distill", "--run", shop.path("killed"), "--overwrite"] + settings
+      let (process, _, errors) = try start(arguments, [:], shop.folder)
+      if kills < 25 {
+        Thread.sleep(forTimeInterval: 0.05 + Double(random.integer(below: 400)) / 1000)
+        if process.isRunning {
+          kill(process.processIdentifier, SIGKILL)
+          kills += 1
+        }
+      }
+      process.waitUntilExit()
+      isDone = process.terminationReason == .exit
+      if isDone {
+        let text = try String(contentsOf: errors, encoding: .utf8)
+        #expect(process.terminationStatus == 0, "after \(kills) kills: \(text)")
+      }
+    }
+    #expect(kills > 2)
+    for arm in ["teacher", "student", "control"] {
+      let name = "\(arm)/model.safetensors"
+      let bits = try ["whole", "killed"].map {
+        try Data(contentsOf: URL(fileURLWithPath: shop.path("\($0)/\(name)")))
+      }
+      #expect(bits[0] == bits[1], "\(arm) after \(kills) kills")
+    }
+    // Every logged step is there once.
+    let steps = try shop.read("killed/metrics.jsonl").split(separator: "\n").map {
+      try JSON(parsing: Data($0.utf8))
+    }
+    #expect(steps.count == 3 * 200)
+    #expect(Set(steps.map { "\($0["arm"]?.string ?? "") \($0["step"]?.int ?? 0)" }).count == 600)
+  }
+}
