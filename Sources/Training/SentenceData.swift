@@ -3,7 +3,7 @@ import Tensors
 
 /// Sentences as rows of ids, filled up to one length. The label of a row's first position is the number of
 /// its ids, and no other position counts: a loss is divided by the number of sentences.
-public struct SentenceData: TokenData {
+public struct SentenceData: TokenData, Sendable {
   public let sentences: [[Int32]]
   public let length: Int
 

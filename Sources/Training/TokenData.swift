@@ -23,7 +23,7 @@ public struct TokenBatch: Sendable {
 }
 
 /// What a language model is trained on, or judged by.
-public protocol TokenData: Sendable {
+public protocol TokenData {
   /// Tokens per row.
   var length: Int { get }
   /// Rows of one pass.
@@ -31,9 +31,10 @@ public protocol TokenData: Sendable {
   /// Targets of one pass that count.
   var targetCount: Int { get }
 
-  /// The training batch of a step: a function of (seed, step, micro-batch) alone, so that a resumed run
-  /// goes on exactly.
-  func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) -> TokenBatch
+  /// The training batch of a step: a function of (seed, step, micro-batch) and of the weights at that step
+  /// alone, so that a resumed run goes on exactly.
+  func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) throws
+    -> TokenBatch
 
   /// All rows in order, in batches; the last one is filled up with rows that do not count.
   func evaluationBatches(size: Int) -> [TokenBatch]

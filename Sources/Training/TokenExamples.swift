@@ -2,7 +2,7 @@
 import Tensors
 
 /// Texts, each in a row of its own, filled up with positions that do not count.
-public struct TokenExamples: TokenData {
+public struct TokenExamples: TokenData, Sendable {
   /// A text, and which of its tokens a model should predict.
   public struct Example: Sendable, Hashable {
     public var tokens: [Int32]

@@ -2,7 +2,7 @@
 import Tensors
 
 /// Windows of T tokens with their T targets, cut from one stream of ids.
-public struct TokenWindows: TokenData {
+public struct TokenWindows: TokenData, Sendable {
   public let tokens: [Int32]
   public let length: Int
   /// Whether each pass over the data cuts it at other places; without, the rows of every pass are those of

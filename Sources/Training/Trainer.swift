@@ -178,8 +178,8 @@ public final class Trainer {
   /// Does one step, counted from 0; returns the number of targets that counted.
   @discardableResult
   public func runStep(_ step: Int) throws -> Int {
-    let batches = (0..<options.microBatchCount).map {
-      data.trainingBatch(
+    let batches = try (0..<options.microBatchCount).map {
+      try data.trainingBatch(
         step: step, micro: $0, microCount: options.microBatchCount, size: options.batchSize,
         seed: options.seed)
     }

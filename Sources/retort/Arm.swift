@@ -122,12 +122,15 @@ struct Arm {
     let checkpoint = folder.checkpoint(name)
     let resumed = try Self.checkpointStep(checkpoint)
     let metrics = try folder.openMetrics(arm: name, resumingFrom: resumed)
+    let events = try TensorBoardFile(in: folder.tensorBoard(name))
     let progress = ProgressLine()
+    let unit = model is any Encoder ? "sentences/s" : "tokens/s"
     var interruptedAt: Int?
     func show(_ event: TrainingEvent) throws {
       switch event {
       case .step(let m):
         try metrics.append(MetricsRecord.fields(name, m))
+        try events.append(step: m.step, MetricsRecord.scalars(m))
         let numbers = ["loss", "ce", "kl", "cosine"].compactMap { key in
           m.means[key].map { "\(key) \(fixed($0, 3))" }
         }
@@ -135,11 +138,14 @@ struct Arm {
         let share = peak.map {
           ", \(fixed(100 * flops * steps / max(m.seconds, 1e-9) / $0, 0)) % of peak"
         }
-        let speed = "\(grouped(Int(m.tokensPerSecond))) tokens/s\(share ?? "")"
+        let speed = "\(grouped(Int(m.tokensPerSecond))) \(unit)\(share ?? "")"
         progress.show(
           name, done: m.step, of: m.stepCount, seconds: m.seconds, doneHere: m.step - resumed,
           (numbers + [speed]).joined(separator: "  "))
-      case .checkpoint: break
+      case .checkpoint:
+        try folder.writeReport(
+          title: "Run in progress", sentence: "The \(name) is being trained.",
+          device: store.device.name)
       case .interrupted(let step): interruptedAt = step
       }
     }

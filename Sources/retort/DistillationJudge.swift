@@ -63,11 +63,10 @@ struct DistillationJudge {
     try WholeFile.write(
       result.json(device: device.name, forced: folder.forced),
       to: folder.url.appending(path: "verdict.json"))
-    let report = Report(
-      title: "Distillation run", records: folder.records(), table: result.cells,
-      sentence: result.sentence, recipe: try recipe.yaml(), device: device.name,
+    try folder.writeReport(
+      title: "Distillation run", table: result.cells,
+      sentence: result.sentence, device: device.name,
       continuations: continuations)
-    try WholeFile.write(report.html, to: folder.url.appending(path: "report.html"))
     print("Everything is in \(folder.url.relativePath); open report.html there.")
   }
 

@@ -96,6 +96,7 @@ struct DistillationRecipe: Codable {
   /// The weight of the labels' cross-entropy.
   var alpha = 0.1
   var hidden = HiddenRecipe()
+  var onPolicy = OnPolicyRecipe()
   /// What makes a sentence encoder's vectors those of its teacher.
   var sentences = EmbeddingObjective.Kind.cosine
   /// A folder that `retort cache` made: the teacher need not be in memory.
@@ -105,6 +106,7 @@ struct DistillationRecipe: Codable {
 
   enum CodingKeys: String, CodingKey {
     case objective, beta, skew, temperature, alpha, hidden, sentences, cache
+    case onPolicy = "on_policy"
     case withoutControl = "without_control"
   }
 
@@ -118,6 +120,24 @@ struct DistillationRecipe: Codable {
     case .skewReverseKL: .skewReverseKL(Float(skew))
     case .totalVariation: .totalVariation
     }
+  }
+}
+
+/// Rows that the student writes itself.
+struct OnPolicyRecipe: Codable {
+  /// The probability of a row to be the student's; 0 for none.
+  var lambda = 0.0
+  /// That of the draws.
+  var temperature = 1.0
+  /// The share of a row of plain text that is the prompt.
+  var prompt = 0.25
+
+  var options: OnPolicyData.Options {
+    var options = OnPolicyData.Options()
+    options.lambda = lambda
+    options.temperature = Float(temperature)
+    options.promptShare = prompt
+    return options
   }
 }
 
@@ -219,6 +239,22 @@ struct DistillRecipe: Recipe {
     try require(
       distillation.cache.isEmpty || distillation.hidden.weight == 0, "distillation.hidden.weight",
       "0 with a cache, which has no hidden states of inner layers")
+    let onPolicy = distillation.onPolicy
+    try require(
+      onPolicy.lambda >= 0 && onPolicy.lambda <= 1, "distillation.on_policy.lambda",
+      "between 0 and 1")
+    try require(
+      onPolicy.temperature > 0 && onPolicy.temperature <= 100,
+      "distillation.on_policy.temperature", "above 0 and at most 100")
+    try require(
+      onPolicy.prompt > 0 && onPolicy.prompt < 1, "distillation.on_policy.prompt",
+      "above 0 and below 1")
+    try require(
+      onPolicy.lambda == 0 || distillation.alpha == 0, "distillation.alpha",
+      "0 with on_policy: what the student drew itself is no label")
+    try require(
+      onPolicy.lambda == 0 || distillation.cache.isEmpty, "distillation.cache",
+      "empty with on_policy: only a teacher that is there can judge new texts")
     try require((1...1000).contains(seeds), "seeds", "from 1 to 1000")
     try require(
       distillation.temperature > 0 && distillation.temperature <= 100,

@@ -9,7 +9,7 @@ struct RunFolder {
 
   private static let files = [
     "recipe.yaml", "metrics.jsonl", "arms.jsonl", "forced.json", "verdict.json", "report.html",
-    "checkpoints",
+    "checkpoints", "tensorboard",
   ]
   private static let models = ["teacher", "student", "control", "model"]
 
@@ -41,6 +41,21 @@ struct RunFolder {
 
   var checkpoints: URL { url.appending(path: "checkpoints") }
   var metrics: URL { url.appending(path: "metrics.jsonl") }
+
+  /// Where an arm's event files for TensorBoard are.
+  func tensorBoard(_ arm: String) -> URL { url.appending(path: "tensorboard/\(arm)") }
+
+  /// Writes `report.html` from what the folder holds, and what is given.
+  func writeReport(
+    title: String, table: [[String]] = [], sentence: String, device: String,
+    continuations: [(arm: String, text: String)] = []
+  ) throws {
+    let recipe = (try? String(contentsOf: self.recipe, encoding: .utf8)) ?? ""
+    let report = Report(
+      title: title, records: records(), table: table, sentence: sentence, recipe: recipe,
+      device: device, continuations: continuations)
+    try WholeFile.write(report.html, to: url.appending(path: "report.html"))
+  }
 
   func checkpoint(_ arm: String) -> URL { checkpoints.appending(path: "\(arm).safetensors") }
   func model(_ arm: String) -> URL { url.appending(path: arm) }
@@ -113,6 +128,14 @@ struct MetricsRecord: Decodable {
   init?(_ line: String) {
     guard let own = try? JSONDecoder().decode(Self.self, from: Data(line.utf8)) else { return nil }
     self = own
+  }
+
+  /// The numbers that TensorBoard shows.
+  static func scalars(_ m: StepMetrics) -> [(name: String, value: Double)] {
+    m.means.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } + [
+      ("learning_rate", m.learningRate), ("gradient_norm", m.gradientNorm),
+      ("tokens_per_second", m.tokensPerSecond),
+    ]
   }
 
   /// The fields of a line.

@@ -180,10 +180,9 @@ struct SentenceDistillation {
       ]
     ).json
     try WholeFile.write(json + "\n", to: folder.url.appending(path: "verdict.json"))
-    let report = Report(
-      title: "Distillation of a sentence encoder", records: folder.records(), table: cells,
-      sentence: sentence, recipe: try recipe.yaml(), device: device.name, continuations: [])
-    try WholeFile.write(report.html, to: folder.url.appending(path: "report.html"))
+    try folder.writeReport(
+      title: "Distillation of a sentence encoder", table: cells,
+      sentence: sentence, device: device.name)
     print("Everything is in \(folder.url.relativePath); open report.html there.")
   }
 }

@@ -165,7 +165,7 @@ import Testing
   @Test func aRunThatIsKilledAgainAndAgainEndsWithTheSameBits() throws {
     let shop = try Workshop()
     let settings =
-      shop.tiny(["teacher", "student"], steps: 400)
+      shop.tiny(["teacher", "student"], steps: 1600)
       + ["--set", "training.checkpoint_interval=10", "--device", "reference"]
     let whole = try shop.run(["distill", "--run", shop.path("whole")] + settings)
     #expect(whole.status == 0, "\(whole.errors)")
@@ -206,7 +206,7 @@ import Testing
     let steps = try shop.read("killed/metrics.jsonl").split(separator: "\n").map {
       try JSON(parsing: Data($0.utf8))
     }
-    #expect(steps.count == 3 * 200)
-    #expect(Set(steps.map { "\($0["arm"]?.string ?? "") \($0["step"]?.int ?? 0)" }).count == 600)
+    #expect(steps.count == 3 * 800)
+    #expect(Set(steps.map { "\($0["arm"]?.string ?? "") \($0["step"]?.int ?? 0)" }).count == 2400)
   }
 }

@@ -53,12 +53,13 @@ struct Distill: ParsableCommand {
     let export = ModelExport(tokenizer: arms.tokenizer, precision: recipe.training.export)
     func train(
       _ arm: Arm, _ sizes: ModelRecipe, seed: UInt64, as prefix: String,
+      on data: (VariableStore) throws -> any TokenData = { _ in text.training },
       _ objective: (VariableStore) throws -> any Objective
     ) throws {
       guard !folder.isFinished(arm.name) else { return }
       let store = VariableStore(on: device, seed: seed)
       try arm.train(
-        try objective(store), recipe.training.options(for: sizes, seed: seed), on: text.training,
+        try objective(store), recipe.training.options(for: sizes, seed: seed), on: try data(store),
         folder: folder, store: store, prefix: prefix, profiling: arguments.profiling,
         export: export)
     }
@@ -68,7 +69,10 @@ struct Distill: ParsableCommand {
       }
     }
     for pair in arms.pairs {
-      try train(pair.student, recipe.student, seed: pair.seed, as: "student") { store in
+      try train(
+        pair.student, recipe.student, seed: pair.seed, as: "student",
+        on: { try studentData(pair.student, text, arms, recipe, store: $0) }
+      ) { store in
         try arms.objective(
           recipe.distillation, student: pair.student, teacher: arms.loadTeacher(into: store))
       }
@@ -80,6 +84,21 @@ struct Distill: ParsableCommand {
     }
     try DistillationJudge(arms: arms, text: text, recipe: recipe, device: device, folder: folder)
       .judge()
+  }
+
+  /// The text, or rows of it that the student continues itself.
+  private func studentData(
+    _ arm: Arm, _ text: RunText, _ arms: DistillationArms, _ recipe: DistillRecipe,
+    store: VariableStore
+  ) throws -> any TokenData {
+    let options = recipe.distillation.onPolicy.options
+    guard options.lambda > 0 else { return text.training }
+    note(
+      "\(arm.name) writes a row itself with probability \(options.lambda), at temperature "
+        + "\(options.temperature)")
+    return OnPolicyData(
+      text.training, student: try arm.languageModel(), classCount: arms.classCount,
+      end: arms.tokenizer.endOfText, store: store, batchSize: recipe.training.batchSize, options)
   }
 
   /// Says what a doctor found; throws where it refuses and nobody insists. What was overruled is kept in the

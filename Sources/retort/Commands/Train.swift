@@ -57,8 +57,8 @@ struct Train: ParsableCommand {
     print(
       "held out: \(fixed(result.natsPerToken, 4)) nats/token, \(fixed(row.bitsPerByte, 4)) "
         + "bits/byte; model in \(arm.directory.url.relativePath)")
-    let report = Report(
-      title: "Training run", records: folder.records(),
+    try folder.writeReport(
+      title: "Training run",
       table: [
         ["", "parameters", "nats/token", "bits/byte"],
         [
@@ -66,7 +66,6 @@ struct Train: ParsableCommand {
           fixed(row.bitsPerByte, 4),
         ],
       ],
-      sentence: "", recipe: try recipe.yaml(), device: device.name, continuations: [])
-    try WholeFile.write(report.html, to: folder.url.appending(path: "report.html"))
+      sentence: "", device: device.name)
   }
 }
