@@ -1,4 +1,5 @@
 // The objectives of language models: text alone, or text and a teacher.
+import Layers
 import Models
 import Tensors
 import Training
@@ -41,28 +42,48 @@ public struct DistillationObjective: Objective {
     case totalVariation
   }
 
+  /// A teacher with its share in the divergence.
+  public typealias WeightedTeacher = (teacher: Teacher, weight: Float)
+
   let student: any LanguageModel
-  let teacher: Teacher
+  /// Weights that sum to 1.
+  let teachers: [WeightedTeacher]
   public let kind: Kind
   public let temperature: Float
   /// The weight of the labels' cross-entropy.
   public let alpha: Float
   private let classCount: Int?
   private let matching: HiddenMatching?
+  private let relations: RelationMatching?
 
-  /// Rows of the models' tables beyond `classCount` are padding. `matching` needs a teacher that is a
-  /// model.
+  /// One teacher. Rows of the models' tables beyond `classCount` are padding. `matching` and `relations` need
+  /// a teacher that is a model.
   public init(
     student: any LanguageModel, teacher: Teacher, _ kind: Kind, temperature: Float, alpha: Float,
-    classCount: Int? = nil, matching: HiddenMatching? = nil
+    classCount: Int? = nil, matching: HiddenMatching? = nil, relations: RelationMatching? = nil
   ) {
+    self.init(
+      student: student, teachers: [(teacher, 1)], kind, temperature: temperature, alpha: alpha,
+      classCount: classCount, matching: matching, relations: relations)
+  }
+
+  /// Several teachers: the divergence is the mean of theirs by weight; `matching` and `relations` see the first.
+  public init(
+    student: any LanguageModel, teachers: [WeightedTeacher], _ kind: Kind, temperature: Float,
+    alpha: Float, classCount: Int? = nil, matching: HiddenMatching? = nil,
+    relations: RelationMatching? = nil
+  ) {
+    let sum = teachers.reduce(0) { $0 + $1.weight }
+    precondition(
+      !teachers.isEmpty && teachers.allSatisfy { $0.weight > 0 }, "teachers have positive weights")
     self.student = student
-    self.teacher = teacher
+    self.teachers = teachers.map { ($0.teacher, $0.weight / sum) }
     self.kind = kind
     self.temperature = temperature
     self.alpha = alpha
     self.classCount = classCount
     self.matching = matching
+    self.relations = relations
   }
 
   /// The divergence that runs, after the special cases, and what it is multiplied by.
@@ -89,7 +110,11 @@ public struct DistillationObjective: Objective {
   public var formula: String {
     var formula =
       "\(alpha) CE + \(1 - alpha) * \(temperature)^2 * \(divergence.name), T = \(temperature)"
-    if case .cache(let cache) = teacher {
+    if teachers.count > 1 {
+      let weights = teachers.map { "\($0.weight)" }.joined(separator: ", ")
+      formula += ", the mean over \(teachers.count) teachers with weights \(weights)"
+    }
+    if case .cache(let cache) = teachers[0].teacher {
       switch cache.description.codec {
       case .topK(let count):
         formula += ", over the teacher's \(count) likeliest classes and all others"
@@ -97,35 +122,60 @@ public struct DistillationObjective: Objective {
       case .hidden, .logits: break
       }
     }
-    return formula + (matching.map { " + \($0.formula)" } ?? "")
+    return ([formula] + [matching?.formula, relations?.formula].compactMap { $0 })
+      .joined(separator: " + ")
   }
 
   public var parameters: [(name: String, tensor: Tensor)] { matching?.parameters ?? [] }
 
   public func loss(tokens: Tensor, labels: Tensor) -> Loss {
-    let given: LinearLoss.Teacher
+    let context = AttentionContext(wholeSequences: tokens)
+    let states = student.hiddenStates(tokens, context)
     var inputs: [BatchInput] = []
-    var teacherStates: [Tensor] = []
-    switch teacher {
-    case .model(let model):
-      teacherStates = model.hiddenStates(tokens, .init(wholeSequences: tokens))
-      given = .head(hidden: teacherStates[teacherStates.count - 1], weight: model.headWeight)
-    case .cache(let cache):
-      (given, inputs) = cache.distributions(tokens: tokens, temperature: temperature)
+    var firstStates: [Tensor] = []
+    let firstContext = AttentionContext(wholeSequences: tokens)
+    let parts = teachers.enumerated().map { index, item -> LinearLoss.Distillation in
+      let given: LinearLoss.Teacher
+      switch item.teacher {
+      case .model(let model):
+        let own = model.hiddenStates(
+          tokens, index == 0 ? firstContext : AttentionContext(wholeSequences: tokens))
+        if index == 0 { firstStates = own }
+        given = .head(hidden: own[own.count - 1], weight: model.headWeight)
+      case .cache(let cache):
+        let (cached, more) = cache.distributions(tokens: tokens, temperature: temperature)
+        given = cached
+        inputs += more
+      }
+      return LinearLoss.distillation(
+        student: (states[states.count - 1], student.headWeight), teacher: given, labels: labels,
+        divergence.kind, temperature: temperature, classCount: classCount)
     }
-    let states = student.hiddenStates(tokens, .init(wholeSequences: tokens))
-    let losses = LinearLoss.distillation(
-      student: (states[states.count - 1], student.headWeight), teacher: given, labels: labels,
-      divergence.kind, temperature: temperature, classCount: classCount)
+    func mean(_ value: (LinearLoss.Distillation) -> Tensor) -> Tensor {
+      let weighted = zip(parts, teachers).map { value($0) * $1.weight }
+      return weighted.dropFirst().reduce(weighted[0]) { $0 + $1 }
+    }
+    let isAlone = parts.count == 1
+    let term = isAlone ? parts[0].divergence : mean(\.divergence)
+    let unitKL = isAlone ? parts[0].unitKL : mean(\.unitKL)
     var extra: [(name: String, sum: Tensor)] = []
-    if divergence.kind == .reverseKL { extra.append(("floored", losses.floored.sum())) }
-    guard let matching, !teacherStates.isEmpty else {
-      return combined(losses.crossEntropy, losses.divergence, losses.unitKL, extra, inputs)
+    if divergence.kind == .reverseKL { extra.append(("floored", parts[0].floored.sum())) }
+    var insides: [Tensor] = []
+    if let matching, !firstStates.isEmpty {
+      let match = matching.loss(student: states, teacher: firstStates)
+      extra.append(("hidden", match.sum))
+      inputs.append(match.mask)
+      insides.append(match.sum * matching.weight)
     }
-    let match = matching.loss(student: states, teacher: teacherStates)
-    return combined(
-      losses.crossEntropy, losses.divergence, losses.unitKL, extra + [("hidden", match.sum)],
-      inputs + [match.mask], adding: match.sum * matching.weight)
+    if let relations, !firstStates.isEmpty {
+      let match = relations.loss(
+        student: context.heads[relations.layers.student],
+        teacher: firstContext.heads[relations.layers.teacher])
+      extra.append(("relations", match.sum))
+      inputs.append(match.labels)
+      insides.append(match.sum * relations.weight)
+    }
+    return combined(parts[0].crossEntropy, term, unitKL, extra, inputs, adding: insides)
   }
 
   /// The loss of given logits [..., V], of which the first `classCount` are classes.
@@ -145,13 +195,13 @@ public struct DistillationObjective: Objective {
   /// compared across all of them.
   private func combined(
     _ ce: Tensor, _ term: Tensor, _ unitKL: Tensor, _ extra: [(name: String, sum: Tensor)],
-    _ inputs: [BatchInput], adding more: Tensor? = nil
+    _ inputs: [BatchInput], adding more: [Tensor] = []
   ) -> Loss {
     let weight = (1 - alpha) * temperature * temperature * divergence.scale
     let (ce, term) = (ce.sum(), term.sum())
     let total = ce * alpha + term * weight
     return Loss(
-      total: more.map { total + $0 } ?? total,
+      total: more.reduce(total) { $0 + $1 },
       logged: [("ce", ce), ("kl", unitKL.sum()), ("divergence", term)] + extra, inputs: inputs)
   }
 }

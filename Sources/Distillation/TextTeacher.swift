@@ -63,6 +63,11 @@ public struct TextTeacher {
 
   /// The messages of a conversation, or of a request with its answer.
   private static func messages(_ object: JSON.Object) -> [JSON]? {
+    // What `retort generate` writes: the messages with the answer beside them.
+    if let messages = object["messages"]?.array, let completion = object["completion"]?.string {
+      let answer = JSON.Object([("role", .string("assistant")), ("content", .string(completion))])
+      return messages + [.object(answer)]
+    }
     if let messages = object["messages"]?.array, object["choices"] == nil { return messages }
     let request =
       object["request"]?["body"]?["messages"] ?? object["request"]?["messages"] ?? object["input"]

@@ -1,6 +1,15 @@
 // What the tokens of a run can look back on.
 import Tensors
 
+/// What a layer's attention was given: queries [B, T, H, D], keys and values [B, T, G, D].
+public struct AttentionHeads {
+  public let queries: Tensor
+  public let keys: Tensor
+  public let values: Tensor
+
+  public var all: [Tensor] { [queries, keys, values] }
+}
+
 /// Where the tokens of a run stand and which earlier ones they see: whole sequences, as in training,
 /// or tokens that follow those in a cache, as in generation. A model asks it for positions and
 /// attention, and reads the same in both cases.
@@ -9,6 +18,8 @@ public final class AttentionContext {
   public let positions: Tensor
   /// What a run in a cache leaves behind.
   public private(set) var assignments: [Graph.Assignment] = []
+  /// What each layer's attention was given so far.
+  public private(set) var heads: [AttentionHeads] = []
   private let cached: (cache: KeyValueCache, starts: Tensor, lengths: Tensor)?
   private var layerCount = 0
   private var angles: [RotaryEmbedding: (cosine: Tensor, sine: Tensor)] = [:]
@@ -57,6 +68,7 @@ public final class AttentionContext {
     queries: Tensor, keys: Tensor, values: Tensor, window: Int? = nil
   ) -> Tensor {
     let mask = AttentionMask.causal(window: window)
+    heads.append(AttentionHeads(queries: queries, keys: keys, values: values))
     guard let (cache, starts, lengths) = cached else {
       return queries.attention(keys: keys, values: values, mask: mask)
     }

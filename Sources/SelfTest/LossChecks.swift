@@ -25,6 +25,9 @@ extension SelfTest {
       ("JSD(0.1)", .jensenShannon(beta: 0.1), 1, 0.0534227073),
       ("JSD(0.5)", .jensenShannon(beta: 0.5), 1, 0.1415480206),
       ("JSD(0.9)", .jensenShannon(beta: 0.9), 2, 0.0172517588),
+      ("skew KL(0.1)", .skewKL(0.1), 1, 0.4620696917),
+      ("skew reverse KL(0.1)", .skewReverseKL(0.1), 2, 0.1533015772),
+      ("total variation", .totalVariation, 1, 0.4334727617),
     ]
     return known.map { item in
       Check(claim: "\(item.name) at T = \(item.temperature) is \(item.mean)") {
@@ -43,6 +46,88 @@ extension SelfTest {
       Check(claim: "a student that equals its teacher has loss 0 and gradient 0") {
         try lossOfEqualModels()
       },
+    ] + invariances
+  }
+
+  /// What must change nothing but rounding.
+  private var invariances: [Check] {
+    func same(_ claim: String, _ changed: @escaping ([Int]) -> HeadCase) -> Check {
+      Check(claim: claim) {
+        let rows = Array(0..<40)
+        let (plain, other) = (try headLosses(HeadCase(rows: rows)), try headLosses(changed(rows)))
+        let worst = zip(other, plain).map { Self.error($0, $1) }.max() ?? .infinity
+        return worst < 1e-5 ? nil : "relative error \(worst)"
+      }
+    }
+    return [
+      same("rows of padding in a vocabulary change nothing") { HeadCase(rows: $0, padding: 5) },
+      same("positions without a label change nothing") { HeadCase(rows: $0 + [-1, -1, -1]) },
+      same("the order of a batch changes nothing") { HeadCase(rows: $0.reversed()) },
+      Check(claim: "the fused losses are those of the logits") {
+        let (fused, plain) = (
+          try headLosses(HeadCase(rows: Array(0..<40))),
+          try headLosses(HeadCase(rows: Array(0..<40), isFused: false))
+        )
+        let worst = zip(fused, plain).map { Self.error($0, $1) }.max() ?? .infinity
+        return worst < 1e-5 ? nil : "relative error \(worst)"
+      },
+    ]
+  }
+
+  /// A head's losses over some rows of fixed numbers; -1 is a row without a label.
+  private struct HeadCase {
+    let rows: [Int]
+    var padding = 0
+    var isFused = true
+  }
+
+  /// Cross-entropy, divergence, and the gradient of the student's weight for all classes.
+  private func headLosses(_ item: HeadCase) throws -> [TensorData] {
+    let (classes, width) = (50, 24)
+    let all = (
+      x: Self.numbers([40, width], salt: 61), y: Self.numbers([40, width], salt: 62),
+      labels: Self.integers([40], salt: 63, below: classes)
+    )
+    func pick(_ data: TensorData) -> TensorData {
+      TensorData(
+        [item.rows.count, width],
+        item.rows.flatMap { row in
+          data.floats[max(0, row) * width..<(max(0, row) + 1) * width]
+        })
+    }
+    func table(_ salt: Int) -> TensorData {
+      let numbers = Self.numbers([classes, width], salt: salt).floats
+      return TensorData(
+        [classes + item.padding, width],
+        numbers + [Float](repeating: 9, count: item.padding * width))
+    }
+    let data = [
+      pick(all.x), table(64), pick(all.y), table(65),
+      TensorData([item.rows.count], item.rows.map { $0 < 0 ? -1 : all.labels.integers[$0] }),
+    ]
+    let tensors = data.enumerated().map { Tensor.input("head.\($0)", $1.type) }
+    let (ce, divergence): (Tensor, Tensor)
+    if item.isFused {
+      let losses = LinearLoss.distillation(
+        student: (tensors[0], tensors[1]),
+        teacher: .head(hidden: tensors[2].detached(), weight: tensors[3].detached()),
+        labels: tensors[4], .skewKL(0.1), temperature: 2, classCount: classes)
+      (ce, divergence) = (losses.crossEntropy, losses.divergence)
+    } else {
+      let (z, given) = (
+        tensors[0].matmul(tensors[1], transposeOther: true),
+        tensors[2].matmul(tensors[3], transposeOther: true).detached()
+      )
+      ce = z.crossEntropy(labels: tensors[4])
+      divergence = Divergence.between(
+        student: z, teacher: given, labels: tensors[4], .skewKL(0.1), temperature: 2)
+    }
+    let total = ce.sum() + divergence.sum() * 3
+    let slope = gradients(of: total, withRespectTo: [tensors[1]])[0]
+    let found = try values(
+      [ce.sum(), divergence.sum(), slope], Array(zip(tensors, data)), on: device)
+    return Array(found.dropLast()) + [
+      TensorData([classes, width], Array(found[2].floats.prefix(classes * width)))
     ]
   }
 

@@ -3,7 +3,7 @@ import Tensors
 
 /// Sentences as rows of ids, filled up to one length. The label of a row's first position is the number of
 /// its ids, and no other position counts: a loss is divided by the number of sentences.
-public struct SentenceData: TokenData, Sendable {
+public struct SentenceData: TextRows, Sendable {
   public let sentences: [[Int32]]
   public let length: Int
 
@@ -19,7 +19,8 @@ public struct SentenceData: TokenData, Sendable {
   public var count: Int { sentences.count }
   public var targetCount: Int { sentences.count }
 
-  private func batch(_ rows: [[Int32]?]) -> TokenBatch {
+  public func batch(_ numbers: [Int?]) -> TokenBatch {
+    let rows = numbers.map { $0.map { sentences[$0] } }
     let tokens = rows.flatMap { row -> [Int32] in
       let ids = row ?? []
       return ids + [Int32](repeating: 0, count: length - ids.count)
@@ -29,24 +30,6 @@ public struct SentenceData: TokenData, Sendable {
     }
     let shape: Shape = [rows.count, length]
     return TokenBatch(tokens: TensorData(shape, tokens), labels: TensorData(shape, labels))
-  }
-
-  /// Each pass over the data has an order of its own.
-  public func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64)
-    -> TokenBatch
-  {
-    let first = (step * microCount + micro) * size
-    return batch(
-      (first..<first + size).map { index in
-        let stream = UInt32(truncatingIfNeeded: index / count)
-        return sentences[Philox.permuted(index % count, of: count, seed: seed, stream: stream)]
-      })
-  }
-
-  public func evaluationBatches(size: Int) -> [TokenBatch] {
-    stride(from: 0, to: count, by: size).map { first in
-      batch((first..<first + size).map { $0 < count ? sentences[$0] : nil })
-    }
   }
 
   /// The sentences of a batch; rows that fill it up are empty.

@@ -39,3 +39,29 @@ public protocol TokenData {
   /// All rows in order, in batches; the last one is filled up with rows that do not count.
   func evaluationBatches(size: Int) -> [TokenBatch]
 }
+
+/// Data whose rows are whole texts, each a row of its own.
+public protocol TextRows: TokenData {
+  /// Some rows by number; nil is a row that counts for nothing.
+  func batch(_ rows: [Int?]) -> TokenBatch
+}
+
+extension TextRows {
+  /// Each pass over the data has an order of its own.
+  public func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64)
+    -> TokenBatch
+  {
+    let first = (step * microCount + micro) * size
+    return batch(
+      (first..<first + size).map { index in
+        let stream = UInt32(truncatingIfNeeded: index / count)
+        return Philox.permuted(index % count, of: count, seed: seed, stream: stream)
+      })
+  }
+
+  public func evaluationBatches(size: Int) -> [TokenBatch] {
+    stride(from: 0, to: count, by: size).map { first in
+      batch((first..<first + size).map { $0 < count ? $0 : nil })
+    }
+  }
+}

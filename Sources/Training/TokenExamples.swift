@@ -2,7 +2,7 @@
 import Tensors
 
 /// Texts, each in a row of its own, filled up with positions that do not count.
-public struct TokenExamples: TokenData, Sendable {
+public struct TokenExamples: TextRows, Sendable {
   /// A text, and which of its tokens a model should predict.
   public struct Example: Sendable, Hashable {
     public var tokens: [Int32]
@@ -44,7 +44,8 @@ public struct TokenExamples: TokenData, Sendable {
     examples.reduce(0) { $0 + $1.isTarget.dropFirst().count { $0 } }
   }
 
-  private func batch(_ rows: [Example?]) -> TokenBatch {
+  public func batch(_ numbers: [Int?]) -> TokenBatch {
+    let rows = numbers.map { $0.map { examples[$0] } }
     var (tokens, labels): ([Int32], [Int32]) = ([], [])
     for row in rows {
       let inputs = row?.tokens.dropLast() ?? []
@@ -57,23 +58,5 @@ public struct TokenExamples: TokenData, Sendable {
     }
     let shape: Shape = [rows.count, length]
     return TokenBatch(tokens: TensorData(shape, tokens), labels: TensorData(shape, labels))
-  }
-
-  /// Each pass over the data has an order of its own.
-  public func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64)
-    -> TokenBatch
-  {
-    let first = (step * microCount + micro) * size
-    return batch(
-      (first..<first + size).map { index in
-        let stream = UInt32(truncatingIfNeeded: index / count)
-        return examples[Philox.permuted(index % count, of: count, seed: seed, stream: stream)]
-      })
-  }
-
-  public func evaluationBatches(size: Int) -> [TokenBatch] {
-    stride(from: 0, to: count, by: size).map { first in
-      batch((first..<first + size).map { $0 < count ? examples[$0] : nil })
-    }
   }
 }

@@ -46,7 +46,7 @@ public enum TrainingEvent: Sendable {
 /// Trains the parameters of one model on one device. Variables named otherwise are left alone.
 public final class Trainer {
   public let options: TrainingOptions
-  private let store: VariableStore
+  let store: VariableStore
   private let data: any TokenData
   private let tokens: Tensor
   private let labels: Tensor
@@ -54,7 +54,9 @@ public final class Trainer {
   /// 0 for a step's first micro-batch, which starts the sums anew, and 1 for the others.
   private let keep = Tensor.input("keep", TensorType([]))
   private let optimizer: Optimizer
-  private let loss: Tensor
+  /// What is made small, and its gradients.
+  let loss: Tensor
+  let slopes: [Tensor]
   /// What the objective reads besides tokens and labels.
   private let inputs: [BatchInput]
   private let loggedNames: [String]
@@ -91,7 +93,7 @@ public final class Trainer {
     loss = mean
     inputs = parts.inputs
     let lossScale = options.precision == .fp16 ? try LossScale(store: store) : nil
-    let slopes = gradients(
+    slopes = gradients(
       of: lossScale.map { mean * $0.scale } ?? mean, withRespectTo: parameters.map(\.tensor))
     loggedNames = parts.logged.map(\.name)
 
@@ -158,12 +160,15 @@ public final class Trainer {
           done, targetCount: targetCount, tokenCount: tokenCount, counted: counted, since: clock)
         try onEvent(.step(metrics))
         guard metrics.means.values.allSatisfy(\.isFinite) else {
-          throw StorageError(
-            "The loss is no longer a number at step \(done). Lower the learning rate.")
+          throw StorageError(try NonFiniteSearch(self, checkpoint: checkpoint).sentence(step: step))
         }
       }
       let isStopping = !isLast && shouldStop()
       if let checkpoint, isLast || isStopping || done % options.checkpointInterval == 0 {
+        // A checkpoint is what one goes back to: it never holds numbers that are lost.
+        guard try latestLoss().isFinite else {
+          throw StorageError(try NonFiniteSearch(self, checkpoint: checkpoint).sentence(step: step))
+        }
         try save(checkpoint, step: done)
         try onEvent(.checkpoint(checkpoint))
       }
@@ -175,23 +180,48 @@ public final class Trainer {
     return true
   }
 
-  /// Does one step, counted from 0; returns the number of targets that counted.
-  @discardableResult
-  public func runStep(_ step: Int) throws -> Int {
-    let batches = try (0..<options.microBatchCount).map {
+  /// The batches of a step.
+  private func batches(_ step: Int) throws -> [TokenBatch] {
+    try (0..<options.microBatchCount).map {
       try data.trainingBatch(
         step: step, micro: $0, microCount: options.microBatchCount, size: options.batchSize,
         seed: options.seed)
     }
+  }
+
+  /// Gives an executor of the loss what it reads of a batch.
+  private func feed(_ batch: TokenBatch, to executor: GraphExecutor) throws {
+    try executor.set(tokens, to: batch.tokens)
+    try executor.set(labels, to: batch.labels)
+    for input in inputs { try executor.set(input.tensor, to: input.value(batch)) }
+  }
+
+  /// Runs another graph of the loss on each batch of a step.
+  func run(_ executor: GraphExecutor, onBatchesOf step: Int, body: () throws -> Bool) throws {
+    let batches = try batches(step)
+    let count = batches.reduce(0) { $0 + $1.targetCount }
+    try executor.set(inverseCount, to: TensorData([1], [1 / Float(max(1, count))]))
+    for batch in batches {
+      try feed(batch, to: executor)
+      try executor.run()
+      if try body() { return }
+    }
+  }
+
+  /// The loss of the latest step.
+  func latestLoss() throws -> Float { try (update ?? accumulate).value(of: logged[0]).floats[0] }
+
+  /// Does one step, counted from 0; returns the number of targets that counted.
+  @discardableResult
+  public func runStep(_ step: Int) throws -> Int {
+    let batches = try batches(step)
     let targetCount = batches.reduce(0) { $0 + $1.targetCount }
     try accumulate.set(inverseCount, to: TensorData([1], [1 / Float(max(1, targetCount))]))
     let numbers = options.optimizer.stepNumbers(step: step, of: options.stepCount)
     try (update ?? accumulate).set(optimizer.step, to: numbers)
     for (micro, batch) in batches.enumerated() {
       try accumulate.set(keep, to: TensorData(micro == 0 ? 0 : 1))
-      try accumulate.set(tokens, to: batch.tokens)
-      try accumulate.set(labels, to: batch.labels)
-      for input in inputs { try accumulate.set(input.tensor, to: input.value(batch)) }
+      try feed(batch, to: accumulate)
       try accumulate.run()
     }
     try update?.run()
@@ -227,7 +257,7 @@ public final class Trainer {
   }
 
   /// The number of steps that the checkpoint holds, with its variables loaded; 0 without one.
-  private func resume(_ url: URL) throws -> Int {
+  func resume(_ url: URL) throws -> Int {
     guard FileManager.default.fileExists(atPath: url.path) else { return 0 }
     let file = try Safetensors(contentsOf: url)
     guard file.metadata["run"] == fingerprint, let step = file.metadata["step"].flatMap({ Int($0) })

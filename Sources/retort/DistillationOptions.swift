@@ -4,8 +4,8 @@ import Foundation
 
 /// `--teacher`, `--student`, `--cache` and what else names keys of a distillation's recipe.
 struct DistillationOptions: ParsableArguments {
-  @Option(help: "The folder of the teacher.")
-  var teacher: String?
+  @Option(help: "The folder of the teacher; given several times, all teach with equal weights.")
+  var teacher: [String] = []
 
   @Option(help: "A folder, the sizes of a new model, or parts of the teacher.")
   var student: String?
@@ -24,7 +24,11 @@ struct DistillationOptions: ParsableArguments {
 
   /// The options as settings of the recipe.
   var settings: [String] {
-    var settings = teacher.map { ["teacher.path=\(quoted($0))"] } ?? []
+    var settings = teacher.prefix(1).map { "teacher.path=\(quoted($0))" }
+    if teacher.count > 1 {
+      let others = teacher.dropFirst().map { "{path: \(quoted($0))}" }.joined(separator: ", ")
+      settings.append("distillation.more_teachers=[\(others)]")
+    }
     if let student {
       var isFolder: ObjCBool = false
       if FileManager.default.fileExists(atPath: student, isDirectory: &isFolder), isFolder.boolValue

@@ -166,10 +166,9 @@ struct Doctor {
     ).total
     let parameters = student.model.parameters().map(\.tensor)
     let graph = Graph(outputs: [loss] + gradients(of: loss, withRespectTo: parameters))
-    let weights =
-      4
-      * (3 * student.model.parameterCount
-        + (arms.cache == nil ? arms.teacher?.model.parameterCount ?? 0 : 0))
+    let teachers = (arms.cache == nil ? [arms.teacher?.model] : []) + arms.others.map(\.arm.model)
+    let given = teachers.reduce(0) { $0 + ($1?.parameterCount ?? 0) }
+    let weights = 4 * (3 * student.model.parameterCount + given)
     let need = try weights + GraphExecutor.byteCount(of: graph, on: device)
     let memory = device.traits.memoryBytes
     func mebibytes(_ bytes: Int) -> String { "\(grouped(bytes >> 20)) MiB" }

@@ -96,7 +96,10 @@ struct DistillationRecipe: Codable {
   /// The weight of the labels' cross-entropy.
   var alpha = 0.1
   var hidden = HiddenRecipe()
+  var relations = RelationRecipe()
   var onPolicy = OnPolicyRecipe()
+  /// Teachers besides the first, with the same tokenizer.
+  var moreTeachers: [FurtherTeacher] = []
   /// What makes a sentence encoder's vectors those of its teacher.
   var sentences = EmbeddingObjective.Kind.cosine
   /// A folder that `retort cache` made: the teacher need not be in memory.
@@ -105,7 +108,8 @@ struct DistillationRecipe: Codable {
   var withoutControl = ""
 
   enum CodingKeys: String, CodingKey {
-    case objective, beta, skew, temperature, alpha, hidden, sentences, cache
+    case objective, beta, skew, temperature, alpha, hidden, relations, sentences, cache
+    case moreTeachers = "more_teachers"
     case onPolicy = "on_policy"
     case withoutControl = "without_control"
   }
@@ -120,6 +124,19 @@ struct DistillationRecipe: Codable {
     case .skewReverseKL: .skewReverseKL(Float(skew))
     case .totalVariation: .totalVariation
     }
+  }
+}
+
+/// A teacher besides the first.
+struct FurtherTeacher: Codable {
+  var path: String
+  /// The first teacher's weight is 1.
+  var weight: Double
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    path = try container.decode(String.self, forKey: .path)
+    weight = try container.decodeIfPresent(Double.self, forKey: .weight) ?? 1
   }
 }
 
@@ -139,6 +156,16 @@ struct OnPolicyRecipe: Codable {
     options.promptShare = prompt
     return options
   }
+}
+
+/// The matching of relations between tokens.
+struct RelationRecipe: Codable {
+  /// 0 matches none.
+  var weight = 0.0
+  /// Into how many parts the layers' vectors are cut.
+  var heads = 8
+  /// The student's and the teacher's layer, from 0; empty for the last of each.
+  var layers: [Int] = []
 }
 
 /// The matching of hidden states.
@@ -237,8 +264,14 @@ struct DistillRecipe: Recipe {
       distillation.hidden.layers.allSatisfy { $0.count == 2 }, "distillation.hidden.layers",
       "pairs of layers")
     try require(
-      distillation.cache.isEmpty || distillation.hidden.weight == 0, "distillation.hidden.weight",
-      "0 with a cache, which has no hidden states of inner layers")
+      distillation.cache.isEmpty
+        || distillation.hidden.weight == 0 && distillation.relations.weight == 0,
+      "distillation.hidden.weight and distillation.relations.weight",
+      "0 with a cache, which has nothing of inner layers")
+    try require(
+      distillation.relations.weight >= 0 && distillation.relations.heads > 0
+        && [0, 2].contains(distillation.relations.layers.count), "distillation.relations",
+      "a weight of at least 0, a number of heads and two layers, or none")
     let onPolicy = distillation.onPolicy
     try require(
       onPolicy.lambda >= 0 && onPolicy.lambda <= 1, "distillation.on_policy.lambda",
@@ -255,6 +288,9 @@ struct DistillRecipe: Recipe {
     try require(
       onPolicy.lambda == 0 || distillation.cache.isEmpty, "distillation.cache",
       "empty with on_policy: only a teacher that is there can judge new texts")
+    try require(
+      distillation.moreTeachers.allSatisfy { $0.weight > 0 }, "distillation.more_teachers",
+      "teachers with weights above 0")
     try require((1...1000).contains(seeds), "seeds", "from 1 to 1000")
     try require(
       distillation.temperature > 0 && distillation.temperature <= 100,

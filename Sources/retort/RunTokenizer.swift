@@ -57,7 +57,9 @@ struct RunTokenizer {
       other.files.first?.text == files.first?.text || other.tokenizer.hasSameTokens(as: tokenizer)
     else {
       throw StorageError(
-        "\(path) has another tokenizer than the teacher: the same text would have other ids.")
+        "\(path) has another tokenizer than the teacher, so their tokens cannot be compared. The student can "
+          + "learn texts instead: `retort generate --model TEACHER --input prompts.jsonl --output answers.jsonl`, "
+          + "then `retort train --model \(path) --data answers.jsonl`.")
     }
   }
 }

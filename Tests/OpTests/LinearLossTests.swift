@@ -1,5 +1,6 @@
 // Losses of a head's logits, in chunks.
 import Checks
+import OpenCLBackend
 import Testing
 
 @testable import Tensors
@@ -118,6 +119,29 @@ import Testing
       op(16_500).launches(data.map(\.type), on: traits).calls.count { $0.function == "linear_loss" }
         == 2)
     #expect(try kernelError(OpCase(op(16_500), data), on: target.open()) < 1e-5)
+  }
+
+  @Test(arguments: Target.all) func aLargeVocabularyFitsInto2GB(target: Target) throws {
+    var traits = DeviceTraits(of: target.device, as: target.family)
+    traits.memoryBytes = 2 << 30
+    let device = try OpenCLDevice(target.device, traits: traits)
+    /// Everything that a loss with gradients over a vocabulary of 151,936 takes: both heads, the student's
+    /// gradient, hidden states, and what lies in between.
+    func bytes(_ rows: Int) throws -> Int {
+      func input(_ name: String, _ shape: Shape) -> Tensor { .input(name, TensorType(shape)) }
+      let (x, w) = (input("x", [rows, 384]), input("w", [151_936, 384]))
+      let (y, v) = (input("y", [rows, 896]), input("v", [151_936, 896]))
+      let losses = LinearLoss.distillation(
+        student: (x, w), teacher: .head(hidden: y, weight: v),
+        labels: .input("labels", TensorType([rows], .int32)), .forwardKL, temperature: 2)
+      let loss = losses.crossEntropy.sum() + losses.divergence.sum()
+      return try GraphExecutor.byteCount(
+        of: Graph(outputs: [loss] + gradients(of: loss, withRespectTo: [x, w])), on: device)
+    }
+    let (few, many) = (try bytes(1024), try bytes(4096))
+    #expect(many < 2 << 30, "\(many) bytes")
+    // What grows are the hidden states, their gradient and a few numbers per row.
+    #expect(many - few < 3072 * 4 * (2 * 384 + 896 + 64), "\(many - few) bytes more")
   }
 
   @Test func paddingCountsForNothing() throws {

@@ -91,6 +91,16 @@ import Testing
     ] { #expect(student?[key]?.double != nil, "\(key)") }
     #expect(
       shop.exists("seeds/student-3/config.json") && shop.exists("seeds/control-2/config.json"))
+    let two = try shop.run(
+      [
+        "distill", "--device", "reference", "--teacher", teacher, "--teacher",
+        shop.path("seeds/student"), "--run", shop.path("two"), "--set",
+        "distillation.hidden.weight=1", "--set", "distillation.relations={weight: 1, heads: 2}",
+      ] + shop.tiny(["student"]))
+    #expect(
+      two.status == 0 && two.errors.contains("2 teachers with weights 0.5, 0.5"), "\(two.errors)")
+    #expect(two.errors.contains("KL(relations of teacher layer 0 || student layer 0)"))
+    #expect(try shop.read("two/metrics.jsonl").contains("\"relations\":0."))
     let declined = try shop.run(
       [
         "distill", "--device", "reference", "--teacher", teacher, "--without-control", "no time",

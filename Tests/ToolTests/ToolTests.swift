@@ -133,7 +133,8 @@ final class Workshop {
       .map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
     #expect(records.count == 6)
     let keys = [
-      "arm", "step", "loss", "ce", "kl", "divergence", "hidden", "floored", "learning_rate",
+      "arm", "step", "loss", "ce", "kl", "divergence", "hidden", "relations", "floored",
+      "learning_rate",
       "gradient_norm", "tokens",
       "tokens_per_second", "seconds",
     ]

@@ -49,12 +49,13 @@ import Training
 
       {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}, {"role": "assistant", "content": "one"}, {"role": "user", "content": "v"}, {"role": "assistant", "content": "two"}]}
       {"request": {"messages": [{"role": "user", "content": "u"}]}, "response": {"choices": [{"message": {"role": "assistant", "content": "yes"}}]}}
+      {"messages": [{"role": "user", "content": "u"}], "completion": "yes", "finish_reason": "stop"}
       {"custom_id": "7", "input": [{"role": "user", "content": "u"}], "response": {"body": {"choices": [{"message": {"role": "assistant", "content": "yes"}}]}}}
       """)
     #expect(
       shown == [
         "{all of it~}", "Q: 1+1? A:{ 2~}", "[s]s\n[u]u\n[a]{one~}\n[u]v\n[a]{two~}\n",
-        "[u]u\n[a]{yes~}\n", "[u]u\n[a]{yes~}\n",
+        "[u]u\n[a]{yes~}\n", "[u]u\n[a]{yes~}\n", "[u]u\n[a]{yes~}\n",
       ])
   }
 

@@ -88,6 +88,78 @@ import Training
     #expect(slopes.indices.allSatisfy { values[5 + $0].contains { $0 != 0 } })
   }
 
+  /// Values of an objective's loss on a batch of padded rows: total, logged sums by name, largest gradient.
+  private func values(
+    _ objective: DistillationObjective, _ student: Llama, _ store: VariableStore,
+    labels own: [Int32]
+  ) throws -> (total: Double, sums: [String: Double], slope: Float) {
+    for (name, tensor) in objective.parameters { try store.declare(name, tensor) }
+    let batch = TokenBatch(
+      tokens: TensorData([2, 4], [1, 2, 3, 4, 5, 6, 7, 8] as [Int32]),
+      labels: TensorData([2, 4], own))
+    let (tokens, labels) = (
+      Tensor.input("tokens", batch.tokens.type), Tensor.input("labels", batch.labels.type)
+    )
+    let loss = objective.loss(tokens: tokens, labels: labels)
+    let slopes = gradients(of: loss.total, withRespectTo: student.parameters().map(\.tensor))
+    let executor = try GraphExecutor(
+      Graph(outputs: [loss.total] + loss.logged.map(\.sum) + slopes), on: store)
+    try executor.set(tokens, to: batch.tokens)
+    try executor.set(labels, to: batch.labels)
+    for input in loss.inputs { try executor.set(input.tensor, to: input.value(batch)) }
+    try executor.run()
+    let sums = try loss.logged.map { ($0.name, Double(try executor.value(of: $0.sum).floats[0])) }
+    return (
+      Double(try executor.value(of: loss.total).floats[0]),
+      Dictionary(uniqueKeysWithValues: sums),
+      try slopes.flatMap { try executor.value(of: $0).floats }.map(abs).max() ?? .nan
+    )
+  }
+
+  @Test func relationsAreZeroForTheTeacherAndSeeNoPadding() throws {
+    let (student, teacher) = (llama(16, layers: 1), llama(24, layers: 2))
+    let store = VariableStore(on: ReferenceDevice(), seed: 4)
+    try student.declare(in: store, prefix: "student")
+    try teacher.declare(in: store, prefix: "teacher")
+    func objective(_ teacher: Llama, _ layer: Int) -> DistillationObjective {
+      DistillationObjective(
+        student: student, teacher: .model(teacher), .forwardKL, temperature: 1, alpha: 0,
+        relations: RelationMatching(weight: 2, headCount: 4, layers: (0, layer)))
+    }
+    let all: [Int32] = [1, 2, 3, 4, 5, 6, 7, 8]
+    let same = try values(objective(student, 0), student, store, labels: all)
+    #expect(abs(same.total) < 1e-5 && same.slope < 1e-4)
+    let whole = try values(objective(teacher, 1), student, store, labels: all)
+    let relations = whole.sums["relations"] ?? 0
+    #expect(relations > 0 && whole.slope > 0)
+    #expect(abs(whole.total - (whole.sums["divergence"] ?? 0) - 2 * relations) < 1e-4)
+    // A position sees those before it: what counts in one part adds up with the other.
+    let first = try values(
+      objective(teacher, 1), student, store, labels: [1, 2, -1, -1, 5, -1, -1, -1])
+    let rest = try values(
+      objective(teacher, 1), student, store, labels: [-1, -1, 3, 4, -1, 6, 7, 8])
+    #expect(
+      abs((first.sums["relations"] ?? 0) + (rest.sums["relations"] ?? 0) - relations) < 1e-5)
+  }
+
+  @Test func severalTeachersAreTheMeanByWeight() throws {
+    let (student, a, b) = (llama(16, layers: 1), llama(24, layers: 2), llama(8, layers: 1))
+    let store = VariableStore(on: ReferenceDevice(), seed: 4)
+    for (name, model) in [("student", student), ("a", a), ("b", b)] {
+      try model.declare(in: store, prefix: name)
+    }
+    func total(_ teachers: [DistillationObjective.WeightedTeacher]) throws -> Double {
+      try values(
+        DistillationObjective(
+          student: student, teachers: teachers, .jensenShannon(beta: 0.4, isNormalized: false),
+          temperature: 2, alpha: 0.3), student, store, labels: [1, 2, 3, -1, 5, 6, 7, 8]
+      ).total
+    }
+    let (one, other) = (try total([(.model(a), 1)]), try total([(.model(b), 5)]))
+    let both = try total([(.model(a), 1), (.model(b), 3)])
+    #expect(abs(both - (one + 3 * other) / 4) < 1e-4 && one != other)
+  }
+
   @Test func equalModelsMatchWithoutAProjection() throws {
     let model = llama(16, layers: 1)
     let matching = HiddenMatching(weight: 1, pairs: [(1, 1)], widths: (16, 16))

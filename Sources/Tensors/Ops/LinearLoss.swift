@@ -170,14 +170,18 @@ public struct LinearLoss: Op {
 
   /// The logits of a chunk take about this many bytes ...
   private static let chunkBytes = 32 << 20
-  /// ... but products want this many rows; also what keeps parts of operands aligned.
+  /// ... but products want this many rows, of which a small device has fewer; also what keeps parts of
+  /// operands aligned.
   private static let leastRows = 512
+  private static let leastRowsOfSmallDevice = 128
+  private static let smallDeviceBytes = 4 << 30
 
   /// The rows of a chunk.
-  private func chunk(_ operands: [TensorType]) -> Int {
-    let wanted =
-      Self.chunkBytes / max(4 * classCount, 1) / Self.leastRows * Self.leastRows
-    return min(operands[0].shape.rowCount, max(wanted, Self.leastRows))
+  private func chunk(_ operands: [TensorType], memoryBytes: Int = .max) -> Int {
+    let least =
+      memoryBytes < Self.smallDeviceBytes ? Self.leastRowsOfSmallDevice : Self.leastRows
+    let wanted = Self.chunkBytes / max(4 * classCount, 1) / least * least
+    return min(operands[0].shape.rowCount, max(wanted, least))
   }
 
   public func mayBeNarrow(operand: Int) -> Bool {
@@ -187,7 +191,7 @@ public struct LinearLoss: Op {
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let rowCount = operands[0].shape.rowCount
     let (vocabulary, width) = (classCount, operands[1].shape[1])
-    let chunk = chunk(operands)
+    let chunk = chunk(operands, memoryBytes: traits.memoryBytes)
     // Scratch: the student's logits, what the teacher needs, a narrow gradient, and what products need, one
     // after another.
     let logitsBytes = 4 * chunk * vocabulary

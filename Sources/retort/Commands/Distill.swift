@@ -51,35 +51,37 @@ struct Distill: ParsableCommand {
       try look(Doctor(arms: arms, text: text, recipe: recipe, device: device))
     }
     let export = ModelExport(tokenizer: arms.tokenizer, precision: recipe.training.export)
+    /// Trains an arm that is not finished, on what `make` gives for its store.
     func train(
       _ arm: Arm, _ sizes: ModelRecipe, seed: UInt64, as prefix: String,
-      on data: (VariableStore) throws -> any TokenData = { _ in text.training },
-      _ objective: (VariableStore) throws -> any Objective
+      _ make: (VariableStore) throws -> (objective: any Objective, data: any TokenData)
     ) throws {
       guard !folder.isFinished(arm.name) else { return }
       let store = VariableStore(on: device, seed: seed)
+      let (objective, data) = try make(store)
       try arm.train(
-        try objective(store), recipe.training.options(for: sizes, seed: seed), on: try data(store),
-        folder: folder, store: store, prefix: prefix, profiling: arguments.profiling,
-        export: export)
+        objective, recipe.training.options(for: sizes, seed: seed), on: data, folder: folder,
+        store: store, prefix: prefix, profiling: arguments.profiling, export: export)
+    }
+    func nextToken(_ arm: Arm) throws -> NextTokenObjective {
+      NextTokenObjective(try arm.languageModel(), classCount: arms.classCount)
     }
     if let teacher = arms.teacher, recipe.teacher.path.isEmpty {
       try train(teacher, recipe.teacher, seed: recipe.seed, as: teacher.name) { _ in
-        NextTokenObjective(try teacher.languageModel(), classCount: arms.classCount)
+        (try nextToken(teacher), text.training)
       }
     }
     for pair in arms.pairs {
-      try train(
-        pair.student, recipe.student, seed: pair.seed, as: "student",
-        on: { try studentData(pair.student, text, arms, recipe, store: $0) }
-      ) { store in
-        try arms.objective(
-          recipe.distillation, student: pair.student, teacher: arms.loadTeacher(into: store))
+      try train(pair.student, recipe.student, seed: pair.seed, as: "student") { store in
+        (
+          try arms.objective(recipe.distillation, student: pair.student, store: store),
+          try studentData(pair.student, text, arms, recipe, store: store)
+        )
       }
       guard recipe.distillation.withoutControl.isEmpty else { continue }
       // Same names, same seed, same batches: only the teacher is missing.
       try train(pair.control, recipe.student, seed: pair.seed, as: "student") { _ in
-        NextTokenObjective(try pair.control.languageModel(), classCount: arms.classCount)
+        (try nextToken(pair.control), text.training)
       }
     }
     try DistillationJudge(arms: arms, text: text, recipe: recipe, device: device, folder: folder)
