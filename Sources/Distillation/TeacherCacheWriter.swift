@@ -11,6 +11,8 @@ public final class TeacherCacheWriter {
   public let folder: URL
   public let description: TeacherCacheDescription
   private let batchSize: Int
+  private let teacher: any LanguageModel
+  private let store: VariableStore
   private let executor: GraphExecutor
   private let tokens: Tensor
   private let output: Tensor
@@ -26,6 +28,8 @@ public final class TeacherCacheWriter {
   ) throws {
     self.folder = folder
     self.batchSize = batchSize
+    self.teacher = teacher
+    self.store = store
     let description = TeacherCacheDescription(
       codec: codec, teacher: fingerprint, teacherPath: path, length: length,
       classCount: classCount, width: teacher.headWeight.shape[1], temperatures: temperatures)
@@ -94,10 +98,10 @@ public final class TeacherCacheWriter {
   public func write(_ rows: ArraySlice<[Int32]>) throws {
     precondition(rows.count <= batchSize, "at most a batch of rows is written at once")
     let ids =
-      rows.joined()
+      Array(rows.joined())
       + [Int32](
         repeating: 0, count: (batchSize - rows.count) * description.length)
-    try executor.set(tokens, to: TensorData(tokens.shape, Array(ids)))
+    try executor.set(tokens, to: TensorData(tokens.shape, ids))
     try executor.run()
     let numbers = try executor.value(of: output).floats
     let columns = output.shape.columnCount
@@ -110,7 +114,7 @@ public final class TeacherCacheWriter {
         throw StorageError(
           "The teacher's \(description.codec.needsHead ? "last hidden state" : "logits") for position "
             + "\(position) of the tokens \(row.prefix(8).map(String.init).joined(separator: ", ")), ... "
-            + "are not numbers.")
+            + "are not numbers: \(try firstBadLayer(ids)).")
       }
       let payload = encoded(own, columns)
       out += Data(description.key(row)) + payload + TeacherCacheDescription.checksum(payload)
@@ -118,6 +122,24 @@ public final class TeacherCacheWriter {
     }
     do { try file.write(contentsOf: out) } catch {
       throw StorageError("Cannot write to \(folder.path); is the disk full?")
+    }
+  }
+
+  /// After which layer a hidden state is first no number, in words.
+  private func firstBadLayer(_ ids: [Int32]) throws -> String {
+    let states = teacher.hiddenStates(tokens, .init(wholeSequences: tokens))
+    let executor = try GraphExecutor(Graph(outputs: states), on: store)
+    try executor.set(tokens, to: TensorData(tokens.shape, ids))
+    try executor.run()
+    let last = states.count - 1
+    let bad = try states.firstIndex { state in
+      try executor.value(of: state).floats.contains { !$0.isFinite }
+    }
+    return switch bad {
+    case nil: "its head gives them"
+    case 0?: "the embedding gives them"
+    case last?: "layer \(last) of \(last), or the norm after it, gives them"
+    case let layer?: "layer \(layer) of \(last) gives them"
     }
   }
 

@@ -172,6 +172,43 @@ import Testing
     #expect(reasons?.count == 1)
   }
 
+  @Test func modelsThatReadOrWriteOtherwiseAreRefused() throws {
+    let shop = try Workshop()
+    let (teacher, student) = (try shop.model("qwen2-tied"), try shop.model("llama-linear"))
+    let lines = (0..<12).map {
+      #"{"messages": [{"role": "user", "content": "abc"}, {"role": "assistant", "content": "\#("defgh".prefix($0 % 5 + 1))"}]}"#
+    }
+    try lines.joined(separator: "\n").write(
+      toFile: shop.path("data.jsonl"), atomically: true, encoding: .utf8)
+    func distill() throws -> Finished {
+      try shop.run([
+        "distill", "--device", "reference", "--teacher", teacher, "--student", student, "--data",
+        shop.path("data.jsonl"), "--run", shop.path("run"), "--overwrite", "--set",
+        "student.steps=1", "--set",
+        "training.batch_size=2", "--set", "data.sequence_length=24",
+      ])
+    }
+    // The same tokenizer, another chat template
+    let file = URL(fileURLWithPath: student + "/tokenizer_config.json")
+    let text = try String(contentsOf: file, encoding: .utf8)
+    try text.replacing("}}\\n{% endfor", with: "}}.{% endfor").write(
+      to: file, atomically: true, encoding: .utf8)
+    let template = try distill()
+    #expect(
+      template.status == 1 && template.errors.contains("use one chat template for both"),
+      "\(template.errors)")
+    // Another tokenizer
+    let tokens = URL(fileURLWithPath: student + "/tokenizer.json")
+    try String(contentsOf: tokens, encoding: .utf8).replacing(
+      "\"a\": 0, \"b\": 1", with: "\"b\": 0, \"a\": 1"
+    )
+    .write(to: tokens, atomically: true, encoding: .utf8)
+    let tokenizer = try distill()
+    #expect(
+      tokenizer.status == 1 && tokenizer.errors.contains("has another tokenizer than the teacher")
+        && tokenizer.errors.contains("retort generate --model TEACHER"), "\(tokenizer.errors)")
+  }
+
   @Test func aRunThatIsKilledAgainAndAgainEndsWithTheSameBits() throws {
     let shop = try Workshop()
     let settings =

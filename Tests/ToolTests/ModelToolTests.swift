@@ -8,32 +8,9 @@ import Testing
 import Tokenizers
 
 @Suite struct ModelToolTests {
-  /// A golden model with a byte-level tokenizer of 29 to 37 tokens, as far as the table reaches: ids are
-  /// those of the characters of `alphabet`.
-  private func model(_ golden: String, in shop: Workshop) throws -> String {
-    let target = shop.folder.appending(path: golden)
-    try FileManager.default.copyItem(at: goldenFolder("models/\(golden)"), to: target)
-    let alphabet = Array("abcdefghijklmnopqrstuvwxy \n")
-    let vocabulary = alphabet.enumerated().map { index, letter in
-      let shown = letter == " " ? "Ġ" : letter == "\n" ? "Ċ" : String(letter)
-      return "\"\(shown)\": \(index)"
-    }.joined(separator: ", ")
-    try """
-    {"added_tokens": [{"id": 27, "content": "<end>", "special": true}], "normalizer": null,
-     "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false},
-     "post_processor": null, "decoder": {"type": "ByteLevel"},
-     "model": {"type": "BPE", "vocab": {\(vocabulary)}, "merges": []}}
-    """.write(to: target.appending(path: "tokenizer.json"), atomically: true, encoding: .utf8)
-    let template =
-      "{% for m in messages %}{{ m.role[0] }} {{ m.content }}\\n{% endfor %}{% if add_generation_prompt %}a {% endif %}"
-    try #"{"eos_token": "<end>", "chat_template": "\#(template)"}"#.write(
-      to: target.appending(path: "tokenizer_config.json"), atomically: true, encoding: .utf8)
-    return target.path
-  }
-
   @Test func textsAreContinuedOneByOneAndInBatches() throws {
     let shop = try Workshop()
-    let model = try model("mistral-window", in: shop)
+    let model = try shop.model("mistral-window")
     let options = [
       "--device", "reference", "--model", model, "--count", "12", "--temperature", "0",
     ]
@@ -85,7 +62,7 @@ import Tokenizers
 
   @Test func wrongRequestsGetOneSentence() throws {
     let shop = try Workshop()
-    let model = try model("llama-untied", in: shop)
+    let model = try shop.model("llama-untied")
     func errors(_ line: String) throws -> String {
       try "{\"prompt\": \"a\"}\n\(line)\n".write(
         toFile: shop.path("in.jsonl"), atomically: true, encoding: .utf8)
@@ -235,7 +212,7 @@ import Tokenizers
 
   @Test func studentsAreCutFromTeachersOrTakenFromFolders() throws {
     let shop = try Workshop()
-    let teacher = try model("qwen2-tied", in: shop)
+    let teacher = try shop.model("qwen2-tied")
     try "abc abd bcd\nxyz\n".write(toFile: shop.path("abc"), atomically: true, encoding: .utf8)
     let text = (0..<60).map { "abc \("defghij".prefix($0 % 7 + 1)) cab" }.joined(separator: "\n\n")
     try text.write(toFile: shop.path("letters"), atomically: true, encoding: .utf8)

@@ -191,6 +191,7 @@ import Training
       try writer.write(writer.missing([data])[0..<1])
     }
     #expect(error?.description.contains("for position 0 of the tokens") == true)
+    #expect(error?.description.contains("layer 1 of 1, or the norm after it") == true)
   }
 
   @Test func evaluationByACacheIsThatByTheTeacher() throws {

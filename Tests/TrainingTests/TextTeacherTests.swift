@@ -99,6 +99,14 @@ import Training
     for pass in 0..<3 { #expect(Set(rows[2 * pass..<2 * pass + 2]) == [1, 5]) }
   }
 
+  @Test func anEndThatLooksLikePaddingIsLearnt() {
+    // Rows are filled up with 0, which may be the token that ends a text.
+    let batch = TokenExamples(
+      [.init(tokens: [4, 5, 0], isTarget: [false, true, true])], length: 5
+    ).evaluationBatches(size: 1)[0]
+    #expect(batch.labels.integers == [5, 0, -1, -1, -1] && batch.targetCount == 2)
+  }
+
   @Test func calibrationIsZeroForAModelThatIsRightAsOftenAsItSays() {
     var honest = Calibration()
     var boaster = Calibration()

@@ -123,6 +123,7 @@ struct MetricsRecord: Decodable {
   let loss: Double?
   let ce: Double?
   let kl: Double?
+  let cosine: Double?
   let seconds: Double?
 
   init?(_ line: String) {
@@ -144,6 +145,7 @@ struct MetricsRecord: Decodable {
       ("arm", arm), ("step", m.step), ("loss", m.means["loss"]), ("ce", m.means["ce"]),
       ("kl", m.means["kl"]), ("divergence", m.means["divergence"]), ("hidden", m.means["hidden"]),
       ("relations", m.means["relations"]),
+      ("cosine", m.means["cosine"]),
       ("floored", m.means["floored"]), ("learning_rate", m.learningRate),
       ("gradient_norm", m.gradientNorm),
       ("tokens", m.tokenCount), ("tokens_per_second", m.tokensPerSecond), ("seconds", m.seconds),

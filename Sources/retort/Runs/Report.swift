@@ -25,10 +25,9 @@ struct Report {
     <h1>\(escape(title))</h1>
     <p class="verdict">\(escape(sentence))</p>
     \(tableHTML)
-    <h2>Cross-entropy while training, nats per token</h2>
-    \(chart { $0.ce })
-    <h2>KL to the teacher while training, nats per token</h2>
-    \(chart { $0.kl })
+    \(chart("Cross-entropy while training, nats") { $0.ce })
+    \(chart("KL to the teacher while training, nats per token") { $0.kl })
+    \(chart("Distance to the teacher's vectors while training, 1 - cos") { $0.cosine })
     \(continuationsHTML)
     <h2>Recipe</h2><pre>\(escape(recipe))</pre>
     <p>Device: \(escape(device)). Retort \(Retort.version).</p>
@@ -56,12 +55,12 @@ struct Report {
   ]
 
   /// One curve per arm over its steps.
-  private func chart(_ value: (MetricsRecord) -> Double?) -> String {
+  private func chart(_ heading: String, _ value: (MetricsRecord) -> Double?) -> String {
     let points = records.compactMap { record in value(record).map { (record.arm, record.step, $0) }
     }
     guard let lastStep = points.map(\.1).max(), let high = points.map(\.2).max(),
       let low = points.map(\.2).min()
-    else { return "<p>Nothing was logged.</p>" }
+    else { return "" }
     let (width, height, left, bottom) = (800.0, 300.0, 50.0, 30.0)
     func x(_ step: Int) -> Double {
       left + (width - left - 10) * Double(step) / Double(max(1, lastStep))
@@ -88,7 +87,7 @@ struct Report {
       svg += "points=\"\(path)\"/><text x=\"\(width - 90)\" y=\"\(24 + 16 * index)\" "
       svg += "fill=\"\(color)\">\(escape(arm))</text>"
     }
-    return svg + "</svg>"
+    return "<h2>\(escape(heading))</h2>" + svg + "</svg>"
   }
 
   private func escape(_ text: String) -> String {
