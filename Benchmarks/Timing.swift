@@ -28,8 +28,7 @@ func timed(seconds budget: Double, _ body: () throws -> Void) throws -> Timing {
   while spent.count < 5 || (total < budget && spent.count < 200) {
     let start = ContinuousClock.now
     try body()
-    let parts = (ContinuousClock.now - start).components
-    spent.append(Double(parts.seconds) + Double(parts.attoseconds) * 1e-18)
+    spent.append((ContinuousClock.now - start).seconds)
     total += spent[spent.count - 1]
   }
   return Timing(spent)

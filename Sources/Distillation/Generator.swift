@@ -150,8 +150,7 @@ public final class Generator {
         isGoing[row]
           ? sampling.next(logits[row], after: texts[row], row: firstRow + row, step: step) : 0
       }
-      let spent = (ContinuousClock.now - clock).components
-      let seconds = Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
+      let seconds = (ContinuousClock.now - clock).seconds
       if step == 0 {
         timing.promptTokens += fresh.prefix(prompts.count).reduce(0) { $0 + $1.count }
         timing.promptSeconds += seconds

@@ -25,7 +25,7 @@ extension OpenCLDevice {
         for _ in 0..<count { try launch.run() }
         try finish()
         return (ContinuousClock.now - start) / Double(count)
-      }.map { Double($0.components.seconds) + Double($0.components.attoseconds) * 1e-18 }
+      }.map(\.seconds)
         .min() ?? .infinity
     }
 

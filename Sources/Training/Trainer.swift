@@ -238,8 +238,7 @@ public final class Trainer {
       means[name] = Double(try executor.value(of: sum).floats[0]) / Double(max(1, targetCount))
     }
     let norm = Double(try executor.value(of: optimizer.gradientNorm).floats[0])
-    let spent = (ContinuousClock.now - clock).components
-    let seconds = Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
+    let seconds = (ContinuousClock.now - clock).seconds
     return StepMetrics(
       step: step, stepCount: options.stepCount, means: means,
       learningRate: options.optimizer.rate(step: step - 1, of: options.stepCount),

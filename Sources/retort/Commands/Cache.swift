@@ -102,7 +102,7 @@ struct Cache: ParsableCommand {
       try writer.write(part)
       progress.show(
         "cache", done: part.endIndex, of: rows.count,
-        seconds: Double((ContinuousClock.now - clock).components.seconds),
+        seconds: (ContinuousClock.now - clock).seconds,
         doneHere: part.endIndex, "rows")
       if Interrupt.wasRequested {
         try writer.finish()

@@ -51,10 +51,7 @@ struct Embed: ParsableCommand {
       encoder, tokenizer, store: store, batchSize: min(batchSize, sentences.count))
     let progress = ProgressLine()
     let clock = ContinuousClock.now
-    func seconds() -> Double {
-      let spent = (ContinuousClock.now - clock).components
-      return Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
-    }
+    func seconds() -> Double { (ContinuousClock.now - clock).seconds }
     let embeddings = try embedder.embed(sentences) { done in
       progress.show(
         "sentences", done: done, of: sentences.count, seconds: seconds(), doneHere: done, "")

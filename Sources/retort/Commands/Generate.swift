@@ -146,7 +146,7 @@ struct Generate: ParsableCommand {
         total += generator.timing
         progress.show(
           "texts", done: rows.upperBound, of: prompts.count,
-          seconds: Double((ContinuousClock.now - clock).components.seconds),
+          seconds: (ContinuousClock.now - clock).seconds,
           doneHere: rows.upperBound, "")
       }
     }

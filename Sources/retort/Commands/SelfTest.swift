@@ -36,7 +36,7 @@ struct SelfTestCommand: ParsableCommand {
       }
       fflush(nil)
     }
-    let seconds = Double((ContinuousClock.now - clock).components.seconds)
+    let seconds = (ContinuousClock.now - clock).seconds
     print("\(passed) passed, \(failed) failed in \(duration(seconds))")
     if failed > 0 { throw ExitCode.failure }
   }

@@ -135,8 +135,7 @@ struct SentenceDistillation {
     _ = try embedder.embed(Array(text.heldOut.sentences.prefix(32)))
     let clock = ContinuousClock.now
     let vectors = try embedder.embed(text.heldOut.sentences)
-    let spent = (ContinuousClock.now - clock).components
-    let seconds = Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
+    let seconds = (ContinuousClock.now - clock).seconds
     return (vectors, Double(vectors.count) / max(seconds, 1e-9))
   }
 
