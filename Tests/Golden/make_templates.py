@@ -163,6 +163,8 @@ nothing
 {{ range(3) | list }} {{ range(1, 8, 3) | list }} {{ messages | map(attribute='role') | join(',') }}
 {{ "one\ntwo" | indent(2) }} {{ ' pad '|trim }}|{{ 'xxabxx'.strip('x') }} {{ 'a,b'.replace(',', ';') }} {{ "Hello World"|lower }}
 {{ dict(a=1).get('b', 'none') }} {{ {'k': 1, 'l': 2}.items() | list | length }} {{ [3,1] + [2] }} {{ 'b' in ['a','b'] }} {{ 'q' not in 'abc' }}
+{{ "one \
+line, \u00e9\x41 \'q\' \d" }} {{ "%s" }}
 {{ [1,2,3] | first }}{{ [1,2,3] | last }} {{ "%" }}{# gone #}  end {{- ' tight' }}   {%- if true %} x {%+ if true %} y{% endif %}{% endif %}
 """
 

@@ -17,8 +17,8 @@ struct TemplateLexer {
     case statement([Token], line: Int)
   }
 
-  private let source: [Unicode.Scalar]
-  private var place = 0
+  fileprivate let source: [Unicode.Scalar]
+  fileprivate var place = 0
 
   static func pieces(of template: String) throws -> [Piece] {
     var text = template.replacing("\r\n", with: "\n")
@@ -132,15 +132,7 @@ struct TemplateLexer {
     while place < source.count, source[place] != quote {
       if source[place] == "\\", place + 1 < source.count {
         place += 1
-        switch source[place] {
-        case "n": text.append("\n")
-        case "t": text.append("\t")
-        case "r": text.append("\r")
-        case "\\", "'", "\"": text.append(source[place])
-        default:
-          text.append("\\")
-          text.append(source[place])
-        }
+        text.append(contentsOf: escaped())
       } else {
         text.append(source[place])
       }
@@ -149,6 +141,34 @@ struct TemplateLexer {
     guard place < source.count else { throw TemplateFailure("a text does not end", line: first) }
     place += 1
     return String(text)
+  }
+}
+
+extension TemplateLexer {
+  /// What stands for a backslash and the character here, as in Python's literals; a line's end that is
+  /// escaped is none. Leaves the place at the escape's last character.
+  fileprivate mutating func escaped() -> [Unicode.Scalar] {
+    let scalar = source[place]
+    switch scalar {
+    case "\n": return []
+    case "n": return ["\n"]
+    case "t": return ["\t"]
+    case "r": return ["\r"]
+    case "a": return ["\u{7}"]
+    case "b": return ["\u{8}"]
+    case "f": return ["\u{C}"]
+    case "v": return ["\u{B}"]
+    case "\\", "'", "\"": return [scalar]
+    case "x", "u", "U":
+      let count = scalar == "x" ? 2 : scalar == "u" ? 4 : 8
+      let digits = source[(place + 1)...].prefix(count)
+      guard digits.count == count, let value = UInt32(Array(digits).text, radix: 16),
+        let character = Unicode.Scalar(value)
+      else { return ["\\", scalar] }
+      place += count
+      return [character]
+    default: return ["\\", scalar]
+    }
   }
 }
 
