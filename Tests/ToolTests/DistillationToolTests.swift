@@ -209,6 +209,36 @@ import Testing
         && tokenizer.errors.contains("retort generate --model TEACHER"), "\(tokenizer.errors)")
   }
 
+  @Test(.enabled(if: MiniLM.isHere, "Scripts/minilm fetches all-MiniLM-L6-v2"))
+  func aSentenceEncoderGetsASmallerOne() throws {
+    let shop = try Workshop()
+    let result = try shop.run([
+      "distill", "--teacher", MiniLM.folder.path, "--student",
+      "from-teacher: {layers: [5], width: 64}", "--run", shop.path("run"), "--data",
+      shop.path("text"),
+      "--set", "student.steps=2", "--set", "training.batch_size=4", "--set",
+      "data.sequence_length=16", "--set", "distillation.sentences=mse",
+    ])
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.contains("similarities (Spearman)"))
+    #expect(
+      try json(shop, "run/verdict.json")["arms"]?["student"]?["similarity_rank_correlation"] != nil)
+    // The student is a sentence encoder like its teacher, of its own width.
+    #expect(
+      try json(shop, "run/student/1_Pooling/config.json")["word_embedding_dimension"]?.int == 64)
+    #expect(shop.exists("run/student/modules.json"))
+    let embedded = try shop.run([
+      "embed", "--model", shop.path("run/student"), "--input", shop.path("text"), "--output",
+      shop.path("e.safetensors"),
+    ])
+    #expect(embedded.output.contains("64 numbers each"), "\(embedded.errors)")
+    let new = try shop.run([
+      "distill", "--teacher", MiniLM.folder.path, "--student", "layers: 1", "--run",
+      shop.path("new"), "--data", shop.path("text"), "--set", "data.sequence_length=16",
+    ])
+    #expect(new.status == 1 && new.errors.contains("is cut from it or a folder"), "\(new.errors)")
+  }
+
   @Test func aRunThatIsKilledAgainAndAgainEndsWithTheSameBits() throws {
     let shop = try Workshop()
     let settings =

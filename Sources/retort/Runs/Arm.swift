@@ -166,7 +166,9 @@ struct Arm {
       parameterCount: model.parameterCount, sequenceLength: data.length,
       isSentenceEncoder: model is any Encoder)
     try directory.save(
-      model, from: store, prefix: prefix, export.options(source: keptFolder, card: card.markdown))
+      model, from: store, prefix: prefix,
+      export.options(
+        source: keptFolder, card: card.markdown, width: (model as? any Encoder)?.width))
     try profiling.report(on: trainer, device: store.device, name: name)
   }
 

@@ -1,4 +1,5 @@
 // The folders that a run leaves for others to load.
+import Foundation
 import Models
 import Storage
 import Tensors
@@ -10,8 +11,9 @@ struct ModelExport {
   let tokenizer: RunTokenizer?
   let precision: Precision
 
-  /// `source` is the folder that the model was before, whose other files are kept.
-  func options(source: ModelDirectory?, card: String) -> ModelDirectory.Export {
+  /// `source` is the folder that the model was before, whose other files are kept; `width` is that of a
+  /// sentence encoder's vectors, which its files name.
+  func options(source: ModelDirectory?, card: String, width: Int?) throws -> ModelDirectory.Export {
     var export = ModelDirectory.Export()
     export.elementType = precision.storage
     export.source = source
@@ -19,6 +21,14 @@ struct ModelExport {
     if source == nil, let tokenizer {
       export.files = tokenizer.files
       export.fields = ["bos_token_id", "eos_token_id"].map { ($0, JSON(Int(tokenizer.endOfText))) }
+    }
+    let pooling = "1_Pooling/config.json"
+    if let width, let url = source?.url.appending(path: pooling),
+      FileManager.default.fileExists(atPath: url.path),
+      var fields = try JSON(contentsOf: url).object, fields["word_embedding_dimension"] != nil
+    {
+      fields["word_embedding_dimension"] = JSON(width)
+      export.files.append((pooling, JSON.object(fields).text))
     }
     return export
   }
