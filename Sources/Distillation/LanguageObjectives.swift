@@ -159,7 +159,10 @@ public struct DistillationObjective: Objective {
     let term = isAlone ? parts[0].divergence : mean(\.divergence)
     let unitKL = isAlone ? parts[0].unitKL : mean(\.unitKL)
     var extra: [(name: String, sum: Tensor)] = []
-    if divergence.kind == .reverseKL { extra.append(("floored", parts[0].floored.sum())) }
+    if divergence.kind == .reverseKL {
+      let floored = parts.map { $0.floored.sum() }
+      extra.append(("floored", floored.dropFirst().reduce(floored[0]) { $0 + $1 }))
+    }
     var insides: [Tensor] = []
     if let matching, !firstStates.isEmpty {
       let match = matching.loss(student: states, teacher: firstStates)

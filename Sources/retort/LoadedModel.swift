@@ -9,7 +9,6 @@ import Tokenizers
 struct LoadedModel {
   let model: any LanguageModel
   let text: TokenizerDirectory
-  let store: VariableStore
 
   /// Loads a folder; `name` is what its variables are called in the store.
   init(_ path: String, into store: VariableStore, as name: String = "model") throws {
@@ -22,6 +21,5 @@ struct LoadedModel {
           + "\(model.vocabularySize).")
     }
     try directory.load(model, into: store, prefix: name)
-    self.store = store
   }
 }
