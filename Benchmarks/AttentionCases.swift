@@ -18,7 +18,7 @@ enum AttentionCases {
     let slope = Tensor.input("slope", q.type)
     let out = q.attention(keys: k, values: v, mask: .causal)
     let sizes: KeyValuePairs = ["b": b, "t": t, "h": h, "g": g, "d": d]
-    // Two products forward; backward two are done again, and there are three more. Half the scores.
+    // Two products forward; backward one is done again, and there are four more. Half the scores.
     let flops = 2 * Double(b * h * d) * Double(t) * Double(t + 1)
     return [
       BenchmarkCase(

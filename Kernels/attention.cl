@@ -5,7 +5,8 @@
 // query t sees keys up to t + keys - TQ, the last WINDOW of them. log_sum is kept for the gradient:
 // with P = exp(scale S - log_sum), delta = sum dout out, dS = scale P (dout V^T - delta):
 //   dQ = dS K      dK = dS^T Q      dV = P^T dout
-// One kernel owns query rows, one owns key rows, so that no sum needs an atomic.
+// One kernel owns query rows, one owns key rows, so that no sum needs an atomic; on a CPU with heads
+// for all its cores one kernel owns both.
 // Files of each family: attention_cpu.cl, attention_gpu.cl; both take the arguments named here.
 #include "common.cl"
 

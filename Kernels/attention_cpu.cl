@@ -51,9 +51,9 @@ VECTOR_KERNEL attention_pack(__global const T0* x, __global float* packed, const
     } \
   }
 
-// sums[r][e] += sum over c < count of weights[r][c] values[c stride + e]
-#define ACCUMULATE(sums, weights, values, stride, count) \
-  for (int c = 0; c < (count); c++) { \
+// sums[r][e] += sum over start <= c < count of weights[r][c] values[c stride + e]
+#define ACCUMULATE(sums, weights, values, stride, start, count) \
+  for (int c = (start); c < (count); c++) { \
     FLOATV right[DV]; \
     EACH_ELEMENT right[e] = LOAD((values) + (size_t)c * (stride) + e * VECTOR); \
     EACH_ROW { \
@@ -118,7 +118,7 @@ VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packe
           STORE(weight, weights[r] + j * VECTOR);
         }
       }
-      ACCUMULATE(sums, weights, v + HEAD(b, c0, g, TK, G), G * D, min(COLUMNS, visible - c0))
+      ACCUMULATE(sums, weights, v + HEAD(b, c0, g, TK, G), G * D, 0, min(COLUMNS, visible - c0))
     }
     EACH_ROW {
       if (t0 + r < last) {
@@ -216,7 +216,7 @@ VECTOR_KERNEL attention_rows_gradient(
           }
         }
       }
-      ACCUMULATE(sums, weights, k + HEAD(b, c0, g, TK, G), G * D, min(COLUMNS, visible - c0))
+      ACCUMULATE(sums, weights, k + HEAD(b, c0, g, TK, G), G * D, 0, min(COLUMNS, visible - c0))
     }
     EACH_ROW {
       if (t0 + r < last) {
@@ -227,16 +227,33 @@ VECTOR_KERNEL attention_rows_gradient(
   }
 }
 
+// 1 where a work-item owns all keys of a head, and so the gradient of its queries as well: the scores
+// and their slopes are then made once.
+#ifndef QUERIES_TOO
+#define QUERIES_TOO 0
+#endif
+#if QUERIES_TOO
+#define QUERIES_PARAMETER , __global float* dq
+#else
+#define QUERIES_PARAMETER
+#endif
+
 // dk, dv: [B, TK, G, D]; q_packed, dout_packed: packed; statistics: [B, H, 2, padded].
-// Work-items: (runs of `run` keys, B G).
+// Work-items: (runs of `run` keys, B G). With QUERIES_TOO also dq: [B, TQ, H, D].
 VECTOR_KERNEL attention_columns_gradient(
     __global const T0* q, __global const T1* dout, __global const T2* k,
     __global const T3* v, __global const float* q_packed, __global const float* dout_packed,
     __global const float* statistics, __global T7* dk, __global T8* dv, const int TQ,
     const int TK, const int H, const int G, const int padded, const int run,
-    const float scale LENGTHS_PARAMETER) {
+    const float scale QUERIES_PARAMETER LENGTHS_PARAMETER) {
   const int bg = get_global_id(1), b = bg / G, g = bg % G, group = H / G, keys = KEYS(b);
   const int first = get_global_id(0) * run, last = min(TK, first + run);
+#if QUERIES_TOO
+  for (int t = 0; t < TQ; t++) {
+    __global float* to = dq + HEAD(b, t, g * group, TQ, H);
+    for (int d = 0; d < group * D; d += VECTOR) STORE((FLOATV)(0.0f), to + d);
+  }
+#endif
   for (int t0 = first; t0 < last; t0 += ROWS) {
     __global const T2* k_rows[ROWS];
     __global const T3* v_rows[ROWS];
@@ -285,8 +302,24 @@ VECTOR_KERNEL attention_columns_gradient(
             STORE(p * (slope[r][j] - delta) * scale, dscores[r] + j * VECTOR);
           }
         }
-        ACCUMULATE(v_sums, weights, dout + HEAD(b, c0, h, TQ, H), H * D, count)
-        ACCUMULATE(k_sums, dscores, q + HEAD(b, c0, h, TQ, H), H * D, count)
+        const int from = max(0, seen - c0);
+        ACCUMULATE(v_sums, weights, dout + HEAD(b, c0, h, TQ, H), H * D, from, count)
+        ACCUMULATE(k_sums, dscores, q + HEAD(b, c0, h, TQ, H), H * D, from, count)
+#if QUERIES_TOO
+        FLOATV keys_of_tile[ROWS][DV];
+        EACH_ROW EACH_ELEMENT keys_of_tile[r][e] =
+            t0 + r < last ? LOAD(k_rows[r] + e * VECTOR) : (FLOATV)(0.0f);
+        for (int c = from; c < count; c++) {
+          __global float* to = dq + HEAD(b, c0 + c, h, TQ, H);
+          FLOATV sums[DV];
+          EACH_ELEMENT sums[e] = LOAD(to + e * VECTOR);
+          EACH_ROW {
+            const FLOATV left = (FLOATV)(dscores[r][c]);
+            EACH_ELEMENT sums[e] = fma(left, keys_of_tile[r][e], sums[e]);
+          }
+          EACH_ELEMENT STORE(sums[e], to + e * VECTOR);
+        }
+#endif
       }
     }
     EACH_ROW {

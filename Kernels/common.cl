@@ -194,24 +194,28 @@ inline float lanes_max(float x, __local float* scratch) {
   }
 
 // ---- Functions -------------------------------------------------------------
-// e^x for x at most 0, such as the logarithm of a probability; 0 below -87. Reduced to 2^n e^r and a
-// polynomial (Cephes expf); a tenth of a softmax faster than PoCL's exp, which covers all of x.
-#define EXP(TYPE, AS_UINT, AS_FLOAT, x) \
-  const TYPE shifted = fma(x, (TYPE)(1.44269504f), (TYPE)(12582912.0f)); \
-  const TYPE n = shifted - 12582912.0f; \
-  const TYPE r = fma(n, (TYPE)(1.90465430e-9f), fma(n, (TYPE)(-0.693147182f), x)); \
-  TYPE p = fma(r, (TYPE)(1.9875691500e-4f), (TYPE)(1.3981999507e-3f)); \
-  p = fma(p, r, (TYPE)(8.3334519073e-3f)); \
-  p = fma(p, r, (TYPE)(4.1665795894e-2f)); \
-  p = fma(p, r, (TYPE)(1.6666665459e-1f)); \
-  p = fma(p, r, (TYPE)(5.0000001201e-1f)); \
-  p = fma(p, r * r, r) + 1.0f; \
-  return select(p * AS_FLOAT((AS_UINT(shifted) << 23) + 0x3f800000u), (TYPE)(0.0f), x < -87.0f);
+// e^x for x up to 80 or so, such as the logarithm of a probability; 0 below -88. With x log2 e = n + r
+// it is 2^n 2^r: n + 127 is read from the low bits of a sum that was rounded to integers, and is the
+// exponent's field as it stands (0 for the least x); 2^r is a polynomial whose largest relative error
+// is 9e-8. A third fewer instructions than Cephes' expf.
+#define EXP(TYPE, AS_UINT, AS_FLOAT, given) \
+  const TYPE x = max(given, (TYPE)(-88.0f)); \
+  const TYPE shifted = fma(x, (TYPE)(1.44269502f), (TYPE)(12583039.0f)); \
+  const TYPE n = shifted - 12583039.0f; \
+  const TYPE r = fma(x, (TYPE)(1.92596303e-8f), fma(x, (TYPE)(1.44269502f), -n)); \
+  TYPE p = fma(r, (TYPE)(1.32647005e-3f), (TYPE)(9.67153441e-3f)); \
+  p = fma(p, r, (TYPE)(5.55073395e-2f)); \
+  p = fma(p, r, (TYPE)(2.40222424e-1f)); \
+  p = fma(p, r, (TYPE)(6.93147004e-1f)); \
+  p = fma(p, r, (TYPE)(1.0f)); \
+  return p * AS_FLOAT(AS_UINT(shifted) << 23);
 
-__attribute__((overloadable)) inline float exp_of_log(float x) { EXP(float, as_uint, as_float, x) }
+__attribute__((overloadable)) inline float exp_of_log(float given) {
+  EXP(float, as_uint, as_float, given)
+}
 #if VECTOR > 1
-__attribute__((overloadable)) inline FLOATV exp_of_log(FLOATV x) {
-  EXP(FLOATV, PASTE(as_uint, VECTOR), PASTE(as_float, VECTOR), x)
+__attribute__((overloadable)) inline FLOATV exp_of_log(FLOATV given) {
+  EXP(FLOATV, PASTE(as_uint, VECTOR), PASTE(as_float, VECTOR), given)
 }
 #endif
 

@@ -123,7 +123,7 @@ struct AttentionGradient: Op {
   }
 
   func flopCount(_ operands: [TensorType]) -> Double {
-    AttentionSizes(operands).flopCount(products: 7, mask)
+    AttentionSizes(operands).flopCount(products: 5, mask)
   }
 
   func reference(_ operands: [TensorData]) -> [TensorData] {
@@ -195,28 +195,39 @@ struct AttentionGradient: Op {
     }
     let keyBytes = 4 * s.b * s.g * s.d * paddedK
     let queryBytes = 4 * s.b * s.h * s.d * paddedQ
+    // One kernel does it with five products where a work-item may own whole heads and keep sums of
+    // queries in float32; else two kernels, which make the scores and their slopes twice.
+    let ownsHeads = s.headsFill(traits.computeUnits) && operands[0].elementType == .float32
+    let columns = KernelCall(
+      "attention_columns_gradient", file: "attention_cpu.cl",
+      defines: defines.merging(["QUERIES_TOO": ownsHeads ? 1 : 0]) { $1 },
+      arguments: [
+        .operand(0), .operand(5), .operand(1), .operand(2), .scratch(1), .scratch(2), statistics,
+        .result(1), .result(2),
+      ] + sizes + [.int(paddedQ), .int(ownsHeads ? s.tk : s.run), .float(scale)]
+        + (ownsHeads ? [.result(0)] : []) + lengths,
+      global: [ownsHeads ? 1 : ceilDivide(s.tk, s.run), s.b * s.g], local: [1, 1])
+    let packedQueries = [
+      s.pack(.operand(0), .scratch(1), s.tq, s.h, vector, defines),
+      s.pack(.operand(5), .scratch(2), s.tq, s.h, vector, defines),
+    ]
+    guard !ownsHeads else {
+      return Launches(
+        [delta] + packedQueries + [columns], scratch: [statisticsBytes, queryBytes, queryBytes])
+    }
+    let rows = KernelCall(
+      "attention_rows_gradient", file: "attention_cpu.cl", defines: defines,
+      arguments: [
+        .operand(0), .operand(5), .operand(1), .scratch(3), .scratch(4), statistics, .result(0),
+      ] + sizes + [.int(paddedK), .int(paddedQ), .int(s.run), .float(scale)] + lengths,
+      global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1])
+    let packedKeys = [
+      s.pack(.operand(1), .scratch(3), s.tk, s.g, vector, defines),
+      s.pack(.operand(2), .scratch(4), s.tk, s.g, vector, defines),
+    ]
     return Launches(
-      [
-        delta,
-        s.pack(.operand(1), .scratch(1), s.tk, s.g, vector, defines),
-        s.pack(.operand(2), .scratch(2), s.tk, s.g, vector, defines),
-        s.pack(.operand(0), .scratch(3), s.tq, s.h, vector, defines),
-        s.pack(.operand(5), .scratch(4), s.tq, s.h, vector, defines),
-        KernelCall(
-          "attention_rows_gradient", file: "attention_cpu.cl", defines: defines,
-          arguments: [
-            .operand(0), .operand(5), .operand(1), .scratch(1), .scratch(2), statistics,
-            .result(0),
-          ] + sizes + [.int(paddedK), .int(paddedQ), .int(s.run), .float(scale)] + lengths,
-          global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1]),
-        KernelCall(
-          "attention_columns_gradient", file: "attention_cpu.cl", defines: defines,
-          arguments: [
-            .operand(0), .operand(5), .operand(1), .operand(2), .scratch(3), .scratch(4),
-            statistics, .result(1), .result(2),
-          ] + sizes + [.int(paddedQ), .int(s.run), .float(scale)] + lengths,
-          global: [ceilDivide(s.tk, s.run), s.b * s.g], local: [1, 1]),
-      ], scratch: [statisticsBytes, keyBytes, keyBytes, queryBytes, queryBytes])
+      [delta] + packedQueries + packedKeys + [columns, rows],
+      scratch: [statisticsBytes, queryBytes, queryBytes, keyBytes, keyBytes])
   }
 }
 
@@ -253,6 +264,13 @@ private struct AttentionSizes {
   func flopCount(products: Double, _ mask: AttentionMask) -> Double {
     let seen = (0..<tq).reduce(0.0) { $0 + Double(visibleKeys($1, mask, length: nil).count) }
     return products * 2 * Double(b * h * d) * seen
+  }
+
+  /// Whether so many units are busy at least three quarters of the time when each work-item owns
+  /// all of a batch's key head.
+  func headsFill(_ units: Int) -> Bool {
+    let rounds = ceilDivide(b * g, units)
+    return 4 * b * g >= 3 * rounds * units
   }
 
   /// A sequence length rounded up to whole blocks of scores.
