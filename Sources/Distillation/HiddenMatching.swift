@@ -1,7 +1,6 @@
-// A student whose insides resemble its teacher's (Jiao et al., arXiv 1909.10351).
+// A student whose hidden states resemble its teacher's (Jiao et al., arXiv 1909.10351).
 import Layers
 import Tensors
-import Training
 
 /// weight * sum over pairs of layers of the mean square of (W h_student - h_teacher) over the width, for
 /// every position that counts. W is trained with the student and then forgotten; widths that are equal have
@@ -41,18 +40,13 @@ public struct HiddenMatching {
     }
   }
 
-  /// The sum over positions that count, without the weight, and the input that says which count.
-  func loss(student: [Tensor], teacher: [Tensor]) -> (sum: Tensor, mask: BatchInput) {
-    let shape = student[0].shape
-    let (b, t) = (shape[0], shape[1])
-    let mask = BatchInput(.input("counts", TensorType([b, t, 1]))) { batch in
-      TensorData([b, t, 1], batch.labels.integers.map { $0 < 0 ? Float(0) : 1 })
-    }
+  /// The sum over positions that count, without the weight.
+  func loss(student: [Tensor], teacher: [Tensor], _ positions: MatchedPositions) -> Tensor {
     let terms = zip(pairs, projections).map { pair, projection -> Tensor in
       let own = student[pair.student]
       let difference = (projection?(own) ?? own) - teacher[pair.teacher].detached()
-      return (difference * mask.tensor).sumOfSquares() * (1 / Float(widths.teacher))
+      return (difference * difference * positions.weights).sum() * (1 / Float(widths.teacher))
     }
-    return (terms.dropFirst().reduce(terms[0]) { $0 + $1 }, mask)
+    return terms.dropFirst().reduce(terms[0]) { $0 + $1 }
   }
 }

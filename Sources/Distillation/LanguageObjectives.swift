@@ -53,25 +53,23 @@ public struct DistillationObjective: Objective {
   /// The weight of the labels' cross-entropy.
   public let alpha: Float
   private let classCount: Int?
-  private let matching: HiddenMatching?
-  private let relations: RelationMatching?
+  private let matching: InnerMatching
 
-  /// One teacher. Rows of the models' tables beyond `classCount` are padding. `matching` and `relations` need
-  /// a teacher that is a model.
+  /// One teacher. Rows of the models' tables beyond `classCount` are padding. `matching` needs a teacher
+  /// that is a model.
   public init(
     student: any LanguageModel, teacher: Teacher, _ kind: Kind, temperature: Float, alpha: Float,
-    classCount: Int? = nil, matching: HiddenMatching? = nil, relations: RelationMatching? = nil
+    classCount: Int? = nil, matching: InnerMatching = InnerMatching()
   ) {
     self.init(
       student: student, teachers: [(teacher, 1)], kind, temperature: temperature, alpha: alpha,
-      classCount: classCount, matching: matching, relations: relations)
+      classCount: classCount, matching: matching)
   }
 
-  /// Several teachers: the divergence is the mean of theirs by weight; `matching` and `relations` see the first.
+  /// Several teachers: the divergence is the mean of theirs by weight; `matching` sees the first.
   public init(
     student: any LanguageModel, teachers: [WeightedTeacher], _ kind: Kind, temperature: Float,
-    alpha: Float, classCount: Int? = nil, matching: HiddenMatching? = nil,
-    relations: RelationMatching? = nil
+    alpha: Float, classCount: Int? = nil, matching: InnerMatching = InnerMatching()
   ) {
     let sum = teachers.reduce(0) { $0 + $1.weight }
     precondition(
@@ -83,7 +81,6 @@ public struct DistillationObjective: Objective {
     self.alpha = alpha
     self.classCount = classCount
     self.matching = matching
-    self.relations = relations
   }
 
   /// The divergence that runs, after the special cases, and what it is multiplied by.
@@ -122,11 +119,10 @@ public struct DistillationObjective: Objective {
       case .hidden, .logits: break
       }
     }
-    return ([formula] + [matching?.formula, relations?.formula].compactMap { $0 })
-      .joined(separator: " + ")
+    return ([formula] + matching.formulas).joined(separator: " + ")
   }
 
-  public var parameters: [(name: String, tensor: Tensor)] { matching?.parameters ?? [] }
+  public var parameters: [(name: String, tensor: Tensor)] { matching.parameters }
 
   public func loss(tokens: Tensor, labels: Tensor) -> Loss {
     let context = AttentionContext(wholeSequences: tokens)
@@ -163,22 +159,17 @@ public struct DistillationObjective: Objective {
       let floored = parts.map { $0.floored.sum() }
       extra.append(("floored", floored.dropFirst().reduce(floored[0]) { $0 + $1 }))
     }
-    var insides: [Tensor] = []
-    if let matching, !firstStates.isEmpty {
-      let match = matching.loss(student: states, teacher: firstStates)
-      extra.append(("hidden", match.sum))
-      inputs.append(match.mask)
-      insides.append(match.sum * matching.weight)
+    var matched: [Tensor] = []
+    if !firstStates.isEmpty {
+      let positions = MatchedPositions.forwards(tokens.shape[0], tokens.shape[1])
+      let terms = matching.terms(
+        student: Insides(states: states, heads: context.heads),
+        teacher: Insides(states: firstStates, heads: firstContext.heads), positions)
+      if !terms.isEmpty { inputs += positions.inputs }
+      extra += terms.map { ($0.name, $0.sum) }
+      matched = terms.map { $0.sum * $0.weight }
     }
-    if let relations, !firstStates.isEmpty {
-      let match = relations.loss(
-        student: context.heads[relations.layers.student],
-        teacher: firstContext.heads[relations.layers.teacher])
-      extra.append(("relations", match.sum))
-      inputs.append(match.labels)
-      insides.append(match.sum * relations.weight)
-    }
-    return combined(parts[0].crossEntropy, term, unitKL, extra, inputs, adding: insides)
+    return combined(parts[0].crossEntropy, term, unitKL, extra, inputs, adding: matched)
   }
 
   /// The loss of given logits [..., V], of which the first `classCount` are classes.

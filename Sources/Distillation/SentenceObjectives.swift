@@ -27,12 +27,20 @@ struct SentenceInputs {
     }
   }
 
-  func embeddings(_ encoder: SentenceEncoder) -> Tensor {
-    encoder(tokens.tensor, lengths: lengths.tensor, mask: mask.tensor)
+  func embeddings(_ encoder: SentenceEncoder) -> Tensor { insides(encoder).embeddings }
+
+  /// Embeddings [B, C], and what they were made from.
+  func insides(_ encoder: SentenceEncoder) -> (embeddings: Tensor, insides: Insides) {
+    let context = AttentionContext(bothDirections: tokens.tensor, lengths: lengths.tensor)
+    let states = encoder.hiddenStates(tokens.tensor, context)
+    return (
+      encoder.pooled(states[states.count - 1], mask: mask.tensor),
+      Insides(states: states, heads: context.heads)
+    )
   }
 }
 
-/// Makes a student's vectors those of a teacher.
+/// Makes a student's vectors those of a teacher, and its insides where that is wanted.
 public struct EmbeddingObjective: Objective {
   public enum Kind: String, Sendable, Codable, CaseIterable {
     /// 1 - cos(s, t)
@@ -50,11 +58,16 @@ public struct EmbeddingObjective: Objective {
   public let kind: Kind
   /// From the student's width to the teacher's, where they differ.
   private let projection: Linear?
+  private let matching: InnerMatching
 
-  public init(student: SentenceEncoder, teacher: SentenceEncoder, _ kind: Kind) {
+  public init(
+    student: SentenceEncoder, teacher: SentenceEncoder, _ kind: Kind,
+    matching: InnerMatching = InnerMatching()
+  ) {
     self.student = student
     self.teacher = teacher
     self.kind = kind
+    self.matching = matching
     let (own, other) = (student.encoder.width, teacher.encoder.width)
     projection =
       own == other || kind == .margin
@@ -64,15 +77,17 @@ public struct EmbeddingObjective: Objective {
 
   public var formula: String {
     let s = projection == nil ? "s" : "W s"
-    return switch kind {
-    case .cosine: "1 - cos(\(s), t) of sentence vectors s of the student and t of the teacher"
-    case .mse: "|\(s) - t|^2 / C of sentence vectors s of the student and t of the teacher"
-    case .margin: "mean over j of ((s_i s_j - mean s_i s) - (t_i t_j - mean t_i t))^2"
-    }
+    let formula =
+      switch kind {
+      case .cosine: "1 - cos(\(s), t) of sentence vectors s of the student and t of the teacher"
+      case .mse: "|\(s) - t|^2 / C of sentence vectors s of the student and t of the teacher"
+      case .margin: "mean over j of ((s_i s_j - mean s_i s) - (t_i t_j - mean t_i t))^2"
+      }
+    return ([formula] + matching.formulas).joined(separator: " + ")
   }
 
   public var parameters: [(name: String, tensor: Tensor)] {
-    projection?.parameters(prefix: "projection") ?? []
+    (projection?.parameters(prefix: "projection") ?? []) + matching.parameters
   }
 
   public func loss(tokens: Tensor, labels: Tensor) -> Loss {
@@ -83,8 +98,9 @@ public struct EmbeddingObjective: Objective {
     let counts = BatchInput(.input("counts", TensorType([b, 1]))) { batch in
       TensorData([b, 1], SentenceData.sentences(of: batch).map { $0.isEmpty ? Float(0) : 1 })
     }
-    let given = inputs.embeddings(teacher).detached()
-    let raw = inputs.embeddings(student)
+    let (teachers, teacherInsides) = inputs.insides(teacher)
+    let (raw, insides) = inputs.insides(student)
+    let given = teachers.detached()
     let own = projection?(raw) ?? raw
     var logged: [(name: String, sum: Tensor)] = []
     var cosine: Tensor?
@@ -106,7 +122,12 @@ public struct EmbeddingObjective: Objective {
       }
       total = ((margins(own) - margins(given)) * counts.tensor).sumOfSquares() * (1 / Float(b))
     }
-    return Loss(total: total, logged: logged, inputs: inputs.all + [counts])
+    let positions = MatchedPositions.sentences(b, t)
+    let terms = matching.terms(student: insides, teacher: teacherInsides, positions)
+    return Loss(
+      total: terms.reduce(total) { $0 + $1.sum * $1.weight },
+      logged: logged + terms.map { ($0.name, $0.sum) },
+      inputs: inputs.all + [counts] + (terms.isEmpty ? [] : positions.inputs))
   }
 
   /// 1 - cos of the rows of two matrices [B, C]: [B, 1].

@@ -10,9 +10,9 @@ public struct AttentionHeads {
   public var all: [Tensor] { [queries, keys, values] }
 }
 
-/// Where the tokens of a run stand and which earlier ones they see: whole sequences, as in training,
-/// or tokens that follow those in a cache, as in generation. A model asks it for positions and
-/// attention, and reads the same in both cases.
+/// Where the tokens of a run stand and which others they see: whole sequences read forwards, as in
+/// training; tokens that follow those in a cache, as in generation; or whole sequences read in both
+/// directions, as encoders do. A model asks it for positions and attention, and reads the same in all cases.
 public final class AttentionContext {
   /// The position of each token, int32 [B, T].
   public let positions: Tensor
@@ -21,14 +21,26 @@ public final class AttentionContext {
   /// What each layer's attention was given so far.
   public private(set) var heads: [AttentionHeads] = []
   private let cached: (cache: KeyValueCache, starts: Tensor, lengths: Tensor)?
+  /// How many tokens of each sequence count, where all of these are seen.
+  private let counts: Tensor?
   private var layerCount = 0
   private var angles: [RotaryEmbedding: (cosine: Tensor, sine: Tensor)] = [:]
 
   /// Whole sequences: position t of tokens [B, T] sees positions up to t.
-  public init(wholeSequences tokens: Tensor) {
+  public convenience init(wholeSequences tokens: Tensor) {
+    self.init(of: tokens, counts: nil)
+  }
+
+  /// Every position of tokens [B, T] sees the first `lengths`, int32 [B], of its sequence.
+  public convenience init(bothDirections tokens: Tensor, lengths: Tensor) {
+    self.init(of: tokens, counts: lengths)
+  }
+
+  private init(of tokens: Tensor, counts: Tensor?) {
     let (b, t) = (tokens.shape[0], tokens.shape[1])
-    positions = .constant(TensorData(tokens.shape, (0..<b * t).map { Int32($0 % t) }))
+    positions = .constant(TensorData([b, t], (0..<b * t).map { Int32($0 % t) }))
     cached = nil
+    self.counts = counts
   }
 
   /// Tokens that follow those in `cache`. Inputs, all int32: `positions` [B, T]; `starts` [B], how many
@@ -36,6 +48,7 @@ public final class AttentionContext {
   public init(in cache: KeyValueCache, positions: Tensor, starts: Tensor, lengths: Tensor) {
     self.positions = positions
     cached = (cache, starts, lengths)
+    counts = nil
   }
 
   /// Queries or keys [B, T, H, D], turned by the angles of their positions.
@@ -62,13 +75,17 @@ public final class AttentionContext {
     return (cosine, sine)
   }
 
-  /// Causal attention of the next layer: queries [B, T, H, D], keys and values [B, T, G, D]; with a
-  /// window each query sees the last so many positions, its own among them.
+  /// Attention of the next layer: queries [B, T, H, D], keys and values [B, T, G, D]; with a window each
+  /// query sees the last so many positions, its own among them.
   public func attention(
     queries: Tensor, keys: Tensor, values: Tensor, window: Int? = nil
   ) -> Tensor {
-    let mask = AttentionMask.causal(window: window)
     heads.append(AttentionHeads(queries: queries, keys: keys, values: values))
+    if let counts {
+      precondition(window == nil, "a window is for sequences that are read forwards")
+      return queries.attention(keys: keys, values: values, mask: .full, lengths: counts)
+    }
+    let mask = AttentionMask.causal(window: window)
     guard let (cache, starts, lengths) = cached else {
       return queries.attention(keys: keys, values: values, mask: mask)
     }

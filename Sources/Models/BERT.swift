@@ -80,8 +80,10 @@ public struct BERT: Encoder {
     cls = configuration.hasMaskedHead ? BERTHeads(configuration) : nil
   }
 
-  public func hiddenStates(_ tokens: Tensor, types: Tensor, lengths: Tensor) -> [Tensor] {
-    bert(tokens, types: types, lengths: lengths)
+  public func hiddenStates(_ tokens: Tensor, types: Tensor, _ context: AttentionContext)
+    -> [Tensor]
+  {
+    bert(tokens, types: types, context)
   }
 
   public func maskedLogits(_ hidden: Tensor) -> Tensor? {
@@ -118,9 +120,9 @@ struct BERTModel: Module {
     pooler = c.hasPooler ? BERTDense(c, c.hiddenSize, c.hiddenSize) : nil
   }
 
-  func callAsFunction(_ tokens: Tensor, types: Tensor, lengths: Tensor) -> [Tensor] {
-    var states = [embeddings(tokens, types: types)]
-    for layer in encoder.layer { states.append(layer(states[states.count - 1], lengths: lengths)) }
+  func callAsFunction(_ tokens: Tensor, types: Tensor, _ context: AttentionContext) -> [Tensor] {
+    var states = [embeddings(tokens, types: types, context)]
+    for layer in encoder.layer { states.append(layer(states[states.count - 1], context)) }
     return states
   }
 }
@@ -146,10 +148,9 @@ struct BERTEmbeddings: Module {
   }
 
   /// [B, T] -> [B, T, C]
-  func callAsFunction(_ tokens: Tensor, types: Tensor) -> Tensor {
-    let positions = AttentionContext(wholeSequences: tokens).positions
-    return LayerNorm(
-      wordEmbeddings(tokens) + positionEmbeddings(positions) + tokenTypeEmbeddings(types))
+  func callAsFunction(_ tokens: Tensor, types: Tensor, _ context: AttentionContext) -> Tensor {
+    LayerNorm(
+      wordEmbeddings(tokens) + positionEmbeddings(context.positions) + tokenTypeEmbeddings(types))
   }
 }
 
@@ -167,8 +168,8 @@ struct BERTLayer: Module {
     activation = c.hiddenAct
   }
 
-  func callAsFunction(_ x: Tensor, lengths: Tensor) -> Tensor {
-    let x = attention(x, lengths: lengths)
+  func callAsFunction(_ x: Tensor, _ context: AttentionContext) -> Tensor {
+    let x = attention(x, context)
     return output(activation(intermediate.dense(x)), residual: x)
   }
 }
@@ -182,12 +183,12 @@ struct BERTAttention: Module {
     output = BERTResidual(c, c.hiddenSize)
   }
 
-  func callAsFunction(_ x: Tensor, lengths: Tensor) -> Tensor {
-    output(self.`self`(x, lengths: lengths), residual: x)
+  func callAsFunction(_ x: Tensor, _ context: AttentionContext) -> Tensor {
+    output(self.`self`(x, context), residual: x)
   }
 }
 
-/// Attention of every token to the first `lengths` tokens of its sequence.
+/// Attention of every token to all of its sequence that count.
 struct BERTSelfAttention: Module {
   let query: Linear
   let key: Linear
@@ -202,11 +203,11 @@ struct BERTSelfAttention: Module {
     (query, key, value) = (projection(), projection(), projection())
   }
 
-  func callAsFunction(_ x: Tensor, lengths: Tensor) -> Tensor {
+  func callAsFunction(_ x: Tensor, _ context: AttentionContext) -> Tensor {
     let heads: Shape = [x.shape[0], x.shape[1], headCount, x.shape[2] / headCount]
-    return query(x).reshaped(to: heads).attention(
-      keys: key(x).reshaped(to: heads), values: value(x).reshaped(to: heads), mask: .full,
-      lengths: lengths
+    return context.attention(
+      queries: query(x).reshaped(to: heads), keys: key(x).reshaped(to: heads),
+      values: value(x).reshaped(to: heads)
     ).reshaped(to: x.shape)
   }
 }

@@ -63,8 +63,10 @@ public struct DistilBERT: Encoder {
     vocabProjector = c.hasMaskedHead ? DistilBERTProjector(c) : nil
   }
 
-  public func hiddenStates(_ tokens: Tensor, types: Tensor, lengths: Tensor) -> [Tensor] {
-    distilbert(tokens, lengths: lengths)
+  public func hiddenStates(_ tokens: Tensor, types: Tensor, _ context: AttentionContext)
+    -> [Tensor]
+  {
+    distilbert(tokens, context)
   }
 
   /// norm(activation(dense x)), then the table of tokens and a bias
@@ -108,11 +110,9 @@ struct DistilBERTModel: Module {
       layer: (0..<c.nLayers).map { _ in DistilBERTLayer(c) })
   }
 
-  func callAsFunction(_ tokens: Tensor, lengths: Tensor) -> [Tensor] {
-    var states = [embeddings(tokens)]
-    for layer in transformer.layer {
-      states.append(layer(states[states.count - 1], lengths: lengths))
-    }
+  func callAsFunction(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] {
+    var states = [embeddings(tokens, context)]
+    for layer in transformer.layer { states.append(layer(states[states.count - 1], context)) }
     return states
   }
 }
@@ -134,9 +134,8 @@ struct DistilBERTEmbeddings: Module {
   }
 
   /// [B, T] -> [B, T, C]
-  func callAsFunction(_ tokens: Tensor) -> Tensor {
-    let positions = AttentionContext(wholeSequences: tokens).positions
-    return LayerNorm(wordEmbeddings(tokens) + positionEmbeddings(positions))
+  func callAsFunction(_ tokens: Tensor, _ context: AttentionContext) -> Tensor {
+    LayerNorm(wordEmbeddings(tokens) + positionEmbeddings(context.positions))
   }
 }
 
@@ -154,13 +153,13 @@ struct DistilBERTLayer: Module {
     outputLayerNorm = LayerNorm(c.dim, epsilon: DistilBERTConfiguration.epsilon)
   }
 
-  func callAsFunction(_ x: Tensor, lengths: Tensor) -> Tensor {
-    let x = saLayerNorm(attention(x, lengths: lengths) + x)
+  func callAsFunction(_ x: Tensor, _ context: AttentionContext) -> Tensor {
+    let x = saLayerNorm(attention(x, context) + x)
     return outputLayerNorm(ffn(x) + x)
   }
 }
 
-/// Attention of every token to the first `lengths` tokens of its sequence.
+/// Attention of every token to all of its sequence that count.
 struct DistilBERTAttention: Module {
   let qLin: Linear
   let kLin: Linear
@@ -176,11 +175,11 @@ struct DistilBERTAttention: Module {
     (qLin, kLin, vLin, outLin) = (projection(), projection(), projection(), projection())
   }
 
-  func callAsFunction(_ x: Tensor, lengths: Tensor) -> Tensor {
+  func callAsFunction(_ x: Tensor, _ context: AttentionContext) -> Tensor {
     let heads: Shape = [x.shape[0], x.shape[1], headCount, x.shape[2] / headCount]
-    let out = qLin(x).reshaped(to: heads).attention(
-      keys: kLin(x).reshaped(to: heads), values: vLin(x).reshaped(to: heads), mask: .full,
-      lengths: lengths)
+    let out = context.attention(
+      queries: qLin(x).reshaped(to: heads), keys: kLin(x).reshaped(to: heads),
+      values: vLin(x).reshaped(to: heads))
     return outLin(out.reshaped(to: x.shape))
   }
 }

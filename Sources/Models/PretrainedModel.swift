@@ -57,12 +57,19 @@ extension LanguageModel {
 
 /// A model that reads a text in both directions.
 public protocol Encoder: PretrainedModel {
-  /// For tokens int32 [B, T], of which the first `lengths`, int32 [B], count: the embedding, then what
-  /// each layer gives, [B, T, C] each. `types`, int32 [B, T], says to which part of a pair a token
-  /// belongs; a family without such parts ignores it.
-  func hiddenStates(_ tokens: Tensor, types: Tensor, lengths: Tensor) -> [Tensor]
+  /// For tokens int32 [B, T]: the embedding, then what each layer gives, [B, T, C] each. `types`, int32
+  /// [B, T], says to which part of a pair a token belongs; a family without such parts ignores it.
+  func hiddenStates(_ tokens: Tensor, types: Tensor, _ context: AttentionContext) -> [Tensor]
   /// The width C of hidden states.
   var width: Int { get }
   /// Logits [B, T, V] of masked tokens from the last hidden states; nil for a model without that head.
   func maskedLogits(_ hidden: Tensor) -> Tensor?
+}
+
+extension Encoder {
+  /// The same for whole sequences, of which the first `lengths` tokens, int32 [B], count.
+  public func hiddenStates(_ tokens: Tensor, types: Tensor, lengths: Tensor) -> [Tensor] {
+    hiddenStates(
+      tokens, types: types, AttentionContext(bothDirections: tokens, lengths: lengths))
+  }
 }

@@ -1,5 +1,6 @@
 // One vector for a sentence (Reimers and Gurevych, arXiv 1908.10084).
 import Foundation
+import Layers
 import Storage
 import Tensors
 
@@ -82,9 +83,13 @@ public struct SentenceEncoder {
   /// Embeddings [B, C] of tokens int32 [B, T], of which the first `lengths`, int32 [B], count; `mask`
   /// [B, T] is 1 for those and 0 for the others.
   public func callAsFunction(_ tokens: Tensor, lengths: Tensor, mask: Tensor) -> Tensor {
-    let types = Tensor.constant(TensorData(zeros: tokens.type))
-    let states = encoder.hiddenStates(tokens, types: types, lengths: lengths)
+    let states = hiddenStates(tokens, AttentionContext(bothDirections: tokens, lengths: lengths))
     return pooled(states[states.count - 1], mask: mask)
+  }
+
+  /// The encoder's hidden states of single sentences, none of them the second of a pair.
+  public func hiddenStates(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] {
+    encoder.hiddenStates(tokens, types: .constant(TensorData(zeros: tokens.type)), context)
   }
 
   /// Embeddings [B, C] of hidden states [B, T, C].

@@ -79,6 +79,79 @@ import Training
     #expect(abs(try total(16) - total(8)) < 1e-5)
   }
 
+  private let matching = InnerMatching(
+    hidden: HiddenMatching(weight: 0.5, pairs: [(0, 0), (2, 2)], widths: (16, 16)),
+    relations: RelationMatching(weight: 2, headCount: 4, layers: (1, 1)))
+
+  @Test func insidesOfTheTeacherItselfMatch() throws {
+    let store = VariableStore(on: ReferenceDevice(), seed: 2)
+    let bert = try encoder("bert", store, "teacher")
+    let objective = EmbeddingObjective(
+      student: bert, teacher: bert, .cosine, matching: matching)
+    let (sums, slope) = try values(objective, bert, store, rows: 16)
+    #expect(sums.count == 4 && sums.allSatisfy { abs($0) < 1e-4 } && slope < 1e-3, "\(sums)")
+  }
+
+  @Test func insidesAreMatchedAsTheFormulasSayWhateverThePadding() throws {
+    for length in [9, 13] {
+      let store = VariableStore(on: ReferenceDevice(), seed: 2)
+      let teacher = try encoder("bert", store, "teacher")
+      let student = try encoder("distilbert", store, "student")
+      let batch = SentenceData(Array(data.sentences.prefix(3)), length: length)
+        .evaluationBatches(size: 4)[0]
+      let inputs = SentenceInputs("sentences", 4, length) { batch in
+        SentenceData.sentences(of: batch).map(Array.init)
+      }
+      let (own, given) = (inputs.insides(student).insides, inputs.insides(teacher).insides)
+      let positions = MatchedPositions.sentences(4, length)
+      let terms = matching.terms(student: own, teacher: given, positions)
+      let raw =
+        [own.states[0], given.states[0], own.states[2], given.states[2]] + own.heads[1].all
+        + given.heads[1].all
+      let outputs = terms.map(\.sum) + raw
+      let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
+      for input in inputs.all + positions.inputs {
+        try executor.set(input.tensor, to: input.value(batch))
+      }
+      try executor.run()
+      let values = try outputs.map { try executor.value(of: $0).floats.map(Double.init) }
+      let (states, heads) = (Array(values[2..<6]), Array(values[6...]))
+      var (hidden, relations) = (0.0, 0.0)
+      for (row, sentence) in data.sentences.prefix(3).enumerated() {
+        let n = sentence.count
+        func vector(_ x: [Double], _ position: Int) -> ArraySlice<Double> {
+          let start = (row * length + position) * 16
+          return x[start..<start + 16]
+        }
+        for i in 0..<n {
+          for pair in [0, 2] {
+            let squares = zip(vector(states[pair], i), vector(states[pair + 1], i)).map {
+              ($0 - $1) * ($0 - $1)
+            }
+            hidden += squares.reduce(0, +) / 16 / Double(n)
+          }
+          for kind in 0..<3 {
+            for part in 0..<4 {
+              func logarithms(_ x: [Double]) -> [Double] {
+                let parts = (0..<n).map { Array(vector(x, $0))[part * 4..<part * 4 + 4] }
+                let scores = parts.map {
+                  zip(parts[i], $0).reduce(0) { $0 + $1.0 * $1.1 } / 2
+                }
+                let sum = log(scores.map { exp($0) }.reduce(0, +))
+                return scores.map { $0 - sum }
+              }
+              let (q, p) = (logarithms(heads[kind]), logarithms(heads[3 + kind]))
+              relations += zip(p, q).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) } / 12 / Double(n)
+            }
+          }
+        }
+      }
+      #expect(terms.map(\.name) == ["hidden", "relations"] && hidden > 0 && relations > 0)
+      #expect(abs(values[0][0] - hidden) < 1e-4 * hidden, "hidden, length \(length)")
+      #expect(abs(values[1][0] - relations) < 1e-4 * relations, "relations, length \(length)")
+    }
+  }
+
   @Test func halvesKeepTheTokensThatBeginAndEnd() {
     let sentence: [Int32] = [2, 10, 11, 12, 13, 14, 3]
     #expect(HalvesObjective.half(sentence, true) == [2, 10, 11, 3])

@@ -62,13 +62,14 @@ import Training
       student.hiddenStates(input, .init(wholeSequences: input)),
       teacher.hiddenStates(input, .init(wholeSequences: input))
     )
-    let loss = matching.loss(student: own, teacher: other)
+    let positions = MatchedPositions.forwards(2, 4)
+    let sum = matching.loss(student: own, teacher: other, positions)
     let weights = matching.parameters.map(\.tensor)
-    let slopes = gradients(of: loss.sum, withRespectTo: weights)
-    let outputs = [loss.sum, own[0], own[1], other[0], other[2]] + slopes
+    let slopes = gradients(of: sum, withRespectTo: weights)
+    let outputs = [sum, own[0], own[1], other[0], other[2]] + slopes
     let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
     try executor.set(input, to: tokens)
-    try executor.set(loss.mask.tensor, to: loss.mask.value(batch))
+    for item in positions.inputs { try executor.set(item.tensor, to: item.value(batch)) }
     try executor.run()
     let values = try outputs.map { try executor.value(of: $0).floats.map(Double.init) }
     var expected = 0.0
@@ -124,7 +125,8 @@ import Training
     func objective(_ teacher: Llama, _ layer: Int) -> DistillationObjective {
       DistillationObjective(
         student: student, teacher: .model(teacher), .forwardKL, temperature: 1, alpha: 0,
-        relations: RelationMatching(weight: 2, headCount: 4, layers: (0, layer)))
+        matching: InnerMatching(
+          relations: RelationMatching(weight: 2, headCount: 4, layers: (0, layer))))
     }
     let all: [Int32] = [1, 2, 3, 4, 5, 6, 7, 8]
     let same = try values(objective(student, 0), student, store, labels: all)
@@ -168,7 +170,7 @@ import Training
     try model.declare(in: store, prefix: "student")
     let objective = DistillationObjective(
       student: model, teacher: .model(model), .forwardKL, temperature: 1, alpha: 0,
-      matching: matching)
+      matching: InnerMatching(hidden: matching))
     let batch = TokenWindows((0..<17).map { Int32($0) }, length: 8).evaluationBatches(size: 2)[0]
     let (tokens, labels) = (
       Tensor.input("tokens", batch.tokens.type), Tensor.input("labels", batch.labels.type)

@@ -124,62 +124,6 @@ struct DistillationArms {
     return DistillationObjective(
       student: try student.languageModel(), teachers: [(teacher, 1)] + more, recipe.kind,
       temperature: Float(recipe.temperature), alpha: Float(recipe.alpha), classCount: classCount,
-      matching: try matching(recipe.hidden, student: student),
-      relations: try relations(recipe.relations, student: student))
-  }
-
-  /// The numbers of layers of a student and of the teacher.
-  private func layerCounts(_ student: Arm, _ key: String) throws -> (
-    student: any ReducibleModel, teacher: any ReducibleModel
-  ) {
-    guard let own = student.model as? any ReducibleModel,
-      let other = teacher?.model as? any ReducibleModel
-    else { throw RecipeError("\(key) needs a teacher that is loaded.") }
-    return (own, other)
-  }
-
-  private func relations(_ recipe: RelationRecipe, student: Arm) throws -> RelationMatching? {
-    guard recipe.weight > 0 else { return nil }
-    let key = "distillation.relations"
-    let (own, other) = try layerCounts(student, key)
-    let layers =
-      recipe.layers.isEmpty ? [own.layerCount - 1, other.layerCount - 1] : recipe.layers
-    guard (0..<own.layerCount).contains(layers[0]), (0..<other.layerCount).contains(layers[1])
-    else {
-      throw RecipeError(
-        "\(key).layers must be numbers up to \(own.layerCount - 1) and \(other.layerCount - 1).")
-    }
-    let matching = RelationMatching(
-      weight: Float(recipe.weight), headCount: recipe.heads, layers: (layers[0], layers[1]))
-    let tokens = Tensor.input("tokens", TensorType([1, 2], .int32))
-    for (arm, layer) in [(student, layers[0]), (teacher ?? student, layers[1])] {
-      let context = AttentionContext(wholeSequences: tokens)
-      _ = try arm.languageModel().hiddenStates(tokens, context)
-      guard matching.fits(context.heads[layer]) else {
-        throw RecipeError(
-          "\(key).heads must divide the widths of queries, keys and values of the \(arm.name).")
-      }
-    }
-    return matching
-  }
-
-  private func matching(_ recipe: HiddenRecipe, student: Arm) throws -> HiddenMatching? {
-    guard recipe.weight > 0 else { return nil }
-    let (own, other) = try layerCounts(student, "distillation.hidden")
-    var pairs = recipe.layers.map { (student: $0[0], teacher: $0[1]) }
-    if pairs.isEmpty {
-      pairs = (0...own.layerCount).map { ($0, $0 * other.layerCount / own.layerCount) }
-    }
-    guard
-      pairs.allSatisfy({
-        (0...own.layerCount).contains($0.student) && (0...other.layerCount).contains($0.teacher)
-      })
-    else {
-      throw RecipeError(
-        "distillation.hidden.layers must pair 0 to \(own.layerCount) with 0 to \(other.layerCount)."
-      )
-    }
-    return HiddenMatching(
-      weight: Float(recipe.weight), pairs: pairs, widths: (own.width, other.width))
+      matching: try InnerMatching(recipe, student: student, teacher: self.teacher))
   }
 }

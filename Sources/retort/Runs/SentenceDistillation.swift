@@ -110,7 +110,9 @@ struct SentenceDistillation {
         try teacher.load(into: store)
         return EmbeddingObjective(
           student: try sentenceEncoder(pair.student), teacher: teacherEncoder,
-          recipe.distillation.sentences)
+          recipe.distillation.sentences,
+          matching: try InnerMatching(
+            recipe.distillation, student: pair.student, teacher: teacher))
       }
       guard recipe.distillation.withoutControl.isEmpty else { continue }
       try train(pair.control, seed: pair.seed) { _ in
