@@ -172,6 +172,36 @@ import Testing
     #expect(reasons?.count == 1)
   }
 
+  @Test func aTrainingIsLookedAtToo() throws {
+    let shop = try Workshop()
+    let teacher = try teacher(shop)
+    let settings = shop.tiny(["model"]) + ["--device", "reference"]
+    let looked = try shop.run(["doctor", "--model", teacher] + settings)
+    #expect(looked.status == 0, "\(looked.errors)")
+    for part in ["the model's perplexity", "100.0 % of positions", "MiB of memory"] {
+      #expect(looked.output.contains(part), "\(part): \(looked.output)")
+    }
+    // A recipe says by its keys what it is for.
+    try "model: {layers: 1}".write(
+      toFile: shop.path("train.yaml"), atomically: true, encoding: .utf8)
+    let recipe = try shop.run(["doctor", shop.path("train.yaml")] + settings)
+    #expect(recipe.status == 0 && !recipe.output.contains("tokenizer"), "\(recipe.output)")
+    // Weights that are not numbers: every bit after the header is set.
+    let file = URL(fileURLWithPath: teacher + "/model.safetensors")
+    var bytes = try Data(contentsOf: file)
+    let header = 8 + bytes.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+    bytes.replaceSubrange(header..., with: [UInt8](repeating: 0xff, count: bytes.count - header))
+    try bytes.write(to: file)
+    let options = ["--model", teacher, "--run", shop.path("run")]
+    let refused = try shop.run(["train"] + options + settings)
+    #expect(
+      refused.status == 1 && refused.errors.contains("is not a number"), "\(refused.errors)")
+    let forced = try shop.run(["train", "--force", "--overwrite"] + options + settings)
+    #expect(
+      forced.errors.contains("no longer a number") && shop.exists("run/forced.json"),
+      "\(forced.errors)")
+  }
+
   @Test func modelsThatReadOrWriteOtherwiseAreRefused() throws {
     let shop = try Workshop()
     let (teacher, student) = (try shop.model("qwen2-tied"), try shop.model("llama-linear"))
@@ -217,9 +247,17 @@ import Testing
       "from-teacher: {layers: [5], width: 64}", "--run", shop.path("run"), "--data",
       shop.path("text"),
       "--set", "student.steps=2", "--set", "training.batch_size=4", "--set",
-      "data.sequence_length=16", "--set", "distillation.sentences=mse",
+      "data.sequence_length=16", "--set", "distillation.sentences=mse", "--set",
+      "distillation.hidden.weight=0.5", "--set", "distillation.relations={weight: 1, heads: 2}",
+      "--set", "training.log_interval=1",
     ])
     #expect(result.status == 0, "\(result.errors)")
+    for part in ["of positions hold tokens", "have a mean cosine of", "MiB of memory"] {
+      #expect(result.errors.contains(part), "\(part)")
+    }
+    let metrics = try JSON(
+      parsing: Data(try shop.read("run/metrics.jsonl").split(separator: "\n")[0].utf8))
+    #expect((metrics["hidden"]?.double ?? 0) > 0 && (metrics["relations"]?.double ?? 0) > 0)
     #expect(result.output.contains("similarities (Spearman)"))
     #expect(
       try json(shop, "run/verdict.json")["arms"]?["student"]?["similarity_rank_correlation"] != nil)
@@ -237,6 +275,14 @@ import Testing
       shop.path("new"), "--data", shop.path("text"), "--set", "data.sequence_length=16",
     ])
     #expect(new.status == 1 && new.errors.contains("is cut from it or a folder"), "\(new.errors)")
+    // Sentences that are all the same teach nothing.
+    try [String](repeating: "The cat sat on the mat.", count: 40).joined(separator: "\n%\n").write(
+      toFile: shop.path("same"), atomically: true, encoding: .utf8)
+    let same = try shop.run([
+      "doctor", "--teacher", MiniLM.folder.path, "--student", "from-teacher: {layers: [5]}",
+      "--data", shop.path("same"), "--set", "data.sequence_length=16",
+    ])
+    #expect(same.status == 1 && same.output.contains("tells nothing apart"), "\(same.output)")
   }
 
   @Test func aRunThatIsKilledAgainAndAgainEndsWithTheSameBits() throws {

@@ -116,6 +116,8 @@ import Training
     }
     #expect(honest.error < 1e-6)
     #expect(abs(boaster.error - 0.5) < 1e-6)
+    boaster.add(.nan, isRight: true)
+    #expect(boaster.error.isNaN)
   }
 }
 

@@ -23,13 +23,10 @@ struct Distill: ParsableCommand {
 
   @OptionGroup var models: DistillationOptions
 
-  @Flag(help: "Begin even where `retort doctor` refuses; the verdict says so.")
-  var force = false
-
   @OptionGroup var arguments: RunArguments
 
   func validate() throws {
-    if arguments.resume, models.areGiven || force {
+    if arguments.resume, models.areGiven {
       throw ValidationError("--resume goes on with the recipe in the folder; it takes no other.")
     }
   }
@@ -47,8 +44,8 @@ struct Distill: ParsableCommand {
     let (device, text) = try arguments.open(recipe, sources: [path, recipe.student.path]) {
       try RunText(recipe.data, arms.tokenizer, seed: recipe.seed, shifts: arms.cache == nil)
     }
-    if !arguments.resume {
-      try look(Doctor(arms: arms, text: text, recipe: recipe, device: device))
+    try arguments.look {
+      try DistillationDoctor(arms: arms, text: text, recipe: recipe, device: device).findings()
     }
     let export = ModelExport(tokenizer: arms.tokenizer, precision: recipe.training.export)
     /// Trains an arm that is not finished, on what `make` gives for its store.
@@ -101,19 +98,5 @@ struct Distill: ParsableCommand {
     return OnPolicyData(
       text.training, student: try arm.languageModel(), classCount: arms.classCount,
       end: arms.tokenizer.endOfText, store: store, batchSize: recipe.training.batchSize, options)
-  }
-
-  /// Says what a doctor found; throws where it refuses and nobody insists. What was overruled is kept in the
-  /// run's folder.
-  private func look(_ doctor: Doctor) throws {
-    let findings = try doctor.findings()
-    for finding in findings where finding.level != .fine { note(finding.line) }
-    let refusals = findings.filter { $0.level == .refusal }
-    guard !refusals.isEmpty else { return }
-    guard force else {
-      throw StorageError(
-        refusals.map(\.text).joined(separator: "; ") + ". --force begins all the same.")
-    }
-    try arguments.folder.noteForced(refusals.map(\.text))
   }
 }

@@ -1,33 +1,75 @@
 // `retort doctor`
 import ArgumentParser
 import Foundation
+import Models
+import Tensors
 
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
-    abstract: "Look at a distillation before it runs.",
+    abstract: "Look at a distillation, or a training, before it runs.",
     discussion: """
       Tokenizers, chat templates, padding of vocabularies, the share of tokens that carry loss, the \
-      teacher's perplexity on this text, rows of a cache, memory and time. `retort distill` looks at the \
-      same before every run, and refuses what would spoil it silently, unless --force is given.
+      teacher's perplexity on this text, rows of a cache, memory and time. `retort distill` and `retort train` \
+      look at the same before every run, and refuse what would spoil it silently, unless --force is given. A \
+      recipe with a key `model`, or --model, is looked at as `retort train` would.
       """)
+
+  @Option(help: "The folder of a model that `retort train` would train further.")
+  var model: String?
 
   @OptionGroup var models: DistillationOptions
   @OptionGroup var arguments: RunArguments
 
   func run() throws {
-    let recipe = try DistillRecipe.load(
-      file: arguments.recipeFile,
-      settings: models.settings + (try RunArguments.settings(ofData: arguments.data))
-        + (arguments.seed.map { ["seed=\($0)"] } ?? []) + arguments.set)
-    let arms = try DistillationArms(recipe, folder: arguments.folder)
-    let text = try RunText(
-      recipe.data, arms.tokenizer, seed: recipe.seed, shifts: arms.cache == nil)
-    let findings = try Doctor(
-      arms: arms, text: text, recipe: recipe, device: try arguments.device.open()
-    ).findings()
+    let device = try arguments.device.open()
+    let keys = arguments.recipeFile.map(recipeKeys) ?? []
+    let isTraining = model != nil || keys.contains("model")
+    let (text, findings) = try isTraining ? training(device) : distillation(device)
     print(text)
     for finding in findings { print(finding.line) }
     if findings.contains(where: { $0.level == .refusal }) { throw ExitCode.failure }
+  }
+
+  private func recipe<R: Recipe>(_ type: R.Type, _ settings: [String]) throws -> R {
+    try R.load(
+      file: arguments.recipeFile,
+      settings: settings + (try RunArguments.settings(ofData: arguments.data))
+        + (arguments.seed.map { ["seed=\($0)"] } ?? []) + arguments.set)
+  }
+
+  private func training(_ device: any Device) throws -> (any CustomStringConvertible, [Finding]) {
+    guard !models.areGiven else {
+      throw ValidationError("--model is for a training; it takes no teacher or student.")
+    }
+    let recipe = try recipe(TrainRecipe.self, model.map { ["model.path=\(quoted($0))"] } ?? [])
+    let tokenizer = try RunTokenizer.of(recipe.data, model: recipe.model.path)
+    let size = tokenizer.tokenizer.vocabularySize
+    let arm = try Arm(
+      "model", recipe.model, vocabularySize: size, sequenceLength: recipe.data.sequenceLength,
+      folder: arguments.folder)
+    let text = try RunText(recipe.data, tokenizer, seed: recipe.seed)
+    return (
+      text,
+      try TrainingDoctor(arm: arm, text: text, classCount: size, recipe: recipe, device: device)
+        .findings()
+    )
+  }
+
+  private func distillation(_ device: any Device) throws -> (
+    any CustomStringConvertible, [Finding]
+  ) {
+    let recipe = try recipe(DistillRecipe.self, models.settings)
+    let path = recipe.teacher.path
+    if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {
+      return try SentenceDistillation(recipe, arguments).examination(on: device)
+    }
+    let arms = try DistillationArms(recipe, folder: arguments.folder)
+    let text = try RunText(
+      recipe.data, arms.tokenizer, seed: recipe.seed, shifts: arms.cache == nil)
+    return (
+      text,
+      try DistillationDoctor(arms: arms, text: text, recipe: recipe, device: device).findings()
+    )
   }
 }

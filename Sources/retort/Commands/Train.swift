@@ -35,6 +35,12 @@ struct Train: ParsableCommand {
     let (device, text) = try arguments.open(recipe, sources: [recipe.model.path]) {
       try RunText(recipe.data, tokenizer, seed: recipe.seed)
     }
+    try arguments.look {
+      try TrainingDoctor(
+        arm: arm, text: text, classCount: tokenizer.tokenizer.vocabularySize, recipe: recipe,
+        device: device
+      ).findings()
+    }
     if !folder.isFinished(arm.name) {
       let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
       try arm.train(
@@ -54,6 +60,7 @@ struct Train: ParsableCommand {
     let row = VerdictRow(
       arm: arm.name, parameterCount: arm.model.parameterCount, [result],
       bytesPerToken: text.bytesPerToken)
+    for reason in folder.forced { print("This run was forced although \(reason).\n") }
     print(
       "held out: \(fixed(result.natsPerToken, 4)) nats/token, \(fixed(row.bitsPerByte, 4)) "
         + "bits/byte; model in \(arm.directory.url.relativePath)")

@@ -63,6 +63,14 @@ extension Recipe {
   }
 }
 
+/// The keys at the top of a recipe's file; none where it cannot be read, which loading it explains.
+func recipeKeys(ofFile file: String) -> Set<String> {
+  guard let text = try? String(contentsOfFile: file, encoding: .utf8),
+    let mapping = try? Yams.compose(yaml: text)?.mapping
+  else { return [] }
+  return Set(mapping.keys.compactMap(\.string))
+}
+
 /// Replaces the leaves of `base` by those of `changes`; a key that `base` has not is an error that
 /// names the nearest key it has.
 private func overlay(_ changes: Node, on base: Node, _ path: [String]) throws -> Node {

@@ -32,14 +32,17 @@ struct RunArguments: ParsableArguments {
   @Flag(help: "Delete the run in the folder and start anew.")
   var overwrite = false
 
+  @Flag(help: "Begin even where `retort doctor` refuses; the run's folder says so.")
+  var force = false
+
   @OptionGroup var device: DeviceOptions
   @OptionGroup var profiling: ProfilingOptions
 
   func validate() throws {
     if resume, overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
-    if resume, recipeFile != nil || !set.isEmpty || seed != nil || !data.isEmpty {
+    if resume, force || recipeFile != nil || !set.isEmpty || seed != nil || !data.isEmpty {
       throw ValidationError(
-        "--resume goes on with the recipe in the folder; it takes no recipe, --set, --data or --seed."
+        "--resume goes on with the recipe in the folder; it takes no recipe, --set, --data, --seed or --force."
       )
     }
   }
@@ -91,6 +94,21 @@ struct RunArguments: ParsableArguments {
     if !resume { try folder.begin(recipe) }
     note("\(device.name)\n\(text)")
     return (device, text)
+  }
+
+  /// Says what was found before a run; throws where something refuses it and nobody insists. What was
+  /// overruled is kept in the run's folder. A run that goes on was looked at when it began.
+  func look(_ find: () throws -> [Finding]) throws {
+    guard !resume else { return }
+    let findings = try find()
+    for finding in findings { note(finding.line) }
+    let refusals = findings.filter { $0.level == .refusal }
+    guard !refusals.isEmpty else { return }
+    guard force else {
+      throw StorageError(
+        refusals.map(\.text).joined(separator: "; ") + ". --force begins all the same.")
+    }
+    try folder.noteForced(refusals.map(\.text))
   }
 }
 

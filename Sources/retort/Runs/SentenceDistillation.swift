@@ -94,6 +94,7 @@ struct SentenceDistillation {
     let (device, text) = try arguments.open(
       recipe, sources: [recipe.teacher.path, recipe.student.path]
     ) { try RunSentences(recipe.data, tokenizer.tokenizer, seed: recipe.seed) }
+    try arguments.look { try findings(text, device) }
     func train(
       _ arm: Arm, seed: UInt64, _ objective: (VariableStore) throws -> any Objective
     ) throws {
@@ -108,11 +109,7 @@ struct SentenceDistillation {
     for pair in pairs {
       try train(pair.student, seed: pair.seed) { store in
         try teacher.load(into: store)
-        return EmbeddingObjective(
-          student: try sentenceEncoder(pair.student), teacher: teacherEncoder,
-          recipe.distillation.sentences,
-          matching: try InnerMatching(
-            recipe.distillation, student: pair.student, teacher: teacher))
+        return try objective(pair.student)
       }
       guard recipe.distillation.withoutControl.isEmpty else { continue }
       try train(pair.control, seed: pair.seed) { _ in
@@ -120,6 +117,32 @@ struct SentenceDistillation {
       }
     }
     try judge(text, device)
+  }
+
+  private func objective(_ student: Arm) throws -> EmbeddingObjective {
+    EmbeddingObjective(
+      student: try sentenceEncoder(student), teacher: teacherEncoder,
+      recipe.distillation.sentences,
+      matching: try InnerMatching(recipe.distillation, student: student, teacher: teacher))
+  }
+
+  /// What a doctor finds before the run.
+  func findings(_ text: RunSentences, _ device: any Device) throws -> [Finding] {
+    let student = pairs[0].student
+    let store = VariableStore(on: device, seed: recipe.seed)
+    try teacher.load(into: store)
+    return try SentenceDoctor(
+      sentences: text, recipe: recipe, objective: objective(student), student: student,
+      teacher: teacher,
+      embed: { try SentenceEmbedder(teacherEncoder, tokenizer.tokenizer, store: store).embed($0) },
+      device: device
+    ).findings()
+  }
+
+  /// What `retort doctor` shows, without a run.
+  func examination(on device: any Device) throws -> (text: RunSentences, findings: [Finding]) {
+    let text = try RunSentences(recipe.data, tokenizer.tokenizer, seed: recipe.seed)
+    return (text, try findings(text, device))
   }
 
   // MARK: Verdict
@@ -174,10 +197,11 @@ struct SentenceDistillation {
       verdict?.sentence(unit: "of distance to the teacher's vectors", rows: "sentences")
       ?? "Whether distilling helped is not known: no control was trained (\(declined))."
     print("\n" + table(cells) + "\n\n" + sentence + "\n")
+    for reason in folder.forced { print("This run was forced although \(reason).\n") }
     let json = JSONObject(
       Verdict.fields(verdict, unit: "distance", declined: declined) + [
-        ("arms", JSONObject(rows.map { ($0.arm, $0.json) })), ("device", device.name),
-        ("retort", Retort.version),
+        ("forced_against", folder.forced), ("arms", JSONObject(rows.map { ($0.arm, $0.json) })),
+        ("device", device.name), ("retort", Retort.version),
       ]
     ).json
     try WholeFile.write(json + "\n", to: folder.url.appending(path: "verdict.json"))

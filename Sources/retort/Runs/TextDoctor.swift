@@ -1,0 +1,109 @@
+// What would spoil training on a text silently, whatever is trained on it.
+import Distillation
+import Foundation
+import Models
+import Storage
+import Tensors
+import Training
+
+/// Looks at a text, and at one model's training on it.
+struct TextDoctor {
+  let text: RunText
+  /// Ids from here on are no tokens.
+  let classCount: Int
+  let plan: TrainingPlan
+
+  /// Ids beyond those that models know.
+  func unknownTokens() -> [Finding] {
+    let unknown = Set(unusable(text.training) + unusable(text.heldOut)).sorted()
+    return unknown.isEmpty
+      ? []
+      : [.refusal("the data hold the ids \(list(unknown.map(String.init))), which are no tokens")]
+  }
+
+  private func unusable(_ data: any TokenData) -> [Int32] {
+    data.evaluationBatches(size: 64).flatMap { batch in
+      batch.tokens.integers.filter { Int($0) >= classCount }
+    }
+  }
+
+  /// The share of positions that carry loss, and how often they do.
+  func targets() -> [Finding] {
+    let (targets, positions) = (
+      text.training.targetCount, text.training.count * text.training.length
+    )
+    let share = Double(targets) / Double(max(1, positions))
+    let sentence =
+      "\(fixed(100 * share, 1)) % of positions carry loss (\(grouped(targets)) of \(grouped(positions)))"
+    return [
+      share < 0.05
+        ? .warning(
+          sentence + ": most of each step is spent on padding or prompts; shorter sequences help")
+        : .fine(sentence),
+      plan.passes(over: text.training),
+    ]
+  }
+
+  /// A finished model's loss on some held-out rows, beside that of guessing by frequency. One that is no better
+  /// is refused where it `teaches`.
+  func perplexity(of arm: Arm, teaches: Bool, seed: UInt64, on device: any Device) throws
+    -> [Finding]
+  {
+    let store = VariableStore(on: device, seed: seed)
+    try arm.load(into: store)
+    let size = max(1, min(plan.recipe.batchSize, 2048 / text.heldOut.length))
+    let some = Array(text.heldOut.evaluationBatches(size: size).prefix(4))
+    let result = try evaluate(
+      try arm.languageModel(), teacher: nil, on: some, classCount: classCount, store: store)
+    guard result.natsPerToken.isFinite else {
+      return [
+        .refusal("the \(arm.name)'s loss on this text is not a number: its logits are not")
+      ]
+    }
+    let guess = frequencyLoss()
+    let sentence =
+      "the \(arm.name)'s perplexity on this text is \(fixed(exp(result.natsPerToken), 1)), guessing by "
+      + "frequency has \(fixed(exp(guess), 1))"
+    guard teaches, result.natsPerToken >= guess else { return [.fine(sentence)] }
+    return [
+      .refusal(
+        sentence + ": the \(arm.name) knows nothing of this text, and would teach that")
+    ]
+  }
+
+  /// The entropy of targets by their frequency, in nats.
+  private func frequencyLoss() -> Double {
+    var counts: [Int32: Int] = [:]
+    for batch in text.training.evaluationBatches(size: 64) {
+      for label in batch.labels.integers where label >= 0 { counts[label, default: 0] += 1 }
+    }
+    let total = Double(max(1, counts.values.reduce(0, +)))
+    return counts.values.reduce(0) { $0 - Double($1) / total * log(Double($1) / total) }
+  }
+}
+
+/// Looks at the training of one model.
+struct TrainingDoctor {
+  let arm: Arm
+  let text: RunText
+  let classCount: Int
+  let recipe: TrainRecipe
+  let device: any Device
+
+  func findings() throws -> [Finding] {
+    let plan = TrainingPlan(recipe: recipe.training, steps: recipe.model.steps)
+    let common = TextDoctor(text: text, classCount: classCount, plan: plan)
+    let path = recipe.model.path
+    return try common.unknownTokens() + common.targets()
+      + (path.isEmpty
+        ? []
+        : common.perplexity(
+          of: Arm(arm.name, finished: path), teaches: false, seed: recipe.seed, on: device))
+      + [
+        plan.cost(
+          NextTokenObjective(arm.languageModel(), classCount: classCount),
+          parameters: arm.model.parameters().map(\.tensor), otherCount: 0,
+          length: recipe.data.sequenceLength, on: device)
+      ]
+  }
+}
