@@ -67,7 +67,7 @@ VECTOR_KERNEL attention_pack(__global const T0* x, __global float* packed, const
 #define BEYOND(c0, limit) GREATER(INDICES(c0), (FLOATV)(limit))
 #define BELOW(c0, limit) GREATER((FLOATV)(limit), INDICES(c0))
 // 1 where it lies outside of [first, last].
-#if WINDOW
+#if IS_BANDED
 #define OUTSIDE(c0, first, last) max(BELOW(c0, first), BEYOND(c0, last))
 #else
 #define OUTSIDE(c0, first, last) BEYOND(c0, last)
@@ -78,7 +78,7 @@ VECTOR_KERNEL attention_pack(__global const T0* x, __global float* packed, const
 VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packed,
                              __global const T2* v, __global T3* out, __global float* log_sum,
                              const int TQ, const int TK, const int H, const int G, const int padded,
-                             const int run, const float scale LENGTHS_PARAMETER) {
+                             const int run, const float scale SIGHT_PARAMETER) {
   const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int first = get_global_id(0) * run, last = min(TQ, first + run);
   __global const float* k_blocks = k_packed + ((size_t)b * G + g) * D * padded;
@@ -135,7 +135,7 @@ VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packe
 // The same for one query a head (TQ 1): keys are read once, as they lie. A work-item owns a head.
 VECTOR_KERNEL attention_row(__global const T0* q, __global const T1* k, __global const T2* v,
                             __global T3* out, __global float* log_sum, const int TQ, const int TK,
-                            const int H, const int G, const float scale LENGTHS_PARAMETER) {
+                            const int H, const int G, const float scale SIGHT_PARAMETER) {
   const int bh = get_global_id(0), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int end = LAST_KEY(0) + 1;
   FLOATV query[DV], sums[DV];
@@ -177,7 +177,7 @@ VECTOR_KERNEL attention_rows_gradient(
     __global const float* k_packed, __global const float* v_packed,
     __global const float* statistics, __global T6* dq, const int TQ, const int TK, const int H,
     const int G, const int padded, const int padded_q, const int run,
-    const float scale LENGTHS_PARAMETER) {
+    const float scale SIGHT_PARAMETER) {
   const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int first = get_global_id(0) * run, last = min(TQ, first + run);
   __global const float* k_blocks = k_packed + ((size_t)b * G + g) * D * padded;
@@ -245,7 +245,7 @@ VECTOR_KERNEL attention_columns_gradient(
     __global const T3* v, __global const float* q_packed, __global const float* dout_packed,
     __global const float* statistics, __global T7* dk, __global T8* dv, const int TQ,
     const int TK, const int H, const int G, const int padded, const int run,
-    const float scale QUERIES_PARAMETER LENGTHS_PARAMETER) {
+    const float scale QUERIES_PARAMETER SIGHT_PARAMETER) {
   const int bg = get_global_id(1), b = bg / G, g = bg % G, group = H / G, keys = KEYS(b);
   const int first = get_global_id(0) * run, last = min(TK, first + run);
 #if QUERIES_TOO
@@ -288,7 +288,7 @@ VECTOR_KERNEL attention_columns_gradient(
 #else
               const FLOATV early = (FLOATV)(0.0f);
 #endif
-              const FLOATV hidden = WINDOW ? max(early, BEYOND(c0, last_query)) : early;
+              const FLOATV hidden = IS_BANDED ? max(early, BEYOND(c0, last_query)) : early;
               const FLOATV s = score[r][j] * scale + hidden * LOWEST;
               STORE(exp_of_log(s - LOAD(log_sum + c0 + j * VECTOR)), weights[r] + j * VECTOR);
             }

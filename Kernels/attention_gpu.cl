@@ -97,7 +97,7 @@
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
     __global const T0* q, __global const T1* k, __global const T2* v, __global T3* out,
     __global float* log_sum, const int TQ, const int TK, const int H, const int G,
-    const float scale LENGTHS_PARAMETER) {
+    const float scale SIGHT_PARAMETER) {
   TILE(q_tile, ROWS);
   TILE(tile, COLUMNS);
   __local float weights[ROWS][COLUMNS + 1];
@@ -154,7 +154,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_gradient(
     __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
     __global const float* statistics, __global T5* dq, const int TQ, const int TK, const int H,
-    const int G, const int padded, const float scale LENGTHS_PARAMETER) {
+    const int G, const int padded, const float scale SIGHT_PARAMETER) {
   TILE(q_tile, ROWS);
   TILE(d_tile, ROWS);
   TILE(k_tile, COLUMNS);
@@ -196,7 +196,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_columns_gradient(
     __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
     __global const float* statistics, __global T5* dk, __global T6* dv, const int TQ, const int TK,
-    const int H, const int G, const int padded, const float scale LENGTHS_PARAMETER) {
+    const int H, const int G, const int padded, const float scale SIGHT_PARAMETER) {
   TILE(k_tile, ROWS);
   TILE(v_tile, ROWS);
   TILE(q_tile, COLUMNS);

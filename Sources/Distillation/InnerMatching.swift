@@ -21,11 +21,32 @@ struct MatchedPositions {
 
   /// Of texts read forwards: positions with a label count, and see those up to their own.
   static func forwards(_ b: Int, _ t: Int) -> Self {
-    let weights = BatchInput(.input("counts", TensorType([b, t, 1]))) { batch in
-      TensorData([b, t, 1], batch.labels.integers.map { $0 < 0 ? Float(0) : 1 })
-    }
+    let weights = counts(b, t)
     let mask = TensorData([t, t], (0..<t * t).map { $0 % t > $0 / t ? hidden : 0 })
     return Self(weights: weights.tensor, mask: .constant(mask), inputs: [weights])
+  }
+
+  /// Of rows of several texts read forwards: the same, within each text.
+  static func packed(_ b: Int, _ t: Int) -> Self {
+    let mask = BatchInput(.input("sight", TensorType([b, t, t]))) { batch in
+      guard let spans = batch.spans?.integers else {
+        preconditionFailure("a batch of packed rows has spans")
+      }
+      return TensorData(
+        [b, t, t],
+        (0..<b * t).flatMap { place in
+          (0..<t).map { $0 > place % t || $0 < Int(spans[2 * place]) ? hidden : 0 }
+        })
+    }
+    let weights = counts(b, t)
+    return Self(weights: weights.tensor, mask: mask.tensor, inputs: [weights, mask])
+  }
+
+  /// 1 for positions with a label.
+  private static func counts(_ b: Int, _ t: Int) -> BatchInput {
+    BatchInput(.input("counts", TensorType([b, t, 1]))) { batch in
+      TensorData([b, t, 1], batch.labels.integers.map { $0 < 0 ? Float(0) : 1 })
+    }
   }
 
   /// Of sentences read in both directions: each sentence's term is the mean over its tokens, which see

@@ -8,21 +8,25 @@ import Training
 public struct NextTokenObjective: Objective {
   let model: any LanguageModel
   let classCount: Int?
+  public let readsSpans: Bool
 
-  /// Rows of the model's table beyond `classCount` are padding.
-  public init(_ model: any LanguageModel, classCount: Int? = nil) {
+  /// Rows of the model's table beyond `classCount` are padding. `readsSpans` for data whose rows hold several
+  /// texts.
+  public init(_ model: any LanguageModel, classCount: Int? = nil, readsSpans: Bool = false) {
     self.model = model
     self.classCount = classCount
+    self.readsSpans = readsSpans
   }
 
   public var formula: String { "CE = -log softmax(z)[y]" }
 
   public func loss(tokens: Tensor, labels: Tensor) -> Loss {
+    let texts = readsSpans ? PackedTexts(tokens.shape[0], tokens.shape[1]) : nil
     let ce = LinearLoss.crossEntropy(
-      hidden: model.hidden(tokens), weight: model.headWeight, labels: labels,
-      classCount: classCount
+      hidden: model.hidden(tokens, texts?.context ?? AttentionContext(wholeSequences: tokens)),
+      weight: model.headWeight, labels: labels, classCount: classCount
     ).sum()
-    return Loss(total: ce, logged: [("ce", ce)])
+    return Loss(total: ce, logged: [("ce", ce)], inputs: texts?.inputs ?? [])
   }
 }
 
@@ -54,22 +58,24 @@ public struct DistillationObjective: Objective {
   public let alpha: Float
   private let classCount: Int?
   private let matching: InnerMatching
+  public let readsSpans: Bool
 
   /// One teacher. Rows of the models' tables beyond `classCount` are padding. `matching` needs a teacher
-  /// that is a model.
+  /// that is a model, and so does `readsSpans`, for data whose rows hold several texts.
   public init(
     student: any LanguageModel, teacher: Teacher, _ kind: Kind, temperature: Float, alpha: Float,
-    classCount: Int? = nil, matching: InnerMatching = InnerMatching()
+    classCount: Int? = nil, matching: InnerMatching = InnerMatching(), readsSpans: Bool = false
   ) {
     self.init(
       student: student, teachers: [(teacher, 1)], kind, temperature: temperature, alpha: alpha,
-      classCount: classCount, matching: matching)
+      classCount: classCount, matching: matching, readsSpans: readsSpans)
   }
 
   /// Several teachers: the divergence is the mean of theirs by weight; `matching` sees the first.
   public init(
     student: any LanguageModel, teachers: [WeightedTeacher], _ kind: Kind, temperature: Float,
-    alpha: Float, classCount: Int? = nil, matching: InnerMatching = InnerMatching()
+    alpha: Float, classCount: Int? = nil, matching: InnerMatching = InnerMatching(),
+    readsSpans: Bool = false
   ) {
     let sum = teachers.reduce(0) { $0 + $1.weight }
     precondition(
@@ -81,6 +87,7 @@ public struct DistillationObjective: Objective {
     self.alpha = alpha
     self.classCount = classCount
     self.matching = matching
+    self.readsSpans = readsSpans
   }
 
   /// The divergence that runs, after the special cases, and what it is multiplied by.
@@ -125,20 +132,26 @@ public struct DistillationObjective: Objective {
   public var parameters: [(name: String, tensor: Tensor)] { matching.parameters }
 
   public func loss(tokens: Tensor, labels: Tensor) -> Loss {
-    let context = AttentionContext(wholeSequences: tokens)
+    let (b, t) = (tokens.shape[0], tokens.shape[1])
+    let texts = readsSpans ? PackedTexts(b, t) : nil
+    func newContext() -> AttentionContext {
+      texts?.context ?? AttentionContext(wholeSequences: tokens)
+    }
+    let context = newContext()
     let states = student.hiddenStates(tokens, context)
-    var inputs: [BatchInput] = []
+    var inputs = texts?.inputs ?? []
     var firstStates: [Tensor] = []
-    let firstContext = AttentionContext(wholeSequences: tokens)
+    let firstContext = newContext()
     let parts = teachers.enumerated().map { index, item -> LinearLoss.Distillation in
       let given: LinearLoss.Teacher
       switch item.teacher {
       case .model(let model):
         let own = model.hiddenStates(
-          tokens, index == 0 ? firstContext : AttentionContext(wholeSequences: tokens))
+          tokens, index == 0 ? firstContext : newContext())
         if index == 0 { firstStates = own }
         given = .head(hidden: own[own.count - 1], weight: model.headWeight)
       case .cache(let cache):
+        precondition(!readsSpans, "a cache has rows of one text each")
         let (cached, more) = cache.distributions(tokens: tokens, temperature: temperature)
         given = cached
         inputs += more
@@ -161,7 +174,7 @@ public struct DistillationObjective: Objective {
     }
     var matched: [Tensor] = []
     if !firstStates.isEmpty {
-      let positions = MatchedPositions.forwards(tokens.shape[0], tokens.shape[1])
+      let positions = readsSpans ? MatchedPositions.packed(b, t) : .forwards(b, t)
       let terms = matching.terms(
         student: Insides(states: states, heads: context.heads),
         teacher: Insides(states: firstStates, heads: firstContext.heads), positions)

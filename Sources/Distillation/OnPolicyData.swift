@@ -39,6 +39,7 @@ public final class OnPolicyData: TokenData {
   public var length: Int { base.length }
   public var count: Int { base.count }
   public var targetCount: Int { base.targetCount }
+  public var isPacked: Bool { base.isPacked }
   public func evaluationBatches(size: Int) -> [TokenBatch] { base.evaluationBatches(size: size) }
 
   public func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) throws

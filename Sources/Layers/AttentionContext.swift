@@ -11,8 +11,9 @@ public struct AttentionHeads {
 }
 
 /// Where the tokens of a run stand and which others they see: whole sequences read forwards, as in
-/// training; tokens that follow those in a cache, as in generation; or whole sequences read in both
-/// directions, as encoders do. A model asks it for positions and attention, and reads the same in all cases.
+/// training, one or several in a row; tokens that follow those in a cache, as in generation; or whole
+/// sequences read in both directions, as encoders do. A model asks it for positions and attention, and reads
+/// the same in all cases.
 public final class AttentionContext {
   /// The position of each token, int32 [B, T].
   public let positions: Tensor
@@ -23,6 +24,8 @@ public final class AttentionContext {
   private let cached: (cache: KeyValueCache, starts: Tensor, lengths: Tensor)?
   /// How many tokens of each sequence count, where all of these are seen.
   private let counts: Tensor?
+  /// Where each position's text begins and its last position, where rows hold several.
+  private let spans: Tensor?
   private var layerCount = 0
   private var angles: [RotaryEmbedding: (cosine: Tensor, sine: Tensor)] = [:]
 
@@ -41,6 +44,16 @@ public final class AttentionContext {
     positions = .constant(TensorData([b, t], (0..<b * t).map { Int32($0 % t) }))
     cached = nil
     self.counts = counts
+    spans = nil
+  }
+
+  /// Rows of several texts, of which none sees another. Inputs, both int32: the position of each token in its
+  /// text, [B, T]; where each position's text begins, and its last position, [B, T, 2].
+  public init(positions: Tensor, spans: Tensor) {
+    self.positions = positions
+    self.spans = spans
+    cached = nil
+    counts = nil
   }
 
   /// Tokens that follow those in `cache`. Inputs, all int32: `positions` [B, T]; `starts` [B], how many
@@ -49,17 +62,21 @@ public final class AttentionContext {
     self.positions = positions
     cached = (cache, starts, lengths)
     counts = nil
+    spans = nil
   }
 
   /// Queries or keys [B, T, H, D], turned by the angles of their positions.
   public func rotated(_ x: Tensor, by embedding: RotaryEmbedding) -> Tensor {
     let (b, t) = (x.shape[0], x.shape[1])
     let angles = angles(embedding, t)
-    guard cached != nil else { return x.rotated(cosine: angles.cosine, sine: angles.sine) }
+    guard hasOwnPositions else { return x.rotated(cosine: angles.cosine, sine: angles.sine) }
     // Every token has a position of its own: to the op they are one sequence.
     return x.reshaped(to: [1, b * t, x.shape[2], x.shape[3]])
       .rotated(cosine: angles.cosine, sine: angles.sine).reshaped(to: x.shape)
   }
+
+  /// Whether positions are an input.
+  private var hasOwnPositions: Bool { cached != nil || spans != nil }
 
   private func angles(_ embedding: RotaryEmbedding, _ length: Int) -> (
     cosine: Tensor, sine: Tensor
@@ -67,7 +84,7 @@ public final class AttentionContext {
     if let known = angles[embedding] { return known }
     let table = embedding.table(positionCount: cached?.cache.capacity ?? length)
     var (cosine, sine) = (Tensor.constant(table.cosine), Tensor.constant(table.sine))
-    if cached != nil {
+    if hasOwnPositions {
       let flat = positions.reshaped(to: [positions.type.elementCount])
       (cosine, sine) = (cosine.gathered(flat), sine.gathered(flat))
     }
@@ -87,7 +104,7 @@ public final class AttentionContext {
     }
     let mask = AttentionMask.causal(window: window)
     guard let (cache, starts, lengths) = cached else {
-      return queries.attention(keys: keys, values: values, mask: mask)
+      return queries.attention(keys: keys, values: values, mask: mask, spans: spans)
     }
     let layer = cache.layer(layerCount, keys.shape)
     layerCount += 1

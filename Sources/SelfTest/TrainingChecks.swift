@@ -21,6 +21,11 @@ extension SelfTest {
         let worst = zip(split, whole).map { abs($0 - $1) / $1 }.max() ?? .infinity
         return worst < 1e-4 ? nil : "\(split), not \(whole)"
       },
+      Check(claim: "texts that share rows give the loss and gradients of rows of their own") {
+        let (apart, together) = (try packedLoss(packs: false), try packedLoss(packs: true))
+        let worst = zip(together, apart).map(Self.error).max() ?? .infinity
+        return worst < 1e-4 ? nil : "relative error \(worst)"
+      },
     ]
       + [Precision.bf16, .fp16].map { precision in
         Check(claim: "distillation in \(precision) stays near that in fp32") {
@@ -33,15 +38,41 @@ extension SelfTest {
       }
   }
 
+  /// The loss of nine texts, and the gradients of the model.
+  private func packedLoss(packs: Bool) throws -> [TensorData] {
+    let model = Llama(Self.sizes)
+    let store = VariableStore(on: device, seed: 3)
+    try model.declare(in: store, prefix: "model")
+    let texts = (0..<9).map { index in
+      TokenExamples.Example(
+        tokens: Self.integers([2 + index % 5], salt: 60 + index, below: 61).integers,
+        isTarget: [Bool](repeating: true, count: 2 + index % 5))
+    }
+    let data = TokenExamples(texts, length: 12, packs: packs)
+    let batch = data.batch((0..<data.count).map { $0 })
+    let tokens = Tensor.input("tokens", batch.tokens.type)
+    let labels = Tensor.input("labels", batch.labels.type)
+    let loss = NextTokenObjective(model, readsSpans: packs).loss(tokens: tokens, labels: labels)
+    let outputs =
+      [loss.total] + gradients(of: loss.total, withRespectTo: model.parameters().map(\.tensor))
+    let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
+    try executor.set(tokens, to: batch.tokens)
+    try executor.set(labels, to: batch.labels)
+    for input in loss.inputs { try executor.set(input.tensor, to: input.value(batch)) }
+    try executor.run()
+    return try outputs.map { try executor.value(of: $0) }
+  }
+
+  private static let sizes = LlamaConfiguration(
+    vocabularySize: 61, width: 32, intermediateWidth: 56, layerCount: 1, headCount: 2,
+    keyValueHeadCount: 1, contextLength: 12)
+
   /// The losses of some steps of a small distillation.
   private func losses(
     on device: any Device, microBatches: Int = 1, precision: Precision = .fp32
   ) throws -> [Double] {
-    let sizes = LlamaConfiguration(
-      vocabularySize: 61, width: 32, intermediateWidth: 56, layerCount: 1, headCount: 2,
-      keyValueHeadCount: 1, contextLength: 12)
     let store = VariableStore(on: device, seed: 3)
-    let (teacher, student) = (Llama(sizes), Llama(sizes))
+    let (teacher, student) = (Llama(Self.sizes), Llama(Self.sizes))
     try teacher.declare(in: store, prefix: "teacher")
     try student.declare(in: store, prefix: "student")
     var options = TrainingOptions()

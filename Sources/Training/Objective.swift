@@ -37,9 +37,12 @@ public protocol Objective {
   var formula: String { get }
   /// Variables besides the model's that are trained with it and then forgotten, such as projections.
   var parameters: [(name: String, tensor: Tensor)] { get }
+  /// Whether the loss reads the spans of rows that hold several texts.
+  var readsSpans: Bool { get }
   func loss(tokens: Tensor, labels: Tensor) -> Loss
 }
 
 extension Objective {
   public var parameters: [(name: String, tensor: Tensor)] { [] }
+  public var readsSpans: Bool { false }
 }

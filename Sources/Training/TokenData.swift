@@ -6,12 +6,16 @@ import Tensors
 public struct TokenBatch: Sendable {
   public let tokens: TensorData
   public let labels: TensorData
+  /// Where the text of each position begins, and its last position, [B, T, 2]; nil where rows are one text
+  /// each.
+  public let spans: TensorData?
   /// The number of targets that count.
   public let targetCount: Int
 
-  public init(tokens: TensorData, labels: TensorData) {
+  public init(tokens: TensorData, labels: TensorData, spans: TensorData? = nil) {
     self.tokens = tokens
     self.labels = labels
+    self.spans = spans
     targetCount = labels.integers.count { $0 >= 0 }
   }
 
@@ -30,6 +34,8 @@ public protocol TokenData {
   var count: Int { get }
   /// Targets of one pass that count.
   var targetCount: Int { get }
+  /// Whether a row may hold several texts, of which none sees another: its batches have spans.
+  var isPacked: Bool { get }
 
   /// The training batch of a step: a function of (seed, step, micro-batch) and of the weights at that step
   /// alone, so that a resumed run goes on exactly.
@@ -40,7 +46,11 @@ public protocol TokenData {
   func evaluationBatches(size: Int) -> [TokenBatch]
 }
 
-/// Data whose rows are whole texts, each a row of its own.
+extension TokenData {
+  public var isPacked: Bool { false }
+}
+
+/// Data whose rows have numbers.
 public protocol TextRows: TokenData {
   /// Some rows by number; nil is a row that counts for nothing.
   func batch(_ rows: [Int?]) -> TokenBatch

@@ -1,7 +1,7 @@
-// Texts of which some tokens are learnt, one per row.
+// Texts of which some tokens are learnt.
 import Tensors
 
-/// Texts, each in a row of its own, filled up with positions that do not count.
+/// Texts, each in a row of its own or several in one, filled up with positions that do not count.
 public struct TokenExamples: TextRows, Sendable {
   /// A text, and which of its tokens a model should predict.
   public struct Example: Sendable, Hashable {
@@ -18,14 +18,19 @@ public struct TokenExamples: TextRows, Sendable {
 
   public let examples: [Example]
   public let length: Int
+  public let isPacked: Bool
+  /// The examples in each row.
+  private let rows: [[Int]]
   /// Texts that lost their end, and texts that were left out because no target was in what fits.
   public let cutCount: Int
   public let droppedCount: Int
 
-  /// Texts of at most `length` tokens and one more; longer ones lose their end.
-  public init(_ examples: [Example], length: Int) {
+  /// Texts of at most `length` tokens and one more; longer ones lose their end. Where `packs`, texts share
+  /// rows.
+  public init(_ examples: [Example], length: Int, packs: Bool = false) {
     precondition(length > 0, "a row has at least one token")
     self.length = length
+    isPacked = packs
     var (kept, cut, dropped): ([Example], Int, Int) = ([], 0, 0)
     for example in examples {
       var example = example
@@ -37,26 +42,60 @@ public struct TokenExamples: TextRows, Sendable {
       if example.isTarget.dropFirst().contains(true) { kept.append(example) } else { dropped += 1 }
     }
     (self.examples, cutCount, droppedCount) = (kept, cut, dropped)
+    rows =
+      packs
+      ? Self.packed(kept.map { $0.tokens.count - 1 }, into: length) : kept.indices.map { [$0] }
   }
 
-  public var count: Int { examples.count }
+  /// Which texts share a row: the longest first, each in the fullest row that has room (best fit decreasing).
+  private static func packed(_ lengths: [Int], into room: Int) -> [[Int]] {
+    var rows: [[Int]] = []
+    var rowsWithRoom = [[Int]](repeating: [], count: room + 1)
+    for text in lengths.indices.sorted(by: { (lengths[$1], $0) < (lengths[$0], $1) }) {
+      let need = lengths[text]
+      var left = room
+      if let found = (need...room).first(where: { !rowsWithRoom[$0].isEmpty }) {
+        left = found
+        let row = rowsWithRoom[found].removeLast()
+        rows[row].append(text)
+        rowsWithRoom[left - need].append(row)
+      } else {
+        rowsWithRoom[left - need].append(rows.count)
+        rows.append([text])
+      }
+    }
+    return rows
+  }
+
+  public var count: Int { rows.count }
   public var targetCount: Int {
     examples.reduce(0) { $0 + $1.isTarget.dropFirst().count { $0 } }
   }
 
   public func batch(_ numbers: [Int?]) -> TokenBatch {
-    let rows = numbers.map { $0.map { examples[$0] } }
-    var (tokens, labels): ([Int32], [Int32]) = ([], [])
-    for row in rows {
-      let inputs = row?.tokens.dropLast() ?? []
-      tokens += inputs + [Int32](repeating: 0, count: length - inputs.count)
-      let targets =
-        row.map { row in
-          zip(row.tokens, row.isTarget).dropFirst().map { $1 ? $0 : -1 }
-        } ?? []
-      labels += targets + [Int32](repeating: -1, count: length - targets.count)
+    var (tokens, labels, spans): ([Int32], [Int32], [Int32]) = ([], [], [])
+    for number in numbers {
+      var used = 0
+      /// A text's part of the row, or what fills it up.
+      func add(_ inputs: some Sequence<Int32>, _ targets: some Sequence<Int32>, _ count: Int) {
+        tokens += inputs
+        labels += targets
+        for _ in 0..<count { spans += [Int32(used), Int32(used + count - 1)] }
+        used += count
+      }
+      for text in number.map({ rows[$0] }) ?? [] {
+        let example = examples[text]
+        let targets = zip(example.tokens, example.isTarget).dropFirst().map { token, isTarget in
+          isTarget ? token : -1
+        }
+        add(example.tokens.dropLast(), targets, targets.count)
+      }
+      let rest = length - used
+      add(repeatElement(0, count: rest), repeatElement(-1, count: rest), rest)
     }
-    let shape: Shape = [rows.count, length]
-    return TokenBatch(tokens: TensorData(shape, tokens), labels: TensorData(shape, labels))
+    let shape: Shape = [numbers.count, length]
+    return TokenBatch(
+      tokens: TensorData(shape, tokens), labels: TensorData(shape, labels),
+      spans: isPacked ? TensorData([numbers.count, length, 2], spans) : nil)
   }
 }

@@ -78,6 +78,9 @@ public final class Trainer {
     self.options = options
     self.store = store
     self.data = data
+    precondition(
+      data.isPacked == objective.readsSpans,
+      "rows of several texts need an objective that reads spans")
     guard data.count > 0 else {
       throw StorageError(
         "There is nothing to train on: not one sequence of \(data.length) tokens. Give more text or a "

@@ -19,6 +19,40 @@ import Testing
     (1, 1, 6, 2, 1, 6, .causal(window: 3), [5]),
   ]
 
+  /// Rows of several texts: B, H, G, D, the texts' lengths in every batch, and the window.
+  static let packed: [(Int, Int, Int, Int, [Int], Int?)] = [
+    (2, 2, 1, 32, [1, 40, 2, 30], nil), (1, 2, 2, 16, [33, 64, 3], 20), (1, 1, 1, 6, [5], nil),
+    (3, 2, 2, 40, [6, 6, 6, 1], nil),
+  ]
+
+  static let packedCases: [OpCase] = {
+    var random = RandomData(seed: 95)
+    return packed.flatMap { b, h, g, d, lengths, window -> [OpCase] in
+      let t = lengths.reduce(0, +)
+      let op = Attention(mask: .causal(window: window), scale: 1 / Float(d).squareRoot())
+      let data = [
+        random.floats([b, t, h, d], -2...2), random.floats([b, t, g, d], -2...2),
+        random.floats([b, t, g, d]),
+      ]
+      // The batches have the texts in turned orders.
+      let spans = (0..<b).flatMap { batch -> [Int32] in
+        let order = lengths[(batch % lengths.count)...] + lengths[..<(batch % lengths.count)]
+        var start = 0
+        return order.flatMap { length -> [Int32] in
+          defer { start += length }
+          return (0..<length).flatMap { _ in [Int32(start), Int32(start + length - 1)] }
+        }
+      }
+      let sight = [TensorData([b, t, 2], spans)]
+      return [
+        OpCase(op, data + sight),
+        OpCase(
+          AttentionGradient(mask: op.mask, scale: op.scale),
+          data + op.reference(data + sight) + [random.floats([b, t, h, d])] + sight),
+      ]
+    }
+  }()
+
   static let cases: [OpCase] = {
     var random = RandomData(seed: 91)
     return sizes.flatMap { b, tq, tk, h, g, d, mask, lengths -> [OpCase] in
@@ -85,8 +119,26 @@ import Testing
     #expect(out(.full, x, [3, 6]) != out(.full, other, [3, 6]))
   }
 
+  @Test func textsInOneRowSeeAsMuchAsEachAlone() throws {
+    var random = RandomData(seed: 96)
+    let (q, k, v) = (
+      random.floats([1, 7, 2, 8]), random.floats([1, 7, 2, 8]), random.floats([1, 7, 2, 8])
+    )
+    let op = Attention(mask: .causal, scale: 0.5)
+    let spans = TensorData([1, 7, 2], [0, 2, 0, 2, 0, 2, 3, 6, 3, 6, 3, 6, 3, 6] as [Int32])
+    let together = op.reference([q, k, v, spans])[0].floats
+    let alone = [(0, 3), (3, 4)].flatMap { start, count in
+      op.reference(
+        [q, k, v].map {
+          TensorData([1, count, 2, 8], Array($0.floats[start * 16..<(start + count) * 16]))
+        })[0].floats
+    }
+    #expect(together == alone)
+  }
+
   @Test func gradientsMatchFiniteDifferences() throws {
-    for item in Self.cases where item.op is Attention && item.data[0].type.elementCount < 3000 {
+    for item in Self.cases + Self.packedCases
+    where item.op is Attention && item.data[0].type.elementCount < 3000 {
       #expect(try gradientError(item) < 4e-3, "\(item)")
     }
   }
@@ -97,13 +149,13 @@ import Testing
       var traits = DeviceTraits(of: target.device, as: target.family)
       traits.computeUnits = units
       let failures = try kernelFailures(
-        Self.cases, on: OpenCLDevice(target.device, traits: traits))
+        Self.cases + Self.packedCases, on: OpenCLDevice(target.device, traits: traits))
       #expect(failures.isEmpty, "\(units) units: \(failures)")
     }
   }
 
   @Test(arguments: Target.all) func kernelsMatchIn16Bits(target: Target) throws {
-    let failures = try narrowKernelFailures(Self.cases, on: target)
+    let failures = try narrowKernelFailures(Self.cases + Self.packedCases, on: target)
     #expect(failures.isEmpty, "\(failures)")
   }
 

@@ -146,6 +146,30 @@ import Testing
       masked.status == 1 && masked.errors.contains("nothing would be learnt"), "\(masked.errors)")
   }
 
+  @Test func shortTextsShareRows() throws {
+    let shop = try Workshop()
+    let teacher = try teacher(shop)
+    try (0..<40).map { "{\"text\": \"m\($0 % 10)\"}" }.joined(separator: "\n").write(
+      toFile: shop.path("data.jsonl"), atomically: true, encoding: .utf8)
+    let options = [
+      "--teacher", teacher, "--force", "--device", "reference", "--data", shop.path("data.jsonl"),
+      "--overwrite",
+      "--run", shop.path("run"), "--set", "data.packing=true", "--set", "student.steps=2", "--set",
+      "training.batch_size=2", "--set", "data.sequence_length=8", "--student",
+      "layers: 1, width: 8, heads: 2, key_value_heads: 1, mlp_width: 8",
+    ]
+    // A teacher of longer texts: it knows nothing of these.
+    let packed = try shop.run(["distill"] + options)
+    #expect(packed.status == 0 && packed.errors.contains("in 9 rows"), "\(packed.errors)")
+    let onPolicy = try shop.run(
+      ["distill"] + options
+        + ["--set", "distillation.alpha=0", "--set", "distillation.on_policy.lambda=1"])
+    #expect(onPolicy.status == 1 && onPolicy.errors.contains("data.packing must be false"))
+    let text = try shop.run(
+      ["train", "--set", "data.packing=true", "--data", shop.path("text"), "--run", shop.path("t")])
+    #expect(text.status == 1 && text.errors.contains("data.packing must be false"))
+  }
+
   @Test func theDoctorSaysWhatWouldSpoilARun() throws {
     let shop = try Workshop()
     let teacher = try teacher(shop)

@@ -10,8 +10,9 @@
 /// softmax (Dao et al., arXiv 2205.14135): memory is linear in the sequence length.
 ///
 /// Operands: q [B, TQ, H, D], k [B, TK, G, D], v [B, TK, G, D]; each key head serves H / G query
-/// heads (Ainslie et al., arXiv 2305.13245); optionally int32 [B], how many of the TK keys count in
-/// each batch, at least 1. Results: out [B, TQ, H, D], log-sum-exp of the scores [B, H, TQ].
+/// heads (Ainslie et al., arXiv 2305.13245); optionally either int32 [B], how many of the TK keys count
+/// in each batch, at least 1, or, causal with TQ = TK, int32 [B, TQ, 2], where the text of each position
+/// begins and its last position. Results: out [B, TQ, H, D], log-sum-exp of the scores [B, H, TQ].
 public struct Attention: Op {
   let mask: AttentionMask
   let scale: Float
@@ -22,9 +23,11 @@ public struct Attention: Op {
       q.rank == 4 && k.rank == 4 && k == v && q[0] == k[0] && q[3] == k[3] && q[2] % k[2] == 0
         && (!mask.isCausal || k[1] >= q[1]),
       "attention: q \(q), k \(k) and v \(v) do not fit")
+    let isSpanned = mask.isCausal && q[1] == k[1]
     precondition(
-      operands.count == 3 || operands[3] == TensorType([q[0]], .int32),
-      "attention: lengths \(operands.last.map { "\($0)" } ?? "") do not fit q \(q)")
+      operands.count == 3 || operands[3] == TensorType([q[0]], .int32)
+        || isSpanned && operands[3] == TensorType([q[0], q[1], 2], .int32),
+      "attention: lengths or spans \(operands.last.map { "\($0)" } ?? "") do not fit q \(q)")
     return [operands[0], TensorType([q[0], q[2], q[1]])]
   }
 
@@ -48,9 +51,9 @@ public struct Attention: Op {
     let (q, k, v) = (operands[0].floats, operands[1].floats, operands[2].floats)
     var out = [Float](repeating: 0, count: q.count)
     var sums = [Float](repeating: 0, count: s.b * s.h * s.tq)
-    let lengths = operands.count > 3 ? operands[3].integers : nil
+    let sight = operands.count > 3 ? operands[3] : nil
     s.forEachQuery { b, h, t in
-      let visible = s.visibleKeys(t, mask, length: lengths?[b])
+      let visible = s.visibleKeys(b, t, mask, sight)
       let scores = visible.map { key in
         Double(scale)
           * (0..<s.d).reduce(0.0) {
@@ -78,22 +81,22 @@ public struct Attention: Op {
     let s = AttentionSizes(operands)
     let vector = traits.vectorWidth(dividing: s.d)
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
-    let lengths: [KernelCall.Argument] = operands.count > 3 ? [.operand(3)] : []
+    let sight: [KernelCall.Argument] = operands.count > 3 ? [.operand(3)] : []
     let whole: [KernelCall.Argument] =
       [.operand(0), .operand(1), .operand(2), .result(0), .result(1)] + sizes + [.float(scale)]
     let defines = s.defines(
-      vector, mask, hasLengths: !lengths.isEmpty, tiles: traits.family == .cpu)
+      vector, mask, sight: operands.dropFirst(3).first, tiles: traits.family == .cpu)
     guard traits.family == .cpu else {
       let tiles = AttentionTiles.forward(s.d, traits)
       return Launches([
         tiles.call(
-          "attention_rows", defines, whole + lengths, rowCount: s.tq, heads: s.b * s.h)
+          "attention_rows", defines, whole + sight, rowCount: s.tq, heads: s.b * s.h)
       ])
     }
     if s.tq == 1 {
       return Launches([
         KernelCall(
-          "attention_row", file: "attention_cpu.cl", defines: defines, arguments: whole + lengths,
+          "attention_row", file: "attention_cpu.cl", defines: defines, arguments: whole + sight,
           global: [s.b * s.h], local: [1])
       ])
     }
@@ -105,13 +108,13 @@ public struct Attention: Op {
           "attention_rows", file: "attention_cpu.cl", defines: defines,
           arguments: [.operand(0), .scratch(0), .operand(2), .result(0), .result(1)] + sizes + [
             .int(padded), .int(s.run), .float(scale),
-          ] + lengths,
+          ] + sight,
           global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1]),
       ], scratch: [4 * s.b * s.g * s.d * padded])
   }
 }
 
-/// Operands: q, k, v, out, log-sum-exp, dout, optionally the lengths. Results: dq, dk, dv.
+/// Operands: q, k, v, out, log-sum-exp, dout, optionally lengths or spans. Results: dq, dk, dv.
 struct AttentionGradient: Op {
   let mask: AttentionMask
   let scale: Float
@@ -128,7 +131,7 @@ struct AttentionGradient: Op {
 
   func reference(_ operands: [TensorData]) -> [TensorData] {
     let s = AttentionSizes(operands.map(\.type))
-    let lengths = operands.count > 6 ? operands[6].integers : nil
+    let sight = operands.count > 6 ? operands[6] : nil
     let values = operands[..<6].map { $0.floats.map(Double.init) }
     let (q, k, v, out, sums, dout) = (
       values[0], values[1], values[2], values[3], values[4], values[5]
@@ -139,7 +142,7 @@ struct AttentionGradient: Op {
     s.forEachQuery { b, h, t in
       let row = s.query(b, t, h)
       let delta = (0..<s.d).reduce(0.0) { $0 + out[row + $1] * dout[row + $1] }
-      for key in s.visibleKeys(t, mask, length: lengths?[b]) {
+      for key in s.visibleKeys(b, t, mask, sight) {
         let column = s.key(b, key, h)
         let score = (0..<s.d).reduce(0.0) { $0 + q[row + $1] * k[column + $1] }
         let weight = exp(score * Double(scale) - sums[(b * s.h + h) * s.tq + t])
@@ -162,8 +165,8 @@ struct AttentionGradient: Op {
     let s = AttentionSizes(operands)
     let vector = traits.vectorWidth(dividing: s.d)
     let isCPU = traits.family == .cpu
-    let lengths: [KernelCall.Argument] = operands.count > 6 ? [.operand(6)] : []
-    let defines = s.defines(vector, mask, hasLengths: !lengths.isEmpty, tiles: isCPU)
+    let sight: [KernelCall.Argument] = operands.count > 6 ? [.operand(6)] : []
+    let defines = s.defines(vector, mask, sight: operands.dropFirst(6).first, tiles: isCPU)
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
     let paddedQ = s.padded(s.tq, vector)
     let paddedK = s.padded(s.tk, vector)
@@ -181,7 +184,7 @@ struct AttentionGradient: Op {
       let shared: [KernelCall.Argument] = [
         .operand(0), .operand(1), .operand(2), .operand(5), statistics,
       ]
-      let rest = sizes + [.int(paddedQ), .float(scale)] + lengths
+      let rest = sizes + [.int(paddedQ), .float(scale)] + sight
       return Launches(
         [
           delta,
@@ -205,7 +208,7 @@ struct AttentionGradient: Op {
         .operand(0), .operand(5), .operand(1), .operand(2), .scratch(1), .scratch(2), statistics,
         .result(1), .result(2),
       ] + sizes + [.int(paddedQ), .int(ownsHeads ? s.tk : s.run), .float(scale)]
-        + (ownsHeads ? [.result(0)] : []) + lengths,
+        + (ownsHeads ? [.result(0)] : []) + sight,
       global: [ownsHeads ? 1 : ceilDivide(s.tk, s.run), s.b * s.g], local: [1, 1])
     let packedQueries = [
       s.pack(.operand(0), .scratch(1), s.tq, s.h, vector, defines),
@@ -219,7 +222,7 @@ struct AttentionGradient: Op {
       "attention_rows_gradient", file: "attention_cpu.cl", defines: defines,
       arguments: [
         .operand(0), .operand(5), .operand(1), .scratch(3), .scratch(4), statistics, .result(0),
-      ] + sizes + [.int(paddedK), .int(paddedQ), .int(s.run), .float(scale)] + lengths,
+      ] + sizes + [.int(paddedK), .int(paddedQ), .int(s.run), .float(scale)] + sight,
       global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1])
     let packedKeys = [
       s.pack(.operand(1), .scratch(3), s.tk, s.g, vector, defines),
@@ -249,11 +252,14 @@ private struct AttentionSizes {
   func query(_ b: Int, _ t: Int, _ h: Int) -> Int { ((b * tq + t) * self.h + h) * d }
   func key(_ b: Int, _ t: Int, _ h: Int) -> Int { ((b * tk + t) * g + h / (self.h / g)) * d }
 
-  func visibleKeys(_ t: Int, _ mask: AttentionMask, length: Int32?) -> Range<Int> {
-    let count = length.map { min(max(Int($0), 1), tk) } ?? tk
+  /// `sight` are lengths [B] or spans [B, TQ, 2].
+  func visibleKeys(_ b: Int, _ t: Int, _ mask: AttentionMask, _ sight: TensorData?) -> Range<Int> {
+    let isSpanned = sight?.shape.rank == 3
+    let count = isSpanned ? tk : sight.map { min(max(Int($0.integers[b]), 1), tk) } ?? tk
     guard mask.isCausal else { return 0..<count }
     let end = min(count, t + count - tq + 1)
-    return max(0, mask.window.map { t + count - tq + 1 - $0 } ?? 0)..<end
+    let first = isSpanned ? Int(sight?.integers[(b * tq + t) * 2] ?? 0) : 0
+    return max(first, mask.window.map { t + count - tq + 1 - $0 } ?? 0)..<end
   }
 
   func forEachQuery(_ body: (_ b: Int, _ h: Int, _ t: Int) -> Void) {
@@ -262,7 +268,7 @@ private struct AttentionSizes {
 
   /// Floating-point operations of some products of all queries with all keys they see.
   func flopCount(products: Double, _ mask: AttentionMask) -> Double {
-    let seen = (0..<tq).reduce(0.0) { $0 + Double(visibleKeys($1, mask, length: nil).count) }
+    let seen = (0..<tq).reduce(0.0) { $0 + Double(visibleKeys(0, $1, mask, nil).count) }
     return products * 2 * Double(b * h * d) * seen
   }
 
@@ -280,11 +286,11 @@ private struct AttentionSizes {
 
   /// Build constants, with those of the CPU's register tiles where `tiles` are wanted.
   func defines(
-    _ vector: Int, _ mask: AttentionMask, hasLengths: Bool, tiles: Bool
+    _ vector: Int, _ mask: AttentionMask, sight: TensorType?, tiles: Bool
   ) -> [String: Int] {
     var defines = [
       "D": d, "VECTOR": vector, "CAUSAL": mask.isCausal ? 1 : 0, "WINDOW": mask.window ?? 0,
-      "LENGTHS": hasLengths ? 1 : 0,
+      "LENGTHS": sight?.shape.rank == 1 ? 1 : 0, "SPANS": sight?.shape.rank == 3 ? 1 : 0,
     ]
     if tiles { defines.merge(["ROWS": rows, "CV": columnVectors]) { $1 } }
     return defines
@@ -379,11 +385,15 @@ public enum AttentionMask: Sendable, Hashable {
 extension Tensor {
   /// Attention of queries (this tensor, [B, TQ, H, D]) to keys and values [B, TK, G, D], with
   /// scores scaled by 1 / sqrt(D). `lengths`, int32 [B], says how many keys count in each batch: at
-  /// least 1, and at least TQ where causal.
+  /// least 1, and at least TQ where causal. `spans`, int32 [B, TQ, 2], in its place, is for rows of several
+  /// texts: where each position's text begins, and its last position; causal and TQ = TK.
   public func attention(
-    keys: Tensor, values: Tensor, mask: AttentionMask, lengths: Tensor? = nil
+    keys: Tensor, values: Tensor, mask: AttentionMask, lengths: Tensor? = nil,
+    spans: Tensor? = nil
   ) -> Tensor {
+    precondition(lengths == nil || spans == nil, "attention takes lengths or spans")
     let op = Attention(mask: mask, scale: 1 / Float(shape[-1]).squareRoot())
-    return Application(op, [self, keys, values] + (lengths.map { [$0] } ?? [])).result(0)
+    let sight = [lengths, spans].compactMap { $0 }
+    return Application(op, [self, keys, values] + sight).result(0)
   }
 }

@@ -61,7 +61,8 @@ struct Distill: ParsableCommand {
         store: store, prefix: prefix, profiling: arguments.profiling, export: export)
     }
     func nextToken(_ arm: Arm) throws -> NextTokenObjective {
-      NextTokenObjective(try arm.languageModel(), classCount: arms.classCount)
+      NextTokenObjective(
+        try arm.languageModel(), classCount: arms.classCount, readsSpans: text.training.isPacked)
     }
     if let teacher = arms.teacher, recipe.teacher.path.isEmpty {
       try train(teacher, recipe.teacher, seed: recipe.seed, as: teacher.name) { _ in
@@ -71,7 +72,9 @@ struct Distill: ParsableCommand {
     for pair in arms.pairs {
       try train(pair.student, recipe.student, seed: pair.seed, as: "student") { store in
         (
-          try arms.objective(recipe.distillation, student: pair.student, store: store),
+          try arms.objective(
+            recipe.distillation, student: pair.student, store: store,
+            readsSpans: text.training.isPacked),
           try studentData(pair.student, text, arms, recipe, store: store)
         )
       }

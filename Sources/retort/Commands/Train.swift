@@ -44,7 +44,9 @@ struct Train: ParsableCommand {
     if !folder.isFinished(arm.name) {
       let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
       try arm.train(
-        NextTokenObjective(model, classCount: tokenizer.tokenizer.vocabularySize), options,
+        NextTokenObjective(
+          model, classCount: tokenizer.tokenizer.vocabularySize,
+          readsSpans: text.training.isPacked), options,
         on: text.training, folder: folder,
         store: VariableStore(on: device, seed: recipe.seed), prefix: arm.name,
         profiling: profiling,

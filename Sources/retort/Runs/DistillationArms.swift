@@ -106,24 +106,25 @@ struct DistillationArms {
   }
 
   /// The student's objective, its teachers' variables declared in `store`.
-  func objective(_ recipe: DistillationRecipe, student: Arm, store: VariableStore) throws
-    -> DistillationObjective
-  {
+  func objective(
+    _ recipe: DistillationRecipe, student: Arm, store: VariableStore, readsSpans: Bool
+  ) throws -> DistillationObjective {
     let first = try loadTeacher(into: store)
     for other in others { try other.arm.load(into: store) }
-    return try objective(recipe, student: student, teacher: first)
+    return try objective(recipe, student: student, teacher: first, readsSpans: readsSpans)
   }
 
   /// The same for a first teacher that need not be loaded, as far as its graph goes.
-  func objective(_ recipe: DistillationRecipe, student: Arm, teacher: Teacher) throws
-    -> DistillationObjective
-  {
+  func objective(
+    _ recipe: DistillationRecipe, student: Arm, teacher: Teacher, readsSpans: Bool
+  ) throws -> DistillationObjective {
     let more = try others.map {
       (teacher: Teacher.model(try $0.arm.languageModel()), weight: $0.weight)
     }
     return DistillationObjective(
       student: try student.languageModel(), teachers: [(teacher, 1)] + more, recipe.kind,
       temperature: Float(recipe.temperature), alpha: Float(recipe.alpha), classCount: classCount,
-      matching: try InnerMatching(recipe, student: student, teacher: self.teacher))
+      matching: try InnerMatching(recipe, student: student, teacher: self.teacher),
+      readsSpans: readsSpans)
   }
 }

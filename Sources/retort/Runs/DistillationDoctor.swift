@@ -86,7 +86,9 @@ struct DistillationDoctor {
     let teachers = (arms.cache == nil ? [arms.teacher?.model] : []) + arms.others.map(\.arm.model)
     return [
       try common.plan.cost(
-        try arms.objective(recipe.distillation, student: student, teacher: teacher),
+        try arms.objective(
+          recipe.distillation, student: student, teacher: teacher,
+          readsSpans: text.training.isPacked),
         parameters: student.model.parameters().map(\.tensor),
         otherCount: teachers.reduce(0) { $0 + ($1?.parameterCount ?? 0) },
         length: recipe.data.sequenceLength, on: device)

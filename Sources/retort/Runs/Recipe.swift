@@ -15,9 +15,11 @@ struct DataRecipe: Codable {
   /// The share of entries that is held out.
   var heldOut = 0.1
   var sequenceLength = 128
+  /// Whether short completions share a row, of which none sees another; rows of plain text are full anyway.
+  var packing = false
 
   enum CodingKeys: String, CodingKey {
-    case text, completions, tokenizer
+    case text, completions, tokenizer, packing
     case heldOut = "held_out"
     case sequenceLength = "sequence_length"
   }
@@ -269,6 +271,9 @@ struct DistillRecipe: Recipe {
       "distillation.hidden.weight and distillation.relations.weight",
       "0 with a cache, which has nothing of inner layers")
     try require(
+      !data.packing || distillation.cache.isEmpty && distillation.onPolicy.lambda == 0,
+      "data.packing", "false with a cache or on-policy rows, which hold one text each")
+    try require(
       distillation.relations.weight >= 0 && distillation.relations.heads > 0
         && [0, 2].contains(distillation.relations.layers.count), "distillation.relations",
       "a weight of at least 0, a number of heads and two layers, or none")
@@ -328,6 +333,8 @@ extension DataRecipe {
   func validate() throws {
     try require(
       text.isEmpty || completions.isEmpty, "data.completions", "empty where data.text is given")
+    try require(
+      !packing || !completions.isEmpty, "data.packing", "false for plain text, whose rows are full")
     try require(heldOut > 0 && heldOut < 1, "data.held_out", "above 0 and below 1")
     try require(
       (1...65_536).contains(sequenceLength), "data.sequence_length", "from 1 to 65536")

@@ -66,7 +66,8 @@ struct RunText: CustomStringConvertible {
     }
     func part(_ held: Bool) -> TokenExamples {
       TokenExamples(
-        zip(all, isHeldOut).filter { $0.1 == held }.map(\.0), length: recipe.sequenceLength)
+        zip(all, isHeldOut).filter { $0.1 == held }.map(\.0), length: recipe.sequenceLength,
+        packs: recipe.packing && !held)
     }
     let (training, heldOut) = (part(false), part(true))
     (self.training, self.heldOut) = (training, heldOut)
@@ -87,8 +88,9 @@ struct RunText: CustomStringConvertible {
     }
     let cut = training.cutCount + heldOut.cutCount
     description =
-      "\(grouped(training.count)) texts (\(grouped(training.targetCount)) tokens that are learnt) to "
-      + "train on, \(grouped(heldOut.count)) (\(grouped(heldOut.targetCount))) held out"
+      "\(grouped(training.examples.count)) texts (\(grouped(training.targetCount)) tokens that are learnt"
+      + (recipe.packing ? ", in \(grouped(training.count)) rows" : "")
+      + ") to train on, \(grouped(heldOut.count)) (\(grouped(heldOut.targetCount))) held out"
       + (cut > 0 ? "; \(grouped(cut)) are longer than a sequence and lose their end" : "")
       + (lost > 0 ? "; \(grouped(lost)) are left out, as no completion is in what fits" : "")
   }

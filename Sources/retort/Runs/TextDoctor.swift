@@ -81,29 +81,3 @@ struct TextDoctor {
     return counts.values.reduce(0) { $0 - Double($1) / total * log(Double($1) / total) }
   }
 }
-
-/// Looks at the training of one model.
-struct TrainingDoctor {
-  let arm: Arm
-  let text: RunText
-  let classCount: Int
-  let recipe: TrainRecipe
-  let device: any Device
-
-  func findings() throws -> [Finding] {
-    let plan = TrainingPlan(recipe: recipe.training, steps: recipe.model.steps)
-    let common = TextDoctor(text: text, classCount: classCount, plan: plan)
-    let path = recipe.model.path
-    return try common.unknownTokens() + common.targets()
-      + (path.isEmpty
-        ? []
-        : common.perplexity(
-          of: Arm(arm.name, finished: path), teaches: false, seed: recipe.seed, on: device))
-      + [
-        plan.cost(
-          NextTokenObjective(arm.languageModel(), classCount: classCount),
-          parameters: arm.model.parameters().map(\.tensor), otherCount: 0,
-          length: recipe.data.sequenceLength, on: device)
-      ]
-  }
-}
