@@ -228,7 +228,7 @@ extension Workshop {
     (["--set", "data.sequence_length=60000"], "smaller than one sequence"),
     (["--set", "teacher.path=/no/such/model"], "/no/such/model holds no model"),
     (["/no/such/recipe.yaml"], "cannot read /no/such/recipe.yaml"),
-    (["--resume"], "takes no recipe, --set, --data or --seed"),
+    (["--resume"], "takes no recipe, --set, --data, --seed or --force"),
   ]
 
   @Test(arguments: 0..<mistakes.count) func mistakesGetOneClearSentence(index: Int) throws {
@@ -262,10 +262,19 @@ extension Workshop {
 
   @Test func aPlanThatDoesNotFitSaysSo() throws {
     let shop = try Workshop()
-    let result = try shop.run(
-      ["train", "--device", "reference", "--run", shop.path("run")] + shop.tiny(["model"])
-        + ["--set", "training.batch_size=512"], ["RETORT_MEMORY_LIMIT": "1"])
-    #expect(result.status == 1 && result.errors.contains("too much (weights"), "\(result.errors)")
+    let settings =
+      shop.tiny(["model"]) + ["--device", "reference", "--set", "training.batch_size=512"]
+    func train(_ options: [String]) throws -> Finished {
+      try shop.run(
+        ["train", "--run", shop.path("run")] + options + settings, ["RETORT_MEMORY_LIMIT": "1"])
+    }
+    let refused = try train([])
+    #expect(
+      refused.status == 1 && refused.errors.contains("but the device has 1 MiB: use smaller"),
+      "\(refused.errors)")
+    #expect(!shop.exists("run"), "a run that is refused leaves nothing behind")
+    let forced = try train(["--force"])
+    #expect(forced.status == 1 && forced.errors.contains("too much (weights"), "\(forced.errors)")
   }
 
   @Test func aFullDiskLeavesNoHalfFile() throws {

@@ -41,10 +41,10 @@ struct Distill: ParsableCommand {
       return
     }
     let arms = try DistillationArms(recipe, folder: folder)
-    let (device, text) = try arguments.open(recipe, sources: [path, recipe.student.path]) {
+    let (device, text) = try arguments.open(sources: [path, recipe.student.path]) {
       try RunText(recipe.data, arms.tokenizer, seed: recipe.seed, shifts: arms.cache == nil)
     }
-    try arguments.look {
+    try arguments.begin(recipe) {
       try DistillationDoctor(arms: arms, text: text, recipe: recipe, device: device).findings()
     }
     let export = ModelExport(tokenizer: arms.tokenizer, precision: recipe.training.export)

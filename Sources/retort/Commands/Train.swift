@@ -32,10 +32,10 @@ struct Train: ParsableCommand {
       "model", recipe.model, vocabularySize: tokenizer.tokenizer.vocabularySize,
       sequenceLength: recipe.data.sequenceLength, folder: folder)
     let model = try arm.languageModel()
-    let (device, text) = try arguments.open(recipe, sources: [recipe.model.path]) {
+    let (device, text) = try arguments.open(sources: [recipe.model.path]) {
       try RunText(recipe.data, tokenizer, seed: recipe.seed)
     }
-    try arguments.look {
+    try arguments.begin(recipe) {
       try TrainingDoctor(
         arm: arm, text: text, classCount: tokenizer.tokenizer.vocabularySize, recipe: recipe,
         device: device

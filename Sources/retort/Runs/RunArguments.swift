@@ -78,10 +78,10 @@ struct RunArguments: ParsableArguments {
     return try R.load(file: recipeFile, settings: settings + own + set)
   }
 
-  /// Opens the device and reads the text, and only when both are there begins the run in its folder.
-  /// `sources` are the folders of models that the run starts from; empty ones count as none.
+  /// Opens the device and reads the text; nothing is written yet. `sources` are the folders of models that
+  /// the run starts from; empty ones count as none.
   func open<Text: CustomStringConvertible>(
-    _ recipe: some Recipe, sources: [String], text read: () throws -> Text
+    sources: [String], text read: () throws -> Text
   ) throws -> (any Device, Text) {
     let own = folder.url.standardizedFileURL.path + "/"
     for source in sources where overwrite && !source.isEmpty {
@@ -91,24 +91,23 @@ struct RunArguments: ParsableArguments {
     }
     let device = try self.device.open(profiling: profiling.isWanted)
     let text = try read()
-    if !resume { try folder.begin(recipe) }
     note("\(device.name)\n\(text)")
     return (device, text)
   }
 
-  /// Says what was found before a run; throws where something refuses it and nobody insists. What was
-  /// overruled is kept in the run's folder. A run that goes on was looked at when it began.
-  func look(_ find: () throws -> [Finding]) throws {
+  /// Says what was found before a run, and begins it in its folder; throws where something refuses it and
+  /// nobody insists. What was overruled is kept in the folder. A run that goes on was looked at when it began.
+  func begin(_ recipe: some Recipe, after find: () throws -> [Finding]) throws {
     guard !resume else { return }
     let findings = try find()
     for finding in findings { note(finding.line) }
     let refusals = findings.filter { $0.level == .refusal }
-    guard !refusals.isEmpty else { return }
-    guard force else {
+    guard refusals.isEmpty || force else {
       throw StorageError(
         refusals.map(\.text).joined(separator: "; ") + ". --force begins all the same.")
     }
-    try folder.noteForced(refusals.map(\.text))
+    try folder.begin(recipe)
+    if !refusals.isEmpty { try folder.noteForced(refusals.map(\.text)) }
   }
 }
 

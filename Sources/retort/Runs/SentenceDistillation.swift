@@ -92,9 +92,9 @@ struct SentenceDistillation {
 
   func run() throws {
     let (device, text) = try arguments.open(
-      recipe, sources: [recipe.teacher.path, recipe.student.path]
+      sources: [recipe.teacher.path, recipe.student.path]
     ) { try RunSentences(recipe.data, tokenizer.tokenizer, seed: recipe.seed) }
-    try arguments.look { try findings(text, device) }
+    try arguments.begin(recipe) { try findings(text, device) }
     func train(
       _ arm: Arm, seed: UInt64, _ objective: (VariableStore) throws -> any Objective
     ) throws {

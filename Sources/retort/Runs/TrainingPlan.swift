@@ -32,7 +32,7 @@ struct TrainingPlan {
     let need =
       try 4 * (3 * trained + otherCount) + GraphExecutor.byteCount(of: graph, on: device)
     let memory = device.traits.memoryBytes
-    func mebibytes(_ bytes: Int) -> String { "\(grouped(bytes >> 20)) MiB" }
+    func mebibytes(_ bytes: Int) -> String { "\(grouped((bytes + (1 << 20) - 1) >> 20)) MiB" }
     let flops = graph.rewritten().applications.reduce(0.0) {
       $0 + $1.op.flopCount($1.operands.map(\.type))
     }
