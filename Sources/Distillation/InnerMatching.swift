@@ -29,9 +29,7 @@ struct MatchedPositions {
   /// Of rows of several texts read forwards: the same, within each text.
   static func packed(_ b: Int, _ t: Int) -> Self {
     let mask = BatchInput(.input("sight", TensorType([b, t, t]))) { batch in
-      guard let spans = batch.spans?.integers else {
-        preconditionFailure("a batch of packed rows has spans")
-      }
+      let spans = PackedTexts.spans(of: batch).integers
       return TensorData(
         [b, t, t],
         (0..<b * t).flatMap { place in

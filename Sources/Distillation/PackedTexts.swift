@@ -11,15 +11,16 @@ struct PackedTexts {
 
   /// For B rows of T tokens.
   init(_ b: Int, _ t: Int) {
-    func spans(_ batch: TokenBatch) -> TensorData {
-      guard let spans = batch.spans else { preconditionFailure("a batch of packed rows has spans") }
-      return spans
-    }
-    self.spans = BatchInput(.input("spans", TensorType([b, t, 2], .int32)), value: spans)
+    spans = BatchInput(.input("spans", TensorType([b, t, 2], .int32)), value: Self.spans)
     positions = BatchInput(.input("positions", TensorType([b, t], .int32))) { batch in
-      let all = spans(batch).integers
+      let all = Self.spans(of: batch).integers
       return TensorData([b, t], (0..<b * t).map { Int32($0 % t) - all[2 * $0] })
     }
+  }
+
+  static func spans(of batch: TokenBatch) -> TensorData {
+    guard let spans = batch.spans else { preconditionFailure("a batch of packed rows has spans") }
+    return spans
   }
 
   var context: AttentionContext {

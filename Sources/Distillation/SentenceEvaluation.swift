@@ -44,7 +44,8 @@ public struct SentenceEvaluation: Sendable {
     neighbourAgreement = Double(agreeing) / Double(student.count)
   }
 
-  private static func cosine(_ a: [Float], _ b: [Float]) -> Double {
+  /// The cosine of the angle between two vectors.
+  public static func cosine(_ a: [Float], _ b: [Float]) -> Double {
     var (product, aa, bb): (Float, Float, Float) = (0, 0, 0)
     for (x, y) in zip(a, b) {
       product += x * y

@@ -31,18 +31,12 @@ struct DoctorCommand: ParsableCommand {
     if findings.contains(where: { $0.level == .refusal }) { throw ExitCode.failure }
   }
 
-  private func recipe<R: Recipe>(_ type: R.Type, _ settings: [String]) throws -> R {
-    try R.load(
-      file: arguments.recipeFile,
-      settings: settings + (try RunArguments.settings(ofData: arguments.data))
-        + (arguments.seed.map { ["seed=\($0)"] } ?? []) + arguments.set)
-  }
-
   private func training(_ device: any Device) throws -> (any CustomStringConvertible, [Finding]) {
     guard !models.areGiven else {
       throw ValidationError("--model is for a training; it takes no teacher or student.")
     }
-    let recipe = try recipe(TrainRecipe.self, model.map { ["model.path=\(quoted($0))"] } ?? [])
+    let recipe = try arguments.given(
+      TrainRecipe.self, settings: model.map { ["model.path=\(quoted($0))"] } ?? [])
     let tokenizer = try RunTokenizer.of(recipe.data, model: recipe.model.path)
     let size = tokenizer.tokenizer.vocabularySize
     let arm = try Arm(
@@ -59,7 +53,7 @@ struct DoctorCommand: ParsableCommand {
   private func distillation(_ device: any Device) throws -> (
     any CustomStringConvertible, [Finding]
   ) {
-    let recipe = try recipe(DistillRecipe.self, models.settings)
+    let recipe = try arguments.given(DistillRecipe.self, settings: models.settings)
     let path = recipe.teacher.path
     if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {
       return try SentenceDistillation(recipe, arguments).examination(on: device)

@@ -1,7 +1,6 @@
 // The models of a distillation.
 import Distillation
 import Foundation
-import Layers
 import Models
 import Storage
 import Tensors

@@ -74,6 +74,11 @@ struct RunArguments: ParsableArguments {
         "\(run) holds a run already. Use --resume to go on with it, --overwrite to delete it, or "
           + "--run with another folder.")
     }
+    return try given(type, settings: settings)
+  }
+
+  /// The recipe as file and options give it, whatever the folder holds.
+  func given<R: Recipe>(_ type: R.Type, settings: [String]) throws -> R {
     let own = try Self.settings(ofData: data) + (seed.map { ["seed=\($0)"] } ?? [])
     return try R.load(file: recipeFile, settings: settings + own + set)
   }

@@ -46,12 +46,7 @@ struct SentenceDoctor {
     guard some.allSatisfy({ $0.allSatisfy(\.isFinite) }) else {
       return .refusal("the teacher's vectors of this text are not numbers")
     }
-    func norm(_ x: [Float]) -> Double {
-      x.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
-    }
-    let cosines = zip(some, some.dropFirst()).map { a, b in
-      zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) } / max(norm(a) * norm(b), 1e-24)
-    }
+    let cosines = zip(some, some.dropFirst()).map { SentenceEvaluation.cosine($0, $1) }
     let mean = cosines.reduce(0, +) / Double(max(1, cosines.count))
     let sentence =
       "the teacher's vectors of different sentences have a mean cosine of \(fixed(mean, 3))"
