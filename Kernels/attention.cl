@@ -8,6 +8,8 @@
 // One kernel owns query rows, one owns key rows, so that no sum needs an atomic; on a CPU with heads
 // for all its cores one kernel owns both.
 // Files of each family: attention_cpu.cl, attention_gpu.cl; both take the arguments named here.
+#ifndef RETORT_ATTENTION
+#define RETORT_ATTENTION
 #include "common.cl"
 
 #ifndef D
@@ -76,3 +78,5 @@ __kernel void attention_delta(__global const T0* out, __global const T1* dout,
   statistics[(size_t)bh * 2 * padded + t] = kept;
   statistics[((size_t)bh * 2 + 1) * padded + t] = sum;
 }
+
+#endif

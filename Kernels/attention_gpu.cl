@@ -3,7 +3,7 @@
 // some rows and columns in registers; its weights go through local memory into the next product.
 #include "attention.cl"
 
-// Rows that a group owns, rows of a block, and the lanes that share the rows.
+// Rows that a group owns, rows of a block, and, without matrix units, the lanes that share the rows.
 #ifndef ROWS
 #define ROWS 64
 #endif
@@ -18,95 +18,44 @@
 #ifndef ONLY
 #define ONLY 0
 #endif
-#define GROUP_X 8
-#define GROUP (GROUP_X * GROUP_Y)
 
-// Vectors of 4 in a row, rounded up so that every lane has as many of a result.
-#define QUADS ((D + 4 * GROUP_X - 1) / (4 * GROUP_X) * GROUP_X)
-#define LANE_ROWS (ROWS / GROUP_Y)
-#define LANE_COLUMNS (COLUMNS / GROUP_X)
-#define LANE_QUADS (QUADS / GROUP_X)
-
-#define EACH_ROW _Pragma("unroll") for (int i = 0; i < LANE_ROWS; i++)
-#define EACH_COLUMN _Pragma("unroll") for (int j = 0; j < LANE_COLUMNS; j++)
-#define EACH_QUAD _Pragma("unroll") for (int e = 0; e < LANE_QUADS; e++)
-// A lane's rows and columns of a block, and its vectors of a result's row.
-#define ROW (y + i * GROUP_Y)
-#define COLUMN (x + j * GROUP_X)
-#define QUAD (x + e * GROUP_X)
-
-// The vector of padding keeps rows that are read together off each other's banks.
-#define TILE(name, rows) __local float4 name[rows][QUADS + 1]
-
-// Copies `rows` rows of head h of `from`, from c0 on, zeros beyond T and beyond D.
-#define STAGE(tile, rows, from, b, c0, h, T, H) \
-  for (int copy = lane; copy < (rows) * QUADS; copy += GROUP) { \
-    const int row = (c0) + copy / QUADS, d = copy % QUADS * 4; \
-    tile[copy / QUADS][copy % QUADS] = \
-        row < (T) ? load_4_within((from) + HEAD(b, row, h, T, H), d, D) : (float4)(0.0f); \
-  }
-
-// product[i][j] = sum over d of left[ROW][d] right[COLUMN][d]
-#define SCORES(product, left, right) \
-  float product[LANE_ROWS][LANE_COLUMNS]; \
-  EACH_ROW EACH_COLUMN product[i][j] = 0.0f; \
-  for (int d = 0; d < QUADS; d++) { \
-    float4 right_[LANE_COLUMNS]; \
-    EACH_COLUMN right_[j] = right[COLUMN][d]; \
-    EACH_ROW { \
-      const float4 left_ = left[ROW][d]; \
-      EACH_COLUMN { \
-        product[i][j] = fma(left_.x, right_[j].x, product[i][j]); \
-        product[i][j] = fma(left_.y, right_[j].y, product[i][j]); \
-        product[i][j] = fma(left_.z, right_[j].z, product[i][j]); \
-        product[i][j] = fma(left_.w, right_[j].w, product[i][j]); \
-      } \
-    } \
-  }
-
-#define DECLARE_SUMS(sums) \
-  float4 sums[LANE_ROWS][LANE_QUADS]; \
-  EACH_ROW EACH_QUAD sums[i][e] = (float4)(0.0f);
-
-// sums[i][e] += sum over c of weights[ROW][c] tile[c][QUAD]
-#define ACCUMULATE(sums, weights, tile) \
-  for (int c = 0; c < COLUMNS; c++) { \
-    float4 right_[LANE_QUADS]; \
-    EACH_QUAD right_[e] = tile[c][QUAD]; \
-    EACH_ROW { \
-      const float4 weight_ = (float4)(weights[ROW][c]); \
-      EACH_QUAD sums[i][e] = fma(weight_, right_[e], sums[i][e]); \
-    } \
-  }
-
-// Stores rows t0 + ROW below T, times a factor, as head h of `to`.
-#define STORE_ROWS(sums, factor, to, b, t0, h, T, H) \
-  EACH_ROW { \
-    if ((t0) + ROW < (T)) { \
-      EACH_QUAD store_4_within(sums[i][e] * (factor), (to) + HEAD(b, (t0) + ROW, h, T, H), 4 * QUAD, D); \
-    } \
-  }
+// How blocks are multiplied. Each of the two files has:
+//   TILE, TILE_ACROSS, TILE_BOTH, STAGE...   tiles for scores, for results, for both, and copies to them
+//   SCORES(product, left, right)             product[r][c] = sum over d of left[r][d] right[c][d]
+//   EACH_ROW, EACH_COLUMN, ROW, COLUMN, AT   a lane's part of such a product
+//   WEIGHT_OF(x)                             e^x, of the logarithm of a weight
+//   PUT_WEIGHT, PUT_TWO_WEIGHTS              where a block's weights wait for the next product
+//   ACCUMULATE(sums, weights, tile)          sums[r][d] += sum over c of weights[r][c] tile[c][d]
+//   SCALE_SUMS, STORE_ROWS                   rows t0 + ROW below T, times a factor, become head h of `to`
+#ifndef UNITS
+#define UNITS 0
+#endif
+#if UNITS
+#include "attention_units.cl"
+#else
+#include "attention_lanes.cl"
+#endif
 
 #define LANES_OF_GROUP \
-  const int lane = get_local_id(0), x = lane % GROUP_X, y = lane / GROUP_X; \
-  const int t0 = get_group_id(0) * ROWS;
+  const int item = get_local_id(0), t0 = get_group_id(0) * ROWS; \
+  LANES_OF_BLOCKS
 
 #if ONLY == 0 || ONLY == 1
 // q, out: [B, TQ, H, D], k, v: [B, TK, G, D], log_sum: [B, H, TQ]. Groups: (blocks of queries, B H).
-// A group has as many lanes as rows: while scores become weights, each lane has one row.
+// While scores become weights, each row has one lane.
 __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
     __global const T0* q, __global const T1* k, __global const T2* v, __global T3* out,
     __global float* log_sum, const int TQ, const int TK, const int H, const int G,
     const float scale SIGHT_PARAMETER) {
-  TILE(q_tile, ROWS);
-  TILE(tile, COLUMNS);
-  __local float weights[ROWS][COLUMNS + 1];
+  TILE(q_tile, ROWS)
+  TILE_BOTH(tile)
+  SCORES_AND_WEIGHTS(scores, weights)
   __local float best[ROWS], total[ROWS], factor[ROWS];
   LANES_OF_GROUP
   const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int visible = LAST_KEY(min(TQ, t0 + ROWS) - 1) + 1;
   STAGE(q_tile, ROWS, q, b, t0, h, TQ, H)
-  for (int row = lane; row < ROWS; row += GROUP) {
+  for (int row = item; row < ROWS; row += GROUP) {
     best[row] = LOWEST;
     total[row] = 0.0f;
   }
@@ -119,31 +68,33 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
       const int last_key = LAST_KEY(t0 + ROW), first_key = FIRST_KEY(t0 + ROW);
       EACH_COLUMN {
         const int c = c0 + COLUMN;
-        weights[ROW][COLUMN] = c > last_key || c < first_key ? LOWEST : score[i][j] * scale;
+        scores[ROW][COLUMN] = c > last_key || c < first_key ? LOWEST : AT(score, i, j) * scale;
       }
     }
     barrier(CLK_LOCAL_MEM_FENCE);  // scores are complete, and all have read the keys
-    STAGE(tile, COLUMNS, v, b, c0, g, TK, G)
-    for (int row = lane; row < ROWS; row += GROUP) {
+    STAGE_ACROSS(tile, v, b, c0, g, TK, G)
+    for (int row = item; row < ROWS; row += GROUP) {
       const float before = best[row];
       float now = before, sum = 0.0f;
-      for (int c = 0; c < COLUMNS; c++) now = max(now, weights[row][c]);
-      for (int c = 0; c < COLUMNS; c++) {
-        const float weight = exp_of_log(weights[row][c] - now);
-        weights[row][c] = weight;
-        sum += weight;
+      for (int c = 0; c < COLUMNS; c++) now = max(now, scores[row][c]);
+      for (int c = 0; c < COLUMNS; c += 2) {
+        const float2 two =
+            (float2)(WEIGHT_OF(scores[row][c] - now), WEIGHT_OF(scores[row][c + 1] - now));
+        PUT_TWO_WEIGHTS(weights, row, c, two)
+        sum += two.x;
+        sum += two.y;
       }
       factor[row] = exp_of_log(before - now);
       total[row] = total[row] * factor[row] + sum;
       best[row] = now;
     }
     barrier(CLK_LOCAL_MEM_FENCE);  // weights, factors and values are complete
-    EACH_ROW EACH_QUAD sums[i][e] *= factor[ROW];
+    SCALE_SUMS(sums, factor)
     ACCUMULATE(sums, weights, tile)
     barrier(CLK_LOCAL_MEM_FENCE);  // all have read the values before keys are written there
   }
   STORE_ROWS(sums, 1.0f / total[ROW], out, b, t0, h, TQ, H)
-  for (int row = lane; row < ROWS && t0 + row < TQ; row += GROUP) {
+  for (int row = item; row < ROWS && t0 + row < TQ; row += GROUP) {
     log_sum[(size_t)bh * TQ + t0 + row] = best[row] + log(total[row]);
   }
 }
@@ -155,11 +106,11 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_
     __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
     __global const float* statistics, __global T5* dq, const int TQ, const int TK, const int H,
     const int G, const int padded, const float scale SIGHT_PARAMETER) {
-  TILE(q_tile, ROWS);
-  TILE(d_tile, ROWS);
-  TILE(k_tile, COLUMNS);
-  TILE(v_tile, COLUMNS);
-  __local float dscores[ROWS][COLUMNS + 1];
+  TILE(q_tile, ROWS)
+  TILE(d_tile, ROWS)
+  TILE_BOTH(k_tile)
+  TILE(v_tile, COLUMNS)
+  WEIGHTS(dscores)
   LANES_OF_GROUP
   const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int visible = LAST_KEY(min(TQ, t0 + ROWS) - 1) + 1;
@@ -168,7 +119,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_
   STAGE(d_tile, ROWS, dout, b, t0, h, TQ, H)
   DECLARE_SUMS(sums)
   for (int c0 = FIRST_KEY(t0) / COLUMNS * COLUMNS; c0 < visible; c0 += COLUMNS) {
-    STAGE(k_tile, COLUMNS, k, b, c0, g, TK, G)
+    STAGE_BOTH(k_tile, k, b, c0, g, TK, G)
     STAGE(v_tile, COLUMNS, v, b, c0, g, TK, G)
     barrier(CLK_LOCAL_MEM_FENCE);  // all tiles are complete
     SCORES(score, q_tile, k_tile)
@@ -178,9 +129,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_
       const int last_key = LAST_KEY(t), first_key = FIRST_KEY(t);
       EACH_COLUMN {
         const int c = c0 + COLUMN;
-        const float weight = exp_of_log(score[i][j] * scale - log_sum[t]);
-        dscores[ROW][COLUMN] = c > last_key || c < first_key
-            ? 0.0f : weight * (slope[i][j] - log_sum[padded + t]) * scale;
+        const float weight = WEIGHT_OF(AT(score, i, j) * scale - log_sum[t]);
+        const float dscore = weight * (AT(slope, i, j) - log_sum[padded + t]) * scale;
+        PUT_WEIGHT(dscores, ROW, COLUMN, c > last_key || c < first_key ? 0.0f : dscore)
       }
     }
     barrier(CLK_LOCAL_MEM_FENCE);  // the block of gradients is complete
@@ -197,12 +148,12 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_colum
     __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
     __global const float* statistics, __global T5* dk, __global T6* dv, const int TQ, const int TK,
     const int H, const int G, const int padded, const float scale SIGHT_PARAMETER) {
-  TILE(k_tile, ROWS);
-  TILE(v_tile, ROWS);
-  TILE(q_tile, COLUMNS);
-  TILE(d_tile, COLUMNS);
-  __local float weights[ROWS][COLUMNS + 1];
-  __local float dscores[ROWS][COLUMNS + 1];
+  TILE(k_tile, ROWS)
+  TILE(v_tile, ROWS)
+  TILE_BOTH(q_tile)
+  TILE_BOTH(d_tile)
+  WEIGHTS(weights)
+  WEIGHTS(dscores)
   LANES_OF_GROUP
   const int bg = get_global_id(1), b = bg / G, g = bg % G, group = H / G, keys = KEYS(b);
   // The queries that see some key of the group.
@@ -214,8 +165,8 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_colum
   for (int h = g * group; h < (g + 1) * group; h++) {
     __global const float* log_sum = statistics + ((size_t)b * H + h) * 2 * padded;
     for (int c0 = start / COLUMNS * COLUMNS; c0 < end; c0 += COLUMNS) {
-      STAGE(q_tile, COLUMNS, q, b, c0, h, TQ, H)
-      STAGE(d_tile, COLUMNS, dout, b, c0, h, TQ, H)
+      STAGE_BOTH(q_tile, q, b, c0, h, TQ, H)
+      STAGE_BOTH(d_tile, dout, b, c0, h, TQ, H)
       barrier(CLK_LOCAL_MEM_FENCE);  // all tiles are complete
       SCORES(score, k_tile, q_tile)
       SCORES(slope, v_tile, d_tile)
@@ -224,9 +175,9 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_colum
         EACH_COLUMN {
           const int t = min(c0 + COLUMN, TQ - 1);
           const int is_seen = c0 + COLUMN <= last_query && c0 + COLUMN >= first_query;
-          const float weight = is_seen ? exp_of_log(score[i][j] * scale - log_sum[t]) : 0.0f;
-          weights[ROW][COLUMN] = weight;
-          dscores[ROW][COLUMN] = weight * (slope[i][j] - log_sum[padded + t]) * scale;
+          const float weight = is_seen ? WEIGHT_OF(AT(score, i, j) * scale - log_sum[t]) : 0.0f;
+          PUT_WEIGHT(weights, ROW, COLUMN, weight)
+          PUT_WEIGHT(dscores, ROW, COLUMN, weight * (AT(slope, i, j) - log_sum[padded + t]) * scale)
         }
       }
       barrier(CLK_LOCAL_MEM_FENCE);  // weights and their gradients are complete

@@ -70,14 +70,21 @@ inline float highest16(float16 v) { return highest8(max(v.lo, v.hi)); }
 #define LOWEST (-3.0e38f)
 
 // Stores the 4 x 4 block whose rows are given as columns, `stride` elements apart.
-inline void store_transposed(float4 a, float4 b, float4 c, float4 d, __global float* to, int stride) {
-  const float4 ac_low = (float4)(a.x, c.x, a.y, c.y), bd_low = (float4)(b.x, d.x, b.y, d.y);
-  const float4 ac_high = (float4)(a.z, c.z, a.w, c.w), bd_high = (float4)(b.z, d.z, b.w, d.w);
-  vstore4((float4)(ac_low.x, bd_low.x, ac_low.y, bd_low.y), 0, to);
-  vstore4((float4)(ac_low.z, bd_low.z, ac_low.w, bd_low.w), 0, to + stride);
-  vstore4((float4)(ac_high.x, bd_high.x, ac_high.y, bd_high.y), 0, to + 2 * stride);
-  vstore4((float4)(ac_high.z, bd_high.z, ac_high.w, bd_high.w), 0, to + 3 * stride);
-}
+#define STORE_TRANSPOSED(SPACE) \
+  __attribute__((overloadable)) inline void store_transposed(float4 a, float4 b, float4 c, float4 d, \
+                                                             SPACE float* to, int stride) { \
+    const float4 ac_low = (float4)(a.x, c.x, a.y, c.y), bd_low = (float4)(b.x, d.x, b.y, d.y); \
+    const float4 ac_high = (float4)(a.z, c.z, a.w, c.w), bd_high = (float4)(b.z, d.z, b.w, d.w); \
+    vstore4((float4)(ac_low.x, bd_low.x, ac_low.y, bd_low.y), 0, to); \
+    vstore4((float4)(ac_low.z, bd_low.z, ac_low.w, bd_low.w), 0, to + stride); \
+    vstore4((float4)(ac_high.x, bd_high.x, ac_high.y, bd_high.y), 0, to + 2 * stride); \
+    vstore4((float4)(ac_high.z, bd_high.z, ac_high.w, bd_high.w), 0, to + 3 * stride); \
+  }
+STORE_TRANSPOSED(__global)
+STORE_TRANSPOSED(__private)
+
+// Keeps a private array's vectors from lying across two lines of the cache.
+#define ALIGNED_TO_VECTORS __attribute__((aligned(64)))
 
 // ---- Shares ----------------------------------------------------------------
 // What the worker `own` of `workers` has of [0, count), `step` at a time: a run of neighbours on a CPU

@@ -25,7 +25,7 @@ final class KernelLibrary {
     let file = call.file.isEmpty ? "" : "#include \"\(call.file)\"\n"
     let source = try sources.expanded(call.prelude + file)
     let options =
-      (["-cl-mad-enable"]
+      (["-cl-mad-enable", "-cl-denorms-are-zero"]
       + call.defines.sorted { $0.key < $1.key }.map {
         "-D\($0.key)=\($0.value)"
       }

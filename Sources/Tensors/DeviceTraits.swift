@@ -58,33 +58,3 @@ public struct DeviceTraits: Sendable, Hashable {
     return width
   }
 }
-
-/// An instruction that multiplies small matrices of 16 bits and sums in float32.
-public struct MatrixUnit: Sendable, Hashable {
-  /// The numbers are those of `UNIT` in `matmul_units.cl`.
-  public enum Kind: Int, Sendable, CaseIterable {
-    case nvidia = 1
-    case amd = 2
-    /// Intel's extension with subgroups of 8 lanes (Arc's first generation), and of 16 (later ones).
-    case intel8 = 3
-    case intel16 = 4
-
-    /// Lanes that act as one.
-    var lanes: Int {
-      switch self {
-      case .nvidia, .amd: 32
-      case .intel8: 8
-      case .intel16: 16
-      }
-    }
-  }
-
-  public let kind: Kind
-  /// Whether ordinary instructions stand in for it, so that any device can test its kernel.
-  public let isEmulated: Bool
-
-  public init(_ kind: Kind, isEmulated: Bool = false) {
-    self.kind = kind
-    self.isEmulated = isEmulated
-  }
-}

@@ -16,7 +16,7 @@ import Testing
     (1, 150, 150, 2, 2, 32, .causal(window: 40), nil), (3, 21, 21, 2, 2, 32, .full, [1, 21, 13]),
     (2, 100, 100, 4, 2, 16, .full, [100, 3]), (2, 5, 70, 2, 1, 32, .causal, [5, 69]),
     (3, 1, 40, 4, 2, 64, .causal, [1, 40, 17]), (2, 1, 90, 2, 2, 16, .causal(window: 33), [90, 8]),
-    (1, 1, 6, 2, 1, 6, .causal(window: 3), [5]),
+    (1, 1, 6, 2, 1, 6, .causal(window: 3), [5]), (1, 20, 40, 2, 1, 40, .full, nil),
   ]
 
   /// Rows of several texts: B, H, G, D, the texts' lengths in every batch, and the window.
@@ -159,9 +159,36 @@ import Testing
     #expect(failures.isEmpty, "\(failures)")
   }
 
+  /// Every unit's fragments, with ordinary instructions in the place of the unit's own. Weights are rounded
+  /// to 16 bits, as operands of a product.
+  @Test(arguments: Target.all.filter { $0.family == .gpu }) func kernelsMatchWithMatrixUnits(
+    target: Target
+  ) throws {
+    func cases(_ q: Shape) -> [OpCase] { Self.cases.filter { $0.data[0].shape == q } }
+    let small = cases([1, 20, 2, 40])
+    let settings: [(MatrixUnit.Kind, ElementType, [OpCase])] = [
+      (.nvidia, .bfloat16, small + cases([1, 150, 2, 32])), (.amd, .float16, small),
+      (.intel8, .bfloat16, small), (.intel16, .float16, small),
+    ]
+    for (kind, storage, cases) in settings {
+      var traits = DeviceTraits(of: target.device, as: .gpu)
+      traits.matrixUnit = MatrixUnit(kind, isEmulated: true)
+      for item in cases {
+        let types = item.data.map { TensorType($0.shape, storage) }
+        let calls = item.op.launches(types, on: traits).calls
+        #expect(calls.contains { $0.defines["UNITS"] == 1 }, "\(item) does not use \(kind)")
+      }
+      let failures = try kernelFailures(
+        cases, on: OpenCLDevice(target.device, traits: traits),
+        tolerance: storage == .bfloat16 ? 6e-3 : 1e-3, storage: storage)
+      #expect(failures.isEmpty, "\(kind): \(failures)")
+    }
+  }
+
   @Test func scratchIsLinearInTheSequenceLength() {
+    // More units than heads, so that there is scratch at all.
     let traits = DeviceTraits(
-      family: .cpu, vectorWidth: 16, lanes: 1, computeUnits: 2, maximumWorkGroupSize: 1,
+      family: .cpu, vectorWidth: 16, lanes: 1, computeUnits: 64, maximumWorkGroupSize: 1,
       localMemoryBytes: 0, memoryBytes: 1 << 40, maximumAllocationBytes: 1 << 40, alignmentBytes: 64
     )
     func scratch(_ t: Int) -> Int {
@@ -170,6 +197,7 @@ import Testing
       return AttentionGradient(mask: .causal, scale: 1).launches(all, on: traits).scratch.reduce(
         0, +)
     }
+    #expect(scratch(1024) > 0)
     #expect(scratch(4096) == 4 * scratch(1024))
   }
 }

@@ -35,7 +35,7 @@ public struct MatMul: Op, CustomStringConvertible {
   }
 
   /// The sizes of one product, and how many there are.
-  private struct Sizes {
+  struct Sizes {
     let m: Int, n: Int, k: Int, batch: Int
     let isRightShared: Bool
     let resultShape: Shape
@@ -146,7 +146,7 @@ public struct MatMul: Op, CustomStringConvertible {
     }
   }
 
-  private func epilogueSource(_ operands: [TensorType]) -> String {
+  func epilogueSource(_ operands: [TensorType]) -> String {
     guard let epilogue else { return "" }
     let types = [.float32] + operands.dropFirst(2).map(\.elementType)
     return ElementwiseSource(epilogue.expression, epilogue.reads, types).epilogue
@@ -193,86 +193,6 @@ public struct MatMul: Op, CustomStringConvertible {
     ])
   }
 
-  /// The most tiles of A that a work-item packs itself.
-  private static let ownTiles = 16
-
-  /// The CPU's algorithm: pack both operands, the left one in tiles and the right one in panels, then
-  /// compute register tiles.
-  private func panels(
-    _ s: Sizes, _ plan: MatMulPlan.Panels, _ operands: [TensorType], _ traits: DeviceTraits
-  ) -> Launches {
-    let vector = traits.vectorWidth
-    let width = plan.vectors * vector
-    let defines = [
-      "VECTOR": vector, "MR": plan.rows, "NV": plan.vectors, "DEPTH": plan.depth,
-      "TRANSPOSE_A": transposeA ? 1 : 0, "TRANSPOSE_B": transposeB ? 1 : 0,
-    ]
-    let packedBatch = s.isRightShared ? 1 : s.batch
-    let tiles = ceilDivide(s.m, plan.rows)
-    let panelCount = ceilDivide(s.n, width)
-    // Rows as they lie are read across panels, columns along K.
-    func packing(
-      _ side: String, from: Int, to: Int, across: Bool, _ extent: Int, _ count: Int, _ batch: Int
-    )
-      -> KernelCall
-    {
-      let (countRun, run) = across ? (16, 64) : (1, plan.depth)
-      return KernelCall(
-        "matmul_pack_" + side, file: "matmul_cpu.cl", defines: defines,
-        arguments: [
-          .operand(from), .scratch(to), .int(extent), .int(s.k), .int(countRun), .int(run),
-        ],
-        global: [ceilDivide(count, countRun), max(1, ceilDivide(s.k, run)), batch],
-        local: [1, 1, 1])
-    }
-    // With few panels a work-item takes them all and packs its part of the left operand itself, which is
-    // then read once; else that is packed for all.
-    let isPacked = panelCount > 8 * plan.blockPanels
-    // A work-item takes a block of tiles: small enough to keep every core busy, large enough that
-    // what it fetches is used often. Tall blocks use a panel longest, so columns are divided first
-    // unless A would be packed again for it. Blocks are equal, because drivers hand out half at once.
-    var columnBlocks = isPacked ? ceilDivide(panelCount, plan.blockPanels) : 1
-    let blockTiles =
-      isPacked ? plan.blockTiles : max(1, min(plan.blockSize / panelCount, Self.ownTiles))
-    var rowBlocks = ceilDivide(tiles, blockTiles)
-    while s.batch * rowBlocks * columnBlocks < traits.computeUnits * 4 {
-      let (tall, wide) = (ceilDivide(tiles, rowBlocks), ceilDivide(panelCount, columnBlocks))
-      let dividesColumns = isPacked ? wide > 2 || tall <= 16 : tall <= 4
-      if dividesColumns && wide > 1 {
-        columnBlocks = min(2 * columnBlocks, panelCount)
-      } else if tall > 1 {
-        rowBlocks = min(2 * rowBlocks, tiles)
-      } else if wide > 1 {
-        columnBlocks = panelCount
-      } else {
-        break
-      }
-    }
-    let tileRows = ceilDivide(tiles, rowBlocks)
-    let tilePanels = ceilDivide(panelCount, columnBlocks)
-    var productDefines = defines
-    productDefines["PACKED"] = isPacked ? 1 : 0
-    productDefines["BLOCK_SIZE"] = plan.blockSize
-    productDefines["OWN_TILES"] = Self.ownTiles
-    let product = KernelCall(
-      "matmul_panels", file: "matmul_cpu.cl", prelude: epilogueSource(operands),
-      defines: productDefines,
-      arguments: [
-        isPacked ? .scratch(1) : .operand(0), .scratch(0), .result(0), .int(s.m), .int(s.n),
-        .int(s.k), .int(tileRows),
-        .int(tilePanels), .int(s.isRightShared ? 0 : 1),
-      ] + (2..<operands.count).map { .operand($0) },
-      global: [ceilDivide(panelCount, tilePanels), ceilDivide(tiles, tileRows), s.batch],
-      local: [1, 1, 1])
-    let right = packing(
-      "right", from: 1, to: 0, across: !transposeB, s.n, panelCount, packedBatch)
-    let rightBytes = 4 * packedBatch * s.k * panelCount * width
-    guard isPacked else { return Launches([right, product], scratch: [rightBytes]) }
-    let left = packing("left", from: 0, to: 1, across: transposeA, s.m, tiles, s.batch)
-    let leftBytes = 4 * s.batch * roundUp(s.k, toMultipleOf: vector) * tiles * plan.rows
-    return Launches([right, left, product], scratch: [rightBytes, leftBytes])
-  }
-
   /// A kernel of the GPU family, in which a work-group computes a tile of `rows` x `columns` from
   /// `depth` values of k at a time.
   private struct TileKernel {
@@ -303,20 +223,23 @@ public struct MatMul: Op, CustomStringConvertible {
   ) -> TileKernel {
     // Large tiles are quicker where there are enough of them for every unit of the device.
     let tiles = s.batch * ceilDivide(s.m, 128) * ceilDivide(s.n, 128)
-    let isLarge = tiles >= 2 * traits.computeUnits && traits.maximumWorkGroupSize >= 256
+    func lanes(_ tile: Int, _ block: (rows: Int, columns: Int)) -> Int {
+      tile / block.rows * (tile / block.columns) * unit.kind.lanes
+    }
+    let largeGroup = lanes(128, unit.kind.block(isLarge: true))
+    let isLarge =
+      tiles >= 2 * traits.computeUnits && largeGroup <= traits.maximumWorkGroupSize
+      // Two tiles of 128 x 32 numbers of 16 bits of each operand.
+      && 4 * 128 * 32 * 2 + unit.shownBytes(lanes: largeGroup) <= traits.localMemoryBytes
     let tile = isLarge ? 128 : 64
-    // A block's sums stay in its lanes' registers: at most 64 numbers a lane.
-    let blockRows = isLarge && unit.kind.lanes == 32 ? 64 : 32
-    let blockColumns = unit.kind.lanes == 8 ? 16 : 32
-    let lanes = tile / blockRows * (tile / blockColumns) * unit.kind.lanes
+    let block = unit.kind.block(isLarge: isLarge)
     return TileKernel(
       function: "matmul_units", file: "matmul_units.cl", rows: tile, columns: tile, depth: 32,
-      group: [lanes, 1],
+      group: [lanes(tile, block), 1],
       defines: [
-        "TILE_M": tile, "TILE_N": tile, "BLOCK_M": blockRows, "BLOCK_N": blockColumns,
-        "DEPTH": 32, "UNIT": unit.kind.rawValue, "EMULATED": unit.isEmulated ? 1 : 0,
-        "BRAIN": type == .bfloat16 ? 1 : 0, "ALIGNED": isAligned(s, to: 8) ? 1 : 0,
-      ])
+        "TILE_M": tile, "TILE_N": tile, "BLOCK_M": block.rows, "BLOCK_N": block.columns,
+        "DEPTH": 32, "ALIGNED": isAligned(s, to: 8) ? 1 : 0,
+      ].merging(unit.defines(type)) { $1 })
   }
 
   /// Whether stored rows of both operands are whole vectors.

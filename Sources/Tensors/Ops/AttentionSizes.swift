@@ -1,0 +1,75 @@
+// The sizes of an attention.
+
+/// The sizes of an attention, and where its heads lie.
+struct AttentionSizes {
+  let b: Int, tq: Int, tk: Int, h: Int, g: Int, d: Int
+  /// Rows of a register tile of the CPU's kernels, vectors of a block of scores, and rows that one
+  /// work-item owns.
+  let rows = 6
+  let columnVectors = 2
+  let run = 66
+
+  init(_ operands: [TensorType]) {
+    let (q, k) = (operands[0].shape, operands[1].shape)
+    (b, tq, h, d) = (q[0], q[1], q[2], q[3])
+    (tk, g) = (k[1], k[2])
+  }
+
+  func query(_ b: Int, _ t: Int, _ h: Int) -> Int { ((b * tq + t) * self.h + h) * d }
+  func key(_ b: Int, _ t: Int, _ h: Int) -> Int { ((b * tk + t) * g + h / (self.h / g)) * d }
+
+  /// `sight` are lengths [B] or spans [B, TQ, 2].
+  func visibleKeys(_ b: Int, _ t: Int, _ mask: AttentionMask, _ sight: TensorData?) -> Range<Int> {
+    let isSpanned = sight?.shape.rank == 3
+    let count = isSpanned ? tk : sight.map { min(max(Int($0.integers[b]), 1), tk) } ?? tk
+    guard mask.isCausal else { return 0..<count }
+    let end = min(count, t + count - tq + 1)
+    let first = isSpanned ? Int(sight?.integers[(b * tq + t) * 2] ?? 0) : 0
+    return max(first, mask.window.map { t + count - tq + 1 - $0 } ?? 0)..<end
+  }
+
+  func forEachQuery(_ body: (_ b: Int, _ h: Int, _ t: Int) -> Void) {
+    for b in 0..<b { for h in 0..<h { for t in 0..<tq { body(b, h, t) } } }
+  }
+
+  /// Floating-point operations of some products of all queries with all keys they see.
+  func flopCount(products: Double, _ mask: AttentionMask) -> Double {
+    let seen = (0..<tq).reduce(0.0) { $0 + Double(visibleKeys(0, $1, mask, nil).count) }
+    return products * 2 * Double(b * h * d) * seen
+  }
+
+  /// Whether so many units are busy at least three quarters of the time when each work-item owns
+  /// all of a batch's key head.
+  func headsFill(_ units: Int) -> Bool {
+    let rounds = ceilDivide(b * g, units)
+    return 4 * b * g >= 3 * rounds * units
+  }
+
+  /// A sequence length rounded up to whole blocks of scores.
+  func padded(_ length: Int, _ vector: Int) -> Int {
+    roundUp(length, toMultipleOf: columnVectors * vector)
+  }
+
+  /// Build constants, with those of the CPU's register tiles where `tiles` are wanted.
+  func defines(
+    _ vector: Int, _ mask: AttentionMask, sight: TensorType?, tiles: Bool
+  ) -> [String: Int] {
+    var defines = [
+      "D": d, "VECTOR": vector, "CAUSAL": mask.isCausal ? 1 : 0, "WINDOW": mask.window ?? 0,
+      "LENGTHS": sight?.shape.rank == 1 ? 1 : 0, "SPANS": sight?.shape.rank == 3 ? 1 : 0,
+    ]
+    if tiles { defines.merge(["ROWS": rows, "CV": columnVectors]) { $1 } }
+    return defines
+  }
+
+  /// Transposes [B, T, heads, D] in blocks to [B, heads, padded T / block, D, block].
+  func pack(
+    _ from: KernelCall.Argument, _ to: KernelCall.Argument, _ length: Int, _ heads: Int,
+    _ vector: Int, _ defines: [String: Int]
+  ) -> KernelCall {
+    KernelCall(
+      "attention_pack", file: "attention_cpu.cl", defines: defines,
+      arguments: [from, to, .int(length), .int(heads), .int(padded(length, vector))],
+      global: [padded(length, vector) / (columnVectors * vector), b * heads], local: [1, 1])
+  }
+}
