@@ -27,6 +27,7 @@
 //   PUT_WEIGHT, PUT_TWO_WEIGHTS              where a block's weights wait for the next product
 //   ACCUMULATE(sums, weights, tile)          sums[r][d] += sum over c of weights[r][c] tile[c][d]
 //   SCALE_SUMS, STORE_ROWS                   rows t0 + ROW below T, times a factor, become head h of `to`
+//   LANES_OF_BLOCKS, SUBGROUP_SIZE           what a kernel and its lanes need besides
 #ifndef UNITS
 #define UNITS 0
 #endif
@@ -43,7 +44,7 @@
 #if ONLY == 0 || ONLY == 1
 // q, out: [B, TQ, H, D], k, v: [B, TK, G, D], log_sum: [B, H, TQ]. Groups: (blocks of queries, B H).
 // While scores become weights, each row has one lane.
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
+__kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
     __global const T0* q, __global const T1* k, __global const T2* v, __global T3* out,
     __global float* log_sum, const int TQ, const int TK, const int H, const int G,
     const float scale SIGHT_PARAMETER) {
@@ -102,7 +103,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
 
 #if ONLY == 0 || ONLY == 2
 // dq, dout: [B, TQ, H, D], statistics: [B, H, 2, padded]. Groups: (blocks of queries, B H).
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_gradient(
+__kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_gradient(
     __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
     __global const float* statistics, __global T5* dq, const int TQ, const int TK, const int H,
     const int G, const int padded, const float scale SIGHT_PARAMETER) {
@@ -144,7 +145,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_
 
 #if ONLY == 0 || ONLY == 3
 // dk, dv: [B, TK, G, D], statistics: [B, H, 2, padded]. Groups: (blocks of keys, B G).
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_columns_gradient(
+__kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_columns_gradient(
     __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
     __global const float* statistics, __global T5* dk, __global T6* dv, const int TQ, const int TK,
     const int H, const int G, const int padded, const float scale SIGHT_PARAMETER) {

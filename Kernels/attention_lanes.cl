@@ -21,6 +21,7 @@
 #define QUAD (item % GROUP_X + e * GROUP_X)
 #define AT(product, i, j) product[i][j]
 #define LANES_OF_BLOCKS
+#define SUBGROUP_SIZE
 
 // The vector of padding keeps rows that are read together off each other's banks. One tile serves for
 // scores and for results.
