@@ -3,11 +3,12 @@
 /// The sizes of an attention, and where its heads lie.
 struct AttentionSizes {
   let b: Int, tq: Int, tk: Int, h: Int, g: Int, d: Int
-  /// Rows of a register tile of the CPU's kernels, vectors of a block of scores, and rows that one
-  /// work-item owns.
+  /// Rows of a register tile of the CPU's kernels, vectors of a block of scores, and tiles and rows that
+  /// one work-item owns.
   let rows = 6
   let columnVectors = 2
-  let run = 66
+  let tiles = 11
+  var run: Int { tiles * rows }
 
   init(_ operands: [TensorType]) {
     let (q, k) = (operands[0].shape, operands[1].shape)
@@ -50,15 +51,15 @@ struct AttentionSizes {
     roundUp(length, toMultipleOf: columnVectors * vector)
   }
 
-  /// Build constants, with those of the CPU's register tiles where `tiles` are wanted.
+  /// Build constants, with those of the CPU's register tiles where they are wanted.
   func defines(
-    _ vector: Int, _ mask: AttentionMask, sight: TensorType?, tiles: Bool
+    _ vector: Int, _ mask: AttentionMask, sight: TensorType?, tiles wantsTiles: Bool
   ) -> [String: Int] {
     var defines = [
       "D": d, "VECTOR": vector, "CAUSAL": mask.isCausal ? 1 : 0, "WINDOW": mask.window ?? 0,
       "LENGTHS": sight?.shape.rank == 1 ? 1 : 0, "SPANS": sight?.shape.rank == 3 ? 1 : 0,
     ]
-    if tiles { defines.merge(["ROWS": rows, "CV": columnVectors]) { $1 } }
+    if wantsTiles { defines.merge(["ROWS": rows, "CV": columnVectors, "TILES": tiles]) { $1 } }
     return defines
   }
 
