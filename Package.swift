@@ -24,14 +24,17 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
+    // What every room may use
+    room("Base"),
+
     // Hardware
     .systemLibrary(name: "COpenCL", providers: [.apt(["ocl-icd-opencl-dev", "opencl-headers"])]),
     room("OpenCL", imports: ["COpenCL"]),
-    room("OpenCLBackend", imports: ["OpenCL", "Tensors"], plugins: ["EmbedKernels"]),
+    room("OpenCLBackend", imports: ["Base", "OpenCL", "Tensors"], plugins: ["EmbedKernels"]),
 
     // Mathematics
-    room("Tensors"),
-    room("Layers", imports: ["Tensors"]),
+    room("Tensors", imports: ["Base"]),
+    room("Layers", imports: ["Base", "Tensors"]),
     room("Models", imports: ["Layers", "Storage"]),
     room("Training", imports: ["Layers", "Storage"]),
     room("Distillation", imports: ["Training", "Models", "Tokenizers"]),
@@ -39,7 +42,7 @@ let package = Package(
     room("SelfTest", imports: ["Distillation"]),
 
     // Leaves
-    room("Storage", imports: ["Tensors"]),
+    room("Storage", imports: ["Base", "Tensors"]),
     room("Tokenizers", imports: ["Storage"]),
 
     // Programs

@@ -1,4 +1,5 @@
 // How good a language model is on held-out text.
+import Base
 import Models
 import Tensors
 import Training
@@ -30,7 +31,7 @@ public func evaluate(
   _ model: any LanguageModel, teacher: Teacher?, on batches: [TokenBatch], classCount: Int? = nil,
   store: VariableStore
 ) throws -> Evaluation {
-  guard let type = batches.first?.tokens.type else { preconditionFailure("nothing to evaluate on") }
+  guard let type = batches.first?.tokens.type else { fatal("nothing to evaluate on") }
   let tokens = Tensor.input("tokens", type)
   let labels = Tensor.input("labels", type)
   let classCount = classCount ?? model.vocabularySize

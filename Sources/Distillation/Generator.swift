@@ -1,4 +1,5 @@
 // Continuing texts.
+import Base
 import Layers
 import Models
 import Tensors
@@ -118,13 +119,13 @@ public final class Generator {
 
   /// Continues `prompts`, at most as many as the batch has rows, of at least one token each, by up to
   /// `count` tokens or until one of `ends` is drawn. `onToken` gets each row and token and says whether
-  /// the row goes on. A text that outgrows the capacity goes on from its last half. `firstRow` numbers
-  /// the rows for the draws.
+  /// the row goes on. A text that outgrows the capacity goes on from its last half, and no other with it. `firstRow`
+  /// numbers the rows for the draws.
   public func generate(
     _ prompts: [[Int32]], count: Int, sampling: Sampling, ends: Set<Int32>, firstRow: Int = 0,
     onToken: (_ row: Int, _ token: Int32) throws -> Bool = { _, _ in true }
   ) throws -> [[Int32]] {
-    precondition(
+    demand(
       prompts.count <= batchSize && prompts.allSatisfy { !$0.isEmpty },
       "the batch has \(batchSize) texts of at least one token")
     timing = Timing()
@@ -135,13 +136,16 @@ public final class Generator {
     var known = texts.map { _ in 0 }
     var isGoing = texts.indices.map { $0 < prompts.count }
     for step in 0..<count where isGoing.contains(true) {
-      if step > 0, zip(texts, origins).contains(where: { $0.count - $1 > capacity }) {
-        origins = texts.map { max(0, $0.count - capacity / 2) }
-        known = known.map { _ in 0 }
+      for row in texts.indices where texts[row].count - origins[row] > capacity {
+        origins[row] = max(0, texts[row].count - capacity / 2)
+        known[row] = 0
       }
+      let most = texts.indices.map { texts[$0].count - origins[$0] - known[$0] }.max() ?? 1
+      let length = min(Self.passLength(most), capacity)
+      // A text that has fewer new tokens than others is read again from further back where the pass would not fit
+      // into the cache: the same tokens at the same places.
+      for row in texts.indices { known[row] = min(known[row], capacity - length) }
       let fresh = texts.indices.map { texts[$0][(origins[$0] + known[$0])...] }
-      let length = min(
-        Self.passLength(fresh.map(\.count).max() ?? 1), capacity - (known.max() ?? 0))
       let pass = try pass(length)
       // What is prepared once for all texts is not counted.
       let clock = ContinuousClock.now

@@ -1,4 +1,5 @@
 // The objectives of language models: text alone, or text and a teacher.
+import Base
 import Layers
 import Models
 import Tensors
@@ -78,7 +79,7 @@ public struct DistillationObjective: Objective {
     readsSpans: Bool = false
   ) {
     let sum = teachers.reduce(0) { $0 + $1.weight }
-    precondition(
+    demand(
       !teachers.isEmpty && teachers.allSatisfy { $0.weight > 0 }, "teachers have positive weights")
     self.student = student
     self.teachers = teachers.map { ($0.teacher, $0.weight / sum) }
@@ -151,7 +152,7 @@ public struct DistillationObjective: Objective {
         if index == 0 { firstStates = own }
         given = .head(hidden: own[own.count - 1], weight: model.headWeight)
       case .cache(let cache):
-        precondition(!readsSpans, "a cache has rows of one text each")
+        demand(!readsSpans, "a cache has rows of one text each")
         let (cached, more) = cache.distributions(tokens: tokens, temperature: temperature)
         given = cached
         inputs += more

@@ -22,6 +22,9 @@ public final class OnPolicyData: TokenData {
   private let options: Options
   private let generator: Generator
   private let end: Int32
+  /// Batches of a step that were drawn and not yet trained on, by micro-batch.
+  private var drawn: [Int: TokenBatch] = [:]
+  private var drawnStep = -1
 
   /// The student's variables are in `store`; `batchSize` rows are asked for at once.
   public init(
@@ -42,7 +45,30 @@ public final class OnPolicyData: TokenData {
   public var isPacked: Bool { base.isPacked }
   public func evaluationBatches(size: Int) -> [TokenBatch] { base.evaluationBatches(size: size) }
 
+  public var fingerprint: String { "\(options) over \(base.fingerprint)" }
+
+  /// Rows are drawn once, although they are asked for twice: to count their targets, and to train on them.
   public func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) throws
+    -> TokenBatch
+  {
+    if let known = drawn[micro], drawnStep == step {
+      drawn[micro] = nil
+      return known
+    }
+    if drawnStep != step { (drawnStep, drawn) = (step, [:]) }
+    return try draw(step: step, micro: micro, microCount: microCount, size: size, seed: seed)
+  }
+
+  public func trainingTargetCount(
+    step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64
+  ) throws -> Int {
+    if drawnStep != step { (drawnStep, drawn) = (step, [:]) }
+    let batch = try draw(step: step, micro: micro, microCount: microCount, size: size, seed: seed)
+    drawn[micro] = batch
+    return batch.targetCount
+  }
+
+  private func draw(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) throws
     -> TokenBatch
   {
     let batch = try base.trainingBatch(
@@ -63,13 +89,13 @@ public final class OnPolicyData: TokenData {
     sampling.temperature = options.temperature
     sampling.seed = Philox.block(counter: [UInt32(truncatingIfNeeded: step), 0, 0, 6], key: key)[0]
     // A row has room for `length` tokens and the target of the last one.
-    let drawn = try generator.generate(
+    let new = try generator.generate(
       prompts, count: length + 1 - (prompts.map(\.count).min() ?? 1), sampling: sampling,
       ends: [end], firstRow: micro * size)
     var (tokens, targets) = (batch.tokens.integers, labels)
-    for ((row, prompt), new) in zip(zip(own, prompts), drawn) {
+    for ((row, prompt), continuation) in zip(zip(own, prompts), new) {
       // The decision to stop is judged as well.
-      let whole = (prompt + new + [end]).prefix(length + 1)
+      let whole = (prompt + continuation + [end]).prefix(length + 1)
       for place in 0..<length {
         let index = row * length + place
         tokens[index] = place < whole.count - 1 ? whole[place] : 0

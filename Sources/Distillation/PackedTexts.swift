@@ -1,4 +1,5 @@
 // Rows that hold several texts, as models read them.
+import Base
 import Layers
 import Tensors
 import Training
@@ -19,7 +20,7 @@ struct PackedTexts {
   }
 
   static func spans(of batch: TokenBatch) -> TensorData {
-    guard let spans = batch.spans else { preconditionFailure("a batch of packed rows has spans") }
+    guard let spans = batch.spans else { fatal("a batch of packed rows has spans") }
     return spans
   }
 

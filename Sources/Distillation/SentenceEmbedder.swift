@@ -60,6 +60,7 @@ public final class SentenceEmbedder {
 
   /// The same for sentences as ids, of at most the encoder's length.
   public func embed(_ ids: [[Int32]], onProgress: (Int) -> Void = { _ in }) throws -> [[Float]] {
+    for sentence in ids { try tokenizer.require(sentence, below: encoder.encoder.vocabularySize) }
     var embeddings = [[Float]](repeating: [], count: ids.count)
     let order = ids.indices.sorted { (ids[$0].count, $0) < (ids[$1].count, $1) }
     for first in stride(from: 0, to: order.count, by: batchSize) {

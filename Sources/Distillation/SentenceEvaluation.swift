@@ -1,4 +1,5 @@
 // How near a student's sentence vectors are to its teacher's.
+import Base
 
 /// A student's vectors beside the teacher's, for the same sentences.
 public struct SentenceEvaluation: Sendable {
@@ -14,7 +15,7 @@ public struct SentenceEvaluation: Sendable {
 
   /// Compares vectors; pairs and neighbours are taken within blocks of 256 sentences.
   public init(student: [[Float]], teacher: [[Float]]) {
-    precondition(
+    demand(
       student.count == teacher.count && !student.isEmpty, "the sentences are not the same")
     let isComparable = student[0].count == teacher[0].count
     let cosines = isComparable ? zip(student, teacher).map { Self.cosine($0, $1) } : []

@@ -1,4 +1,5 @@
 // The objectives of sentence encoders: a teacher's vectors, or sentences alone.
+import Base
 import Layers
 import Models
 import Tensors
@@ -111,7 +112,7 @@ public struct EmbeddingObjective: Objective {
     let total: Tensor
     switch kind {
     case .cosine:
-      guard let cosine else { preconditionFailure("a projection makes widths equal") }
+      guard let cosine else { fatal("a projection makes widths equal") }
       total = cosine
     case .mse:
       total = ((own - given) * counts.tensor).sumOfSquares() * (1 / Float(given.shape[1]))

@@ -1,4 +1,5 @@
 // Where a teacher's distributions come from.
+import Base
 import Models
 import Tensors
 import Training
@@ -27,7 +28,7 @@ public enum Teacher {
       return (hidden.matmul(weight, transposeOther: true).prefix(classCount).argMax(), [])
     case .logits(let logits): return (logits.argMax(), [])
     case .list(let classes, _, _):
-      guard case .cache(let cache) = self else { preconditionFailure("lists come from caches") }
+      guard case .cache(let cache) = self else { fatal("lists come from caches") }
       return cache.likeliest(tokens: tokens, listed: classes.shape.columnCount)
     }
   }

@@ -1,4 +1,5 @@
 // What a teacher said earlier, found by the tokens that it was said of.
+import Base
 import Foundation
 import Storage
 import Tensors
@@ -12,8 +13,12 @@ public final class TeacherCache {
   /// The teacher's head [V, C], for codecs that keep hidden states; its values are in the store that it was
   /// declared in.
   private let head: Tensor?
-  private let rows: Data
+  private let rows: OpenFile
   private let placeOfKey: [[UInt8]: Int]
+
+  /// What tells this cache from others: its description and the keys of its rows, which depend on the teacher's
+  /// weights. What rows hold has checksums of its own.
+  public let fingerprint: String
 
   public var rowCount: Int { placeOfKey.count }
 
@@ -27,17 +32,20 @@ public final class TeacherCache {
           + "the fingerprint \(description.teacher), not \(teacher).")
     }
     let file = folder.appending(path: TeacherCacheDescription.rowsName)
-    guard let rows = try? Data(contentsOf: file, options: .alwaysMapped) else {
-      throw StorageError("Cannot read \(file.path).")
-    }
+    let rows = try OpenFile(file)
     self.rows = rows
+    var known = Fingerprint()
+    known.add(description.json.line)
     var places: [[UInt8]: Int] = [:]
     // What follows the last whole row was cut off while it was written.
-    for row in 0..<rows.count / description.rowBytes {
-      let start = rows.startIndex + row * description.rowBytes
-      places[Array(rows[start..<start + TeacherCacheDescription.keyBytes])] = row
+    for row in 0..<rows.byteCount / description.rowBytes {
+      let key = try rows.read(
+        at: row * description.rowBytes, count: TeacherCacheDescription.keyBytes)
+      known.add(key)
+      places[Array(key)] = row
     }
     placeOfKey = places
+    fingerprint = known.description
     head =
       description.codec.needsHead
       ? .variable([description.classCount, description.width], .zeros) : nil
@@ -60,7 +68,9 @@ public final class TeacherCache {
     guard let head else { return }
     let file = try Safetensors(
       contentsOf: folder.appending(path: TeacherCacheDescription.headName))
-    guard let value = file["weight"], value.shape == head.shape else {
+    guard let value = try file["weight"], value.shape == head.shape,
+      value.firstNotFinite == nil
+    else {
       throw StorageError("\(file.url.path) does not hold the teacher's head \(head.shape).")
     }
     try store.declare("teacher.head", head, value: value.stored(as: .float32))
@@ -74,9 +84,10 @@ public final class TeacherCache {
           + ", ...: it was made from other data, another tokenizer or another length. Make it again with "
           + "`retort cache`.")
     }
-    let start = rows.startIndex + row * description.rowBytes + TeacherCacheDescription.keyBytes
-    let payload = rows[start..<start + description.payloadBytes]
-    let sum = rows[payload.endIndex..<payload.endIndex + TeacherCacheDescription.checksumBytes]
+    let start = row * description.rowBytes + TeacherCacheDescription.keyBytes
+    let payload = try rows.read(at: start, count: description.payloadBytes)
+    let sum = try rows.read(
+      at: start + payload.count, count: TeacherCacheDescription.checksumBytes)
     guard sum.elementsEqual(TeacherCacheDescription.checksum(payload)) else {
       throw StorageError(
         "\(folder.path): row \(row) is damaged. Delete the folder and make it again with `retort cache`."
@@ -110,10 +121,10 @@ public final class TeacherCache {
 
   func distributions(tokens: Tensor, temperature: Float) -> (LinearLoss.Teacher, [BatchInput]) {
     let (b, t) = (tokens.shape[0], tokens.shape[1])
-    precondition(t == description.length, "the cache has rows of \(description.length) tokens")
+    demand(t == description.length, "the cache has rows of \(description.length) tokens")
     switch description.codec {
     case .hidden, .hidden8:
-      guard let head else { preconditionFailure("a codec of hidden states has a head") }
+      guard let head else { fatal("a codec of hidden states has a head") }
       let hidden = input("teacher.hidden", TensorType([b, t, description.width])) { [self] in
         TensorData([t, description.width], hiddenStates($0))
       }
@@ -127,7 +138,7 @@ public final class TeacherCache {
       let known = description.temperatures
       guard let place = known.firstIndex(where: { abs($0 - Double(temperature)) < 1e-6 }),
         let unit = known.firstIndex(of: 1)
-      else { preconditionFailure("the cache has no log-sum-exp at temperature \(temperature)") }
+      else { fatal("the cache has no log-sum-exp at temperature \(temperature)") }
       let classes = input("teacher.classes", TensorType([b, t, count], .int32)) {
         TensorData([t, count], $0.integers(0, t * count))
       }

@@ -86,13 +86,15 @@ public struct TeacherCacheDescription: Sendable, Hashable {
   static let headName = "head.safetensors"
 
   var json: JSON {
-    .object(
-      JSON.Object([
-        ("format", JSON(1)), ("codec", .string(codec.description)), ("teacher", .string(teacher)),
-        ("teacher_path", .string(teacherPath)), ("length", JSON(length)),
-        ("classes", JSON(classCount)), ("width", JSON(width)),
-        ("temperatures", .array(temperatures.map { JSON($0) })),
-      ]))
+    var fields = JSON.Object([
+      ("format", JSON(2)), ("codec", .string(codec.description)), ("teacher", .string(teacher)),
+      ("teacher_path", .string(teacherPath)), ("length", JSON(length)),
+      ("classes", JSON(classCount)), ("width", JSON(width)),
+      ("temperatures", .array(temperatures.map { JSON($0) })),
+    ])
+    let sum = Fingerprint(of: Data(JSON.object(fields).line.utf8))
+    fields["checksum"] = .string(sum.description)
+    return .object(fields)
   }
 
   init(
@@ -118,13 +120,24 @@ public struct TeacherCacheDescription: Sendable, Hashable {
     func count(_ key: String) -> Int? {
       json[key]?.int.flatMap { (1...1 << 26).contains($0) ? $0 : nil }
     }
-    guard json["format"]?.int == 1, let codec = json["codec"]?.string.flatMap(TeacherCodec.init),
+    guard json["format"]?.int == 2, let codec = json["codec"]?.string.flatMap(TeacherCodec.init),
       let teacher = json["teacher"]?.string, let length = count("length"),
       let classes = count("classes"), let width = count("width"),
       let temperatures = json["temperatures"]?.array?.compactMap({ $0.double })
     else { throw StorageError("\(file.path) is not a cache that this version reads.") }
+    if case .topK(let count) = codec, count > classes {
+      throw StorageError("\(file.path) lists \(count) classes of \(classes), which cannot be.")
+    }
+    guard temperatures.count <= 1000, temperatures.allSatisfy({ $0 > 0 && $0 <= 100 }) else {
+      throw StorageError("\(file.path) names a temperature that is not above 0 and at most 100.")
+    }
     self.init(
       codec: codec, teacher: teacher, teacherPath: json["teacher_path"]?.string ?? "",
       length: length, classCount: classes, width: width, temperatures: temperatures)
+    guard json["checksum"] == self.json["checksum"] else {
+      throw StorageError(
+        "\(file.path) is damaged: it does not have the checksum that was written. Make the cache again with "
+          + "`retort cache`.")
+    }
   }
 }

@@ -1,4 +1,5 @@
 // Asking a teacher once for all runs to come.
+import Base
 import Foundation
 import Models
 import Storage
@@ -10,21 +11,25 @@ import Training
 public final class TeacherCacheWriter {
   public let folder: URL
   public let description: TeacherCacheDescription
-  private let batchSize: Int
+  /// Rows that are asked for at once.
+  public let batchSize: Int
   private let teacher: any LanguageModel
   private let store: VariableStore
   private let executor: GraphExecutor
   private let tokens: Tensor
   private let output: Tensor
   private let file: FileHandle
+  /// Keeps other processes from writing rows.
+  private let lock: FileLock
   private var present: Set<[UInt8]>
 
   /// Opens or makes the folder. `teacher` has its variables in `store`, `fingerprint` tells its weights;
-  /// classes beyond `classCount` are padding. A folder with another cache is an error.
+  /// classes beyond `classCount` are padding. A folder with another cache, or with anything else, is an error. A new
+  /// one gets `files`, those of the tokenizer.
   public init(
     _ folder: URL, _ codec: TeacherCodec, teacher: any LanguageModel, fingerprint: String,
     path: String, store: VariableStore, length: Int, classCount: Int, temperatures: [Double],
-    batchSize: Int
+    batchSize: Int, files: [(name: String, text: String)] = []
   ) throws {
     self.folder = folder
     self.batchSize = batchSize
@@ -51,24 +56,40 @@ public final class TeacherCacheWriter {
       }
       present = []
     } else {
-      do { try manager.createDirectory(at: folder, withIntermediateDirectories: true) } catch {
-        throw StorageError("Cannot make the folder \(folder.path).")
+      let others = (try? manager.contentsOfDirectory(atPath: folder.path)) ?? []
+      guard others.isEmpty else {
+        throw StorageError(
+          "\(folder.path) holds files, and no cache: \(list(others.sorted())). Name a new or an empty folder."
+        )
       }
-      if codec.needsHead {
-        let head = try store.value(of: teacher.headWeight)
-        let classes = Array(head.floats.prefix(classCount * description.width))
-        try Safetensors.write(
-          [("weight", TensorData([classCount, description.width], classes))],
-          to: folder.appending(path: TeacherCacheDescription.headName))
+      try WholeFolder.write(folder) { folder in
+        if codec.needsHead {
+          let head = try store.value(of: teacher.headWeight)
+          let classes = TensorData(
+            [classCount, description.width],
+            Array(head.floats.prefix(classCount * description.width)))
+          guard classes.firstNotFinite == nil else {
+            throw StorageError("The teacher's head holds numbers that are not finite.")
+          }
+          try Safetensors.write(
+            [("weight", classes)], to: folder.appending(path: TeacherCacheDescription.headName))
+        }
+        for (name, text) in files { try WholeFile.write(text, to: folder.appending(path: name)) }
+        try WholeFile.write("", to: folder.appending(path: TeacherCacheDescription.rowsName))
+        try WholeFile.write(
+          description.json.text, to: folder.appending(path: TeacherCacheDescription.fileName))
       }
-      guard manager.createFile(atPath: rows.path, contents: nil) else {
-        throw StorageError("Cannot write \(rows.path).")
-      }
-      // The description comes last: a folder that has one is a cache.
-      try WholeFile.write(
-        description.json.text, to: folder.appending(path: TeacherCacheDescription.fileName))
       present = []
     }
+    guard manager.fileExists(atPath: rows.path) else {
+      throw StorageError(
+        "\(folder.path) has no \(TeacherCacheDescription.rowsName): the cache is not whole. Delete the folder and make "
+          + "it again.")
+    }
+    guard let lock = try FileLock(rows, makes: false) else {
+      throw StorageError("Another process is writing to the cache \(folder.path).")
+    }
+    self.lock = lock
     file = try FileHandle(forUpdating: rows)
     // A last row that was cut off is written again.
     let size = try Int(file.seekToEnd())
@@ -96,7 +117,7 @@ public final class TeacherCacheWriter {
 
   /// Asks for the next rows, at most a batch of them, and writes what was said.
   public func write(_ rows: ArraySlice<[Int32]>) throws {
-    precondition(rows.count <= batchSize, "at most a batch of rows is written at once")
+    demand(rows.count <= batchSize, "at most a batch of rows is written at once")
     let ids =
       Array(rows.joined())
       + [Int32](
@@ -121,7 +142,7 @@ public final class TeacherCacheWriter {
       present.insert(description.key(row))
     }
     do { try file.write(contentsOf: out) } catch {
-      throw StorageError("Cannot write to \(folder.path); is the disk full?")
+      throw StorageError("Cannot write to \(folder.path)", systemCode(error) ?? EIO)
     }
   }
 

@@ -1,4 +1,5 @@
 // Whether distilling helped.
+import Base
 
 /// The comparison of a student with its control: the same model trained on the same budget without
 /// the teacher, with one seed or several.
@@ -28,7 +29,7 @@ public struct Verdict: Sendable {
   /// text (of the rows' means over seeds) and for seeds (Student's t) add up.
   public init(_ pairs: [(student: [Double], control: [Double])]) {
     let count = pairs.first?.student.count ?? 0
-    precondition(
+    demand(
       pairs.allSatisfy { $0.student.count == count && $0.control.count == count },
       "the rows are not the same")
     let differences = pairs.map { pair in zip(pair.control, pair.student).map { $0 - $1 } }

@@ -1,4 +1,5 @@
 // What the tokens of a run can look back on.
+import Base
 import Tensors
 
 /// What a layer's attention was given: queries [B, T, H, D], keys and values [B, T, G, D].
@@ -99,7 +100,7 @@ public final class AttentionContext {
   ) -> Tensor {
     heads.append(AttentionHeads(queries: queries, keys: keys, values: values))
     if let counts {
-      precondition(window == nil, "a window is for sequences that are read forwards")
+      demand(window == nil, "a window is for sequences that are read forwards")
       return queries.attention(keys: keys, values: values, mask: .full, lengths: counts)
     }
     let mask = AttentionMask.causal(window: window)

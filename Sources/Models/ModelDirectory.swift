@@ -1,4 +1,5 @@
 // Models on disk, as Hugging Face lays them out.
+import Base
 import Foundation
 import Layers
 import Storage
@@ -70,12 +71,7 @@ public struct ModelDirectory: Sendable {
   /// What tells the weights from others: a hash of all files that hold them.
   public func fingerprint() throws -> String {
     var fingerprint = Fingerprint()
-    for file in try ShardedSafetensors(folder: url).files {
-      guard let data = try? Data(contentsOf: file.url, options: .alwaysMapped) else {
-        throw StorageError("Cannot read \(file.url.path).")
-      }
-      fingerprint.add(data)
-    }
+    for file in try ShardedSafetensors(folder: url).files { try file.add(to: &fingerprint) }
     return fingerprint.description
   }
 
@@ -90,8 +86,18 @@ public struct ModelDirectory: Sendable {
       model.parameters().map { ($0.name, $0.tensor) }
     ) { first, _ in first }
     for (parameter, stored) in pairs {
-      guard let tensor = tensors[parameter], let value = file[stored] else { continue }
-      try store.declare(prefix + "." + parameter, tensor, value: value.stored(as: .float32))
+      guard let tensor = tensors[parameter] else { continue }
+      if !store.device.keepsValues {
+        try store.declare(prefix + "." + parameter, tensor)
+        continue
+      }
+      guard let value = try file[stored]?.stored(as: .float32) else { continue }
+      if let place = value.firstNotFinite {
+        throw StorageError(
+          "\(url.path): the weight \(stored) is not finite (\(value.floats[place]) at place \(place)). The file "
+            + "is damaged, or its training went wrong.")
+      }
+      try store.declare(prefix + "." + parameter, tensor, value: value)
     }
   }
 
@@ -112,13 +118,22 @@ public struct ModelDirectory: Sendable {
     public init() {}
   }
 
-  /// Writes the folder; `store` holds the weights under `prefix`. `config.json` comes last: a folder
-  /// that has one is whole.
+  /// Writes the folder, which appears whole or not at all; `store` holds the weights under `prefix`. What stands
+  /// there already is an error. `willAppear` is told the files in the folder before it appears.
   public func save(
+    _ model: some PretrainedModel, from store: VariableStore, prefix: String, _ export: Export,
+    willAppear: ([String]) throws -> Void = { _ in }
+  ) throws {
+    try WholeFolder.write(
+      url,
+      { folder in
+        try ModelDirectory(folder).fill(model, from: store, prefix: prefix, export)
+      }, willAppear: willAppear)
+  }
+
+  private func fill(
     _ model: some PretrainedModel, from store: VariableStore, prefix: String, _ export: Export
   ) throws {
-    do { try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true) } catch
-    { throw StorageError("Cannot make the folder \(url.path).") }
     var tensors: [(name: String, type: TensorType)] = []
     var variables: [String: String] = [:]
     for (name, tensor) in model.parameters() {
@@ -128,9 +143,20 @@ public struct ModelDirectory: Sendable {
     }
     try ShardedSafetensors.write(tensors, folder: url, shardBytes: export.shardBytes) { name in
       guard let entry = variables[name].flatMap(store.entry(named:)) else {
-        preconditionFailure("\(name) is not declared in the store")
+        fatal("\(name) is not declared in the store")
       }
-      return try entry.buffer.read(as: entry.tensor.type).stored(as: export.elementType)
+      let value = try entry.buffer.read(as: entry.tensor.type)
+      let stored = value.stored(as: export.elementType)
+      if let place = stored.firstNotFinite {
+        let number = value.floats[place]
+        throw StorageError(
+          number.isFinite
+            ? "The weight \(name) holds \(number), which \(export.elementType.rawValue) cannot: choose another "
+              + "precision."
+            : "The weight \(name) is not finite (\(number) at place \(place)), so the model is not written."
+        )
+      }
+      return stored
     }
     try copyFiles(of: export.source)
     for file in export.files {
@@ -155,7 +181,7 @@ public struct ModelDirectory: Sendable {
 
   /// Takes over what lies beside weights and configuration: the tokenizer, pooling, generation.
   private func copyFiles(of source: ModelDirectory?) throws {
-    guard let source, source.url.standardizedFileURL != url.standardizedFileURL else { return }
+    guard let source else { return }
     let manager = FileManager.default
     for path in try manager.subpathsOfDirectory(atPath: source.url.path) {
       let from = source.url.appending(path: path)
@@ -164,16 +190,26 @@ public struct ModelDirectory: Sendable {
       guard
         path.hasSuffix(".json") || path.hasSuffix(".txt") || path.hasSuffix(".model")
           || path.hasSuffix(".jinja"), !path.hasSuffix(".index.json"), path != "config.json",
-        manager.fileExists(atPath: from.path, isDirectory: &isFolder), !isFolder.boolValue
+        manager.fileExists(atPath: from.path, isDirectory: &isFolder), !isFolder.boolValue,
+        source.owns(from)
       else { continue }
       do {
         try manager.createDirectory(
           at: to.deletingLastPathComponent(), withIntermediateDirectories: true)
-        let data = try Data(contentsOf: from)
+        let data = try OpenFile(from).whole()
         try WholeFile.write(to: to) { try $0.write(contentsOf: data) }
       } catch let error as StorageError { throw error } catch {
         throw StorageError("Cannot copy \(from.path) to \(to.path).")
       }
     }
+  }
+
+  /// Whether a file is the folder's own: no link, or one that stays in the folder, or one into the store of blobs
+  /// that Hugging Face's cache keeps beside its folders of links.
+  private func owns(_ file: URL) -> Bool {
+    let blobs = url.resolved.deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "blobs")
+    return file.lies(in: url)
+      || file.lies(in: blobs) && url.resolved.path.contains("/snapshots/")
   }
 }

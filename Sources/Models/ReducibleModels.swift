@@ -1,4 +1,5 @@
 // How each family is made smaller.
+import Base
 import Storage
 
 /// Sizes that shrink in proportion to a model's width.
@@ -26,7 +27,7 @@ private func axes(_ name: String, _ table: [(end: String, axes: [ParameterAxis])
   -> [ParameterAxis]
 {
   guard let found = table.first(where: { name.hasSuffix($0.end) }) else {
-    preconditionFailure("the axes of \(name) are not known")
+    fatal("the axes of \(name) are not known")
   }
   return found.axes
 }

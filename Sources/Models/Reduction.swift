@@ -1,4 +1,5 @@
 // Small models made of parts of large ones.
+import Base
 import Storage
 import Tensors
 
@@ -93,8 +94,11 @@ public struct Reduction {
     let stored = Dictionary(
       uniqueKeysWithValues: try teacher.match(file).map { ($0.parameter, $0.stored) })
     func weights(_ name: String) throws -> TensorData {
-      guard let found = stored[name].flatMap({ file[$0] }) else {
+      guard let found = try stored[name].flatMap({ try file[$0] }) else {
         throw StorageError("\(directory.url.path) has no tensor \(name).")
+      }
+      guard found.firstNotFinite == nil else {
+        throw StorageError("\(directory.url.path): the weight \(name) is not finite.")
       }
       return found.stored(as: .float32)
     }
@@ -109,7 +113,7 @@ public struct Reduction {
     }
     for (name, tensor) in model.parameters() {
       let from = source(of: name)
-      guard let old = shapes[from] else { preconditionFailure("\(from) is the teacher's") }
+      guard let old = shapes[from] else { fatal("\(from) is the teacher's") }
       var value = try weights(from)
       if isNarrower, old != tensor.shape {
         value = scores.kept(
@@ -155,7 +159,7 @@ private struct Scores {
         sums[place / inner % extents[index] / axis.unit % units] += Double(number) * Double(number)
       }
       let known = self.sums[key(axis, layer)] ?? [Double](repeating: 0, count: units)
-      precondition(known.count == units, "an axis has \(units) units here and \(known.count) there")
+      demand(known.count == units, "an axis has \(units) units here and \(known.count) there")
       self.sums[key(axis, layer)] = zip(known, sums).map { $0 + $1 }
     }
   }

@@ -1,5 +1,6 @@
 // Finds every OpenCL device of every installed driver, with what each can do.
 internal import COpenCL
+import Foundation
 
 /// An OpenCL device that a driver offers, named `platform:index`.
 public struct DeviceDescription: Sendable, CustomStringConvertible {
@@ -34,6 +35,16 @@ public struct DeviceDescription: Sendable, CustomStringConvertible {
     let platform: cl_platform_id
     let device: cl_device_id
   }
+}
+
+/// The names of the drivers that the loader is told of, whether or not they offer a device: the `.icd` files in
+/// `/etc/OpenCL/vendors`, or where `OCL_ICD_VENDORS` says.
+public func installedDrivers() -> [String] {
+  let environment = ProcessInfo.processInfo.environment
+  let folder = environment["OCL_ICD_VENDORS"] ?? "/etc/OpenCL/vendors"
+  if folder.hasSuffix(".icd") { return [URL(fileURLWithPath: folder).lastPathComponent] }
+  let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+  return names.filter { $0.hasSuffix(".icd") }.sorted()
 }
 
 /// All devices of all platforms; empty where no driver is installed.

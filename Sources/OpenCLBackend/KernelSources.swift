@@ -1,4 +1,5 @@
 // The text of the kernels.
+import Base
 import Foundation
 import OpenCL
 
@@ -41,7 +42,7 @@ struct KernelSources {
       return text
     }
     guard let source = embeddedKernels[file] else {
-      preconditionFailure("there is no kernel file \(file)")
+      fatal("there is no kernel file \(file)")
     }
     return source
   }

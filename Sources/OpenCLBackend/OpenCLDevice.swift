@@ -1,4 +1,5 @@
 // The device that runs kernels.
+import Base
 import OpenCL
 import Tensors
 
@@ -64,7 +65,7 @@ public final class OpenCLDevice: Device {
       case .part(let whole, let offset, let byteCount):
         try buffer(whole).region(offset: offset, byteCount: byteCount)
       case .stored(let whole, _): try buffer(whole)
-      case .int, .float: preconditionFailure("\(call.function): a number is no buffer")
+      case .int, .float: fatal("\(call.function): a number is no buffer")
       }
     }
     for (index, argument) in call.arguments.enumerated() {
@@ -73,7 +74,7 @@ public final class OpenCLDevice: Device {
         try kernel.set(index, to: own(buffer(argument)))
       case .int(let number):
         guard let small = Int32(exactly: number) else {
-          preconditionFailure("\(call.function): the size \(number) exceeds 32 bits")
+          fatal("\(call.function): the size \(number) exceeds 32 bits")
         }
         try kernel.set(index, to: small)
       case .float(let number): try kernel.set(index, to: number)
@@ -84,7 +85,7 @@ public final class OpenCLDevice: Device {
 
   private func own(_ buffer: any DeviceBuffer) -> Buffer {
     guard let buffer = buffer as? OpenCLBuffer else {
-      preconditionFailure("a buffer of another device was given to \(name)")
+      fatal("a buffer of another device was given to \(name)")
     }
     return buffer.buffer
   }

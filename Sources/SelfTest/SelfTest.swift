@@ -18,11 +18,11 @@ public struct SelfTest {
 
   /// Runs every check, telling each one as it ends. Takes seconds, and minutes where a driver compiles
   /// slowly.
-  public func run(onResult: (CheckResult) -> Void) {
+  public func run(onResult: (CheckResult) throws -> Void) rethrows {
     for check in formulaChecks + lossChecks + trainingChecks {
       let failure: String?
       do { failure = try check.body() } catch { failure = "\(error)" }
-      onResult(CheckResult(claim: check.claim, failure: failure))
+      try onResult(CheckResult(claim: check.claim, failure: failure))
     }
   }
 

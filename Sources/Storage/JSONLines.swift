@@ -1,18 +1,18 @@
 // Files of one JSON object per line.
+import Base
 import Foundation
 
-/// A line-delimited JSON file that grows.
+/// A line-delimited JSON file that grows. Each line ends with a checksum of itself, under the key `crc32c`.
 public final class JSONLines {
   private let file: FileHandle
   private let url: URL
 
-  /// Opens the file, keeping only the lines that `keep` accepts; makes it if it is missing.
+  private static let key = "crc32c"
+
+  /// Opens the file, keeping only the whole lines that `keep` accepts; makes it if it is missing.
   public init(appendingTo url: URL, keep: (String) -> Bool = { _ in true }) throws {
     self.url = url
-    let old = (try? String(contentsOf: url, encoding: .utf8)) ?? ""
-    // A last line without its end was cut off while it was written.
-    let kept = old.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
-      .map(String.init).filter(keep)
+    let kept = Self.lines(of: url).sound.filter(keep)
     try WholeFile.write(kept.map { $0 + "\n" }.joined(), to: url)
     file = try FileHandle(forWritingTo: url)
     try file.seekToEnd()
@@ -20,11 +20,31 @@ public final class JSONLines {
 
   /// Appends one object; keys keep their order.
   public func append(_ fields: [(key: String, value: any JSONValue)]) throws {
-    let text =
-      "{" + fields.map { "\(json($0.key)):\($0.value.json)" }.joined(separator: ",") + "}\n"
+    let body = "{" + fields.map { "\(json($0.key)):\($0.value.json)" }.joined(separator: ",")
+    let text = body + Self.ending(body) + "\n"
     do { try file.write(contentsOf: Data(text.utf8)) } catch {
-      throw StorageError("Cannot write to \(url.path); is the disk full?")
+      throw StorageError("Cannot write to \(url.path)", systemCode(error) ?? EIO)
     }
+  }
+
+  /// The lines of a file that were written whole and have not changed since, and the number of the others. One
+  /// bad byte costs one line.
+  public static func lines(of url: URL) -> (sound: [String], damagedCount: Int) {
+    let data = (try? Data(contentsOf: url)) ?? Data()
+    let all = data.split(separator: UInt8(ascii: "\n"))
+    let sound = all.compactMap { line -> String? in
+      guard let text = String(validating: line, as: UTF8.self),
+        let place = text.range(of: ",\"\(key)\":", options: .backwards)?.lowerBound,
+        text[place...] == ending(String(text[..<place]))
+      else { return nil }
+      return text
+    }
+    return (sound, all.count - sound.count)
+  }
+
+  private static func ending(_ body: String) -> String {
+    let digits = String(CRC32C.checksum(body.utf8), radix: 16)
+    return ",\"\(key)\":\"" + String(repeating: "0", count: 8 - digits.count) + digits + "\"}"
   }
 }
 
@@ -35,9 +55,11 @@ public struct JSONLinesFile {
 
   /// An error names the line that is no JSON object.
   public init(contentsOf url: URL) throws {
-    guard let data = try? Data(contentsOf: url) else {
-      throw StorageError("Cannot read \(url.path): there is no such file, or it is not readable.")
-    }
+    try self.init(try Data(contentsOfText: url), of: url)
+  }
+
+  /// The same for the bytes of a file that was read.
+  public init(_ data: Data, of url: URL) throws {
     var objects: [(number: Int, object: JSON.Object)] = []
     let lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated() where !line.allSatisfy({ $0 == 0x20 || $0 == 0x0D }) {

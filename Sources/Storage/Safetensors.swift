@@ -1,15 +1,19 @@
 // Tensors in a file (https://github.com/huggingface/safetensors, format description).
+import Base
 import Foundation
 import Tensors
 
-/// A safetensors file: named tensors with text metadata. The file is mapped into memory, and a tensor
-/// is read when it is asked for.
+/// A safetensors file: named tensors with text metadata. The file stays open, and a tensor is read when it is
+/// asked for. Files that Retort wrote have a checksum for the header and for each tensor: a flipped bit is an
+/// error when it is read.
 public struct Safetensors: Sendable {
-  public let url: URL
+  public var url: URL { file.url }
+  /// What the writer noted, without the checksums.
   public let metadata: [String: String]
   /// The tensors, in the order in which they lie in the file.
   public let entries: [Entry]
-  private let data: Data
+  private let file: OpenFile
+  private let checksums: SafetensorsChecksums
   private let indexOfName: [String: Int]
 
   /// One tensor of a file.
@@ -28,23 +32,27 @@ public struct Safetensors: Sendable {
     public var byteCount: Int { range.count }
   }
 
-  /// Maps a file. One that is truncated, foreign or inconsistent is an error that says what is wrong;
+  /// The format's own limit for headers.
+  private static let longestHeader = 100_000_000
+
+  /// Opens a file. One that is truncated, foreign or inconsistent is an error that says what is wrong;
   /// nothing larger than the file is ever allocated.
   public init(contentsOf url: URL) throws {
-    guard let data = try? Data(contentsOf: url, options: .alwaysMapped) else {
-      throw StorageError("Cannot read \(url.path): there is no such file, or it is not readable.")
-    }
+    let file = try OpenFile(url)
     func fail(_ why: String) -> StorageError {
       StorageError("\(url.path) is not a whole safetensors file: \(why).")
     }
-    guard data.count >= 8 else { throw fail("it has \(data.count) bytes") }
-    let size = (0..<8).reduce(UInt64(0)) { $0 | UInt64(data[data.startIndex + $1]) << (8 * $1) }
-    guard size <= UInt64(data.count - 8) else {
-      throw fail("its header claims \(size) bytes, the file has \(data.count)")
+    guard file.byteCount >= 8 else { throw fail("it has \(file.byteCount) bytes") }
+    let length = try file.read(at: 0, count: 8)
+    let size = length.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    guard size <= UInt64(file.byteCount - 8) else {
+      throw fail("its header claims \(size) bytes, the file has \(file.byteCount)")
     }
+    guard size <= Self.longestHeader else { throw fail("its header has \(size) bytes") }
     let start = 8 + Int(size)
     guard
-      let header = try? JSONDecoder().decode([String: HeaderValue].self, from: data[8..<start])
+      let header = try? JSONDecoder().decode(
+        [String: HeaderValue].self, from: try file.read(at: 8, count: Int(size)))
     else { throw fail("its header is not the expected JSON") }
     var metadata: [String: String] = [:]
     var entries: [Entry] = []
@@ -67,7 +75,7 @@ public struct Safetensors: Sendable {
       }
       let offsets = entry.dataOffsets
       guard offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1],
-        offsets[1] <= data.count - start
+        offsets[1] <= file.byteCount - start
       else { throw fail("tensor \(name) does not lie inside the file") }
       guard offsets[1] - offsets[0] == byteCount else {
         throw fail(
@@ -79,7 +87,11 @@ public struct Safetensors: Sendable {
           name: name, shape: Shape(entry.shape), dtype: entry.dtype,
           range: start + offsets[0]..<start + offsets[1]))
     }
-    entries.sort { ($0.range.lowerBound, $0.name) < ($1.range.lowerBound, $1.name) }
+    // Tensors without elements lie before what follows them.
+    entries.sort {
+      ($0.range.lowerBound, $0.range.upperBound, $0.name)
+        < ($1.range.lowerBound, $1.range.upperBound, $1.name)
+    }
     // The format has neither overlaps nor holes.
     var end = start
     for entry in entries {
@@ -89,11 +101,14 @@ public struct Safetensors: Sendable {
       }
       end = entry.range.upperBound
     }
-    guard end == data.count else {
-      throw fail("\(data.count - end) bytes at its end are no tensor's")
+    guard end == file.byteCount else {
+      throw fail("\(file.byteCount - end) bytes at its end are no tensor's")
     }
-    self.url = url
-    self.data = data
+    checksums = SafetensorsChecksums(takenFrom: &metadata)
+    guard checksums.fit(metadata, entries, dataStart: start) else {
+      throw fail("its header is damaged: it does not have the checksum that was written")
+    }
+    self.file = file
     self.metadata = metadata
     self.entries = entries
     indexOfName = Dictionary(entries.indices.map { (entries[$0].name, $0) }) { first, _ in first }
@@ -102,16 +117,28 @@ public struct Safetensors: Sendable {
   public func entry(named name: String) -> Entry? { indexOfName[name].map { entries[$0] } }
 
   /// Reads a tensor; nil where the file has none of that name, or one of a type that Retort does not
-  /// compute with.
+  /// compute with. Throws where the file has become shorter, or the tensor does not have its checksum.
   public subscript(name: String) -> TensorData? {
-    guard let entry = entry(named: name), let type = entry.type else { return nil }
-    return data[entry.range].withUnsafeBytes { TensorData(type, bytes: $0) }
+    get throws {
+      guard let entry = entry(named: name), let type = entry.type else { return nil }
+      let bytes = try file.read(at: entry.range.lowerBound, count: entry.byteCount)
+      guard checksums.fits(bytes, name) else {
+        throw StorageError(
+          "\(url.path) is damaged: the tensor \(name) does not have the checksum that was written. Use a "
+            + "copy, or make the file again.")
+      }
+      return bytes.withUnsafeBytes { TensorData(type, bytes: $0) }
+    }
   }
+
+  /// Adds the whole file to a fingerprint.
+  public func add(to fingerprint: inout Fingerprint) throws { try file.add(to: &fingerprint) }
 
   /// Bytes per element of the format's types.
   private static let elementSizes: [String: Int] = [
-    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16": 2, "F16": 2,
-    "BF16": 2, "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "U16": 2, "I16": 2,
+    "F16": 2,
+    "BF16": 2, "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8, "C64": 8,
   ]
 
   private struct HeaderEntry: Decodable {

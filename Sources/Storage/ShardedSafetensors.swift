@@ -62,8 +62,10 @@ public struct ShardedSafetensors: Sendable {
     fileOfName[name].flatMap { files[$0].entry(named: name) }
   }
 
-  /// Reads a tensor; nil as for `Safetensors`.
-  public subscript(name: String) -> TensorData? { fileOfName[name].flatMap { files[$0][name] } }
+  /// Reads a tensor; nil and errors as for `Safetensors`.
+  public subscript(name: String) -> TensorData? {
+    get throws { try fileOfName[name].flatMap { try files[$0][name] } }
+  }
 
   /// Writes a folder's tensors, in shards of at most `shardBytes` where they do not fit into one.
   public static func write(

@@ -1,4 +1,5 @@
 // Variable stores in safetensors files.
+import Base
 import Foundation
 import Tensors
 
@@ -17,7 +18,7 @@ extension VariableStore {
           ].compactMap { $0 }.joined(separator: ", ") + ".")
     }
     for name in names {
-      guard let entry = entry(named: name), let value = file[name] else { continue }
+      guard let entry = entry(named: name), let value = try file[name] else { continue }
       let type = entry.tensor.type
       guard value.type.widened == type else {
         throw StorageError("\(file.url.path): \(name) is \(value.type), \(type) is needed.")
@@ -34,7 +35,7 @@ extension VariableStore {
     try Safetensors.write(
       kept.map { ($0.name, $0.tensor.type) }, metadata: metadata, to: url
     ) { name in
-      guard let entry = entry(named: name) else { preconditionFailure("\(name) was kept") }
+      guard let entry = entry(named: name) else { fatal("\(name) was kept") }
       return try entry.buffer.read(as: entry.tensor.type)
     }
   }

@@ -7,15 +7,16 @@ public final class TensorBoardFile {
   private let file: FileHandle
   private let url: URL
 
-  /// Makes a new file in a folder, which is made too; TensorBoard reads all files of a folder as one run.
-  public init(in folder: URL) throws {
-    let seconds = Int(Date().timeIntervalSince1970 * 1000)
-    url = folder.appending(path: "events.out.tfevents.\(seconds).retort")
-    do {
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    } catch { throw StorageError("Cannot make the folder \(folder.path).") }
+  /// A name by which TensorBoard knows event files; it reads all files of a folder as one run.
+  public static var newName: String {
+    "events.out.tfevents.\(Int(Date().timeIntervalSince1970 * 1000)).retort"
+  }
+
+  /// Makes a new file, whose folder is there.
+  public init(_ url: URL) throws {
+    self.url = url
     guard FileManager.default.createFile(atPath: url.path, contents: nil) else {
-      throw StorageError("Cannot write \(url.path).")
+      throw StorageError("Cannot write \(url.path)", errno)
     }
     file = try FileHandle(forWritingTo: url)
     try append(Self.message(step: 0) + Self.field(3, Data("brain.Event:2".utf8)))
@@ -37,7 +38,7 @@ public final class TensorBoardFile {
       length + Self.bytes(Self.maskedChecksum(length)) + event
       + Self.bytes(Self.maskedChecksum(event))
     do { try file.write(contentsOf: record) } catch {
-      throw StorageError("Cannot write to \(url.path); is the disk full?")
+      throw StorageError("Cannot write to \(url.path)", systemCode(error) ?? EIO)
     }
   }
 
@@ -69,18 +70,9 @@ public final class TensorBoardFile {
 
   // MARK: Checksums
 
-  /// CRC-32C (RFC 3720), byte by byte.
-  private static let table: [UInt32] = (0..<256).map { (byte: UInt32) in
-    (0..<8).reduce(byte) { crc, _ in crc & 1 == 1 ? 0x82F6_3B78 ^ (crc >> 1) : crc >> 1 }
-  }
-
-  static func checksum(_ data: Data) -> UInt32 {
-    ~data.reduce(~UInt32(0)) { table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ ($0 >> 8) }
-  }
-
   /// As the record format rotates it, so that a checksum of checksums stays one.
   static func maskedChecksum(_ data: Data) -> UInt32 {
-    let crc = checksum(data)
+    let crc = CRC32C.checksum(data)
     return (crc >> 15 | crc << 17) &+ 0xA282_EAD8
   }
 }

@@ -1,37 +1,16 @@
 // Files that appear whole or not at all.
+import Base
 import Foundation
 
-/// Writes a file under a temporary name beside its own, flushes it to the disk, and renames it.
+/// Writes a file under a temporary name beside its own, flushes it to the disk, and renames it. Links are
+/// followed; devices and pipes are written to as they are.
 public enum WholeFile {
   /// `body` is given the open file. If anything fails, the temporary file is removed and what
   /// stood under the name before is left as it was.
   public static func write(to url: URL, _ body: (FileHandle) throws -> Void) throws {
-    let temporary = url.deletingLastPathComponent()
-      .appending(path: ".\(url.lastPathComponent).\(ProcessInfo.processInfo.processIdentifier)")
-    do {
-      guard FileManager.default.createFile(atPath: temporary.path, contents: nil) else {
-        throw StorageError(
-          "Cannot write \(url.path): its folder does not exist or is not writable.")
-      }
-      let file = try FileHandle(forWritingTo: temporary)
-      do {
-        try body(file)
-        try file.synchronize()
-        try file.close()
-      } catch {
-        try? file.close()
-        throw error
-      }
-      guard rename(temporary.path, url.path) == 0 else {
-        throw StorageError("Cannot rename \(temporary.path) to \(url.path).")
-      }
-    } catch let error as StorageError {
-      try? FileManager.default.removeItem(at: temporary)
-      throw error
-    } catch {
-      try? FileManager.default.removeItem(at: temporary)
-      throw StorageError(
-        "Cannot write \(url.path): \(reason(error)). Nothing was changed; is the disk full?")
+    switch try OutputPlace(url) {
+    case .stream(let url): try stream(to: url, body)
+    case .file(let url): try replace(url, body)
     }
   }
 
@@ -39,13 +18,97 @@ public enum WholeFile {
     try write(to: url) { try $0.write(contentsOf: Data(text.utf8)) }
   }
 
-  private static func reason(_ error: any Error) -> String {
-    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-    guard
-      let code = underlying?.code
-        ?? ((error as NSError).domain == NSPOSIXErrorDomain
-          ? (error as NSError).code : nil)
-    else { return "\(error)" }
-    return String(cString: strerror(Int32(code)))
+  private static func replace(_ url: URL, _ body: (FileHandle) throws -> Void) throws {
+    try Partial.sweep(beside: url)
+    let partial = try Partial.file(for: url)
+    // Who may read a file stays as it was.
+    var old = stat()
+    if stat(url.path, &old) == 0 { fchmod(partial.descriptor, old.st_mode & 0o7777) }
+    do {
+      let file = FileHandle(fileDescriptor: partial.descriptor, closeOnDealloc: false)
+      try body(file)
+      try file.synchronize()
+      guard rename(partial.url.path, url.path) == 0 else {
+        throw StorageError("Cannot rename \(partial.url.path) to \(url.path)", errno)
+      }
+      partial.close()
+    } catch {
+      unlink(partial.url.path)
+      partial.close()
+      throw failure(url, error, "Nothing was changed.")
+    }
+  }
+
+  private static func stream(to url: URL, _ body: (FileHandle) throws -> Void) throws {
+    let descriptor = open(url.path, O_WRONLY | O_APPEND | O_CLOEXEC)
+    guard descriptor >= 0 else { throw StorageError("Cannot write to \(url.path)", errno) }
+    defer { close(descriptor) }
+    do { try body(FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)) } catch {
+      throw failure(url, error, "")
+    }
+  }
+
+  /// Errors of the system as sentences; others as they are.
+  private static func failure(_ url: URL, _ error: any Error, _ consequence: String) -> any Error {
+    guard let code = systemCode(error) else { return error }
+    return StorageError(
+      "Cannot write \(url.path): \(String(cString: strerror(code))). \(consequence)"
+        .trimmingCharacters(in: .whitespaces))
+  }
+}
+
+/// The `errno` behind an error of Foundation's, if there is one.
+package func systemCode(_ error: any Error) -> Int32? {
+  let error = error as NSError
+  if error.domain == NSPOSIXErrorDomain { return Int32(error.code) }
+  return (error.userInfo[NSUnderlyingErrorKey] as? NSError).flatMap(systemCode)
+}
+
+/// What stands where a command is told to write.
+public enum OutputPlace {
+  /// A regular file, or nothing yet, at the end of all links.
+  case file(URL)
+  /// A device, a pipe, or a file that is open already, such as `/dev/stdout`: it is written to, never replaced.
+  case stream(URL)
+
+  /// Follows links; a folder is an error.
+  public init(_ url: URL) throws {
+    var place = url.standardizedFileURL
+    for _ in 0..<40 {
+      // What is open in this process has its place here; a regular file among it must not be replaced.
+      if place.path.hasPrefix("/proc/") || place.path.hasPrefix("/dev/fd/") {
+        self = .stream(place)
+        return
+      }
+      var status = stat()
+      guard lstat(place.path, &status) == 0 else {
+        guard errno == ENOENT else { throw StorageError("Cannot write \(url.path)", errno) }
+        self = .file(place)
+        return
+      }
+      switch status.st_mode & S_IFMT {
+      case S_IFREG:
+        self = .file(place)
+        return
+      case S_IFDIR: throw StorageError("Cannot write \(url.path): it is a folder.")
+      case S_IFLNK:
+        let target = try FileManager.default.destinationOfSymbolicLink(atPath: place.path)
+        place =
+          URL(fileURLWithPath: target, relativeTo: place.deletingLastPathComponent().resolved)
+          .absoluteURL.standardizedFileURL
+      default:
+        self = .stream(place)
+        return
+      }
+    }
+    throw StorageError("Cannot write \(url.path): its links lead in a circle.")
+  }
+
+  /// The regular file that is here already; nil for a stream and for nothing.
+  public var existingFile: URL? {
+    guard case .file(let url) = self, FileManager.default.fileExists(atPath: url.path) else {
+      return nil
+    }
+    return url
   }
 }

@@ -4,6 +4,8 @@
 public protocol Device: AnyObject {
   var name: String { get }
   var traits: DeviceTraits { get }
+  /// Whether memory holds what is written to it; not so on a device that only plans.
+  var keepsValues: Bool { get }
 
   /// Memory with undefined content.
   func allocate(byteCount: Int) throws -> any DeviceBuffer
@@ -23,6 +25,10 @@ public protocol Device: AnyObject {
 
   /// Waits until everything that was started has finished.
   func finish() throws
+}
+
+extension Device {
+  public var keepsValues: Bool { true }
 }
 
 /// A range of a device's memory.

@@ -1,9 +1,10 @@
 // Reverse-mode differentiation: gradients are more tensors.
+import Base
 
 /// The gradient of a single number with respect to each of some tensors. A tensor on which the
 /// loss does not depend has gradient zero.
 public func gradients(of loss: Tensor, withRespectTo tensors: [Tensor]) -> [Tensor] {
-  precondition(
+  demand(
     loss.type.elementCount == 1 && loss.type.elementType == .float32,
     "gradients(of:) needs a single float32 number, not \(loss.type)")
   var needed = Set(tensors.map(\.identity))
@@ -22,7 +23,7 @@ public func gradients(of loss: Tensor, withRespectTo tensors: [Tensor]) -> [Tens
     let contributions = application.op.gradients(application, results)
     for (operand, contribution) in zip(application.operands, contributions) {
       guard let contribution, needed.contains(operand.identity) else { continue }
-      precondition(
+      demand(
         contribution.shape == operand.shape,
         "\(application.op) gave a gradient of \(contribution.type) for \(operand.type)")
       let sum = gradients[operand.identity].map { $0 + contribution }

@@ -1,4 +1,5 @@
 // The flat list of what some outputs need, in order.
+import Base
 
 /// A computation: the applications that its outputs and assignments need, operands first.
 public struct Graph: CustomStringConvertible {
@@ -8,8 +9,8 @@ public struct Graph: CustomStringConvertible {
     public let value: Tensor
 
     public init(_ variable: Tensor, _ value: Tensor) {
-      precondition(variable.isVariable, "only a variable can be assigned to")
-      precondition(
+      demand(variable.isVariable, "only a variable can be assigned to")
+      demand(
         variable.type == value.type, "a variable of \(variable.type) cannot take \(value.type)")
       self.variable = variable
       self.value = value

@@ -1,4 +1,5 @@
 // Takes a graph to a device once, then runs it many times.
+import Base
 
 /// A graph on a device: rewritten, placed in memory, its launches prepared. A run is one loop over
 /// those launches; it allocates nothing and waits for nothing.
@@ -56,7 +57,7 @@ public final class GraphExecutor {
       switch leaf.origin {
       case .variable:
         guard let entry = store.entry(leaf) else {
-          preconditionFailure("a variable of \(leaf.type) is not declared in the store")
+          fatal("a variable of \(leaf.type) is not declared in the store")
         }
         leaves[leaf.identity] = entry.buffer
       case .input:
@@ -67,16 +68,16 @@ public final class GraphExecutor {
         let buffer = try device.allocate(byteCount: leaf.type.byteCount)
         try buffer.write(data)
         leaves[leaf.identity] = buffer
-      case .result: preconditionFailure("a result is no leaf")
+      case .result: fatal("a result is no leaf")
       }
     }
     func buffer(_ tensor: Tensor) -> any DeviceBuffer {
       switch assignment.storage[tensor.identity] {
       case .leaf(let identity)?:
-        guard let buffer = leaves[identity] else { preconditionFailure("a leaf has no buffer") }
+        guard let buffer = leaves[identity] else { fatal("a leaf has no buffer") }
         return buffer
       case .planned(let index)?: return regions[index]
-      case nil: preconditionFailure("a value has no storage")
+      case nil: fatal("a value has no storage")
       }
     }
 
@@ -99,7 +100,7 @@ public final class GraphExecutor {
     }
     for copy in assignment.copies {
       guard let target = store.entry(copy.variable) else {
-        preconditionFailure("an assigned variable is not declared in the store")
+        fatal("an assigned variable is not declared in the store")
       }
       launches.append(try device.prepareCopy(from: buffer(copy.value), to: target.buffer))
       owners.append(nil)
@@ -168,7 +169,7 @@ public final class GraphExecutor {
   /// Gives an input its value for the runs to come; one that the graph does not read is ignored.
   /// Traps for data of another type.
   public func set(_ input: Tensor, to data: TensorData) throws {
-    precondition(data.type == input.type, "input of \(input.type) cannot take \(data.type)")
+    demand(data.type == input.type, "input of \(input.type) cannot take \(data.type)")
     try inputs[input.identity]?.write(data)
   }
 
@@ -187,7 +188,7 @@ public final class GraphExecutor {
   /// The value that an output had after the latest run; waits for it.
   public func value(of output: Tensor) throws -> TensorData {
     guard let buffer = outputs[output.identity] else {
-      preconditionFailure("the tensor is no output of the graph")
+      fatal("the tensor is no output of the graph")
     }
     return try buffer.read(as: output.type)
   }

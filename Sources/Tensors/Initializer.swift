@@ -1,4 +1,5 @@
 // The first value of a variable.
+import Base
 
 #if canImport(Glibc)
   import Glibc
@@ -20,7 +21,7 @@ public enum Initializer: Sendable {
     case .zeros: return TensorData(zeros: type)
     case .ones: return TensorData(type.shape, [Float](repeating: 1, count: type.elementCount))
     case .data(let data):
-      precondition(data.type == type, "variable \(name) is \(type), its data is \(data.type)")
+      demand(data.type == type, "variable \(name) is \(type), its data is \(data.type)")
       return data
     case .normal(let deviation):
       let key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))

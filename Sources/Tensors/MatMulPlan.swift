@@ -1,4 +1,5 @@
 // How products are cut into pieces.
+import Base
 
 /// The sizes of a product: `batch` times op(A) [m, k] times op(B) [k, n].
 public struct MatMulProblem: Sendable, Hashable, Codable, CustomStringConvertible {
@@ -192,7 +193,7 @@ extension DeviceTraits {
     if let tuned = tuning.plan(for: problem), tuned.fits(self) { return tuned }
     let candidates = matMulCandidates
     guard let first = candidates.first else {
-      preconditionFailure("no product's kernel fits a device with \(self)")
+      fatal("no product's kernel fits a device with \(self)")
     }
     guard family == .gpu else { return first }
     // Large tiles are quicker where there are enough of them for every unit.

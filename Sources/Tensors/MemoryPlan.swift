@@ -1,4 +1,5 @@
 // Which bytes hold which value, and when.
+import Base
 
 /// Places values with known lifetimes in as little memory as it can.
 public struct MemoryPlan: Sendable {
@@ -85,7 +86,7 @@ public struct MemoryPlan: Sendable {
     for index in intervals.indices.sorted(by: { order(intervals[$0], intervals[$1]) }) {
       let interval = intervals[index]
       let size = roundUp(max(interval.byteCount, 1), toMultipleOf: alignment)
-      precondition(size <= chunkLimit, "a value of \(size) bytes exceeds the largest allocation")
+      demand(size <= chunkLimit, "a value of \(size) bytes exceeds the largest allocation")
       var chosen: Place?
       for chunk in chunks.indices {
         let taken = chunks[chunk].members

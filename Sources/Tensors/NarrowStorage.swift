@@ -1,11 +1,12 @@
 // Intermediate values in 16 bits.
+import Base
 
 extension Graph {
   /// The same computation with values stored as `type`, a type of 16 bits, wherever the kernels that
   /// make and read them can; kernels compute in float32 all the same. Variables, inputs and what leaves
   /// the graph stay as they are; of a matrix that products read, a narrow copy is made once per run.
   func storingNarrowly(as type: ElementType) -> Graph {
-    precondition(type.isNarrow, "\(type) is no type of 16 bits")
+    demand(type.isNarrow, "\(type) is no type of 16 bits")
     var readers: [Tensor.Identity: [(application: Application, operand: Int)]] = [:]
     for application in applications {
       for (index, operand) in application.operands.enumerated() {

@@ -1,4 +1,5 @@
 // Random numbers that depend on nothing but their key and position.
+import Base
 
 /// Philox 4x32 with 10 rounds, a counter-based generator (Salmon et al., "Parallel Random Numbers:
 /// As Easy as 1, 2, 3", SC 2011). `Kernels/common.cl` computes the same bits.
@@ -35,7 +36,7 @@ public enum Philox {
   /// Feistel network of four rounds, walked until it lands below `count`. Needs no memory, so the
   /// order of a pass over any amount of data costs nothing to keep or to resume.
   public static func permuted(_ index: Int, of count: Int, seed: UInt64, stream: UInt32) -> Int {
-    precondition((0..<count).contains(index), "\(index) is not below \(count)")
+    demand((0..<count).contains(index), "\(index) is not below \(count)")
     let key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
     // Half of the bits that an index needs, rounded up.
     let bits = (Int.bitWidth - (count - 1).leadingZeroBitCount + 1) / 2

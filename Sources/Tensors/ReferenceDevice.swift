@@ -1,4 +1,5 @@
 // The device that runs each op's plain Swift.
+import Base
 
 /// Runs on any machine, slowly, and defines what is correct.
 public final class ReferenceDevice: Device {
@@ -99,7 +100,7 @@ private final class HostBuffer: DeviceBuffer {
   }
 
   func write(_ bytes: UnsafeRawBufferPointer) {
-    precondition(bytes.count <= byteCount, "\(bytes.count) bytes written to \(byteCount)")
+    demand(bytes.count <= byteCount, "\(bytes.count) bytes written to \(byteCount)")
     memory.copyMemory(from: bytes)
   }
 

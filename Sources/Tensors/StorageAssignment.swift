@@ -1,4 +1,5 @@
 // Which memory each value of a graph lives in.
+import Base
 
 /// Gives every value of a graph a storage: a buffer that outlives the run, or an interval of the
 /// memory plan. Views share their operand's storage, and results that may overwrite an operand
@@ -52,7 +53,7 @@ struct StorageAssignment {
       if case .leaf? = storage[assignment.value.identity] { true } else { false }
     }
     let moves = needed.filter(readsVariable)
-    precondition(
+    demand(
       moves.allSatisfy { move in
         !moves.contains { storage[move.value.identity] == .leaf($0.variable.identity) }
       }, "variables cannot be assigned each other's old values in one run; assign a computed value")

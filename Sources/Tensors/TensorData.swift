@@ -1,4 +1,5 @@
 // Numbers on the host.
+import Base
 
 /// The numbers of a tensor in host memory, row-major.
 public struct TensorData: Sendable, Hashable {
@@ -14,7 +15,7 @@ public struct TensorData: Sendable, Hashable {
 
   /// Traps unless there are as many numbers as the shape has elements.
   public init(_ shape: Shape, _ numbers: [Float]) {
-    precondition(
+    demand(
       numbers.count == shape.elementCount, "\(numbers.count) numbers do not fill \(shape)")
     self.shape = shape
     elements = .float32(numbers)
@@ -22,7 +23,7 @@ public struct TensorData: Sendable, Hashable {
 
   /// Traps unless there are as many numbers as the shape has elements.
   public init(_ shape: Shape, _ numbers: [Int32]) {
-    precondition(
+    demand(
       numbers.count == shape.elementCount, "\(numbers.count) numbers do not fill \(shape)")
     self.shape = shape
     elements = .int32(numbers)
@@ -47,7 +48,7 @@ public struct TensorData: Sendable, Hashable {
 
   /// Reads little-endian elements, as devices and safetensors hold them.
   public init(_ type: TensorType, bytes: UnsafeRawBufferPointer) {
-    precondition(bytes.count == type.byteCount, "\(bytes.count) bytes do not fill \(type)")
+    demand(bytes.count == type.byteCount, "\(bytes.count) bytes do not fill \(type)")
     func load<T>(_ zero: T) -> [T] {
       [T](unsafeUninitializedCapacity: type.elementCount) { buffer, count in
         if !bytes.isEmpty { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes) }
@@ -76,7 +77,7 @@ public struct TensorData: Sendable, Hashable {
     case .float32(let numbers): return numbers
     case .float16(let words): return words.map { Float(Float16(bitPattern: $0)) }
     case .bfloat16(let words): return words.map { Float(bitPattern: UInt32($0) << 16) }
-    case .int32: preconditionFailure("\(type) holds integers where floats are wanted")
+    case .int32: fatal("\(type) holds integers where floats are wanted")
     }
   }
 
@@ -96,20 +97,30 @@ public struct TensorData: Sendable, Hashable {
             if number.isNaN { return UInt16((bits | 0x40_0000) >> 16) }
             return UInt16((bits + 0x7fff + (bits >> 16 & 1)) >> 16)
           }))
-    case .int32: preconditionFailure("\(type) cannot be stored as integers")
+    case .int32: fatal("\(type) cannot be stored as integers")
     }
   }
 
   /// The numbers; traps for a tensor of floats.
   public var integers: [Int32] {
     guard case .int32(let numbers) = elements else {
-      preconditionFailure("\(type) holds floats where int32 is wanted")
+      fatal("\(type) holds floats where int32 is wanted")
     }
     return numbers
   }
 
+  /// The place of the first number that is infinite or none; nil where all are finite, and for integers.
+  public var firstNotFinite: Int? {
+    switch elements {
+    case .float32(let numbers): numbers.firstIndex { !$0.isFinite }
+    case .float16(let words): words.firstIndex { $0 & 0x7C00 == 0x7C00 }
+    case .bfloat16(let words): words.firstIndex { $0 & 0x7F80 == 0x7F80 }
+    case .int32: nil
+    }
+  }
+
   public func reshaped(to shape: Shape) -> TensorData {
-    precondition(
+    demand(
       shape.elementCount == self.shape.elementCount,
       "reshaped(to:): \(self.shape) has not as many elements as \(shape)")
     return TensorData(shape, elements)

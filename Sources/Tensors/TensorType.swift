@@ -1,4 +1,5 @@
 // What is known of a tensor before any number exists.
+import Base
 
 /// The extent of a tensor along each axis, outermost first. Elements are contiguous; there are no
 /// strides. An empty shape is a single number.
@@ -6,7 +7,7 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
   public let extents: [Int]
 
   public init(_ extents: [Int]) {
-    precondition(extents.allSatisfy { $0 >= 0 }, "a shape cannot have negative extents: \(extents)")
+    demand(extents.allSatisfy { $0 >= 0 }, "a shape cannot have negative extents: \(extents)")
     self.extents = extents
   }
 

@@ -1,4 +1,5 @@
 // What stays on a device between runs.
+import Base
 
 /// The variables of a training run on one device: weights, moments, gradient sums. A checkpoint
 /// is this store on disk.
@@ -31,11 +32,13 @@ public final class VariableStore {
   ) throws {
     guard indexOfTensor[ObjectIdentifier(tensor)] == nil else { return }
     guard case .variable(let initializer) = tensor.origin else {
-      preconditionFailure("\(name) is not a variable")
+      fatal("\(name) is not a variable")
     }
-    precondition(indexOfName[name] == nil, "two variables are called \(name)")
+    demand(indexOfName[name] == nil, "two variables are called \(name)")
     let buffer = try device.allocate(byteCount: tensor.type.byteCount)
-    try buffer.write(value ?? initializer.values(tensor.type, seed: seed, name: name))
+    if device.keepsValues {
+      try buffer.write(value ?? initializer.values(tensor.type, seed: seed, name: name))
+    }
     indexOfTensor[ObjectIdentifier(tensor)] = entries.count
     indexOfName[name] = entries.count
     entries.append(Entry(name: name, role: role, tensor: tensor, buffer: buffer))
@@ -49,7 +52,7 @@ public final class VariableStore {
 
   /// The value of a variable now; waits for earlier runs. Traps for one that is not declared.
   public func value(of tensor: Tensor) throws -> TensorData {
-    guard let entry = entry(tensor) else { preconditionFailure("the variable is not declared") }
+    guard let entry = entry(tensor) else { fatal("the variable is not declared") }
     return try entry.buffer.read(as: tensor.type)
   }
 

@@ -12,10 +12,12 @@ public struct Corpus: Sendable {
   public init(files: [URL], heldOutShare: Double, seed: UInt64) throws {
     guard !files.isEmpty else { throw StorageError("No text was given.") }
     let entries = try files.flatMap { file in
-      guard let data = try? Data(contentsOf: file) else {
-        throw StorageError("Cannot read the text file \(file.path).")
+      let text = try String(contentsOfText: file)
+      guard !Self.holdsObjects(text) else {
+        throw StorageError(
+          "\(file.path) holds JSON objects, one per line, and would be learnt as plain text, keys and braces "
+            + "included. Name it in data.completions, or with --data alone.")
       }
-      let text = String(decoding: data, as: UTF8.self).replacing("\r\n", with: "\n")
       return Self.entries(of: text)
     }
     guard !entries.isEmpty else {
@@ -28,6 +30,17 @@ public struct Corpus: Sendable {
     }
     heldOut = zip(entries, isHeldOut).filter(\.1).map(\.0)
     training = zip(entries, isHeldOut).filter { !$0.1 }.map(\.0)
+  }
+
+  /// Whether the first lines of a text are JSON objects with the keys of completions.
+  static func holdsObjects(_ text: String) -> Bool {
+    let lines = text.prefix(1 << 16).split(separator: "\n").prefix(2)
+    let keys: Set = ["text", "prompt", "completion", "messages", "request", "input"]
+    return !lines.isEmpty
+      && lines.allSatisfy { line in
+        let members = (try? JSON(parsing: Data(line.utf8)))?.object?.members ?? []
+        return members.contains { keys.contains($0.key) }
+      }
   }
 
   /// The entries of a text: what lies between lines that hold only `%`, as in Debian's `fortunes`;

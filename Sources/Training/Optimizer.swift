@@ -1,5 +1,6 @@
 // AdamW over a model: schedule, clipping, update.
 
+import Base
 import Tensors
 
 #if canImport(Glibc)
@@ -25,11 +26,11 @@ public struct OptimizerOptions: Sendable, Hashable {
 
   public init() {}
 
-  /// Linear warm-up, then half a cosine down to the final share (Loshchilov and Hutter, arXiv
-  /// 1608.03983). Steps count from 0.
+  /// Linear warm-up, then half a cosine down to the final share at the last step (Loshchilov and Hutter,
+  /// arXiv 1608.03983). Steps count from 0.
   public func rate(step: Int, of stepCount: Int) -> Double {
     if step < warmupSteps { return learningRate * Double(step + 1) / Double(warmupSteps) }
-    let progress = Double(step - warmupSteps) / Double(max(1, stepCount - warmupSteps))
+    let progress = Double(step - warmupSteps) / Double(max(1, stepCount - 1 - warmupSteps))
     let cosine = (1 + cos(.pi * min(1, progress))) / 2
     return learningRate * (finalRateShare + (1 - finalRateShare) * cosine)
   }
@@ -68,7 +69,7 @@ public struct Optimizer {
     _ options: OptimizerOptions, parameters: [(name: String, tensor: Tensor)],
     gradients: [Tensor], scaledBy lossScale: LossScale?, store: VariableStore
   ) throws {
-    precondition(parameters.count == gradients.count, "each parameter has one gradient")
+    demand(parameters.count == gradients.count, "each parameter has one gradient")
     let squares = gradients.map { $0.sumOfSquares() }
     let size = squares.dropFirst().reduce(squares[0]) { $0 + $1 }.squareRoot()
     let norm = lossScale.map { size / $0.scale } ?? size

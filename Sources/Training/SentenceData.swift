@@ -1,4 +1,6 @@
 // Sentences, one per row.
+import Base
+import Storage
 import Tensors
 
 /// Sentences as rows of ids, filled up to one length. The label of a row's first position is the number of
@@ -9,7 +11,7 @@ public struct SentenceData: TextRows, Sendable {
 
   /// Sentences of 1 to `length` ids each.
   public init(_ sentences: [[Int32]], length: Int) {
-    precondition(
+    demand(
       sentences.allSatisfy { (1...length).contains($0.count) },
       "a sentence has from 1 to \(length) ids")
     self.sentences = sentences
@@ -18,6 +20,13 @@ public struct SentenceData: TextRows, Sendable {
 
   public var count: Int { sentences.count }
   public var targetCount: Int { sentences.count }
+
+  public var fingerprint: String {
+    var fingerprint = Fingerprint()
+    fingerprint.add("sentences of at most \(length)")
+    for sentence in sentences { fingerprint.add(sentence) }
+    return fingerprint.description
+  }
 
   public func batch(_ numbers: [Int?]) -> TokenBatch {
     let rows = numbers.map { $0.map { sentences[$0] } }

@@ -42,12 +42,26 @@ public protocol TokenData {
   func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) throws
     -> TokenBatch
 
+  /// How many targets of that batch count.
+  func trainingTargetCount(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) throws
+    -> Int
+
+  /// What tells these data from others: a hash of their contents.
+  var fingerprint: String { get }
+
   /// All rows in order, in batches; the last one is filled up with rows that do not count.
   func evaluationBatches(size: Int) -> [TokenBatch]
 }
 
 extension TokenData {
   public var isPacked: Bool { false }
+
+  public func trainingTargetCount(
+    step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64
+  ) throws -> Int {
+    try trainingBatch(step: step, micro: micro, microCount: microCount, size: size, seed: seed)
+      .targetCount
+  }
 }
 
 /// Data whose rows have numbers.
@@ -70,7 +84,8 @@ extension TextRows {
   }
 
   public func evaluationBatches(size: Int) -> [TokenBatch] {
-    stride(from: 0, to: count, by: size).map { first in
+    let size = min(size, max(1, count))
+    return stride(from: 0, to: count, by: size).map { first in
       batch((first..<first + size).map { $0 < count ? $0 : nil })
     }
   }

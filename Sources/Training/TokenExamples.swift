@@ -1,4 +1,6 @@
 // Texts of which some tokens are learnt.
+import Base
+import Storage
 import Tensors
 
 /// Texts, each in a row of its own or several in one, filled up with positions that do not count.
@@ -10,7 +12,7 @@ public struct TokenExamples: TextRows, Sendable {
 
     /// Traps unless there is a flag for each token.
     public init(tokens: [Int32], isTarget: [Bool]) {
-      precondition(tokens.count == isTarget.count, "each token is a target or not")
+      demand(tokens.count == isTarget.count, "each token is a target or not")
       self.tokens = tokens
       self.isTarget = isTarget
     }
@@ -28,7 +30,7 @@ public struct TokenExamples: TextRows, Sendable {
   /// Texts of at most `length` tokens and one more; longer ones lose their end. Where `packs`, texts share
   /// rows.
   public init(_ examples: [Example], length: Int, packs: Bool = false) {
-    precondition(length > 0, "a row has at least one token")
+    demand(length > 0, "a row has at least one token")
     self.length = length
     isPacked = packs
     var (kept, cut, dropped): ([Example], Int, Int) = ([], 0, 0)
@@ -70,6 +72,16 @@ public struct TokenExamples: TextRows, Sendable {
   public var count: Int { rows.count }
   public var targetCount: Int {
     examples.reduce(0) { $0 + $1.isTarget.dropFirst().count { $0 } }
+  }
+
+  public var fingerprint: String {
+    var fingerprint = Fingerprint()
+    fingerprint.add("texts in rows of \(length), \(isPacked ? "packed" : "alone")")
+    for example in examples {
+      fingerprint.add(example.tokens)
+      fingerprint.add(example.isTarget.map { $0 ? 1 : 0 })
+    }
+    return fingerprint.description
   }
 
   public func batch(_ numbers: [Int?]) -> TokenBatch {

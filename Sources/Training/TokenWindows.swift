@@ -1,4 +1,6 @@
 // Fixed-length pieces of a token stream.
+import Base
+import Storage
 import Tensors
 
 /// Windows of T tokens with their T targets, cut from one stream of ids.
@@ -14,7 +16,7 @@ public struct TokenWindows: TokenData, Sendable {
   public var targetCount: Int { count * length }
 
   public init(_ tokens: [Int32], length: Int, shifts: Bool = true) {
-    precondition(length > 0, "a window has at least one token")
+    demand(length > 0, "a window has at least one token")
     self.tokens = tokens
     self.length = length
     self.shifts = shifts
@@ -58,6 +60,17 @@ public struct TokenWindows: TokenData, Sendable {
     return batch(starts: starts)
   }
 
+  public func trainingTargetCount(
+    step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64
+  ) -> Int { size * length }
+
+  public var fingerprint: String {
+    var fingerprint = Fingerprint()
+    fingerprint.add("windows of \(length), \(shifts ? "shifted" : "fixed")")
+    fingerprint.add(tokens)
+    return fingerprint.description
+  }
+
   public func evaluationBatches(size: Int) -> [TokenBatch] {
     evaluationBatches(size: size, stride: length)
   }
@@ -69,6 +82,7 @@ public struct TokenWindows: TokenData, Sendable {
     let starts = Swift.stride(from: 0, through: tokens.count - 1 - length, by: step).map { start in
       (start: start, counted: start == 0 ? 0 : length - step)
     }
+    let size = min(size, max(1, starts.count))
     return Swift.stride(from: 0, to: starts.count, by: size).map { first in
       batch(starts: (first..<first + size).map { $0 < starts.count ? starts[$0] : nil })
     }

@@ -1,4 +1,5 @@
 // The training loop.
+import Base
 import Foundation
 import Storage
 import Tensors
@@ -64,21 +65,24 @@ public final class Trainer {
   /// One run per micro-batch; with one micro-batch it also updates the parameters.
   public let accumulate: GraphExecutor
   private let update: GraphExecutor?
-  /// What a checkpoint belongs to: settings, amount of data, formula.
+  /// What a checkpoint belongs to: settings, data, formula, origins.
   private let fingerprint: String
+  /// Targets that counted before the checkpoint that was resumed.
+  private var resumedTokenCount = 0
   /// The variables that a checkpoint holds: parameters and moments.
   private let checkpointNames: [String]
 
-  /// `parameters` are declared in `store`; the objective's own are declared here and trained with them.
+  /// `parameters` are declared in `store`; the objective's own are declared here and trained with them. `origins`
+  /// tells what the run starts from: a checkpoint belongs to runs with the same.
   /// Throws where the plan does not fit the device.
   public init(
     _ objective: any Objective, parameters: [(name: String, tensor: Tensor)],
-    data: any TokenData, options: TrainingOptions, store: VariableStore
+    data: any TokenData, options: TrainingOptions, origins: String = "", store: VariableStore
   ) throws {
     self.options = options
     self.store = store
     self.data = data
-    precondition(
+    demand(
       data.isPacked == objective.readsSpans,
       "rows of several texts need an objective that reads spans")
     guard data.count > 0 else {
@@ -129,7 +133,8 @@ public final class Trainer {
       own.contains($0) || $0.hasPrefix("optimizer.")
     }
     fingerprint =
-      "\(options) \(data.count)x\(data.length), \(data.targetCount) targets: \(objective.formula)"
+      "\(options) \(data.count)x\(data.length), \(data.targetCount) targets \(data.fingerprint) \(origins): "
+      + objective.formula
   }
 
   /// Floating-point operations of a step: those of products, attention and whatever else counts its own.
@@ -150,7 +155,7 @@ public final class Trainer {
   ) throws -> Bool {
     let first = try checkpoint.map(resume) ?? 0
     let clock = ContinuousClock.now
-    var tokenCount = first * options.batchSize * options.microBatchCount * data.length
+    var tokenCount = resumedTokenCount
     var counted = 0
     for step in first..<max(first, options.stepCount) {
       let targetCount = try runStep(step)
@@ -172,7 +177,7 @@ public final class Trainer {
         guard try latestLoss().isFinite else {
           throw StorageError(try NonFiniteSearch(self, checkpoint: checkpoint).sentence(step: step))
         }
-        try save(checkpoint, step: done)
+        try save(checkpoint, step: done, tokenCount: tokenCount)
         try onEvent(.checkpoint(checkpoint))
       }
       if isStopping {
@@ -183,12 +188,20 @@ public final class Trainer {
     return true
   }
 
-  /// The batches of a step.
-  private func batches(_ step: Int) throws -> [TokenBatch] {
-    try (0..<options.microBatchCount).map {
-      try data.trainingBatch(
-        step: step, micro: $0, microCount: options.microBatchCount, size: options.batchSize,
-        seed: options.seed)
+  /// One micro-batch of a step.
+  private func batch(_ step: Int, _ micro: Int) throws -> TokenBatch {
+    try data.trainingBatch(
+      step: step, micro: micro, microCount: options.microBatchCount, size: options.batchSize,
+      seed: options.seed)
+  }
+
+  /// How many targets of a step count.
+  private func targetCount(_ step: Int) throws -> Int {
+    try (0..<options.microBatchCount).reduce(0) { sum, micro in
+      sum
+        + (try data.trainingTargetCount(
+          step: step, micro: micro, microCount: options.microBatchCount, size: options.batchSize,
+          seed: options.seed))
     }
   }
 
@@ -201,11 +214,10 @@ public final class Trainer {
 
   /// Runs another graph of the loss on each batch of a step.
   func run(_ executor: GraphExecutor, onBatchesOf step: Int, body: () throws -> Bool) throws {
-    let batches = try batches(step)
-    let count = batches.reduce(0) { $0 + $1.targetCount }
+    let count = try targetCount(step)
     try executor.set(inverseCount, to: TensorData([1], [1 / Float(max(1, count))]))
-    for batch in batches {
-      try feed(batch, to: executor)
+    for micro in 0..<options.microBatchCount {
+      try feed(try batch(step, micro), to: executor)
       try executor.run()
       if try body() { return }
     }
@@ -217,14 +229,13 @@ public final class Trainer {
   /// Does one step, counted from 0; returns the number of targets that counted.
   @discardableResult
   public func runStep(_ step: Int) throws -> Int {
-    let batches = try batches(step)
-    let targetCount = batches.reduce(0) { $0 + $1.targetCount }
+    let targetCount = try targetCount(step)
     try accumulate.set(inverseCount, to: TensorData([1], [1 / Float(max(1, targetCount))]))
     let numbers = options.optimizer.stepNumbers(step: step, of: options.stepCount)
     try (update ?? accumulate).set(optimizer.step, to: numbers)
-    for (micro, batch) in batches.enumerated() {
+    for micro in 0..<options.microBatchCount {
       try accumulate.set(keep, to: TensorData(micro == 0 ? 0 : 1))
-      try feed(batch, to: accumulate)
+      try feed(try batch(step, micro), to: accumulate)
       try accumulate.run()
     }
     try update?.run()
@@ -251,24 +262,33 @@ public final class Trainer {
 
   // MARK: Checkpoints
 
-  private func save(_ url: URL, step: Int) throws {
+  private func save(_ url: URL, step: Int, tokenCount: Int) throws {
     let names = Set(checkpointNames)
     try store.save(
-      to: url, metadata: ["step": String(step), "run": fingerprint],
+      to: url,
+      metadata: ["step": String(step), "tokens": String(tokenCount), "run": fingerprint],
       where: { names.contains($0.name) })
   }
 
   /// The number of steps that the checkpoint holds, with its variables loaded; 0 without one.
   func resume(_ url: URL) throws -> Int {
+    resumedTokenCount = 0
     guard FileManager.default.fileExists(atPath: url.path) else { return 0 }
     let file = try Safetensors(contentsOf: url)
-    guard file.metadata["run"] == fingerprint, let step = file.metadata["step"].flatMap({ Int($0) })
+    guard file.metadata["run"] == fingerprint else {
+      throw StorageError(
+        "\(url.path) belongs to a run with other settings or data. Resume with what the run folder holds and "
+          + "what it began with, or start a new run with --overwrite.")
+    }
+    guard let step = file.metadata["step"].flatMap({ Int($0) }),
+      (0...options.stepCount).contains(step),
+      let tokens = file.metadata["tokens"].flatMap({ Int($0) }), tokens >= 0
     else {
       throw StorageError(
-        "\(url.path) belongs to a run with other settings. Resume with the recipe that the run "
-          + "folder holds, or start a new run with --overwrite.")
+        "\(url.path) does not say which of the \(options.stepCount) steps it holds: it is damaged.")
     }
     try store.load(checkpointNames, from: file)
+    resumedTokenCount = tokens
     return step
   }
 }

@@ -17,13 +17,25 @@ struct ProfilingOptions: ParsableArguments {
 
   var isWanted: Bool { profile || trace != nil }
 
+  /// Throws where the trace would replace a file that is none.
+  func requireFree() throws {
+    guard let trace, let file = try OutputPlace(URL(fileURLWithPath: trace)).existingFile else {
+      return
+    }
+    let start = try OpenFile(file).read(at: 0, count: min(16, OpenFile(file).byteCount))
+    guard start.isEmpty || start.starts(with: Data("{\"traceEvents\"".utf8)) else {
+      throw StorageError(
+        "\(trace) is here already and is no trace; name another file with --trace.")
+    }
+  }
+
   /// Runs one more step of a trainer with every launch timed.
   func report(on trainer: Trainer, device: any Device, name: String) throws {
     guard isWanted else { return }
     let result = try trainer.accumulate.profiledRun()
     if profile {
       let peaks = try (device as? OpenCLDevice)?.measurePeaks()
-      print("One micro-batch of the \(name):\n\(result.table(peaks: peaks))\n")
+      try tell("One micro-batch of the \(name):\n\(result.table(peaks: peaks))\n")
     }
     if let trace { try WholeFile.write(result.chromeTrace(), to: URL(fileURLWithPath: trace)) }
   }

@@ -1,5 +1,6 @@
 // The command line of Retort.
 import ArgumentParser
+import Foundation
 
 @main
 struct Retort: ParsableCommand {
@@ -19,4 +20,23 @@ struct Retort: ParsableCommand {
     ])
 
   static let version = "0.1.0"
+
+  static func main() {
+    prepareStandardStreams()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      let code = exitCode(for: error)
+      let message = abridged(fullMessage(for: error), to: code == .success ? .max : 3000)
+      do {
+        // Help is a result; everything else that ends a command is a message.
+        if code == .success { try tell(message) } else if !message.isEmpty { note(message) }
+      } catch {
+        note("Error: \(error)")
+        Foundation.exit(1)
+      }
+      Foundation.exit(code.rawValue)
+    }
+  }
 }

@@ -1,8 +1,67 @@
 // What the person at the terminal sees.
 import Foundation
+import Storage
 
-/// Writes a line to standard error.
-func note(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+/// Writes a line to standard error. A line that cannot be written is lost, and ends nothing.
+func note(_ line: String) { writeError(visible(line) + "\n") }
+
+private func writeError(_ text: String) {
+  try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
+}
+
+/// Writes a line to standard output, where results go; one that cannot be written is an error.
+func tell(_ line: String = "") throws { try writeOutput(visible(line) + "\n") }
+
+/// Writes a text that a model made to standard output: as it is, but on a terminal without control characters.
+func tellAsIs(_ text: String) throws {
+  try writeOutput(isatty(STDOUT_FILENO) != 0 ? visible(text) : text)
+}
+
+private func writeOutput(_ text: String) throws {
+  do { try FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) } catch {
+    throw StorageError("Standard output cannot be written", systemCode(error) ?? EIO)
+  }
+}
+
+/// A text whose control characters are shown as `\x1b`, but for the ends of lines: names and texts from files may
+/// hold sequences that terminals obey.
+func visible(_ text: String) -> String {
+  func isShown(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x0A, 0x09: true
+    // Controls of ASCII and Latin-1, and what reverses the direction of a line.
+    case 0..<0x20, 0x7F..<0xA0, 0x200E...0x200F, 0x202A...0x202E, 0x2066...0x2069: false
+    default: true
+    }
+  }
+  guard !text.unicodeScalars.allSatisfy(isShown) else { return text }
+  return text.unicodeScalars.reduce(into: "") { out, scalar in
+    if isShown(scalar) {
+      out.unicodeScalars.append(scalar)
+    } else {
+      let digits = String(scalar.value, radix: 16)
+      out +=
+        scalar.value < 0x100 ? "\\x" + (digits.count == 1 ? "0" : "") + digits : "\\u{\(digits)}"
+    }
+  }
+}
+
+/// The beginning and the end of a message that is too long to be read.
+func abridged(_ message: String, to limit: Int = 3000) -> String {
+  guard message.utf8.count > limit else { return message }
+  return message.prefix(limit * 3 / 4) + " ... " + message.suffix(limit / 4)
+}
+
+/// Makes standard streams safe to use, whatever the process was given.
+func prepareStandardStreams() {
+  // A file that is opened must never take the place of a stream that was closed. Nothing can be read from, or
+  // written to, what takes it instead, but for messages, which go nowhere.
+  for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
+    _ = open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY)
+  }
+  // A reader that goes away is an error of that write alone.
+  signal(SIGPIPE, SIG_IGN)
+}
 
 /// A progress line on standard error: rewritten in place on a terminal, now and then a line of its
 /// own elsewhere.
@@ -20,7 +79,7 @@ final class ProgressLine {
       let filled = Int(share * 20)
       let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 20 - filled)
       let line = "\(title) [\(bar)] \(done)/\(total) \(text) \(duration(left)) left"
-      FileHandle.standardError.write(Data("\r\u{1B}[2K\(line)".utf8))
+      writeError("\r\u{1B}[2K\(visible(line))")
     } else {
       let now = ContinuousClock.now
       if let lastPrinted, now - lastPrinted < .seconds(10), done < total { return }
@@ -31,7 +90,7 @@ final class ProgressLine {
 
   /// Ends the line, so that other text may follow.
   func end() {
-    if isTerminal { FileHandle.standardError.write(Data("\n".utf8)) }
+    if isTerminal { writeError("\n") }
     lastPrinted = nil
   }
 }

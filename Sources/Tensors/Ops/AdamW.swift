@@ -1,4 +1,5 @@
 // One parameter's step of Adam with decoupled weight decay.
+import Base
 
 /// m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,
 /// p = p - rate (m c1 / (sqrt(v c2) + epsilon) + decay p) (Loshchilov and Hutter, arXiv
@@ -21,7 +22,7 @@ public struct AdamW: Op {
   }
 
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
-    precondition(
+    demand(
       operands[1...3].allSatisfy { $0 == operands[0] } && operands[4].shape == [4]
         && operands[5].elementCount == 1,
       "adamw: operands \(operands)")
@@ -29,7 +30,7 @@ public struct AdamW: Op {
   }
 
   public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
-    preconditionFailure("an optimizer's step has no gradient")
+    fatal("an optimizer's step has no gradient")
   }
 
   public func reference(_ operands: [TensorData]) -> [TensorData] {

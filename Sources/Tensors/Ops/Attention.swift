@@ -1,4 +1,5 @@
 // Scaled dot-product attention.
+import Base
 
 #if canImport(Glibc)
   import Glibc
@@ -19,12 +20,12 @@ public struct Attention: Op {
 
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let (q, k, v) = (operands[0].shape, operands[1].shape, operands[2].shape)
-    precondition(
+    demand(
       q.rank == 4 && k.rank == 4 && k == v && q[0] == k[0] && q[3] == k[3] && q[2] % k[2] == 0
         && (!mask.isCausal || k[1] >= q[1]),
       "attention: q \(q), k \(k) and v \(v) do not fit")
     let isSpanned = mask.isCausal && q[1] == k[1]
-    precondition(
+    demand(
       operands.count == 3 || operands[3] == TensorType([q[0]], .int32)
         || isSpanned && operands[3] == TensorType([q[0], q[1], 2], .int32),
       "attention: lengths or spans \(operands.last.map { "\($0)" } ?? "") do not fit q \(q)")
@@ -32,7 +33,7 @@ public struct Attention: Op {
   }
 
   public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
-    precondition(resultGradients[1] == nil, "attention: the log-sum-exp has no gradient")
+    demand(resultGradients[1] == nil, "attention: the log-sum-exp has no gradient")
     guard let dout = resultGradients[0] else { return [nil, nil, nil] }
     let operands = application.operands
     let known = [application.result(0), application.result(1), dout]
@@ -137,7 +138,7 @@ extension Tensor {
     keys: Tensor, values: Tensor, mask: AttentionMask, lengths: Tensor? = nil,
     spans: Tensor? = nil
   ) -> Tensor {
-    precondition(lengths == nil || spans == nil, "attention takes lengths or spans")
+    demand(lengths == nil || spans == nil, "attention takes lengths or spans")
     let op = Attention(mask: mask, scale: 1 / Float(shape[-1]).squareRoot())
     let sight = [lengths, spans].compactMap { $0 }
     return Application(op, [self, keys, values] + sight).result(0)

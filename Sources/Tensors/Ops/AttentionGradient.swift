@@ -1,4 +1,5 @@
 // The gradients of scaled dot-product attention.
+import Base
 
 #if canImport(Glibc)
   import Glibc
@@ -14,7 +15,7 @@ struct AttentionGradient: Op {
   func resultTypes(_ operands: [TensorType]) -> [TensorType] { Array(operands[0..<3]) }
 
   func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
-    preconditionFailure("the second derivative of attention is not defined")
+    fatal("the second derivative of attention is not defined")
   }
 
   func flopCount(_ operands: [TensorType]) -> Double {

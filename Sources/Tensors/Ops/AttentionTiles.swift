@@ -1,4 +1,5 @@
 // How a GPU's attention is cut into pieces.
+import Base
 
 /// The blocks of the GPU's kernels: rows that a work-group owns, rows of the other side in local memory
 /// at a time, and the lanes of a group, which multiply and add or feed matrix units.
@@ -52,7 +53,7 @@ struct AttentionTiles {
       $0.group <= traits.maximumWorkGroupSize && laneBytes($0) <= traits.localMemoryBytes
     }
     guard let fits else {
-      preconditionFailure(
+      fatal(
         "attention: no block fits \(traits.localMemoryBytes) bytes of local memory")
     }
     return fits

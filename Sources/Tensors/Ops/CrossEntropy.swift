@@ -1,4 +1,5 @@
 // The negative log-likelihood of labels.
+import Base
 
 #if canImport(Glibc)
   import Glibc
@@ -11,7 +12,7 @@
 /// Operands: z [..., V], labels int32 [...]. Results: loss [...], log-sum-exp of z [...].
 public struct CrossEntropy: Op {
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
-    precondition(
+    demand(
       operands[1] == TensorType(Shape(Array(operands[0].shape.extents.dropLast())), .int32),
       "cross-entropy: logits \(operands[0]) do not fit labels \(operands[1])")
     let rows = TensorType(operands[1].shape)
@@ -19,7 +20,7 @@ public struct CrossEntropy: Op {
   }
 
   public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
-    precondition(resultGradients[1] == nil, "cross-entropy: the log-sum-exp has no gradient")
+    demand(resultGradients[1] == nil, "cross-entropy: the log-sum-exp has no gradient")
     return [
       resultGradients[0].map {
         CrossEntropyGradient()(
@@ -59,7 +60,7 @@ struct CrossEntropyGradient: Op {
   func resultTypes(_ operands: [TensorType]) -> [TensorType] { [operands[0]] }
 
   func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
-    preconditionFailure("the second derivative of cross-entropy is not defined")
+    fatal("the second derivative of cross-entropy is not defined")
   }
 
   func reference(_ operands: [TensorData]) -> [TensorData] {

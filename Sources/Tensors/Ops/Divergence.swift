@@ -1,4 +1,5 @@
 // How far a student's distribution is from its teacher's.
+import Base
 
 #if canImport(Glibc)
   import Glibc
@@ -17,14 +18,14 @@ public struct Divergence: Op {
 
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let rows = Shape(Array(operands[0].shape.extents.dropLast()))
-    precondition(
+    demand(
       operands[0] == operands[1] && operands[2] == TensorType(rows, .int32),
       "divergence: student \(operands[0]), teacher \(operands[1]), labels \(operands[2])")
     return [TensorType(rows), TensorType(Shape(rows.extents + [3]))]
   }
 
   public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
-    precondition(resultGradients[1] == nil, "divergence: the sums have no gradient")
+    demand(resultGradients[1] == nil, "divergence: the sums have no gradient")
     let operands = application.operands
     let gradient = resultGradients[0].map {
       DivergenceGradient(kind: kind, temperature: temperature)(
@@ -98,7 +99,7 @@ struct DivergenceGradient: Op {
   func resultTypes(_ operands: [TensorType]) -> [TensorType] { [operands[0]] }
 
   func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
-    preconditionFailure("the second derivative of a divergence is not defined")
+    fatal("the second derivative of a divergence is not defined")
   }
 
   func reference(_ operands: [TensorData]) -> [TensorData] {
@@ -135,8 +136,8 @@ struct DivergenceGradient: Op {
 extension Divergence {
   /// Traps for numbers that make no sense.
   static func check(_ kind: Kind, _ temperature: Float) {
-    precondition(temperature > 0, "a temperature is positive, not \(temperature)")
-    precondition(
+    demand(temperature > 0, "a temperature is positive, not \(temperature)")
+    demand(
       kind.mixture > 0 && kind.mixture < 1,
       "the mixture of \(kind) has a weight between 0 and 1, not at an end")
   }

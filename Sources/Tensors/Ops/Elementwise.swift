@@ -1,4 +1,5 @@
 // Operations on corresponding elements, with broadcasting.
+import Base
 
 /// result[i] = expression(operands at i). A chain of these becomes one generated kernel.
 public struct Elementwise: Op, CustomStringConvertible {
@@ -32,7 +33,7 @@ public struct Elementwise: Op, CustomStringConvertible {
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let seeds = expression.seedIndices
     for (index, operand) in operands.enumerated() {
-      precondition(
+      demand(
         operand.elementType == (seeds.contains(index) ? .int32 : .float32),
         "elementwise operand \(index) cannot be \(operand)")
     }
@@ -149,7 +150,7 @@ extension Tensor {
     let reads = operands.enumerated().map { index, operand -> Elementwise.Read in
       if seeds.contains(index) { return .scalar }
       guard let read = Elementwise.read(operand.shape, by: largest) else {
-        preconditionFailure(
+        fatal(
           "elementwise \(expression): \(operand.shape) does not broadcast to \(largest)")
       }
       return read
@@ -210,7 +211,7 @@ extension Tensor {
   /// Zeroes elements with probability `rate` and divides the others by 1 - rate. Which ones is a
   /// function of `seed` (int32 [2]: seed, step), `name` and position alone.
   public func dropout(_ rate: Float, seed: Tensor, name: String) -> Tensor {
-    precondition(rate >= 0 && rate < 1, "a dropout rate lies in [0, 1), not \(rate)")
+    demand(rate >= 0 && rate < 1, "a dropout rate lies in [0, 1), not \(rate)")
     if rate == 0 { return self }
     let draw = Expression.uniform(seed: 1, stream: Philox.stream(named: name))
     // draw >= rate, written as 1 - (rate > draw)

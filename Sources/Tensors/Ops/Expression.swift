@@ -1,4 +1,5 @@
 // Formulas of one element.
+import Base
 
 #if canImport(Glibc)
   import Glibc
@@ -144,7 +145,7 @@ public indirect enum Expression: Sendable, Hashable, CustomStringConvertible {
       if case .operand(let index) = replacement(seed) {
         .uniform(seed: index, stream: stream)
       } else {
-        preconditionFailure("a seed can only be replaced by an operand")
+        fatal("a seed can only be replaced by an operand")
       }
     }
   }

@@ -1,9 +1,10 @@
 // Rows of a table, by number.
+import Base
 
 /// y[n] = table[ids[n]]. Operands: table [R, C], ids int32 [...]. Result: [..., C].
 public struct Gather: Op {
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
-    precondition(
+    demand(
       operands[0].shape.rank == 2 && operands[1].elementType == .int32,
       "gather: table \(operands[0]), ids \(operands[1])")
     return [TensorType(Shape(operands[1].shape.extents + [operands[0].shape[1]]))]
@@ -48,7 +49,7 @@ struct GatherGradient: Op {
   }
 
   func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
-    preconditionFailure("the second derivative of gather is not defined")
+    fatal("the second derivative of gather is not defined")
   }
 
   func reference(_ operands: [TensorData]) -> [TensorData] {

@@ -1,4 +1,5 @@
 // The losses of a head's logits, without the logits of all tokens at once.
+import Base
 
 /// With logits z = x W^T and, for a teacher, z' = x' W'^T, per row: the cross-entropy to the label;
 /// a divergence of softmax(z / T) from softmax(z' / T); and KL(softmax(z') || softmax(z)) for the log.
@@ -73,7 +74,7 @@ public struct LinearLoss: Op {
       case .list(let count):
         count <= classCount && columns(3, count, .int32) && columns(4, count) && columns(5, 2)
       }
-    precondition(
+    demand(
       fits(x, weight) && weight[0] >= classCount && labels == TensorType(rows.shape, .int32)
         && isTaught
         && operands.dropFirst(firstWeight).allSatisfy { $0 == rows },
@@ -83,8 +84,8 @@ public struct LinearLoss: Op {
   }
 
   public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
-    precondition(!givesGradients, "linear loss: a second derivative is not defined")
-    precondition(
+    demand(!givesGradients, "linear loss: a second derivative is not defined")
+    demand(
       resultGradients.dropFirst(2).allSatisfy { $0 == nil },
       "linear loss: what is only logged has no gradient")
     let weights = resultGradients.prefix(lossCount == 1 ? 1 : 2).map {

@@ -1,4 +1,5 @@
 // What a teacher adds to a head's losses, in plain Swift.
+import Base
 
 #if canImport(Glibc)
   import Glibc
@@ -35,7 +36,7 @@ extension LinearLoss.Teaching {
     _ logits: TensorData, _ classes: [Int32], _ given: [Float], _ sums: [Float],
     _ labels: TensorData, _ weights: TensorData?
   ) -> (losses: [TensorData], slope: TensorData?) {
-    guard case .list(let count) = source else { preconditionFailure("the teacher is no list") }
+    guard case .list(let count) = source else { fatal("the teacher is no list") }
     let (rows, columns) = (logits.shape[0], logits.shape[1])
     let z = logits.floats.map(Double.init)
     /// log p or log q of the cells, from those of the listed classes.

@@ -1,4 +1,5 @@
 // Products of matrices.
+import Base
 
 /// C = op(A) op(B), with an optional formula applied to every element of C as it is stored.
 ///
@@ -43,7 +44,7 @@ public struct MatMul: Op, CustomStringConvertible {
 
   private func sizes(_ a: Shape, _ b: Shape) -> Sizes {
     func fail() -> Never {
-      preconditionFailure(
+      fatal(
         "matmul\(transposeA ? ", left transposed" : "")\(transposeB ? ", right transposed" : ""): "
           + "\(a) does not fit \(b)")
     }
@@ -67,7 +68,7 @@ public struct MatMul: Op, CustomStringConvertible {
   }
 
   public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
-    precondition(epilogue == nil, "gradients are taken before products and formulas are fused")
+    demand(epilogue == nil, "gradients are taken before products and formulas are fused")
     let a = application.operands[0]
     let b = application.operands[1]
     guard let dc = resultGradients[0] else { return [nil, nil] }
@@ -77,7 +78,7 @@ public struct MatMul: Op, CustomStringConvertible {
       ? b.matmul(dc, transposeSelf: transposeB, transposeOther: true)
       : dc.matmul(b, transposeOther: !transposeB)
     if b.shape.rank == 2, a.shape.rank > 2 {
-      precondition(!transposeA, "a transposed batch against one matrix has no gradient")
+      demand(!transposeA, "a transposed batch against one matrix has no gradient")
       // One right matrix for all batches: the batches are more rows to sum over.
       let rows = a.reshaped(to: [a.shape.rowCount, a.shape.columnCount])
       let slopes = dc.reshaped(to: [dc.shape.rowCount, dc.shape.columnCount])

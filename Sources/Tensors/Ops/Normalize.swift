@@ -1,4 +1,5 @@
 // Layer and RMS normalisation of rows.
+import Base
 
 /// y = gain (x - mean x) / sqrt(var x + epsilon) + bias along the last axis (Ba et al., arXiv
 /// 1607.06450), or y = gain x / sqrt(mean x^2 + epsilon) (Zhang and Sennrich, arXiv 1910.07467).
@@ -10,7 +11,7 @@ public struct Normalize: Op {
 
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let columns: Shape = [operands[0].shape.columnCount]
-    precondition(
+    demand(
       operands.dropFirst().allSatisfy { $0.shape == columns },
       "normalise: \(operands[0].shape) needs gain and bias of \(columns), "
         + "not \(operands.dropFirst().map(\.shape))")
@@ -78,7 +79,7 @@ struct NormalizeGradient: Op {
   }
 
   func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
-    preconditionFailure("the second derivative of a normalisation is not defined")
+    fatal("the second derivative of a normalisation is not defined")
   }
 
   func reference(_ operands: [TensorData]) -> [TensorData] {

@@ -1,4 +1,5 @@
 // Sums and maxima along axes.
+import Base
 
 /// y[o, i] = the sum, sum of squares or maximum of x[o, n, i] over n, in a fixed order.
 public struct Reduce: Op {
@@ -14,7 +15,7 @@ public struct Reduce: Op {
   let shape: Shape
 
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
-    precondition(
+    demand(
       shape.elementCount == outer * inner && operands[0].elementCount % max(outer * inner, 1) == 0,
       "reduce \(kind): \(operands[0].shape) does not reduce to \(shape)")
     return [TensorType(shape)]
@@ -32,7 +33,7 @@ public struct Reduce: Op {
     // Each element of y is read by n elements of x.
     let read: [Elementwise.Read] =
       inner == 1 ? [.prefix(divisor: max(n, 1))] : outer == 1 ? [.suffix(count: inner)] : []
-    precondition(!read.isEmpty, "the gradient of a reduction over a middle axis needs a transpose")
+    demand(!read.isEmpty, "the gradient of a reduction over a middle axis needs a transpose")
     let spread: (Expression, [Tensor]) -> Tensor = { formula, more in
       Application(
         Elementwise(formula, read + more.map { _ in .full }, grid), [dy] + more
@@ -139,7 +140,7 @@ extension Tensor {
 
   private func reduced(_ kind: Reduce.Kind, _ axis: Int) -> Tensor {
     let axis = axis < 0 ? shape.rank + axis : axis
-    precondition(
+    demand(
       shape.extents.indices.contains(axis), "\(shape) has no axis \(axis) to reduce")
     var kept = shape.extents
     kept.remove(at: axis)

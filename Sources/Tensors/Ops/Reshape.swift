@@ -1,11 +1,12 @@
 // The same numbers under another shape.
+import Base
 
 /// The operand's memory, read as another shape of as many elements.
 public struct Reshape: Op {
   let shape: Shape
 
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
-    precondition(
+    demand(
       operands[0].elementCount == shape.elementCount,
       "reshaped(to:): \(operands[0].shape) has not as many elements as \(shape)")
     return [TensorType(shape, operands[0].elementType)]

@@ -1,4 +1,5 @@
 // Rotary position embedding.
+import Base
 
 #if canImport(Glibc)
   import Glibc
@@ -16,7 +17,7 @@ public struct Rotary: Op {
 
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let shape = operands[0].shape
-    precondition(
+    demand(
       shape.rank == 4 && shape[3] % 2 == 0 && operands[1].shape == [shape[1], shape[3] / 2]
         && operands[2].shape == operands[1].shape,
       "rotary: x \(shape) does not fit angles \(operands[1].shape), \(operands[2].shape)")
@@ -81,7 +82,7 @@ extension Tensor {
 
   /// Queries or keys [B, T, H, D], turned by the angles t base^(-2 d / D).
   public func rotated(base: Float) -> Tensor {
-    precondition(shape.rank == 4 && shape[3] % 2 == 0, "rotated(base:) does not fit \(shape)")
+    demand(shape.rank == 4 && shape[3] % 2 == 0, "rotated(base:) does not fit \(shape)")
     let (positions, half) = (shape[1], shape[3] / 2)
     let angles = (0..<positions * half).map { i in
       Double(i / half) * pow(Double(base), -Double(i % half) / Double(half))

@@ -1,4 +1,5 @@
 // Normalised exponentials along rows.
+import Base
 
 #if canImport(Glibc)
   import Glibc
@@ -50,12 +51,12 @@ struct SoftmaxGradient: Op {
   let isLogarithm: Bool
 
   func resultTypes(_ operands: [TensorType]) -> [TensorType] {
-    precondition(operands[0] == operands[1], "softmax gradient: \(operands[0]), \(operands[1])")
+    demand(operands[0] == operands[1], "softmax gradient: \(operands[0]), \(operands[1])")
     return [operands[0]]
   }
 
   func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
-    preconditionFailure("the second derivative of softmax is not defined")
+    fatal("the second derivative of softmax is not defined")
   }
 
   func reference(_ operands: [TensorData]) -> [TensorData] {

@@ -1,4 +1,5 @@
 // Rows cut into parts, and parts put together.
+import Base
 
 /// Cuts the columns of x [..., sum of widths] into one result [..., width] for each width.
 public struct Split: Op {
@@ -6,7 +7,7 @@ public struct Split: Op {
 
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let shape = operands[0].shape
-    precondition(
+    demand(
       shape.rank > 0 && shape.columnCount == widths.reduce(0, +),
       "split: columns of \(widths) do not make up \(shape)")
     return widths.map { TensorType(shape.replacingLast(with: $0)) }
@@ -50,7 +51,7 @@ struct Concatenate: Op {
   func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let first = operands[0].shape
     let width = operands.reduce(0) { $0 + $1.shape.columnCount }
-    precondition(
+    demand(
       operands.allSatisfy { $0.shape.replacingLast(with: 0) == first.replacingLast(with: 0) },
       "concatenate: \(operands) differ in more than their columns")
     return [TensorType(first.replacingLast(with: width))]

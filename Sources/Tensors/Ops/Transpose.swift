@@ -1,4 +1,5 @@
 // Two axes change places.
+import Base
 
 /// y[..., b, m, a, ...] = x[..., a, m, b, ...], where `first` < `second` are the axes exchanged.
 public struct Transpose: Op {
@@ -67,7 +68,7 @@ extension Tensor {
   /// The tensor with two axes exchanged; negative axes count from the innermost.
   public func transposed(_ first: Int, _ second: Int) -> Tensor {
     let axes = [first, second].map { $0 < 0 ? shape.rank + $0 : $0 }.sorted()
-    precondition(
+    demand(
       axes.allSatisfy(shape.extents.indices.contains) && type.elementType == .float32,
       "transposed(\(first), \(second)) does not fit \(type)")
     return axes[0] == axes[1] ? self : Transpose(first: axes[0], second: axes[1])(self)[0]

@@ -1,4 +1,5 @@
 // Some rows of a tensor replaced by others, as a cache of keys and values takes new ones.
+import Base
 
 /// y[b, starts[b] + t] = fresh[b, t]; the other rows are those of `kept`. Rows that would lie outside
 /// are dropped.
@@ -8,7 +9,7 @@
 public struct UpdateRows: Op {
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let (kept, fresh) = (operands[0].shape, operands[1].shape)
-    precondition(
+    demand(
       kept.rank >= 2 && kept.rank == fresh.rank && kept[0] == fresh[0]
         && kept.extents.dropFirst(2) == fresh.extents.dropFirst(2)
         && operands[2] == TensorType([kept[0]], .int32),
@@ -17,7 +18,7 @@ public struct UpdateRows: Op {
   }
 
   public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
-    precondition(resultGradients[0] == nil, "updateRows has no gradient: caches are not trained")
+    demand(resultGradients[0] == nil, "updateRows has no gradient: caches are not trained")
     return [nil, nil, nil]
   }
 

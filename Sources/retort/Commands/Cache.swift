@@ -48,7 +48,7 @@ struct Cache: ParsableCommand {
   @OptionGroup var device: DeviceOptions
 
   func validate() throws {
-    guard batchSize > 0 else { throw ValidationError("--batch-size must be at least 1.") }
+    try requireCount(batchSize, "batch-size")
     guard temperature.allSatisfy({ $0 > 0 && $0 <= 100 }) else {
       throw ValidationError("--temperature must be above 0 and at most 100.")
     }
@@ -72,22 +72,22 @@ struct Cache: ParsableCommand {
         "data.sequence_length must be at most \(model.contextLength), the context of the teacher.")
     }
     let opened = try device.open()
-    let text = try RunText(recipe.data, tokenizer, seed: recipe.seed, shifts: false)
+    let size = min(tokenizer.tokenizer.vocabularySize, model.vocabularySize)
+    let text = try RunText(
+      recipe.data, tokenizer, classCount: size, seed: recipe.seed, shifts: false)
     note("\(opened.name)\n\(text.description)")
     let store = VariableStore(on: opened, seed: recipe.seed)
     try directory.load(model, into: store, prefix: "teacher")
     let folder = URL(fileURLWithPath: output)
-    let size = min(tokenizer.tokenizer.vocabularySize, model.vocabularySize)
     if case .topK(let count) = codec, count > size {
       throw ValidationError("--codec topk:\(count): the teacher has only \(size) tokens.")
     }
     let writer = try TeacherCacheWriter(
       folder, codec, teacher: model, fingerprint: try directory.fingerprint(), path: teacher,
       store: store, length: length, classCount: size,
-      temperatures: temperature + [recipe.distillation.temperature], batchSize: batchSize)
-    for file in tokenizer.files {
-      try WholeFile.write(file.text, to: folder.appending(path: file.name))
-    }
+      temperatures: temperature + [recipe.distillation.temperature],
+      batchSize: min(batchSize, max(1, text.training.count + text.heldOut.count)),
+      files: tokenizer.files)
     let rows = writer.missing([text.training, text.heldOut])
     let description = writer.description
     let bytes = rows.count * description.rowBytes
@@ -97,6 +97,7 @@ struct Cache: ParsableCommand {
     try requireSpace(bytes, folder)
     let progress = ProgressLine()
     let clock = ContinuousClock.now
+    let batchSize = writer.batchSize
     for first in stride(from: 0, to: rows.count, by: batchSize) {
       let part = rows[first..<min(rows.count, first + batchSize)]
       try writer.write(part)
@@ -115,7 +116,7 @@ struct Cache: ParsableCommand {
     }
     try writer.finish()
     progress.end()
-    print(
+    try tell(
       "\(output): \(codec) of \(teacher), \(grouped(description.rowBytes / length)) bytes per token"
     )
   }

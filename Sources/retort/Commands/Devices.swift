@@ -35,9 +35,12 @@ struct Devices: ParsableCommand {
     rows.append([
       "reference", "plain Swift", "cpu", "1", "-", "none", "-", "-", "-", "-", "always there, slow",
     ])
-    print(table(rows))
+    try tell(table(rows))
     if devices.isEmpty {
-      note("No OpenCL driver is installed. On Debian and Ubuntu: apt-get install pocl-opencl-icd")
+      note(DeviceOptions.withoutDevices)
+      if installedDrivers().isEmpty {
+        note("On Debian and Ubuntu: apt-get install pocl-opencl-icd")
+      }
     }
   }
 

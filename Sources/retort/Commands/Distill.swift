@@ -33,18 +33,24 @@ struct Distill: ParsableCommand {
 
   func run() throws {
     Interrupt.install()
-    let recipe = try arguments.recipe(DistillRecipe.self, settings: models.settings)
-    let folder = arguments.folder
+    let folder = RunFolder(arguments.run)
+    let recipe = try arguments.recipe(DistillRecipe.self, in: folder, settings: models.settings)
     let path = recipe.teacher.path
     if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {
-      try SentenceDistillation(recipe, arguments).run()
+      try SentenceDistillation(recipe, arguments, in: folder).run()
       return
     }
     let arms = try DistillationArms(recipe, folder: folder)
-    let (device, text) = try arguments.open(sources: [path, recipe.student.path]) {
-      try RunText(recipe.data, arms.tokenizer, seed: recipe.seed, shifts: arms.cache == nil)
+    let (device, text) = try arguments.open {
+      try RunText(
+        recipe.data, arms.tokenizer, classCount: arms.classCount, seed: recipe.seed,
+        shifts: arms.cache == nil)
     }
-    try arguments.begin(recipe) {
+    var origins = RunOrigins()
+    try origins.add(recipe)
+    origins.add("the text", text.fingerprint)
+    try arms.addOrigins(recipe, to: &origins)
+    try arguments.begin(recipe, in: folder, origins: origins, command: "distill") {
       try DistillationDoctor(arms: arms, text: text, recipe: recipe, device: device).findings()
     }
     let export = ModelExport(tokenizer: arms.tokenizer, precision: recipe.training.export)
@@ -58,7 +64,8 @@ struct Distill: ParsableCommand {
       let (objective, data) = try make(store)
       try arm.train(
         objective, recipe.training.options(for: sizes, seed: seed), on: data, folder: folder,
-        store: store, prefix: prefix, profiling: arguments.profiling, export: export)
+        origins: origins, store: store, prefix: prefix, profiling: arguments.profiling,
+        export: export)
     }
     func nextToken(_ arm: Arm) throws -> NextTokenObjective {
       NextTokenObjective(

@@ -26,8 +26,8 @@ struct DoctorCommand: ParsableCommand {
     let keys = arguments.recipeFile.map(recipeKeys) ?? []
     let isTraining = model != nil || keys.contains("model")
     let (text, findings) = try isTraining ? training(device) : distillation(device)
-    print(text)
-    for finding in findings { print(finding.line) }
+    try tell("\(text)")
+    for finding in findings { try tell(finding.line) }
     if findings.contains(where: { $0.level == .refusal }) { throw ExitCode.failure }
   }
 
@@ -38,11 +38,12 @@ struct DoctorCommand: ParsableCommand {
     let recipe = try arguments.given(
       TrainRecipe.self, settings: model.map { ["model.path=\(quoted($0))"] } ?? [])
     let tokenizer = try RunTokenizer.of(recipe.data, model: recipe.model.path)
-    let size = tokenizer.tokenizer.vocabularySize
     let arm = try Arm(
-      "model", recipe.model, vocabularySize: size, sequenceLength: recipe.data.sequenceLength,
-      folder: arguments.folder)
-    let text = try RunText(recipe.data, tokenizer, seed: recipe.seed)
+      "model", recipe.model, vocabularySize: tokenizer.tokenizer.vocabularySize,
+      sequenceLength: recipe.data.sequenceLength,
+      folder: RunFolder(arguments.run))
+    let size = min(tokenizer.tokenizer.vocabularySize, arm.model.vocabularySize)
+    let text = try RunText(recipe.data, tokenizer, classCount: size, seed: recipe.seed)
     return (
       text,
       try TrainingDoctor(arm: arm, text: text, classCount: size, recipe: recipe, device: device)
@@ -56,11 +57,13 @@ struct DoctorCommand: ParsableCommand {
     let recipe = try arguments.given(DistillRecipe.self, settings: models.settings)
     let path = recipe.teacher.path
     if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {
-      return try SentenceDistillation(recipe, arguments).examination(on: device)
+      return try SentenceDistillation(recipe, arguments, in: RunFolder(arguments.run))
+        .examination(on: device)
     }
-    let arms = try DistillationArms(recipe, folder: arguments.folder)
+    let arms = try DistillationArms(recipe, folder: RunFolder(arguments.run))
     let text = try RunText(
-      recipe.data, arms.tokenizer, seed: recipe.seed, shifts: arms.cache == nil)
+      recipe.data, arms.tokenizer, classCount: arms.classCount, seed: recipe.seed,
+      shifts: arms.cache == nil)
     return (
       text,
       try DistillationDoctor(arms: arms, text: text, recipe: recipe, device: device).findings()

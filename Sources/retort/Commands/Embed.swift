@@ -25,26 +25,33 @@ struct Embed: ParsableCommand {
   @Option(help: "The file to write, .safetensors or .jsonl.")
   var output: String
 
+  @Flag(help: "Replace the output, whatever it holds.")
+  var overwrite = false
+
   @Option(help: "Sentences per batch.")
   var batchSize = 32
 
   @OptionGroup var device: DeviceOptions
 
-  func validate() throws {
-    guard batchSize > 0 else { throw ValidationError("--batch-size must be at least 1.") }
-  }
+  func validate() throws { try requireCount(batchSize, "batch-size") }
 
   func run() throws {
+    Interrupt.install()
     let directory = ModelDirectory(URL(fileURLWithPath: model))
     let encoder = try SentenceEncoder(directory)
     let tokenizer = try TokenizerDirectory(directory.url).tokenizer
-    guard let data = FileManager.default.contents(atPath: input) else {
-      throw StorageError("Cannot read \(input): there is no such file, or it is not readable.")
-    }
-    var sentences = String(decoding: data, as: UTF8.self).replacing("\r\n", with: "\n")
+    let source = URL(fileURLWithPath: input)
+    var sentences = try String(contentsOfText: source)
       .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     if sentences.last?.isEmpty == true { sentences.removeLast() }
     guard !sentences.isEmpty else { throw StorageError("\(input) has no lines.") }
+    let target = URL(fileURLWithPath: output)
+    guard target.resolved != source.resolved else {
+      throw ValidationError("--output must not be the file of --input.")
+    }
+    let vectors = try EmbeddingFile(
+      target, count: sentences.count, width: encoder.encoder.width,
+      job: try job(directory, sentences), overwrite: overwrite)
     let store = VariableStore(on: try device.open(), seed: 1)
     try directory.load(encoder.encoder, into: store, prefix: "model")
     let embedder = SentenceEmbedder(
@@ -52,26 +59,43 @@ struct Embed: ParsableCommand {
     let progress = ProgressLine()
     let clock = ContinuousClock.now
     func seconds() -> Double { (ContinuousClock.now - clock).seconds }
-    let embeddings = try embedder.embed(sentences) { done in
-      progress.show(
-        "sentences", done: done, of: sentences.count, seconds: seconds(), doneHere: done, "")
+    let known = vectors.rowCount
+    if known > 0 {
+      note("\(grouped(known)) of \(grouped(sentences.count)) vectors are there already.")
     }
-    progress.end()
-    let url = URL(fileURLWithPath: output)
-    let width = encoder.encoder.width
-    if url.pathExtension == "jsonl" {
-      try WholeFile.write(to: url) { file in
-        for (sentence, embedding) in zip(sentences, embeddings) {
-          let line = JSONObject([("text", sentence), ("embedding", embedding.map(Double.init))])
-          try file.write(contentsOf: Data((line.json + "\n").utf8))
-        }
+    // Sentences of similar length share batches, within parts that are written as they end.
+    let part = batchSize * 32
+    for first in stride(from: known, to: sentences.count, by: part) {
+      let rows = first..<min(sentences.count, first + part)
+      let embeddings = try embedder.embed(Array(sentences[rows])) { done in
+        progress.show(
+          "sentences", done: first + done, of: sentences.count, seconds: seconds(),
+          doneHere: first - known + done, "")
       }
-    } else {
-      try Safetensors.write(
-        [("embeddings", TensorData([embeddings.count, width], embeddings.flatMap { $0 }))], to: url)
+      try vectors.append(zip(sentences[rows], embeddings))
+      if Interrupt.wasRequested, rows.upperBound < sentences.count {
+        progress.end()
+        note(
+          "Interrupted: \(grouped(rows.upperBound)) of \(grouped(sentences.count)) vectors are kept. The same command "
+            + "goes on.")
+        throw ExitCode(130)
+      }
     }
-    print(
-      "\(output): \(grouped(embeddings.count)) sentences, \(width) numbers each, "
-        + "\(fixed(Double(embeddings.count) / max(seconds(), 1e-9), 0)) sentences/s")
+    try vectors.finish()
+    progress.end()
+    try tell(
+      "\(output): \(grouped(sentences.count)) sentences, \(encoder.encoder.width) numbers each, "
+        + "\(fixed(Double(sentences.count - known) / max(seconds(), 1e-9), 0)) sentences/s")
+  }
+
+  /// What the vectors follow from.
+  private func job(_ directory: ModelDirectory, _ sentences: [String]) throws -> JSON {
+    var text = Fingerprint()
+    for sentence in sentences { text.add(sentence) }
+    return .object(
+      JSON.Object([
+        ("command", .string("embed")), ("model", .string(try directory.fingerprint())),
+        ("sentences", .string(text.description)), ("batch", JSON(batchSize)),
+      ]))
   }
 }

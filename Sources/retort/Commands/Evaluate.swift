@@ -40,7 +40,7 @@ struct Evaluate: ParsableCommand {
 
   func validate() throws {
     for (name, value) in [("window", window), ("stride", stride), ("batch-size", batchSize)] {
-      guard value ?? 1 > 0 else { throw ValidationError("--\(name) must be at least 1.") }
+      try requireCount(value, name, to: 1 << 30)
     }
   }
 
@@ -65,6 +65,10 @@ struct Evaluate: ParsableCommand {
     let windows = TokenWindows(
       Corpus.tokens(corpus.training, endOfText: end) { loaded.text.tokenizer.encode($0) },
       length: length)
+    let classCount = min(
+      loaded.text.tokenizer.vocabularySize, loaded.model.vocabularySize,
+      other?.model.vocabularySize ?? .max)
+    try loaded.text.tokenizer.require(windows.tokens, below: classCount)
     guard windows.count > 0 else {
       throw StorageError(
         "The text is smaller than one sequence: it has \(windows.tokens.count) tokens, one window "
@@ -74,20 +78,20 @@ struct Evaluate: ParsableCommand {
     let result = try evaluate(
       loaded.model, teacher: other.map { .model($0.model) },
       on: windows.evaluationBatches(size: batchSize ?? max(1, 2048 / length), stride: step),
-      classCount: loaded.text.tokenizer.vocabularySize, store: store)
+      classCount: classCount, store: store)
     let row = VerdictRow(
       arm: "model", parameterCount: loaded.model.parameterCount, [result],
       bytesPerToken: Corpus.bytesPerToken(corpus.training, windows.tokens))
-    print("windows of \(length) tokens, stride \(step): \(grouped(result.windowLosses.count))")
-    print("tokens predicted \(grouped(result.tokenCount))")
-    print("nats/token       \(fixed(result.natsPerToken, 4))")
-    print("perplexity       \(fixed(exp(result.natsPerToken), 3))")
-    print("bits/byte        \(fixed(row.bitsPerByte, 4))")
+    try tell("windows of \(length) tokens, stride \(step): \(grouped(result.windowLosses.count))")
+    try tell("tokens predicted \(grouped(result.tokenCount))")
+    try tell("nats/token       \(fixed(result.natsPerToken, 4))")
+    try tell("perplexity       \(fixed(exp(result.natsPerToken), 3))")
+    try tell("bits/byte        \(fixed(row.bitsPerByte, 4))")
     if let kl = result.klToTeacher, let agreement = result.agreement {
-      print("KL to teacher    \(fixed(kl, 4)) nats/token")
-      print("top-1 agreement  \(fixed(100 * agreement, 1)) %")
+      try tell("KL to teacher    \(fixed(kl, 4)) nats/token")
+      try tell("top-1 agreement  \(fixed(100 * agreement, 1)) %")
     }
-    print("calibration      \(fixed(result.calibrationError, 4)) (ECE, 15 bins)")
-    print("tokens/s         \(grouped(Int(result.tokensPerSecond)))")
+    try tell("calibration      \(fixed(result.calibrationError, 4)) (ECE, 15 bins)")
+    try tell("tokens/s         \(grouped(Int(result.tokensPerSecond)))")
   }
 }

@@ -27,7 +27,7 @@ struct Export: ParsableCommand {
   var shardMegabytes = 5000
 
   func validate() throws {
-    guard shardMegabytes > 0 else { throw ValidationError("--shard-megabytes must be at least 1.") }
+    try requireCount(shardMegabytes, "shard-megabytes")
   }
 
   func run() throws {
@@ -44,7 +44,7 @@ struct Export: ParsableCommand {
     options.source = source
     options.shardBytes = shardMegabytes * 1_000_000
     try target.save(model, from: store, prefix: "model", options)
-    print("\(output): \(grouped(model.parameterCount)) parameters in \(precision.rawValue)")
+    try tell("\(output): \(grouped(model.parameterCount)) parameters in \(precision.rawValue)")
   }
 }
 

@@ -34,8 +34,13 @@ struct Generate: ParsableCommand {
   @Option(help: "A file of prompts or messages, one JSON object per line.")
   var input: String?
 
-  @Option(help: "The file for the completions of --input.")
+  @Option(
+    help: "The file for the completions of --input; a command that was interrupted goes on with it."
+  )
   var output: String?
+
+  @Flag(help: "Replace the output, whatever it holds.")
+  var overwrite = false
 
   @Option(help: "The most tokens to draw.")
   var count = 200
@@ -54,9 +59,9 @@ struct Generate: ParsableCommand {
   @OptionGroup var device: DeviceOptions
 
   func validate() throws {
-    guard count > 0 else { throw ValidationError("--count must be at least 1.") }
-    guard batchSize > 0 else { throw ValidationError("--batch-size must be at least 1.") }
-    guard context ?? 2 > 1 else { throw ValidationError("--context must be at least 2.") }
+    try requireCount(count, "count", to: 1 << 30)
+    try requireCount(batchSize, "batch-size")
+    try requireCount(context, "context", from: 2, to: 1 << 30)
     guard (input == nil) == (output == nil) else {
       throw ValidationError("--input and --output go together.")
     }
@@ -67,9 +72,13 @@ struct Generate: ParsableCommand {
   }
 
   func run() throws {
+    Interrupt.install()
     let requests: [Request]
     if let input {
       requests = try Request.read(URL(fileURLWithPath: input))
+      if let output, URL(fileURLWithPath: output).resolved == URL(fileURLWithPath: input).resolved {
+        throw ValidationError("--output must not be the file of --input.")
+      }
     } else if chat {
       let messages =
         (system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
@@ -80,15 +89,57 @@ struct Generate: ParsableCommand {
     }
     let store = VariableStore(on: try device.open(), seed: 1)
     let loaded = try LoadedModel(model, into: store)
-    let prompts = try requests.map { try $0.tokens(loaded.text) }
+    let prompts = try requests.map { request in
+      let ids = try request.tokens(loaded.text)
+      try loaded.text.tokenizer.require(ids, below: loaded.model.vocabularySize)
+      return ids
+    }
     let longest = prompts.map(\.count).max() ?? 1
     let generator = Generator(
       loaded.model, vocabularySize: loaded.text.tokenizer.vocabularySize, store: store,
       batchSize: min(batchSize, prompts.count), capacity: context ?? longest + count)
+    noteLongPrompts(prompts, generator.capacity)
     if let output {
-      try complete(requests, prompts, generator, loaded.text, to: URL(fileURLWithPath: output))
+      let file = try completions(output, requests, loaded)
+      try complete(requests, prompts, generator, loaded.text, to: file)
     } else {
       try show(requests[0], prompts[0], generator, loaded.text)
+    }
+  }
+
+  /// Says which prompts lose their beginning.
+  private func noteLongPrompts(_ prompts: [[Int32]], _ capacity: Int) {
+    let long = prompts.indices.filter { prompts[$0].count >= capacity }
+    guard let first = long.first else { return }
+    let which =
+      prompts.count == 1
+      ? "The prompt has"
+      : "Prompt \(first + 1)\(long.count > 1 ? ", one of \(grouped(long.count))," : "") has"
+    note(
+      "\(which) \(grouped(prompts[first].count)) tokens, which leave no room in a context of \(grouped(capacity)): the "
+        + "model reads only the last \(grouped(capacity - 1)).")
+  }
+
+  /// The output, for what its content follows from.
+  private func completions(_ output: String, _ requests: [Request], _ loaded: LoadedModel) throws
+    -> ResumableFile
+  {
+    var inputs = Fingerprint()
+    for request in requests { inputs.add(request.line(completion: "", finishReason: "")) }
+    let job = JSON.Object([
+      ("command", .string("generate")), ("model", .string(try loaded.directory.fingerprint())),
+      ("requests", .string(inputs.description)), ("count", JSON(count)),
+      ("context", JSON(context ?? 0)), ("draws", .string("\(draws.sampling)")),
+      ("stop", .array(stop.map { .string($0) })), ("batch", JSON(batchSize)),
+    ])
+    return try ResumableFile(
+      URL(fileURLWithPath: output), job: .object(job), overwrite: overwrite
+    ) { url in
+      // Completions that an earlier command wrote may be replaced.
+      guard let line = try? OpenFile(url).firstLine(), let json = try? JSON(parsing: line) else {
+        return false
+      }
+      return json["completion"] != nil && json["finish_reason"] != nil
     }
   }
 
@@ -96,60 +147,72 @@ struct Generate: ParsableCommand {
   private func show(
     _ request: Request, _ tokens: [Int32], _ generator: Generator, _ text: TokenizerDirectory
   ) throws {
-    let output = FileHandle.standardOutput
-    func write(_ text: String) throws {
-      do { try output.write(contentsOf: Data(text.utf8)) } catch {
-        throw StorageError("The text could not be written to standard output.")
-      }
-    }
-    if let prompt = request.prompt { try write(prompt) }
+    if let prompt = request.prompt { try tellAsIs(prompt) }
     var decoder = StreamingDecoder(text.tokenizer, after: tokens, stops: stop)
     _ = try generator.generate(
       [tokens], count: count, sampling: draws.sampling, ends: text.ends
     ) { _, token in
-      try write(decoder.add(token))
-      return !decoder.isStopped
+      try tellAsIs(decoder.add(token))
+      return !decoder.isStopped && !Interrupt.wasRequested
     }
-    try write(decoder.finish() + "\n")
+    try tellAsIs(decoder.finish() + "\n")
     note(Self.speed(generator.timing))
   }
 
-  /// Completes all requests, in batches of neighbours, in their order.
+  /// Completes all requests, in batches of neighbours, in their order. Lines that are there already are kept.
   private func complete(
     _ requests: [Request], _ prompts: [[Int32]], _ generator: Generator,
-    _ text: TokenizerDirectory, to url: URL
+    _ text: TokenizerDirectory, to file: ResumableFile
   ) throws {
     var total = Generator.Timing()
     let progress = ProgressLine()
     let clock = ContinuousClock.now
-    try WholeFile.write(to: url) { file in
-      for first in stride(from: 0, to: prompts.count, by: generator.batchSize) {
-        let rows = first..<min(prompts.count, first + generator.batchSize)
-        var decoders = rows.map {
-          StreamingDecoder(text.tokenizer, after: prompts[$0], stops: stop)
-        }
-        var completions = rows.map { _ in "" }
-        let drawn = try generator.generate(
-          Array(prompts[rows]), count: count, sampling: draws.sampling, ends: text.ends,
-          firstRow: first
-        ) { row, token in
-          completions[row] += decoders[row].add(token)
-          return !decoders[row].isStopped
-        }
-        for (row, request) in requests[rows].enumerated() {
-          completions[row] += decoders[row].finish()
-          let isWhole = decoders[row].isStopped || drawn[row].count < count
-          let line = request.line(
-            completion: completions[row], finishReason: isWhole ? "stop" : "length")
-          try file.write(contentsOf: Data((line + "\n").utf8))
-        }
-        total += generator.timing
-        progress.show(
-          "texts", done: rows.upperBound, of: prompts.count,
-          seconds: (ContinuousClock.now - clock).seconds,
-          doneHere: rows.upperBound, "")
-      }
+    // Whole batches, so that a batch has the same neighbours as without the interruption.
+    let lines = file.existing.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      .dropLast()
+    let known =
+      lines.count == prompts.count
+      ? lines.count : lines.count / generator.batchSize * generator.batchSize
+    try file.keep(lines.prefix(known).reduce(0) { $0 + $1.count + 1 })
+    if known > 0 {
+      note("\(grouped(known)) of \(grouped(prompts.count)) completions are there already.")
     }
+    for first in stride(from: known, to: prompts.count, by: generator.batchSize) {
+      let rows = first..<min(prompts.count, first + generator.batchSize)
+      var decoders = rows.map {
+        StreamingDecoder(text.tokenizer, after: prompts[$0], stops: stop)
+      }
+      var completions = rows.map { _ in "" }
+      let drawn = try generator.generate(
+        Array(prompts[rows]), count: count, sampling: draws.sampling, ends: text.ends,
+        firstRow: first
+      ) { row, token in
+        completions[row] += decoders[row].add(token)
+        return !decoders[row].isStopped && !Interrupt.wasRequested
+      }
+      if Interrupt.wasRequested {
+        progress.end()
+        note(
+          "Interrupted: \(grouped(first)) of \(grouped(prompts.count)) completions are kept. The same command goes "
+            + "on.")
+        throw ExitCode(130)
+      }
+      var batch = ""
+      for (row, request) in requests[rows].enumerated() {
+        completions[row] += decoders[row].finish()
+        let isWhole = decoders[row].isStopped || drawn[row].count < count
+        batch +=
+          request.line(
+            completion: completions[row], finishReason: isWhole ? "stop" : "length") + "\n"
+      }
+      try file.append(Data(batch.utf8))
+      total += generator.timing
+      progress.show(
+        "texts", done: rows.upperBound, of: prompts.count,
+        seconds: (ContinuousClock.now - clock).seconds,
+        doneHere: rows.upperBound - known, "")
+    }
+    try file.finish()
     progress.end()
     note(Self.speed(total))
   }
@@ -184,14 +247,16 @@ struct SamplingOptions: ParsableArguments {
   var seed: UInt32 = 1
 
   func validate() throws {
-    guard temperature >= 0 else { throw ValidationError("--temperature must be at least 0.") }
+    guard temperature >= 0, temperature.isFinite else {
+      throw ValidationError("--temperature must be a finite number of at least 0.")
+    }
     guard topK >= 0 else { throw ValidationError("--top-k must be at least 0.") }
     guard topP > 0, topP <= 1 else {
       throw ValidationError("--top-p must be above 0 and at most 1.")
     }
     guard minP >= 0, minP <= 1 else { throw ValidationError("--min-p must be between 0 and 1.") }
-    guard repetitionPenalty > 0 else {
-      throw ValidationError("--repetition-penalty must be above 0.")
+    guard repetitionPenalty > 0, repetitionPenalty.isFinite else {
+      throw ValidationError("--repetition-penalty must be a finite number above 0.")
     }
   }
 

@@ -1,5 +1,6 @@
-// `retort inspect`
 import ArgumentParser
+// `retort inspect`
+import Base
 import Foundation
 import Layers
 import Models
@@ -28,9 +29,8 @@ struct Inspect: ParsableCommand {
   var batchSize = 8
 
   func validate() throws {
-    guard sequenceLength > 0, batchSize > 0 else {
-      throw ValidationError("--sequence-length and --batch-size must be at least 1.")
-    }
+    try requireCount(sequenceLength, "sequence-length")
+    try requireCount(batchSize, "batch-size", to: 1 << 16)
   }
 
   func run() throws {
@@ -38,32 +38,35 @@ struct Inspect: ParsableCommand {
     let model = try directory.model()
     let file = try ShardedSafetensors(folder: directory.url)
     try directory.check(model)
-    print("\(folder): \(model.architecture), \(model.modelType)")
+    try tell("\(folder): \(model.architecture), \(model.modelType)")
     for (key, value) in model.configurationFields where key != "initializer_range" {
-      print("  \(key): \(value.line)")
+      try tell("  \(key): \(value.line)")
     }
     let stored = Set(file.names.compactMap { file.entry(named: $0)?.dtype }).sorted()
     let bytes = file.files.reduce(0) { $0 + $1.entries.reduce(0) { $0 + $1.byteCount } }
-    print(
+    try tell(
       "weights: \(stored.joined(separator: ", ")), \(Self.mebibytes(bytes)) in "
         + "\(file.files.count == 1 ? "one file" : "\(file.files.count) files")")
-    printTokenizer(directory, model)
-    print("\n" + table(Self.parameterRows(model)) + "\n")
+    try printTokenizer(directory, model)
+    try tell("\n" + table(Self.parameterRows(model)) + "\n")
     try printMemory(model)
   }
 
-  private func printTokenizer(_ directory: ModelDirectory, _ model: any PretrainedModel) {
-    do {
-      let text = try TokenizerDirectory(directory.url)
-      let size = text.tokenizer.vocabularySize
-      let padding = model.vocabularySize - size
-      let end = text.endOfText.flatMap(text.tokenizer.token) ?? "not said"
-      print(
-        "tokenizer: \(grouped(size)) tokens"
-          + (padding > 0 ? ", \(padding) rows of the table are padding" : "")
-          + "; end of text: \(end)"
-          + "; chat template: \((try? text.chatTemplate()) == nil ? "none" : "yes")")
-    } catch { print("tokenizer: \(error)") }
+  private func printTokenizer(_ directory: ModelDirectory, _ model: any PretrainedModel) throws {
+    let text: TokenizerDirectory
+    do { text = try TokenizerDirectory(directory.url) } catch {
+      try tell("tokenizer: \(error)")
+      return
+    }
+    let size = text.tokenizer.vocabularySize
+    let padding = model.vocabularySize - size
+    let end = text.endOfText.flatMap(text.tokenizer.token) ?? "not said"
+    try tell(
+      "tokenizer: \(grouped(size)) tokens"
+        + (padding > 0 ? ", \(padding) rows of the table are padding" : "")
+        + (padding < 0 ? ", \(-padding) of which have no row in the table" : "")
+        + "; end of text: \(end)"
+        + "; chat template: \((try? text.chatTemplate()) == nil ? "none" : "yes")")
   }
 
   /// Parameters with the layers' numbers left out: name, shape, how many, numbers.
@@ -110,7 +113,7 @@ struct Inspect: ParsableCommand {
         cell({ Self.training(model, batchSize, length) }, 3 * weights),
       ])
     }
-    print(table(rows))
+    try tell(table(rows))
   }
 
   private static func running(_ model: any PretrainedModel, _ length: Int) -> Graph {
@@ -150,7 +153,7 @@ struct Inspect: ParsableCommand {
 
   private static func encoderStates(_ model: any PretrainedModel, _ tokens: Tensor) -> Tensor {
     guard let encoder = model as? any Encoder else {
-      preconditionFailure("a model is a language model or an encoder")
+      fatal("a model is a language model or an encoder")
     }
     let states = encoder.hiddenStates(
       tokens, types: .constant(TensorData(zeros: tokens.type)),

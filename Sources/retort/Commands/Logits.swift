@@ -27,6 +27,9 @@ struct Logits: ParsableCommand {
   @Option(help: "The file to write.")
   var output: String
 
+  @Flag(help: "Replace the output, whatever it holds.")
+  var overwrite = false
+
   @Flag(help: "Write what every layer gives, too.")
   var hiddenStates = false
 
@@ -39,6 +42,8 @@ struct Logits: ParsableCommand {
   }
 
   func run() throws {
+    let target = URL(fileURLWithPath: output)
+    try requireReplaceable(target, writtenBy: "logits", overwrite: overwrite)
     let directory = ModelDirectory(URL(fileURLWithPath: model))
     let model = try directory.model()
     let ids = try ids(directory)
@@ -79,8 +84,9 @@ struct Logits: ParsableCommand {
       (name, try executor.value(of: tensor).reshaped(to: [ids.count, tensor.shape[2]]))
     }
     try Safetensors.write(
-      [("tokens", data.reshaped(to: [ids.count]))] + tensors, to: URL(fileURLWithPath: output))
-    print(
+      [("tokens", data.reshaped(to: [ids.count]))] + tensors, metadata: writer("logits"), to: target
+    )
+    try tell(
       "\(output): \(ids.count) tokens, "
         + tensors.map { "\($0) \($1.shape)" }.joined(separator: ", "))
   }

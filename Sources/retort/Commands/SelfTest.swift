@@ -23,21 +23,20 @@ struct SelfTestCommand: ParsableCommand {
 
   func run() throws {
     let opened = try open()
-    print("\(opened.name), \(opened.traits.family) kernels\(Self.unit(opened.traits))")
+    try tell("\(opened.name), \(opened.traits.family) kernels\(Self.unit(opened.traits))")
     let clock = ContinuousClock.now
     var (passed, failed) = (0, 0)
-    SelfTest(on: opened).run { result in
+    try SelfTest(on: opened).run { result in
       if let failure = result.failure {
         failed += 1
-        print("FAILED  \(result.claim): \(failure)")
+        try tell("FAILED  \(result.claim): \(failure)")
       } else {
         passed += 1
-        print("ok      \(result.claim)")
+        try tell("ok      \(result.claim)")
       }
-      fflush(nil)
     }
     let seconds = (ContinuousClock.now - clock).seconds
-    print("\(passed) passed, \(failed) failed in \(duration(seconds))")
+    try tell("\(passed) passed, \(failed) failed in \(duration(seconds))")
     if failed > 0 { throw ExitCode.failure }
   }
 

@@ -26,18 +26,27 @@ struct TokenizerCommand: ParsableCommand {
     @Option(help: "The folder to write.")
     var output: String
 
+    @Flag(help: "Replace a tokenizer that is in the folder.")
+    var overwrite = false
+
+    func validate() throws { try requireCount(size, "size", to: 1 << 24) }
+
     func run() throws {
+      let folder = URL(fileURLWithPath: output)
+      let names = ByteLevelFile.files(ByteLevelFile.bytes, contextLength: nil).map(\.name)
+      if let old = names.first(where: {
+        FileManager.default.fileExists(atPath: folder.appending(path: $0).path)
+      }), !overwrite {
+        throw StorageError("\(output) holds a tokenizer already (\(old)). --overwrite replaces it.")
+      }
       var trainer = try BPETrainer()
       var byteCount = 0
       for path in data {
-        guard let data = FileManager.default.contents(atPath: path) else {
-          throw StorageError("Cannot read the text file \(path).")
-        }
-        byteCount += data.count
-        trainer.add(String(decoding: data, as: UTF8.self))
+        let text = try String(contentsOfText: URL(fileURLWithPath: path))
+        byteCount += text.utf8.count
+        trainer.add(text)
       }
       let tokenizer = try trainer.train(vocabularySize: size)
-      let folder = URL(fileURLWithPath: output)
       do {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
       } catch { throw StorageError("Cannot make the folder \(output).") }
@@ -45,7 +54,7 @@ struct TokenizerCommand: ParsableCommand {
         try WholeFile.write(file.text, to: folder.appending(path: file.name))
       }
       let count = try Tokenizer(tokenizer).vocabularySize
-      print("\(output): \(grouped(count)) tokens from \(grouped(byteCount)) bytes")
+      try tell("\(output): \(grouped(count)) tokens from \(grouped(byteCount)) bytes")
     }
   }
 
@@ -61,7 +70,7 @@ struct TokenizerCommand: ParsableCommand {
     func run() throws {
       let tokenizer = try TokenizerDirectory(URL(fileURLWithPath: model)).tokenizer
       let ids = tokenizer.encode(text)
-      print(ids.map(String.init).joined(separator: ","))
+      try tell(ids.map(String.init).joined(separator: ","))
       note(ids.map { (tokenizer.token($0) ?? "?").json }.joined(separator: " "))
     }
   }
@@ -78,7 +87,7 @@ struct TokenizerCommand: ParsableCommand {
     func run() throws {
       let tokenizer = try TokenizerDirectory(URL(fileURLWithPath: model)).tokenizer
       let ids = try tokenIds(tokens)
-      print(tokenizer.decode(ids, skipsSpecialTokens: false))
+      try tellAsIs(tokenizer.decode(ids, skipsSpecialTokens: false) + "\n")
     }
   }
 }

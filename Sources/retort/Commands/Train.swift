@@ -2,6 +2,7 @@
 import ArgumentParser
 import Distillation
 import Foundation
+import Models
 import Storage
 import Tensors
 import Training
@@ -23,47 +24,53 @@ struct Train: ParsableCommand {
 
   func run() throws {
     Interrupt.install()
+    let folder = RunFolder(arguments.run)
     let recipe = try arguments.recipe(
-      TrainRecipe.self, settings: model.map { ["model.path=\(quoted($0))"] } ?? [])
-    let folder = arguments.folder
+      TrainRecipe.self, in: folder, settings: model.map { ["model.path=\(quoted($0))"] } ?? [])
     let profiling = arguments.profiling
     let tokenizer = try RunTokenizer.of(recipe.data, model: recipe.model.path)
     let arm = try Arm(
       "model", recipe.model, vocabularySize: tokenizer.tokenizer.vocabularySize,
       sequenceLength: recipe.data.sequenceLength, folder: folder)
     let model = try arm.languageModel()
-    let (device, text) = try arguments.open(sources: [recipe.model.path]) {
-      try RunText(recipe.data, tokenizer, seed: recipe.seed)
+    // Tokens that the model's table has not may be there, as long as no text holds them.
+    let classCount = min(tokenizer.tokenizer.vocabularySize, model.vocabularySize)
+    let (device, text) = try arguments.open {
+      try RunText(recipe.data, tokenizer, classCount: classCount, seed: recipe.seed)
     }
-    try arguments.begin(recipe) {
+    var origins = RunOrigins()
+    try origins.add(recipe)
+    origins.add("the text", text.fingerprint)
+    if !recipe.model.path.isEmpty {
+      let source = ModelDirectory(URL(fileURLWithPath: recipe.model.path))
+      origins.add("the model's folder", try source.fingerprint())
+    }
+    try arguments.begin(recipe, in: folder, origins: origins, command: "train") {
       try TrainingDoctor(
-        arm: arm, text: text, classCount: tokenizer.tokenizer.vocabularySize, recipe: recipe,
-        device: device
+        arm: arm, text: text, classCount: classCount, recipe: recipe, device: device
       ).findings()
     }
     if !folder.isFinished(arm.name) {
       let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
       try arm.train(
         NextTokenObjective(
-          model, classCount: tokenizer.tokenizer.vocabularySize,
-          readsSpans: text.training.isPacked), options,
-        on: text.training, folder: folder,
+          model, classCount: classCount, readsSpans: text.training.isPacked), options,
+        on: text.training, folder: folder, origins: origins,
         store: VariableStore(on: device, seed: recipe.seed), prefix: arm.name,
         profiling: profiling,
         export: ModelExport(tokenizer: tokenizer, precision: recipe.training.export))
     }
     let store = VariableStore(on: device, seed: recipe.seed)
     try arm.load(into: store)
-    let size = tokenizer.tokenizer.vocabularySize
     let result = try evaluate(
       model, teacher: nil,
-      on: text.heldOut.evaluationBatches(size: recipe.training.batchSize), classCount: size,
-      store: store)
+      on: text.heldOut.evaluationBatches(size: recipe.training.batchSize),
+      classCount: classCount, store: store)
     let row = VerdictRow(
       arm: arm.name, parameterCount: arm.model.parameterCount, [result],
       bytesPerToken: text.bytesPerToken)
-    for reason in folder.forced { print("This run was forced although \(reason).\n") }
-    print(
+    for reason in folder.forced { try tell("This run was forced although \(reason).\n") }
+    try tell(
       "held out: \(fixed(result.natsPerToken, 4)) nats/token, \(fixed(row.bitsPerByte, 4)) "
         + "bits/byte; model in \(arm.directory.url.relativePath)")
     try folder.writeReport(

@@ -54,7 +54,7 @@ struct Tune: ParsableCommand {
         continue
       }
       let rate = problem.flopCount / finding.seconds / 1e9
-      print(
+      try tell(
         "\(problem): \(fixed(rate, 1)) GFLOP/s, \(fixed(100 * finding.fractionOfPeak, 0)) % of peak, "
           + "\(finding.tried) plans tried\(finding.refused > 0 ? ", \(finding.refused) refused" : "")"
       )
@@ -62,14 +62,14 @@ struct Tune: ParsableCommand {
       // After each, so that an interrupt keeps what is known.
       try file.add(found)
     }
-    print("Kept in \(file.url.path)")
+    try tell("Kept in \(file.url.path)")
   }
 
   /// The products of the recipe's distillation step and of its teacher's training step, the most
   /// expensive first.
   private static func problems(_ recipe: DistillRecipe) throws -> [MatMulProblem] {
     let arms = try DistillationArms(
-      recipe, folder: RunFolder(url: URL(fileURLWithPath: "unused")))
+      recipe, folder: RunFolder("unused"))
     guard let teacher = try arms.teacher?.languageModel() else {
       throw ValidationError("A recipe with a cache has no teacher whose products could be tuned.")
     }

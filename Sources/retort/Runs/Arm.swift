@@ -108,7 +108,7 @@ struct Arm {
   /// called the same in every arm, so that both arms start from the same numbers.
   func train(
     _ objective: any Objective, _ options: TrainingOptions, on data: any TokenData,
-    folder: RunFolder,
+    folder: RunFolder, origins: RunOrigins,
     store: VariableStore, prefix: String, profiling: ProfilingOptions, export: ModelExport
   ) throws {
     let start = try begin(in: store, prefix: prefix)
@@ -116,13 +116,13 @@ struct Arm {
       "\(name): \(grouped(model.parameterCount)) parameters, \(start); loss = \(objective.formula)")
     let trainer = try Trainer(
       objective, parameters: model.parameters(prefix: prefix), data: data,
-      options: options, store: store)
+      options: options, origins: origins.fingerprint, store: store)
     let peak = try (store.device as? OpenCLDevice)?.measurePeaks().flopsPerSecond
     let flops = trainer.flopsPerStep
-    let checkpoint = folder.checkpoint(name)
+    let checkpoint = try folder.claim(folder.checkpoint(name))
     let resumed = try Self.checkpointStep(checkpoint)
     let metrics = try folder.openMetrics(arm: name, resumingFrom: resumed)
-    let events = try TensorBoardFile(in: folder.tensorBoard(name))
+    let events = try folder.tensorBoard(name)
     let progress = ProgressLine()
     let unit = model is any Encoder ? "sentences/s" : "tokens/s"
     var interruptedAt: Int?
@@ -156,7 +156,7 @@ struct Arm {
       note(
         "Interrupted: \(interruptedAt ?? 0) of \(options.stepCount) steps of the \(name) are saved. "
           + "Go on with `retort \(name == "model" ? "train" : "distill") "
-          + "--run \(folder.url.relativePath) --resume`, on the same --device.")
+          + "--run \(folder.name) --resume`, on the same --device.")
       throw ExitCode(130)
     }
     try folder.finish(name, flops: flops * Double(options.stepCount))
@@ -168,7 +168,8 @@ struct Arm {
     try directory.save(
       model, from: store, prefix: prefix,
       export.options(
-        source: keptFolder, card: card.markdown, width: (model as? any Encoder)?.width))
+        source: keptFolder, card: card.markdown, width: (model as? any Encoder)?.width),
+      willAppear: { try folder.claimModel(name, $0) })
     try profiling.report(on: trainer, device: store.device, name: name)
   }
 
@@ -180,6 +181,11 @@ struct Arm {
     case .reduction(let reduction) where model is any Encoder: reduction.directory
     case .reduction, .new: nil
     }
+  }
+
+  /// Declares the variables, for a plan in which nobody asks for their values.
+  func plan(in store: VariableStore, prefix: String) throws {
+    try model.declare(in: store, prefix: prefix)
   }
 
   private static func checkpointStep(_ url: URL) throws -> Int {

@@ -1,4 +1,5 @@
 // The models of a distillation.
+import Base
 import Distillation
 import Foundation
 import Models
@@ -24,6 +25,7 @@ struct DistillationArms {
   /// Rows of models' tables beyond these are padding.
   let classCount: Int
 
+  /// `folder` is that of the run, where there is one.
   init(_ recipe: DistillRecipe, folder: RunFolder) throws {
     let (path, length) = (recipe.teacher.path, recipe.data.sequenceLength)
     let cacheFolder = recipe.distillation.cache
@@ -77,15 +79,13 @@ struct DistillationArms {
       let end = index == 0 ? "" : "-\(index + 1)"
       return Pair(
         student: try arm("student\(end)"), control: try arm("control\(end)"),
-        seed: recipe.seed + UInt64(index))
+        seed: recipe.seed &+ UInt64(index))
     }
     let models = [teacher?.model, pairs[0].student.model] + others.map(\.arm.model)
     let tables = models.compactMap { $0?.vocabularySize }
     classCount = min(size, tables.min() ?? size, cache?.description.classCount ?? size)
-    guard classCount == size else {
-      throw StorageError(
-        "A model or cache has only \(classCount) classes for the \(size) tokens of the tokenizer.")
-    }
+    // Tokens that a table has not may be there, as long as no text holds them.
+    try tokenizer.directory?.requireSpecialTokens(below: classCount)
     if let arm = teacher, !path.isEmpty, length > arm.model.contextLength {
       throw RecipeError(
         "data.sequence_length must be at most \(arm.model.contextLength), the context of the teacher."
@@ -99,9 +99,36 @@ struct DistillationArms {
       try cache.declare(in: store)
       return .cache(cache)
     }
-    guard let teacher else { preconditionFailure("there is a teacher or its cache") }
+    guard let teacher else { fatal("there is a teacher or its cache") }
     try teacher.load(into: store)
     return .model(try teacher.languageModel())
+  }
+
+  /// The teacher's side of the loss, with room for all teachers' variables in the store of a plan.
+  func planTeachers(in store: VariableStore) throws -> Teacher {
+    for other in others { try other.arm.plan(in: store, prefix: other.arm.name) }
+    if let cache {
+      try cache.declare(in: store)
+      return .cache(cache)
+    }
+    guard let teacher else { fatal("there is a teacher or its cache") }
+    try teacher.plan(in: store, prefix: teacher.name)
+    return .model(try teacher.languageModel())
+  }
+
+  /// What these models start from.
+  func addOrigins(_ recipe: DistillRecipe, to origins: inout RunOrigins) throws {
+    if !recipe.teacher.path.isEmpty, let teacher {
+      origins.add("the teacher", try teacher.directory.fingerprint())
+    }
+    for other in others {
+      origins.add("the \(other.arm.name)", try other.arm.directory.fingerprint())
+    }
+    if !recipe.student.path.isEmpty {
+      let student = ModelDirectory(URL(fileURLWithPath: recipe.student.path))
+      origins.add("the student's folder", try student.fingerprint())
+    }
+    if let cache { origins.add("the cache", cache.fingerprint) }
   }
 
   /// The student's objective, its teachers' variables declared in `store`.

@@ -4,6 +4,7 @@ import Foundation
 import Models
 import Tensors
 import Tokenizers
+import Training
 
 /// Looks at a distillation of language models before it begins.
 struct DistillationDoctor {
@@ -12,16 +13,13 @@ struct DistillationDoctor {
   let recipe: DistillRecipe
   let device: any Device
 
-  private var common: TextDoctor {
-    TextDoctor(
-      text: text, classCount: arms.classCount,
-      plan: TrainingPlan(
-        recipe: recipe.training, steps: recipe.student.steps, repetitions: recipe.seeds))
-  }
+  private var common: TextDoctor { TextDoctor(text: text, classCount: arms.classCount) }
 
   func findings() throws -> [Finding] {
-    try vocabulary() + common.unknownTokens() + conversations() + common.targets() + rowsOfCache()
-      + teacherOnText() + cost()
+    let plan = try plan()
+    return try vocabulary() + conversations() + common.targets()
+      + [plan.passes(of: recipe.training.options(for: recipe.student, seed: recipe.seed))]
+      + rowsOfCache() + teacherOnText() + [plan.cost(on: device)]
   }
 
   private func vocabulary() throws -> [Finding] {
@@ -75,23 +73,43 @@ struct DistillationDoctor {
 
   private func teacherOnText() throws -> [Finding] {
     guard let teacher = arms.teacher, !recipe.teacher.path.isEmpty else { return [] }
-    return try common.perplexity(of: teacher, teaches: true, seed: recipe.seed, on: device)
+    return try common.perplexity(
+      of: teacher, teaches: true, batchSize: recipe.training.batchSize, on: device)
   }
 
-  private func cost() throws -> [Finding] {
-    let student = arms.pairs[0].student
-    let teacher: Teacher =
-      try arms.cache.map { .cache($0) }
-      ?? .model(try (arms.teacher ?? student).languageModel())
-    let teachers = (arms.cache == nil ? [arms.teacher?.model] : []) + arms.others.map(\.arm.model)
-    return [
-      try common.plan.cost(
+  /// Every training of the run.
+  private func plan() throws -> TrainingPlan {
+    let pair = arms.pairs[0]
+    func phase(
+      _ arm: Arm, _ sizes: ModelRecipe, _ repetitions: Int,
+      _ objective: @escaping (VariableStore) throws -> any Objective
+    ) -> TrainingPlan.Phase {
+      .init(
+        name: arm.name, options: recipe.training.options(for: sizes, seed: recipe.seed),
+        repetitions: repetitions
+      ) { store in
+        try arm.plan(in: store, prefix: "trained")
+        return (try objective(store), arm.model.parameters(prefix: "trained"))
+      }
+    }
+    func nextToken(_ arm: Arm) throws -> NextTokenObjective {
+      NextTokenObjective(
+        try arm.languageModel(), classCount: arms.classCount, readsSpans: text.training.isPacked)
+    }
+    var phases: [TrainingPlan.Phase] = []
+    if let teacher = arms.teacher, recipe.teacher.path.isEmpty {
+      phases.append(phase(teacher, recipe.teacher, 1) { _ in try nextToken(teacher) })
+    }
+    phases.append(
+      phase(pair.student, recipe.student, recipe.seeds) { store in
         try arms.objective(
-          recipe.distillation, student: student, teacher: teacher,
-          readsSpans: text.training.isPacked),
-        parameters: student.model.parameters().map(\.tensor),
-        otherCount: teachers.reduce(0) { $0 + ($1?.parameterCount ?? 0) },
-        length: recipe.data.sequenceLength, on: device)
-    ]
+          recipe.distillation, student: pair.student, teacher: try arms.planTeachers(in: store),
+          readsSpans: text.training.isPacked)
+      })
+    if recipe.distillation.withoutControl.isEmpty {
+      phases.append(
+        phase(pair.control, recipe.student, recipe.seeds) { _ in try nextToken(pair.control) })
+    }
+    return TrainingPlan(phases: phases, data: text.training)
   }
 }

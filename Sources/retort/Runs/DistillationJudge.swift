@@ -35,7 +35,7 @@ struct DistillationJudge {
         if index == 0 {
           let (continuation, seconds) = try self.continuation(arm, store)
           continuations.append((name, text.prompt + continuation))
-          print("\(name): \(text.prompt)|\(continuation)\n")
+          try tell("\(name): \(text.prompt)|\(continuation)\n")
           speed = seconds
         }
       }
@@ -47,7 +47,7 @@ struct DistillationJudge {
       rows.append(row)
       return evaluations
     }
-    print()
+    try tell()
     if let teacher = arms.teacher { _ = try add("teacher", [teacher], isTeacher: true) }
     let students = try add("student", arms.pairs.map(\.student))
     var verdict: Verdict?
@@ -58,16 +58,15 @@ struct DistillationJudge {
     }
     let result = VerdictTable(
       rows: rows, verdict: verdict, declined: recipe.distillation.withoutControl)
-    print(table(result.cells) + "\n\n" + result.sentence + "\n")
-    for reason in folder.forced { print("This run was forced although \(reason).\n") }
-    try WholeFile.write(
-      result.json(device: device.name, forced: folder.forced),
-      to: folder.url.appending(path: "verdict.json"))
+    try tell(table(result.cells) + "\n\n" + result.sentence + "\n")
+    for reason in folder.forced { try tell("This run was forced although \(reason).\n") }
+    try folder.write(
+      result.json(device: device.name, forced: folder.forced), to: "verdict.json")
     try folder.writeReport(
       title: "Distillation run", table: result.cells,
       sentence: result.sentence, device: device.name,
       continuations: continuations)
-    print("Everything is in \(folder.url.relativePath); open report.html there.")
+    try tell("Everything is in \(folder.name); open report.html there.")
   }
 
   /// What a model makes of the prompt, and the seconds that each new token took.

@@ -9,6 +9,8 @@ protocol Recipe: Codable {
   init()
   /// Settles what the recipe leaves open.
   mutating func resolve()
+  /// Hands out every path, empty ones among them.
+  mutating func eachPath(_ body: (inout String) -> Void)
   func validate() throws
 }
 
@@ -20,12 +22,20 @@ struct RecipeError: Error, CustomStringConvertible {
 }
 
 extension Recipe {
+  /// The files and folders that a run of the recipe reads.
+  var sources: [String] {
+    var (copy, paths) = (self, [String]())
+    copy.eachPath { if !$0.isEmpty { paths.append($0) } }
+    return paths
+  }
+
   /// The defaults, changed by a file and by `key.path=value` settings.
   static func load(file: String?, settings: [String]) throws -> Self {
     guard var tree = try Yams.compose(yaml: Self().yaml()) else { throw RecipeError("is empty.") }
     if let file {
-      guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
-        throw RecipeError("cannot read \(file).")
+      let text: String
+      do { text = try String(contentsOfText: URL(fileURLWithPath: file)) } catch {
+        throw RecipeError("cannot read \(file): \(error)")
       }
       do {
         if let changes = try Yams.compose(yaml: text) { tree = try overlay(changes, on: tree, []) }
@@ -44,6 +54,7 @@ extension Recipe {
       }
       tree = try overlay(change, on: tree, [])
     }
+    try requireFinite(tree, [])
     var recipe: Self
     do { recipe = try YAMLDecoder().decode(Self.self, from: tree) } catch let error as DecodingError
     {
@@ -90,6 +101,23 @@ private func overlay(_ changes: Node, on base: Node, _ path: [String]) throws ->
     known[key] = try overlay(value, on: old, path + [name])
   }
   return .mapping(known)
+}
+
+/// Throws where a value is infinite or no number: no key of a recipe means anything by it.
+private func requireFinite(_ node: Node, _ path: [String]) throws {
+  switch node {
+  case .mapping(let mapping):
+    for (key, value) in mapping { try requireFinite(value, path + [key.string ?? "?"]) }
+  case .sequence(let items):
+    for (index, item) in items.enumerated() { try requireFinite(item, path + ["\(index)"]) }
+  case .scalar(let scalar):
+    // Texts in quotes are no numbers, whatever they look like.
+    guard scalar.style != .singleQuoted, scalar.style != .doubleQuoted else { return }
+    if let number = node.float, !number.isFinite {
+      throw RecipeError("\(path.joined(separator: ".")) must be a finite number.")
+    }
+  default: return
+  }
 }
 
 private func keys(_ mapping: Node.Mapping) -> String {

@@ -47,53 +47,44 @@ struct RunArguments: ParsableArguments {
     }
   }
 
-  /// `--data` as settings of a recipe.
+  /// `--data` as settings of a recipe: files of JSON objects are completions, all others texts.
   static func settings(ofData data: [String]) throws -> [String] {
     guard let first = data.first else { return [] }
-    let isCompletion = first.hasSuffix(".jsonl")
-    guard data.allSatisfy({ $0.hasSuffix(".jsonl") == isCompletion }) else {
-      throw ValidationError("--data takes either texts or .jsonl files.")
+    let isCompletion = CompletionFiles.holdsObjects(first)
+    guard data.allSatisfy({ CompletionFiles.holdsObjects($0) == isCompletion }) else {
+      throw ValidationError("--data takes either texts or files of JSON lines, not both.")
     }
     let files = data.map(quoted).joined(separator: ", ")
     return ["data.\(isCompletion ? "completions" : "text")=[\(files)]"]
   }
 
-  var folder: RunFolder { RunFolder(url: URL(fileURLWithPath: run)) }
-
   /// The recipe to run with, changed by `settings` of options. Nothing is written yet; a folder that
   /// holds a run already is only taken when told how.
-  func recipe<R: Recipe>(_ type: R.Type, settings: [String] = []) throws -> R {
+  func recipe<R: Recipe>(_ type: R.Type, in folder: RunFolder, settings: [String] = []) throws -> R
+  {
     if resume {
-      guard FileManager.default.fileExists(atPath: folder.recipe.path) else {
-        throw StorageError("\(run) holds no run to resume: it has no recipe.yaml.")
-      }
+      try folder.resume()
       return try R.load(file: folder.recipe.path, settings: [])
     }
-    if folder.holdsRun, !overwrite {
-      throw StorageError(
-        "\(run) holds a run already. Use --resume to go on with it, --overwrite to delete it, or "
-          + "--run with another folder.")
-    }
-    return try given(type, settings: settings)
+    let recipe = try given(type, settings: settings)
+    try folder.requireFree(overwrite: overwrite, sources: recipe.sources)
+    try profiling.requireFree()
+    return recipe
   }
 
-  /// The recipe as file and options give it, whatever the folder holds.
+  /// The recipe as file and options give it, whatever the folder holds. Its paths are absolute, so that the run
+  /// can go on from any place.
   func given<R: Recipe>(_ type: R.Type, settings: [String]) throws -> R {
     let own = try Self.settings(ofData: data) + (seed.map { ["seed=\($0)"] } ?? [])
-    return try R.load(file: recipeFile, settings: settings + own + set)
+    var recipe = try R.load(file: recipeFile, settings: settings + own + set)
+    recipe.eachPath { if !$0.isEmpty { $0 = URL(fileURLWithPath: $0).path } }
+    return recipe
   }
 
-  /// Opens the device and reads the text; nothing is written yet. `sources` are the folders of models that
-  /// the run starts from; empty ones count as none.
-  func open<Text: CustomStringConvertible>(
-    sources: [String], text read: () throws -> Text
-  ) throws -> (any Device, Text) {
-    let own = folder.url.standardizedFileURL.path + "/"
-    for source in sources where overwrite && !source.isEmpty {
-      if (URL(fileURLWithPath: source).standardizedFileURL.path + "/").hasPrefix(own) {
-        throw StorageError("\(source) lies in the run folder that --overwrite would delete.")
-      }
-    }
+  /// Opens the device and reads the text; nothing is written yet.
+  func open<Text: CustomStringConvertible>(text read: () throws -> Text) throws -> (
+    any Device, Text
+  ) {
     let device = try self.device.open(profiling: profiling.isWanted)
     let text = try read()
     note("\(device.name)\n\(text)")
@@ -101,9 +92,16 @@ struct RunArguments: ParsableArguments {
   }
 
   /// Says what was found before a run, and begins it in its folder; throws where something refuses it and
-  /// nobody insists. What was overruled is kept in the folder. A run that goes on was looked at when it began.
-  func begin(_ recipe: some Recipe, after find: () throws -> [Finding]) throws {
-    guard !resume else { return }
+  /// nobody insists. What was overruled is kept in the folder. A run that goes on was looked at when it began;
+  /// what it reads must be what it read then.
+  func begin(
+    _ recipe: some Recipe, in folder: RunFolder, origins: RunOrigins, command: String,
+    after find: () throws -> [Finding]
+  ) throws {
+    guard !resume else {
+      try origins.requireSame(in: folder)
+      return
+    }
     let findings = try find()
     for finding in findings { note(finding.line) }
     let refusals = findings.filter { $0.level == .refusal }
@@ -111,7 +109,7 @@ struct RunArguments: ParsableArguments {
       throw StorageError(
         refusals.map(\.text).joined(separator: "; ") + ". --force begins all the same.")
     }
-    try folder.begin(recipe)
+    try folder.begin(recipe, origins: origins, command: command)
     if !refusals.isEmpty { try folder.noteForced(refusals.map(\.text)) }
   }
 }

@@ -4,46 +4,146 @@ import Storage
 import Training
 
 /// A folder with recipe, metrics, checkpoints, models, verdict and report.
-struct RunFolder {
+final class RunFolder {
+  /// The place, without links.
   let url: URL
+  /// As the person wrote it.
+  let name: String
+  private var ledger: RunLedger?
 
-  private static let files = [
-    "recipe.yaml", "metrics.jsonl", "arms.jsonl", "forced.json", "verdict.json", "report.html",
-    "checkpoints", "tensorboard",
+  init(_ path: String) {
+    name = path
+    url = URL(fileURLWithPath: path).resolved
+  }
+
+  private static let beginnings: Set = ["recipe.yaml", "origins.json", "forced.json"]
+  private static let files: Set = [
+    "metrics.jsonl", "arms.jsonl", "verdict.json", "report.html", "checkpoints", "tensorboard",
+    "teacher", "student", "control", "model",
   ]
-  private static let models = ["teacher", "student", "control", "model"]
 
-  /// The folders of models here, those of further seeds among them.
-  private var modelNames: [String] {
-    let found = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
-    return found.filter { name in
-      Self.models.contains { name == $0 || name.wholeMatch(of: /(student|control)-\d+/) != nil }
+  /// Whether a run writes something of this name at the top of its folder.
+  private static func isOwn(_ name: String) -> Bool {
+    beginnings.contains(name) || files.contains(name)
+      || name.wholeMatch(of: /(student|control)-\d+/) != nil
+  }
+
+  // MARK: Beginning
+
+  /// Takes a folder with a run that is to go on.
+  func resume() throws {
+    guard RunLedger.isIn(url), FileManager.default.fileExists(atPath: recipe.path) else {
+      throw StorageError(
+        "\(name) holds no run to resume: it has no \(RunLedger.name) and recipe.yaml.")
     }
+    ledger = try RunLedger(in: url, makes: false)
+    WholeFolder.sweep(url)
+  }
+
+  /// Throws unless a new run may begin here. Only what an earlier run wrote is ever deleted, and only with
+  /// `overwrite`; `sources` are files and folders that the new run reads. Nothing is changed yet.
+  func requireFree(overwrite: Bool, sources: [String]) throws {
+    guard RunLedger.isIn(url) else {
+      var isFolder: ObjCBool = false
+      if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder),
+        !isFolder.boolValue
+      {
+        throw StorageError("\(name) is a file; --run names a folder.")
+      }
+      let others = try FileManager.default.fileExists(atPath: url.path) ? contents() : []
+      guard others.isEmpty else {
+        throw StorageError(
+          "\(name) holds files that no run wrote (\(list(others))), and a run never mixes with others' files. Name "
+            + "a new or an empty folder with --run. (A run of an earlier version is deleted by hand.)"
+        )
+      }
+      return
+    }
+    let ledger = try RunLedger(in: url, makes: false)
+    let isBegunOnly = ledger.paths.isSubset(of: Self.beginnings)
+    guard overwrite || isBegunOnly else {
+      throw StorageError(
+        "\(name) holds a run already. Use --resume to go on with it, --overwrite to delete it, or "
+          + "--run with another folder.")
+    }
+    let foreign = try contents().filter { path in
+      Self.isOwn(String(path.prefix { $0 != "/" })) && !ledger.paths.contains(path)
+    }
+    guard foreign.isEmpty else {
+      throw StorageError(
+        "\(name) holds files where the run would write that no run wrote: \(list(foreign)). Move them away, or "
+          + "name another folder with --run.")
+    }
+    for source in sources where URL(fileURLWithPath: source).lies(in: url) {
+      throw StorageError(
+        "\(source) lies in the run folder \(name), whose run --overwrite would delete. Move it, or name another "
+          + "folder with --run.")
+    }
+    self.ledger = ledger
+  }
+
+  /// The files here, but for the ledger and what dead writers left.
+  private func contents() throws -> [String] {
+    try WholeFolder.files(in: url).filter { $0 != RunLedger.name && !$0.contains(".retort-part-") }
+  }
+
+  /// Begins a run, after deleting the one that is here.
+  func begin(_ recipe: some Recipe, origins: RunOrigins, command: String) throws {
+    if ledger == nil {
+      do {
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+      } catch { throw StorageError("Cannot make the run folder \(name).") }
+      // Another process may have come first.
+      guard !RunLedger.isIn(url) else {
+        throw StorageError("Another process has just begun a run in \(name).")
+      }
+      ledger = try RunLedger(in: url, makes: true)
+    }
+    try claimed().clear(for: command)
+    try write(try recipe.yaml(), to: "recipe.yaml")
+    try write(origins.text, to: RunOrigins.fileName)
+  }
+
+  private func claimed() throws -> RunLedger {
+    guard let ledger else { throw StorageError("\(name) was not opened for a run.") }
+    return ledger
+  }
+
+  // MARK: Writing
+
+  /// The place of a file that the run is about to write.
+  func claim(_ path: String) throws -> URL {
+    let place = try claimed().claim(path)
+    do {
+      try FileManager.default.createDirectory(
+        at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
+    } catch { throw StorageError("Cannot make the folder of \(place.path).") }
+    return place
+  }
+
+  func write(_ text: String, to path: String) throws { try WholeFile.write(text, to: claim(path)) }
+
+  /// Notes the files of an arm's model, which is about to appear.
+  func claimModel(_ arm: String, _ files: [String]) throws {
+    try claimed().claim(files.map { "\(arm)/\($0)" })
   }
 
   var recipe: URL { url.appending(path: "recipe.yaml") }
+  private var metrics: URL { url.appending(path: "metrics.jsonl") }
+  private var arms: URL { url.appending(path: "arms.jsonl") }
 
-  /// Whether something was trained here; a recipe alone is no run yet.
-  var holdsRun: Bool {
-    !records().isEmpty || modelNames.contains(where: isFinished)
+  func checkpoint(_ arm: String) -> String { "checkpoints/\(arm).safetensors" }
+  func model(_ arm: String) -> URL { url.appending(path: arm) }
+
+  /// Whether an arm's finished model is here.
+  func isFinished(_ arm: String) -> Bool {
+    FileManager.default.fileExists(atPath: model(arm).appending(path: "config.json").path)
   }
 
-  /// Makes the folder and writes the recipe, after deleting the run that is here.
-  func begin(_ recipe: some Recipe) throws {
-    for name in Self.files + modelNames {
-      try? FileManager.default.removeItem(at: url.appending(path: name))
-    }
-    do {
-      try FileManager.default.createDirectory(at: checkpoints, withIntermediateDirectories: true)
-    } catch { throw StorageError("Cannot make the run folder \(url.relativePath).") }
-    try WholeFile.write(try recipe.yaml(), to: self.recipe)
+  /// Event files for TensorBoard, of one arm and this process.
+  func tensorBoard(_ arm: String) throws -> TensorBoardFile {
+    try TensorBoardFile(try claim("tensorboard/\(arm)/\(TensorBoardFile.newName)"))
   }
-
-  var checkpoints: URL { url.appending(path: "checkpoints") }
-  var metrics: URL { url.appending(path: "metrics.jsonl") }
-
-  /// Where an arm's event files for TensorBoard are.
-  func tensorBoard(_ arm: String) -> URL { url.appending(path: "tensorboard/\(arm)") }
 
   /// Writes `report.html` from what the folder holds, and what is given.
   func writeReport(
@@ -54,20 +154,19 @@ struct RunFolder {
     let report = Report(
       title: title, records: records(), table: table, sentence: sentence, recipe: recipe,
       device: device, continuations: continuations)
-    try WholeFile.write(report.html, to: url.appending(path: "report.html"))
-  }
-
-  func checkpoint(_ arm: String) -> URL { checkpoints.appending(path: "\(arm).safetensors") }
-  func model(_ arm: String) -> URL { url.appending(path: arm) }
-
-  /// Whether an arm's finished model is here.
-  func isFinished(_ arm: String) -> Bool {
-    FileManager.default.fileExists(atPath: model(arm).appending(path: "config.json").path)
+    try write(report.html, to: "report.html")
   }
 
   /// The metrics file, without the lines of `arm` beyond the step it resumes from.
   func openMetrics(arm: String, resumingFrom step: Int) throws -> JSONLines {
-    try JSONLines(appendingTo: metrics) { line in
+    let file = try claim("metrics.jsonl")
+    let damaged = JSONLines.lines(of: file).damagedCount
+    if damaged > 0 {
+      note(
+        "\(damaged == 1 ? "A line" : "\(damaged) lines") of metrics.jsonl cannot be read and is left out"
+      )
+    }
+    return try JSONLines(appendingTo: file) { line in
       guard let record = MetricsRecord(line), record.arm == arm else { return true }
       return record.step <= step
     }
@@ -75,8 +174,7 @@ struct RunFolder {
 
   /// Keeps the reasons against a run that was begun all the same.
   func noteForced(_ reasons: [String]) throws {
-    try WholeFile.write(
-      JSON.array(reasons.map { .string($0) }).text, to: url.appending(path: "forced.json"))
+    try write(JSON.array(reasons.map { .string($0) }).text, to: "forced.json")
   }
 
   /// The reasons against the run, if it was forced.
@@ -94,16 +192,18 @@ struct RunFolder {
       if own < last { seconds += last }
       last = own
     }
-    let arms = try JSONLines(appendingTo: url.appending(path: "arms.jsonl")) { line in
+    let arms = try JSONLines(appendingTo: try claim("arms.jsonl")) { line in
       (try? JSON(parsing: Data(line.utf8)))?["arm"]?.string != arm
     }
     try arms.append([("arm", arm), ("flops", flops), ("seconds", seconds + last)])
   }
 
+  // MARK: Reading
+
   /// What `finish` noted of an arm.
   func cost(of arm: String) -> (flops: Double, seconds: Double)? {
-    let file = try? JSONLinesFile(contentsOf: url.appending(path: "arms.jsonl"))
-    let found = file?.objects.last { $0.object["arm"]?.string == arm }?.object
+    let found = JSONLines.lines(of: arms).sound
+      .compactMap { try? JSON(parsing: Data($0.utf8)) }.last { $0["arm"]?.string == arm }
     guard let flops = found?["flops"]?.double, let seconds = found?["seconds"]?.double else {
       return nil
     }
@@ -111,44 +211,6 @@ struct RunFolder {
   }
 
   func records() -> [MetricsRecord] {
-    let text = (try? String(contentsOf: metrics, encoding: .utf8)) ?? ""
-    return text.split(separator: "\n").compactMap { MetricsRecord(String($0)) }
-  }
-}
-
-/// A line of `metrics.jsonl`, as far as the report reads it.
-struct MetricsRecord: Decodable {
-  let arm: String
-  let step: Int
-  let loss: Double?
-  let ce: Double?
-  let kl: Double?
-  let cosine: Double?
-  let seconds: Double?
-
-  init?(_ line: String) {
-    guard let own = try? JSONDecoder().decode(Self.self, from: Data(line.utf8)) else { return nil }
-    self = own
-  }
-
-  /// The numbers that TensorBoard shows.
-  static func scalars(_ m: StepMetrics) -> [(name: String, value: Double)] {
-    m.means.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } + [
-      ("learning_rate", m.learningRate), ("gradient_norm", m.gradientNorm),
-      ("tokens_per_second", m.tokensPerSecond),
-    ]
-  }
-
-  /// The fields of a line.
-  static func fields(_ arm: String, _ m: StepMetrics) -> [(key: String, value: any JSONValue)] {
-    [
-      ("arm", arm), ("step", m.step), ("loss", m.means["loss"]), ("ce", m.means["ce"]),
-      ("kl", m.means["kl"]), ("divergence", m.means["divergence"]), ("hidden", m.means["hidden"]),
-      ("relations", m.means["relations"]),
-      ("cosine", m.means["cosine"]),
-      ("floored", m.means["floored"]), ("learning_rate", m.learningRate),
-      ("gradient_norm", m.gradientNorm),
-      ("tokens", m.tokenCount), ("tokens_per_second", m.tokensPerSecond), ("seconds", m.seconds),
-    ]
+    JSONLines.lines(of: metrics).sound.compactMap { MetricsRecord($0) }
   }
 }

@@ -1,5 +1,5 @@
-import Distillation
 // The text of a run, as rows of tokens.
+import Distillation
 import Foundation
 import Storage
 import Tensors
@@ -17,17 +17,36 @@ struct RunText: CustomStringConvertible {
   let bytesPerToken: Double
   let description: String
 
-  /// Reads a recipe's text or completions. Without `shifts` the rows of every pass are the same.
-  init(_ recipe: DataRecipe, _ tokenizer: RunTokenizer, seed: UInt64, shifts: Bool = true) throws {
+  /// What tells these data from others.
+  var fingerprint: String { training.fingerprint + heldOut.fingerprint }
+
+  /// Reads a recipe's text or completions. Ids from `classCount` on are in no table of the models. Without `shifts`
+  /// the rows of every pass are the same.
+  init(
+    _ recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int, seed: UInt64,
+    shifts: Bool = true
+  ) throws {
     self =
       recipe.completions.isEmpty
       ? try RunText(text: recipe, tokenizer, seed: seed, shifts: shifts)
       : try RunText(completions: recipe, tokenizer, seed: seed)
     for (name, part) in [("training", training), ("held-out", heldOut)] where part.count == 0 {
       throw StorageError(
-        "The \(name) text is smaller than one sequence of \(recipe.sequenceLength) tokens. Give more "
-          + "text or set data.sequence_length lower.")
+        recipe.completions.isEmpty
+          ? "The \(name) text is smaller than one sequence of \(recipe.sequenceLength) tokens. Give more text, set "
+            + "data.sequence_length lower, or change the share that is held out, data.held_out "
+            + "(\(recipe.heldOut))."
+          : "No text is left for the \(name) part: of few lines, data.held_out (\(recipe.heldOut)) takes none or "
+            + "all. Give more lines, or set data.held_out to 0.5.")
     }
+    for part in [training, heldOut] {
+      for batch in part.evaluationBatches(size: 64) {
+        try tokenizer.tokenizer.require(batch.tokens.integers, below: classCount)
+        try tokenizer.tokenizer.require(
+          batch.labels.integers.lazy.filter { $0 >= 0 }, below: classCount)
+      }
+    }
+    try tokenizer.tokenizer.require(promptTokens, below: classCount)
   }
 
   private init(text recipe: DataRecipe, _ tokenizer: RunTokenizer, seed: UInt64, shifts: Bool)

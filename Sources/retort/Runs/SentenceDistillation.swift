@@ -12,7 +12,11 @@ struct RunSentences: CustomStringConvertible {
   let training: SentenceData
   let heldOut: SentenceData
 
-  init(_ recipe: DataRecipe, _ tokenizer: Tokenizer, seed: UInt64) throws {
+  /// What tells these sentences from others.
+  var fingerprint: String { training.fingerprint + heldOut.fingerprint }
+
+  /// Ids from `classCount` on are in no table of the models.
+  init(_ recipe: DataRecipe, _ tokenizer: Tokenizer, classCount: Int, seed: UInt64) throws {
     guard recipe.completions.isEmpty else {
       throw RecipeError(
         "data.completions is for language models; sentence encoders read data.text.")
@@ -27,7 +31,12 @@ struct RunSentences: CustomStringConvertible {
     }
     (training, heldOut) = (sentences(corpus.training), sentences(corpus.heldOut))
     guard training.count > 0, heldOut.count > 1 else {
-      throw StorageError("The text has too few entries. Give more text.")
+      throw StorageError(
+        "The text has too few entries: \(training.count) to train on and \(heldOut.count) held out. Give more "
+          + "text, or change data.held_out (\(recipe.heldOut)).")
+    }
+    for data in [training, heldOut] {
+      for ids in data.sentences { try tokenizer.require(ids, below: classCount) }
     }
   }
 
@@ -40,13 +49,15 @@ struct RunSentences: CustomStringConvertible {
 struct SentenceDistillation {
   private let recipe: DistillRecipe
   private let arguments: RunArguments
+  private let folder: RunFolder
   private let teacher: Arm
   private let teacherEncoder: SentenceEncoder
   private let tokenizer: TokenizerDirectory
   private let pairs: [(student: Arm, control: Arm, seed: UInt64)]
 
-  init(_ recipe: DistillRecipe, _ arguments: RunArguments) throws {
+  init(_ recipe: DistillRecipe, _ arguments: RunArguments, in folder: RunFolder) throws {
     self.recipe = recipe
+    self.folder = folder
     self.arguments = arguments
     let teacher = try Arm("teacher", finished: recipe.teacher.path)
     self.teacher = teacher
@@ -70,7 +81,7 @@ struct SentenceDistillation {
     func arm(_ name: String) throws -> Arm {
       let arm = try Arm(
         name, recipe.student, teacher: teacher.directory, vocabularySize: 0,
-        sequenceLength: length, folder: arguments.folder)
+        sequenceLength: length, folder: folder)
       _ = try arm.encoder()
       return arm
     }
@@ -82,8 +93,14 @@ struct SentenceDistillation {
     }
     pairs = try (0..<recipe.seeds).map { index in
       let end = index == 0 ? "" : "-\(index + 1)"
-      return (try arm("student\(end)"), try arm("control\(end)"), recipe.seed + UInt64(index))
+      return (try arm("student\(end)"), try arm("control\(end)"), recipe.seed &+ UInt64(index))
     }
+  }
+
+  private func sentences() throws -> RunSentences {
+    let tables = [teacher.model.vocabularySize, pairs[0].student.model.vocabularySize]
+    return try RunSentences(
+      recipe.data, tokenizer.tokenizer, classCount: tables.min() ?? 0, seed: recipe.seed)
   }
 
   private func sentenceEncoder(_ arm: Arm) throws -> SentenceEncoder {
@@ -91,18 +108,26 @@ struct SentenceDistillation {
   }
 
   func run() throws {
-    let (device, text) = try arguments.open(
-      sources: [recipe.teacher.path, recipe.student.path]
-    ) { try RunSentences(recipe.data, tokenizer.tokenizer, seed: recipe.seed) }
-    try arguments.begin(recipe) { try findings(text, device) }
+    let (device, text) = try arguments.open { try sentences() }
+    var origins = RunOrigins()
+    try origins.add(recipe)
+    origins.add("the text", text.fingerprint)
+    origins.add("the teacher", try teacher.directory.fingerprint())
+    if !recipe.student.path.isEmpty {
+      let student = ModelDirectory(URL(fileURLWithPath: recipe.student.path))
+      origins.add("the student's folder", try student.fingerprint())
+    }
+    try arguments.begin(recipe, in: folder, origins: origins, command: "distill") {
+      try findings(text, device)
+    }
     func train(
       _ arm: Arm, seed: UInt64, _ objective: (VariableStore) throws -> any Objective
     ) throws {
-      guard !arguments.folder.isFinished(arm.name) else { return }
+      guard !folder.isFinished(arm.name) else { return }
       let store = VariableStore(on: device, seed: seed)
       try arm.train(
         try objective(store), recipe.training.options(for: recipe.student, seed: seed),
-        on: text.training, folder: arguments.folder, store: store, prefix: "student",
+        on: text.training, folder: folder, origins: origins, store: store, prefix: "student",
         profiling: arguments.profiling,
         export: ModelExport(tokenizer: nil, precision: recipe.training.export))
     }
@@ -141,7 +166,7 @@ struct SentenceDistillation {
 
   /// What `retort doctor` shows, without a run.
   func examination(on device: any Device) throws -> (text: RunSentences, findings: [Finding]) {
-    let text = try RunSentences(recipe.data, tokenizer.tokenizer, seed: recipe.seed)
+    let text = try sentences()
     return (text, try findings(text, device))
   }
 
@@ -165,7 +190,6 @@ struct SentenceDistillation {
   }
 
   private func judge(_ text: RunSentences, _ device: any Device) throws {
-    let folder = arguments.folder
     let expected = try vectors(teacher, teacherEncoder, text, device)
     var rows: [SentenceVerdictRow] = [
       SentenceVerdictRow(
@@ -196,19 +220,19 @@ struct SentenceDistillation {
     let sentence =
       verdict?.sentence(unit: "of distance to the teacher's vectors", rows: "sentences")
       ?? "Whether distilling helped is not known: no control was trained (\(declined))."
-    print("\n" + table(cells) + "\n\n" + sentence + "\n")
-    for reason in folder.forced { print("This run was forced although \(reason).\n") }
+    try tell("\n" + table(cells) + "\n\n" + sentence + "\n")
+    for reason in folder.forced { try tell("This run was forced although \(reason).\n") }
     let json = JSONObject(
       Verdict.fields(verdict, unit: "distance", declined: declined) + [
         ("forced_against", folder.forced), ("arms", JSONObject(rows.map { ($0.arm, $0.json) })),
         ("device", device.name), ("retort", Retort.version),
       ]
     ).json
-    try WholeFile.write(json + "\n", to: folder.url.appending(path: "verdict.json"))
+    try folder.write(json + "\n", to: "verdict.json")
     try folder.writeReport(
       title: "Distillation of a sentence encoder", table: cells,
       sentence: sentence, device: device.name)
-    print("Everything is in \(folder.url.relativePath); open report.html there.")
+    try tell("Everything is in \(folder.name); open report.html there.")
   }
 }
 

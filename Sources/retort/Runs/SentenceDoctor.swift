@@ -18,13 +18,16 @@ struct SentenceDoctor {
 
   func findings() throws -> [Finding] {
     let data = sentences.training
+    let options = recipe.training.options(for: recipe.student, seed: recipe.seed)
     let plan = TrainingPlan(
-      recipe: recipe.training, steps: recipe.student.steps, repetitions: recipe.seeds)
-    return [lengths(), plan.passes(over: data), try vectors()] + [
-      try plan.cost(
-        objective, parameters: student.model.parameters().map(\.tensor),
-        otherCount: teacher.model.parameterCount, length: data.length, on: device)
-    ]
+      phases: [
+        .init(name: student.name, options: options, repetitions: recipe.seeds) { store in
+          try teacher.plan(in: store, prefix: teacher.name)
+          try student.plan(in: store, prefix: "student")
+          return (objective, student.model.parameters(prefix: "student"))
+        }
+      ], data: data)
+    return [lengths(), plan.passes(of: options), try vectors(), try plan.cost(on: device)]
   }
 
   /// How much of the rows is text, and how many sentences do not fit.

@@ -11,23 +11,8 @@ struct TextDoctor {
   let text: RunText
   /// Ids from here on are no tokens.
   let classCount: Int
-  let plan: TrainingPlan
 
-  /// Ids beyond those that models know.
-  func unknownTokens() -> [Finding] {
-    let unknown = Set(unusable(text.training) + unusable(text.heldOut)).sorted()
-    return unknown.isEmpty
-      ? []
-      : [.refusal("the data hold the ids \(list(unknown.map(String.init))), which are no tokens")]
-  }
-
-  private func unusable(_ data: any TokenData) -> [Int32] {
-    data.evaluationBatches(size: 64).flatMap { batch in
-      batch.tokens.integers.filter { Int($0) >= classCount }
-    }
-  }
-
-  /// The share of positions that carry loss, and how often they do.
+  /// The share of positions that carry loss.
   func targets() -> [Finding] {
     let (targets, positions) = (
       text.training.targetCount, text.training.count * text.training.length
@@ -39,19 +24,18 @@ struct TextDoctor {
       share < 0.05
         ? .warning(
           sentence + ": most of each step is spent on padding or prompts; shorter sequences help")
-        : .fine(sentence),
-      plan.passes(over: text.training),
+        : .fine(sentence)
     ]
   }
 
   /// A finished model's loss on some held-out rows, beside that of guessing by frequency. One that is no better
   /// is refused where it `teaches`.
-  func perplexity(of arm: Arm, teaches: Bool, seed: UInt64, on device: any Device) throws
+  func perplexity(of arm: Arm, teaches: Bool, batchSize: Int, on device: any Device) throws
     -> [Finding]
   {
-    let store = VariableStore(on: device, seed: seed)
+    let store = VariableStore(on: device, seed: 1)
     try arm.load(into: store)
-    let size = max(1, min(plan.recipe.batchSize, 2048 / text.heldOut.length))
+    let size = max(1, min(batchSize, 2048 / text.heldOut.length))
     let some = Array(text.heldOut.evaluationBatches(size: size).prefix(4))
     let result = try evaluate(
       try arm.languageModel(), teacher: nil, on: some, classCount: classCount, store: store)

@@ -13,20 +13,25 @@ struct TrainingDoctor {
   let device: any Device
 
   func findings() throws -> [Finding] {
-    let plan = TrainingPlan(recipe: recipe.training, steps: recipe.model.steps)
-    let common = TextDoctor(text: text, classCount: classCount, plan: plan)
+    let model = try arm.languageModel()
+    let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
+    let plan = TrainingPlan(
+      phases: [
+        .init(name: arm.name, options: options) { store in
+          try arm.plan(in: store, prefix: arm.name)
+          return (
+            NextTokenObjective(model, classCount: classCount, readsSpans: text.training.isPacked),
+            model.parameters(prefix: arm.name)
+          )
+        }
+      ], data: text.training)
+    let common = TextDoctor(text: text, classCount: classCount)
     let path = recipe.model.path
-    return try common.unknownTokens() + common.targets()
+    return try common.targets() + [plan.passes(of: options)]
       + (path.isEmpty
         ? []
         : common.perplexity(
-          of: Arm(arm.name, finished: path), teaches: false, seed: recipe.seed, on: device))
-      + [
-        plan.cost(
-          NextTokenObjective(
-            arm.languageModel(), classCount: classCount, readsSpans: text.training.isPacked),
-          parameters: arm.model.parameters().map(\.tensor), otherCount: 0,
-          length: recipe.data.sequenceLength, on: device)
-      ]
+          of: Arm(arm.name, finished: path), teaches: false, batchSize: recipe.training.batchSize,
+          on: device)) + [plan.cost(on: device)]
   }
 }

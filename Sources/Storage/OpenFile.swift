@@ -1,0 +1,101 @@
+// Files that are read in parts, and never mapped.
+import Base
+import Foundation
+
+/// A file that is open for reading. Parts are read when they are asked for: a file that shrinks in the
+/// meantime is an error, where a mapped one would end the process with a signal.
+public final class OpenFile: Sendable {
+  public let url: URL
+  /// The size when the file was opened, in bytes.
+  public let byteCount: Int
+  private let descriptor: Int32
+
+  /// Opens a regular file; an error says why it cannot be read.
+  public init(_ url: URL) throws {
+    let descriptor = open(url.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+      throw errno == ENOENT
+        ? StorageError("Cannot read \(url.path): there is no such file.")
+        : StorageError("Cannot read \(url.path)", errno)
+    }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      throw StorageError("Cannot read \(url.path): it is not a regular file.")
+    }
+    self.url = url
+    self.descriptor = descriptor
+    byteCount = Int(status.st_size)
+  }
+
+  deinit { close(descriptor) }
+
+  /// Fills memory with the bytes from `offset` on.
+  public func read(at offset: Int, into bytes: UnsafeMutableRawBufferPointer) throws {
+    var done = 0
+    while done < bytes.count {
+      let count = pread(
+        descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw StorageError("Cannot read \(url.path)", errno) }
+      guard count > 0 else {
+        throw StorageError(
+          "\(url.path) ends at byte \(offset + done): it has become shorter since it was opened, or is cut off."
+        )
+      }
+      done += count
+    }
+  }
+
+  /// Some bytes from `offset` on.
+  public func read(at offset: Int, count: Int) throws -> Data {
+    var data = Data(count: count)
+    try data.withUnsafeMutableBytes { try read(at: offset, into: $0) }
+    return data
+  }
+
+  /// Adds the whole content to a fingerprint, in pieces of a few megabytes.
+  public func add(to fingerprint: inout Fingerprint) throws {
+    let piece = 4 << 20
+    for offset in stride(from: 0, to: byteCount, by: piece) {
+      fingerprint.add(try read(at: offset, count: min(piece, byteCount - offset)))
+    }
+  }
+}
+
+extension StorageError {
+  /// A failure of the system, with its reason from `errno`.
+  public init(_ what: String, _ code: Int32) {
+    self.init("\(what): \(String(cString: strerror(code))).")
+  }
+}
+
+extension URL {
+  /// The place that a path leads to: absolute, and without links. What does not exist yet is taken below the
+  /// part that does.
+  public var resolved: URL {
+    var missing: [String] = []
+    var known = standardizedFileURL
+    while known.path != "/" {
+      if let real = realpath(known.path, nil) {
+        defer { free(real) }
+        let base = URL(fileURLWithPath: String(cString: real))
+        return missing.reversed().reduce(base) { $0.appending(path: $1) }
+      }
+      missing.append(known.lastPathComponent)
+      known.deleteLastPathComponent()
+    }
+    return standardizedFileURL
+  }
+
+  /// Whether this is another place or lies inside of it, links followed.
+  public func lies(in folder: URL) -> Bool {
+    (resolved.path + "/").hasPrefix(folder.resolved.path == "/" ? "/" : folder.resolved.path + "/")
+  }
+
+  /// Whether a link stands here, whatever it points to.
+  public var isLink: Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+  }
+}

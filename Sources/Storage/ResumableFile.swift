@@ -1,0 +1,100 @@
+// Files that grow while a command works, and with which the same command goes on.
+import Base
+import Foundation
+
+/// An output that is appended to. Beside it, as long as it is not whole, lies `.retort-job.NAME`, which says what
+/// is being made: the same command goes on, another one is refused.
+public final class ResumableFile {
+  /// What an earlier process of the same command made; empty at a new beginning.
+  public let existing: Data
+  private let url: URL
+  private let job: FileLock?
+  private let jobText: String
+  private var file: FileHandle?
+
+  /// Opens an output for `job`, a description of all that its content follows from. A regular file that is here
+  /// is replaced where `isOwn` says that a command of this kind wrote it, or with `overwrite`; any other is
+  /// refused. Nothing is changed before the first `append` or `keep`.
+  public init(
+    _ url: URL, job description: JSON, overwrite: Bool, isOwn: (URL) -> Bool
+  ) throws {
+    jobText = description.line + "\n"
+    switch try OutputPlace(url) {
+    case .stream(let place):
+      (self.url, job, existing) = (place, nil, Data())
+    case .file(let place):
+      self.url = place
+      let jobFile = place.deletingLastPathComponent()
+        .appending(path: ".retort-job.\(place.lastPathComponent)")
+      let wasHere = FileManager.default.fileExists(atPath: jobFile.path)
+      guard let lock = try FileLock(jobFile, makes: true) else {
+        throw StorageError("Another process is writing to \(url.path).")
+      }
+      job = lock
+      let isHere = FileManager.default.fileExists(atPath: place.path)
+      let before = try wasHere ? lock.read() : Data()
+      if isHere, !before.isEmpty {
+        guard before == Data(jobText.utf8) || overwrite else {
+          throw StorageError(
+            "\(url.path) holds part of what another command began to write. That command goes on with it; "
+              + "--overwrite begins anew.")
+        }
+        existing = overwrite ? Data() : try OpenFile(place).whole()
+      } else {
+        existing = Data()
+        guard !isHere || overwrite || isOwn(place) else {
+          if !wasHere { lock.remove() }
+          throw StorageError(
+            "\(url.path) is here already and was not written by this command. --overwrite replaces it."
+          )
+        }
+      }
+    }
+  }
+
+  /// Keeps so many bytes of what is there, and goes on after them.
+  public func keep(_ byteCount: Int) throws {
+    try job?.replace(by: jobText)
+    let descriptor =
+      job == nil
+      ? open(url.path, O_WRONLY | O_APPEND | O_CLOEXEC)
+      : open(url.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw StorageError("Cannot write \(url.path)", errno) }
+    let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    self.file = file
+    guard job != nil else { return }
+    guard ftruncate(descriptor, off_t(byteCount)) == 0 else {
+      throw StorageError("Cannot write \(url.path)", errno)
+    }
+    lseek(descriptor, off_t(byteCount), SEEK_SET)
+  }
+
+  public func append(_ data: Data) throws {
+    if file == nil { try keep(0) }
+    do { try file?.write(contentsOf: data) } catch {
+      throw StorageError("Cannot write to \(url.path)", systemCode(error) ?? EIO)
+    }
+  }
+
+  /// Says that the output is whole.
+  public func finish() throws {
+    if file == nil { try keep(existing.count) }
+    if let job {
+      do { try file?.synchronize() } catch {
+        throw StorageError("Cannot write to \(url.path)", systemCode(error) ?? EIO)
+      }
+      job.remove()
+    }
+    try? file?.close()
+  }
+}
+
+extension OpenFile {
+  /// The bytes before the first end of a line, at most a megabyte.
+  public func firstLine() throws -> Data {
+    try read(at: 0, count: min(byteCount, 1 << 20)).prefix { $0 != UInt8(ascii: "\n") }
+  }
+
+  /// All bytes.
+  public func whole() throws -> Data { try read(at: 0, count: byteCount) }
+}

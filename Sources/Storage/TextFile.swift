@@ -1,0 +1,76 @@
+// Text from files.
+import Foundation
+
+extension Data {
+  /// Reads a whole file that holds text, a pipe among them. Text that is not UTF-8 is an error that says where.
+  public init(contentsOfText url: URL) throws {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+      throw StorageError("Cannot read \(url.path): there is no such file.")
+    }
+    guard !isFolder.boolValue else {
+      throw StorageError("Cannot read \(url.path): it is a folder.")
+    }
+    do {
+      let file = try FileHandle(forReadingFrom: url)
+      self = try file.readToEnd() ?? Data()
+    } catch {
+      throw StorageError("Cannot read \(url.path)", systemCode(error) ?? EIO)
+    }
+    if starts(with: [0xFF, 0xFE]) || starts(with: [0xFE, 0xFF]) {
+      throw StorageError(
+        "\(url.path) is UTF-16; texts are read as UTF-8. `iconv -f UTF-16 -t UTF-8` converts it.")
+    }
+    if let offset = firstInvalidUTF8 {
+      throw StorageError(
+        "\(url.path) is not UTF-8: the byte at offset \(offset) belongs to no character. `iconv -f LATIN1 -t "
+          + "UTF-8` converts a text in Latin-1.")
+    }
+    if let offset = firstIndex(of: 0) {
+      throw StorageError(
+        "\(url.path) is no text: the byte at offset \(offset - startIndex) is zero. UTF-16 without a mark "
+          + "looks like this; texts are read as UTF-8.")
+    }
+  }
+
+  /// Where the first byte is that no UTF-8 text has.
+  private var firstInvalidUTF8: Int? {
+    withUnsafeBytes { bytes in
+      var place = 0
+      while place < bytes.count {
+        let lead = bytes[place]
+        let length: Int
+        switch lead {
+        case 0..<0x80: length = 1
+        case 0xC2..<0xE0: length = 2
+        case 0xE0..<0xF0: length = 3
+        case 0xF0..<0xF5: length = 4
+        default: return place
+        }
+        guard place + length <= bytes.count else { return place }
+        for next in 1..<length where bytes[place + next] & 0xC0 != 0x80 { return place }
+        if length > 2 {
+          // Neither longer than needed, nor a surrogate, nor beyond U+10FFFF.
+          let second = bytes[place + 1]
+          if lead == 0xE0 && second < 0xA0 || lead == 0xED && second > 0x9F
+            || lead == 0xF0 && second < 0x90 || lead == 0xF4 && second > 0x8F
+          {
+            return place
+          }
+        }
+        place += length
+      }
+      return nil
+    }
+  }
+}
+
+extension String {
+  /// The text of a file in UTF-8, with lines that end in a newline alone and without a byte-order mark.
+  public init(contentsOfText url: URL) throws {
+    var data = try Data(contentsOfText: url)
+    if data.starts(with: [0xEF, 0xBB, 0xBF]) { data = data.dropFirst(3) }
+    self = String(decoding: data, as: UTF8.self)
+    if utf8.contains(0x0D) { self = replacing("\r\n", with: "\n") }
+  }
+}

@@ -1,0 +1,60 @@
+// What a device would have to hold, without holding it.
+
+/// Stands for another device and takes what it would: memory is counted, kernels are planned, nothing is kept or
+/// run. What is built on it needs as much memory as on the device itself.
+public final class PlanningDevice: Device {
+  public let name: String
+  public let traits: DeviceTraits
+  /// All memory that was asked for, in bytes.
+  public private(set) var byteCount = 0
+  private let device: any Device
+
+  public init(_ device: any Device) {
+    self.device = device
+    name = device.name
+    var traits = device.traits
+    // A plan that is too large is counted to its end.
+    traits.memoryBytes = .max
+    self.traits = traits
+  }
+
+  public var keepsValues: Bool { false }
+
+  public func allocate(byteCount: Int) -> any DeviceBuffer {
+    let (sum, overflows) = self.byteCount.addingReportingOverflow(byteCount)
+    self.byteCount = overflows ? .max : sum
+    return CountedBuffer(byteCount: byteCount)
+  }
+
+  public func scratch(for application: Application) -> [Int] { device.scratch(for: application) }
+
+  public func prepare(
+    _ application: Application, operands: [any DeviceBuffer], results: [any DeviceBuffer],
+    scratch: [any DeviceBuffer]
+  ) -> [any PreparedLaunch] { [] }
+
+  public func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer)
+    -> any PreparedLaunch
+  { NothingLaunched() }
+
+  public func finish() {}
+}
+
+/// Memory that nobody has.
+private final class CountedBuffer: DeviceBuffer {
+  let byteCount: Int
+
+  init(byteCount: Int) { self.byteCount = byteCount }
+
+  func region(offset: Int, byteCount: Int) -> any DeviceBuffer {
+    CountedBuffer(byteCount: byteCount)
+  }
+  func write(_ bytes: UnsafeRawBufferPointer) {}
+  func read(into bytes: UnsafeMutableRawBufferPointer) {}
+}
+
+private final class NothingLaunched: PreparedLaunch {
+  let name = "nothing"
+  func run() {}
+  func timedRun() -> () throws -> (start: UInt64, end: UInt64) { { (0, 0) } }
+}

@@ -1,0 +1,71 @@
+// Vectors of sentences in a file that grows.
+import Foundation
+import Storage
+import Tensors
+
+/// The output of `retort embed`: lines of JSON where it ends in `.jsonl`, else a safetensors file with `embeddings`
+/// float32 [N, C].
+struct EmbeddingFile {
+  private let file: ResumableFile
+  private let isLines: Bool
+  /// How many vectors are there already.
+  let rowCount: Int
+
+  init(_ url: URL, count: Int, width: Int, job: JSON, overwrite: Bool) throws {
+    let isLines = url.pathExtension == "jsonl"
+    self.isLines = isLines
+    file = try ResumableFile(url, job: job, overwrite: overwrite) { url in
+      isLines ? Self.isOwnLines(url) : Self.isOwnTensors(url)
+    }
+    let existing = file.existing
+    if isLines {
+      let lines = existing.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        .dropLast()
+      rowCount = min(count, lines.count)
+      try file.keep(lines.prefix(rowCount).reduce(0) { $0 + $1.count + 1 })
+    } else {
+      let beginning = try Safetensors.beginning(
+        [("embeddings", TensorType([count, width]))], metadata: writer("embed"))
+      guard existing.starts(with: beginning) else {
+        rowCount = 0
+        try file.keep(0)
+        try file.append(beginning)
+        return
+      }
+      rowCount = min(count, (existing.count - beginning.count) / (4 * width))
+      try file.keep(beginning.count + rowCount * 4 * width)
+    }
+  }
+
+  /// Appends sentences with their vectors.
+  func append(_ rows: some Sequence<(String, [Float])>) throws {
+    var data = Data()
+    for (sentence, vector) in rows {
+      guard vector.allSatisfy(\.isFinite) else {
+        throw StorageError(
+          "The vector of the sentence \(String(sentence.prefix(60)).json) holds what is no number: the model's weights are "
+            + "damaged, or too large for single precision.")
+      }
+      if isLines {
+        let line = JSONObject([("text", sentence), ("embedding", vector.map(Double.init))])
+        data += Data((line.json + "\n").utf8)
+      } else {
+        vector.withUnsafeBytes { data.append(contentsOf: $0) }
+      }
+    }
+    try file.append(data)
+  }
+
+  func finish() throws { try file.finish() }
+
+  private static func isOwnTensors(_ url: URL) -> Bool {
+    (try? Safetensors(contentsOf: url))?.metadata["retort.writer"] == "embed"
+  }
+
+  private static func isOwnLines(_ url: URL) -> Bool {
+    guard let line = try? OpenFile(url).firstLine(), let json = try? JSON(parsing: line) else {
+      return false
+    }
+    return json["text"] != nil && json["embedding"] != nil
+  }
+}

@@ -1,0 +1,18 @@
+// Files that commands write, and what they may replace.
+import Foundation
+import Storage
+
+/// What a safetensors file of ours says of its writer.
+func writer(_ command: String) -> [String: String] { ["retort.writer": command] }
+
+/// Throws where an output would replace a file that a command of this name did not write, unless told to.
+func requireReplaceable(_ url: URL, writtenBy command: String, overwrite: Bool) throws {
+  guard let file = try OutputPlace(url).existingFile, !overwrite else { return }
+  let known = (try? Safetensors(contentsOf: file))?.metadata
+  let isEmpty = try OpenFile(file).byteCount == 0
+  guard isEmpty || known?["retort.writer"] == command else {
+    throw StorageError(
+      "\(url.path) is here already and was not written by `retort \(command)`. --overwrite replaces it."
+    )
+  }
+}

@@ -1,0 +1,97 @@
+// Which files of a folder a run wrote.
+import Foundation
+import Storage
+
+/// The file `.retort-run` of a run's folder: it names every file that the run writes, before it is written, and
+/// is locked by the process that works there. What it does not name is never deleted or written over.
+final class RunLedger {
+  private let folder: URL
+  private let file: FileLock
+  /// Paths below the folder.
+  private(set) var paths: Set<String>
+
+  static let name = ".retort-run"
+
+  /// Whether a run was begun in a folder.
+  static func isIn(_ folder: URL) -> Bool {
+    let file = folder.appending(path: name)
+    return FileManager.default.fileExists(atPath: file.path) && !file.isLink
+  }
+
+  /// Takes a folder for this process; `makes` a new ledger where there is none.
+  init(in folder: URL, makes: Bool) throws {
+    guard let file = try FileLock(folder.appending(path: Self.name), makes: makes) else {
+      throw StorageError(
+        "Another process is training in \(folder.path). Name another folder with --run.")
+    }
+    self.folder = folder
+    self.file = file
+    // A line that is damaged costs the file that it names: nobody may delete that then.
+    let lines = try file.read().split(separator: UInt8(ascii: "\n")).compactMap {
+      try? JSON(parsing: Data($0))
+    }
+    paths = Set(lines.compactMap { $0["wrote"]?.string }.filter(Self.isBelow))
+  }
+
+  /// Whether a path stays below the folder it is relative to.
+  private static func isBelow(_ path: String) -> Bool {
+    !path.hasPrefix("/") && !path.split(separator: "/").contains("..")
+  }
+
+  /// Notes a file that is about to be written, and gives its place. A file of others there, or a link that leads
+  /// elsewhere, is an error.
+  func claim(_ path: String) throws -> URL {
+    var place = folder
+    for part in path.split(separator: "/") {
+      place.append(path: String(part))
+      guard !place.isLink else {
+        throw StorageError(
+          "\(place.path) is a link: the run would write outside of its folder. Remove the link.")
+      }
+    }
+    if paths.contains(path) { return place }
+    guard !FileManager.default.fileExists(atPath: place.path) else {
+      throw StorageError("\(place.path) is here already, and this run did not write it.")
+    }
+    try file.append(JSON.object(JSON.Object([("wrote", .string(path))])).line + "\n")
+    paths.insert(path)
+    return place
+  }
+
+  /// Notes some files of a folder that is about to appear.
+  func claim(_ paths: [String]) throws { for path in paths { _ = try claim(path) } }
+
+  /// Deletes what the run wrote, and the folders that are empty then; begins the ledger anew.
+  func clear(for command: String) throws {
+    for path in paths.sorted() {
+      let place = folder.appending(path: path)
+      guard !(try hasLink(place)) else { continue }
+      unlink(place.path)
+    }
+    let folders = Set(
+      paths.flatMap { path -> [String] in
+        let parts = path.split(separator: "/").dropLast()
+        return parts.indices.map { parts[...$0].joined(separator: "/") }
+      })
+    for path in folders.sorted(by: { $0.count > $1.count }) {
+      rmdir(folder.appending(path: path).path)
+    }
+    WholeFolder.sweep(folder)
+    paths = []
+    let header = JSON.Object([
+      ("retort", .string(Retort.version)), ("command", .string(command)),
+      ("begun", .string(Date().ISO8601Format())),
+    ])
+    try file.replace(by: JSON.object(header).line + "\n")
+  }
+
+  /// Whether a part of a path below the folder is a link.
+  private func hasLink(_ place: URL) throws -> Bool {
+    var place = place
+    while place.path.count > folder.path.count {
+      if place.isLink { return true }
+      place.deleteLastPathComponent()
+    }
+    return false
+  }
+}
