@@ -1,10 +1,16 @@
-// y[n] = table[ids[n]], and its gradient: the ordered sum of dy[n] over the n with one id.
+// y[n] = table[ids[n]], and its gradient: the ordered sum of dy[n] over the n with one id. An id that is no row of
+// the table gives NaN, so that it shows, and reads and changes nothing.
 #include "common.cl"
 
 // table: [rows, columns], ids: [count], y: [count, columns]
 __kernel void gather(__global const T0* table, __global const int* ids, __global T2* y,
-                     const int count, const int columns) {
+                     const int rows, const int count, const int columns) {
   FOR_ROWS(n, count) {
+    if ((uint)ids[n] >= (uint)rows) {
+      __global T2* lost = y + (size_t)n * columns;
+      for (int c = get_local_id(0); c < columns; c += LANES) STORE_ONE(NAN, lost + c);
+      continue;
+    }
     __global const T0* from = table + (size_t)ids[n] * columns;
     __global T2* to = y + (size_t)n * columns;
     FOR_VECTORS(c, columns) STORE(LOAD(from + c), to + c);
@@ -43,9 +49,10 @@ __kernel void gather_links(__global const int* ids, __global int* next, __global
 // dy: [count, columns], dtable: [rows, columns]
 __kernel void gather_gradient(__global const int* ids, __global const int* next,
                               __global const int* followers, __global const T3* dy,
-                              __global float* dtable, const int count, const int columns) {
+                              __global float* dtable, const int rows, const int count,
+                              const int columns) {
   FOR_ROWS(n, count) {
-    if (followers[n]) continue;
+    if (followers[n] || (uint)ids[n] >= (uint)rows) continue;
     __global float* to = dtable + (size_t)ids[n] * columns;
     FOR_VECTORS(c, columns) {
       FLOATV sum = (FLOATV)(0.0f);

@@ -1,5 +1,5 @@
 // The losses of a head's logits, and the gradient of their weighted sum with respect to the logits. A
-// work-group owns one row at a time. Rows whose label is negative give 0.
+// work-group owns one row at a time. Rows whose label is negative give 0, those whose label is no class NaN.
 #include "divergence.cl"
 
 // 1 where there is a teacher, where the gradient is wanted, where the temperature is 1.
@@ -36,7 +36,7 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
   FOR_ROWS(row, rows) {
     __global const float* s = student + (size_t)row * columns;
     const int label = labels[row];
-    const float chosen = s[max(label, 0)];
+    const float chosen = label < columns ? s[max(label, 0)] : NAN;
     ROW_HIGHEST(best_s, s, columns)
     ROW_SUM(sum_s, s, columns, exp_of_log(value - best_s))
     const float log_s = best_s + log(sum_s);
@@ -98,7 +98,7 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
     }
 #if GRADIENT
     __global T3* out = slopes + (size_t)row * columns;
-    const float weight = label < 0 ? 0.0f : dce[row];
+    const float weight = label < 0 ? 0.0f : label < columns ? dce[row] : NAN;
 #if TEACHER
     const float scale = label < 0 ? 0.0f : dterm[row] * inverse_temperature;
     FOR_VECTORS(c, columns) {
@@ -117,7 +117,7 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
     FOR_REST(c, columns) STORE_ONE(exp_of_log(s[c] - log_s) * weight, out + c);
 #endif
     row_sync();  // lane 0 writes again what another lane may have written
-    if (label >= 0 && get_local_id(0) == 0) {
+    if (label >= 0 && label < columns && get_local_id(0) == 0) {
       float slope = exp_of_log(chosen - log_s) * weight - weight;
 #if TEACHER
       const float lq = chosen * inverse_temperature - shift_s;

@@ -39,7 +39,7 @@ __kernel void linear_loss_list(__global const float* student, __global const int
     __global const float* t = given + (size_t)row * count;
     __global float* k = kept + (size_t)row * count;
     const int label = labels[row];
-    const float chosen = s[max(label, 0)];
+    const float chosen = label < columns ? s[max(label, 0)] : NAN;
     ROW_HIGHEST(best, s, columns)
     ROW_SUM(sum, s, columns, exp_of_log(value - best))
     const float log_s = best + log(sum);
@@ -54,7 +54,7 @@ __kernel void linear_loss_list(__global const float* student, __global const int
     // What the list has of each distribution: of student and teacher at T, then at 1.
     float listed_s = 0.0f, listed_t = 0.0f, unit_s = 0.0f, unit_t = 0.0f;
     FOR_LISTED(i) {
-      const float z = s[own[i]];
+      const float z = (uint)own[i] < (uint)columns ? s[own[i]] : NAN;
       k[i] = z;
       has_label += own[i] == label ? 1.0f : 0.0f;
       const float lq = z * inverse_temperature - shift_s, raw = t[i] * inverse_temperature - shift_t;
@@ -87,7 +87,7 @@ __kernel void linear_loss_list(__global const float* student, __global const int
     }
 #if GRADIENT
     __global T3* out = slopes + (size_t)row * columns;
-    const float weight = label < 0 ? 0.0f : dce[row];
+    const float weight = label < 0 ? 0.0f : label < columns ? dce[row] : NAN;
     const float scale = label < 0 ? 0.0f : dterm[row] * inverse_temperature;
     // A class of the tail has its part of the tail's slope.
     const float tail_slope = SLOPE(tail_t, tail_s) * scale;
@@ -106,9 +106,10 @@ __kernel void linear_loss_list(__global const float* student, __global const int
       const float lq = k[i] * inverse_temperature - shift_s;
       const float lp = LOG_OF_TEACHER(t[i] * inverse_temperature - shift_t);
       const float hit = own[i] == label ? 1.0f : 0.0f;
+      if ((uint)own[i] >= (uint)columns) continue;
       STORE_ONE(SLOPE(lp, lq) * scale + (exp_of_log(k[i] - log_s) - hit) * weight, out + own[i]);
     }
-    if (label >= 0 && has_label == 0.0f && get_local_id(0) == 0) {
+    if (label >= 0 && label < columns && has_label == 0.0f && get_local_id(0) == 0) {
       STORE_ONE(exp_of_log(chosen * inverse_temperature - shift_s - tail_s) * tail_slope +
                     (exp_of_log(chosen - log_s) - 1.0f) * weight, out + label);
     }

@@ -1,6 +1,5 @@
 // Mistakes that a program cannot go on from.
 
-
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)

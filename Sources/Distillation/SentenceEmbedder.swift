@@ -30,8 +30,10 @@ public final class SentenceEmbedder {
   }
 
   /// The ids of a sentence; one that is too long loses its end, but not the token that ends it.
-  public static func ids(_ text: String, _ tokenizer: Tokenizer, maximumLength: Int) -> [Int32] {
-    let ids = tokenizer.encode(text)
+  public static func ids(_ text: String, _ tokenizer: Tokenizer, maximumLength: Int) throws
+    -> [Int32]
+  {
+    let ids = try tokenizer.encode(text)
     guard ids.count > maximumLength, let last = ids.last else { return ids }
     return ids.prefix(maximumLength - 1) + [last]
   }
@@ -54,7 +56,7 @@ public final class SentenceEmbedder {
   public func embed(_ sentences: [String], onProgress: (Int) -> Void = { _ in }) throws -> [[Float]]
   {
     try embed(
-      sentences.map { Self.ids($0, tokenizer, maximumLength: encoder.maximumLength) },
+      sentences.map { try Self.ids($0, tokenizer, maximumLength: encoder.maximumLength) },
       onProgress: onProgress)
   }
 

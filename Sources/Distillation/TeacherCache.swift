@@ -104,7 +104,7 @@ public final class TeacherCache {
   // MARK: Inputs
 
   private func input(
-    _ name: String, _ type: TensorType, _ decode: @escaping (Data) -> TensorData
+    _ name: String, _ type: TensorType, _ decode: @escaping (Data) throws -> TensorData
   ) -> BatchInput {
     let tensor = Tensor.input(name, type)
     return BatchInput(tensor) { [self] batch in
@@ -113,7 +113,7 @@ public final class TeacherCache {
       let parts = try batch.rows.enumerated().map { index, row in
         let own = labels[index * row.count..<(index + 1) * row.count]
         return own.allSatisfy { $0 < 0 }
-          ? decode(Data(count: description.payloadBytes)) : decode(try payload(row))
+          ? try decode(Data(count: description.payloadBytes)) : try decode(try payload(row))
       }
       return .joined(parts, as: type)
     }
@@ -139,8 +139,13 @@ public final class TeacherCache {
       guard let place = known.firstIndex(where: { abs($0 - Double(temperature)) < 1e-6 }),
         let unit = known.firstIndex(of: 1)
       else { fatal("the cache has no log-sum-exp at temperature \(temperature)") }
-      let classes = input("teacher.classes", TensorType([b, t, count], .int32)) {
-        TensorData([t, count], $0.integers(0, t * count))
+      let classes = input("teacher.classes", TensorType([b, t, count], .int32)) { [self] in
+        let listed = $0.integers(0, t * count)
+        guard listed.allSatisfy({ (0..<Int32(description.classCount)).contains($0) }) else {
+          throw StorageError(
+            "\(folder.path) lists classes beyond the \(description.classCount) of the teacher.")
+        }
+        return TensorData([t, count], listed)
       }
       let logits = input("teacher.logits", TensorType([b, t, count])) {
         TensorData([t, count], $0.floats(4 * t * count, t * count))

@@ -42,14 +42,14 @@ public struct TextTeacher {
 
   func example(_ object: JSON.Object) throws -> TokenExamples.Example {
     if let text = object["text"]?.string {
-      let ids = self.text.tokenizer.encode(text)
+      let ids = try self.text.tokenizer.encode(text)
       guard !text.isEmpty else { throw Problem("the `text` is empty") }
       return .init(tokens: ids + [end], isTarget: [Bool](repeating: true, count: ids.count + 1))
     }
     if let prompt = object["prompt"]?.string, let completion = object["completion"]?.string {
       guard !completion.isEmpty else { throw Problem("the `completion` is empty") }
-      let before = text.tokenizer.encode(prompt)
-      let after = text.tokenizer.encode(completion, addsSpecialTokens: false) + [end]
+      let before = try text.tokenizer.encode(prompt)
+      let after = try text.tokenizer.encode(completion, addsSpecialTokens: false) + [end]
       return .init(
         tokens: before + after,
         isTarget: [Bool](repeating: false, count: before.count)
@@ -90,7 +90,7 @@ public struct TextTeacher {
     }
     let template = try text.chatTemplate()
     func ids(_ count: Int, startsAnswer: Bool) throws -> [Int32] {
-      text.tokenizer.encode(
+      try text.tokenizer.encode(
         try template.render(Array(messages[..<count]), startsAnswer: startsAnswer),
         addsSpecialTokens: false)
     }

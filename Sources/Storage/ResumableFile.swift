@@ -52,13 +52,19 @@ public final class ResumableFile {
     }
   }
 
-  /// Keeps so many bytes of what is there, and goes on after them.
+  /// Keeps so many bytes of what is there, and goes on after them. A stream is only opened when there is something
+  /// to write.
   public func keep(_ byteCount: Int) throws {
+    guard job != nil else { return }
+    try open(keeping: byteCount)
+  }
+
+  private func open(keeping byteCount: Int) throws {
     try job?.replace(by: jobText)
     let descriptor =
       job == nil
-      ? open(url.path, O_WRONLY | O_APPEND | O_CLOEXEC)
-      : open(url.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
+      ? Foundation.open(url.path, O_WRONLY | O_APPEND | O_CLOEXEC)
+      : Foundation.open(url.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw StorageError("Cannot write \(url.path)", errno) }
     let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     self.file = file
@@ -70,7 +76,7 @@ public final class ResumableFile {
   }
 
   public func append(_ data: Data) throws {
-    if file == nil { try keep(0) }
+    if file == nil { try open(keeping: 0) }
     do { try file?.write(contentsOf: data) } catch {
       throw StorageError("Cannot write to \(url.path)", systemCode(error) ?? EIO)
     }
@@ -78,8 +84,8 @@ public final class ResumableFile {
 
   /// Says that the output is whole.
   public func finish() throws {
-    if file == nil { try keep(existing.count) }
     if let job {
+      if file == nil { try open(keeping: existing.count) }
       do { try file?.synchronize() } catch {
         throw StorageError("Cannot write to \(url.path)", systemCode(error) ?? EIO)
       }

@@ -12,7 +12,7 @@ final class BPE: Sendable {
   private let vocabulary: Vocabulary
   private let merges: [UInt64: Merge]
   private let characterIds: [Unicode.Scalar: Int32]
-  private let byteIds: [Int32]?
+  private let byteIds: [Int32?]?
   private let unknown: Int32?
   private let fusesUnknown: Bool
   private let ignoresMerges: Bool
@@ -82,19 +82,22 @@ final class BPE: Sendable {
   private func characters(of word: Scalars) -> [Int32] {
     var ids: [Int32] = []
     ids.reserveCapacity(word.count)
-    var previousIsUnknown = false
+    // The library writes an unknown token only when a character that is known follows, after bytes that stand
+    // between them.
+    var isUnknownDue = false
     for scalar in word {
       if let id = characterIds[scalar] {
+        if isUnknownDue, let unknown { ids.append(unknown) }
+        isUnknownDue = false
         ids.append(id)
-        previousIsUnknown = false
-      } else if let byteIds {
-        ids += [scalar].utf8.map { byteIds[Int($0)] }
-        previousIsUnknown = false
+      } else if let bytes = byteIds?.ids(of: [scalar].utf8) {
+        ids += bytes
       } else if let unknown {
-        if !(previousIsUnknown && fusesUnknown) { ids.append(unknown) }
-        previousIsUnknown = true
+        if isUnknownDue, !fusesUnknown { ids.append(unknown) }
+        isUnknownDue = true
       }
     }
+    if isUnknownDue, let unknown { ids.append(unknown) }
     return ids
   }
 

@@ -11,8 +11,8 @@ public struct BPETrainer {
   public init() throws { cutter = try .gpt2 }
 
   /// Counts the words of a text.
-  public mutating func add(_ text: String) {
-    for word in cutter([Scalars(text)], isFirst: true) { counts[word, default: 0] += 1 }
+  public mutating func add(_ text: String) throws {
+    for word in try cutter([Scalars(text)], isFirst: true) { counts[word, default: 0] += 1 }
   }
 
   /// The `tokenizer.json` of at most `size` tokens: the end of a text, the bytes, then merges of pairs

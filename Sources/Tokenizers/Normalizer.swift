@@ -12,6 +12,7 @@ indirect enum Normalizer: Sendable {
   case stripAccents
   case strip(left: Bool, right: Bool)
   case prepend(Scalars)
+  case byteLevel
   case replace(Replacement)
   case bert(cleans: Bool, spacesHan: Bool, stripsAccents: Bool, lowercases: Bool)
   case precompiled(PrecompiledCharsmap)
@@ -30,6 +31,7 @@ indirect enum Normalizer: Sendable {
         left: try part.flag("strip_left", default: true),
         right: try part.flag("strip_right", default: true))
     case "Prepend": self = .prepend(Scalars(try part.text("prepend")))
+    case "ByteLevel": self = .byteLevel
     case "Replace": self = .replace(try Replacement(part))
     case "BertNormalizer":
       let lowercases = try part.flag("lowercase", default: true)
@@ -47,9 +49,35 @@ indirect enum Normalizer: Sendable {
     }
   }
 
-  func callAsFunction(_ text: Scalars) -> Scalars {
+  /// How many scalars a step may add to a text: one that doubles it again and again is refused.
+  private static let mostAdded = 1 << 22
+  /// A step may also make a text so many times as long.
+  private static let growth = 32
+
+  /// A text that would grow beyond all measure is an error.
+  func callAsFunction(_ text: Scalars) throws -> Scalars {
+    let changed = try applied(to: text)
+    guard changed.count <= Self.growth * text.count + Self.mostAdded else {
+      throw TokenizerError(
+        "The tokenizer's normalizer makes \(changed.count) characters of \(text.count), which is refused."
+      )
+    }
+    return changed
+  }
+
+  private func applied(to text: Scalars) throws -> Scalars {
     switch self {
-    case .sequence(let steps): return steps.reduce(text) { $1($0) }
+    case .sequence(let steps):
+      let limit = Self.growth * text.count + Self.mostAdded
+      return try steps.reduce(text) { current, step in
+        let next = try step(current)
+        guard next.count <= limit else {
+          throw TokenizerError(
+            "The tokenizer's normalizer makes more than \(limit) characters of \(text.count), which is refused."
+          )
+        }
+        return next
+      }
     case .unicode(let form): return Self.normalized(text, form)
     case .lowercase: return Self.lowercased(text)
     case .stripAccents: return text.filter { !$0.category(inVersion: 9).hasPrefix("M") }
@@ -59,7 +87,8 @@ indirect enum Normalizer: Sendable {
       while right, rest.last?.isWhitespace == true { rest.removeLast() }
       return Array(rest)
     case .prepend(let prefix): return text.isEmpty ? text : prefix + text
-    case .replace(let replacement): return replacement(text)
+    case .byteLevel: return ByteAlphabet.encode(text[...])
+    case .replace(let replacement): return try replacement(text)
     case .bert(let cleans, let spacesHan, let stripsAccents, let lowercases):
       var text = text
       if cleans { text = Self.cleaned(text) }
@@ -107,66 +136,6 @@ indirect enum Normalizer: Sendable {
       0x2B920...0x2CEAF, 0xF900...0xFAFF, 0x2F800...0x2FA1F:
       true
     default: false
-    }
-  }
-}
-
-/// Every occurrence of a pattern replaced by a text.
-struct Replacement: Sendable {
-  private let pattern: Finder
-  private let content: Scalars
-
-  init(_ pattern: Finder, _ content: Scalars) {
-    self.pattern = pattern
-    self.content = content
-  }
-
-  init(_ part: TokenizerPart) throws {
-    self.init(try Finder(part), Scalars(try part.text("content")))
-  }
-
-  func callAsFunction(_ text: Scalars) -> Scalars {
-    var out: Scalars = []
-    var place = 0
-    for match in pattern.matches(in: text) {
-      out += text[place..<match.lowerBound] + content
-      place = match.upperBound
-    }
-    return place == 0 ? text : out + text[place...]
-  }
-}
-
-/// What a part of a tokenizer looks for: a text, or a regular expression.
-enum Finder: Sendable {
-  case text(Scalars)
-  case pattern(Pattern)
-
-  init(_ part: TokenizerPart) throws {
-    guard let pattern = part.json["pattern"] else { throw part.failure("has no pattern") }
-    if let text = pattern["String"]?.string ?? pattern.string, !text.isEmpty {
-      self = .text(Scalars(text))
-    } else if let source = pattern["Regex"]?.string {
-      self = .pattern(try Pattern(source))
-    } else {
-      throw part.failure("has a pattern that is neither a String nor a Regex")
-    }
-  }
-
-  func matches(in text: Scalars) -> [Range<Int>] {
-    switch self {
-    case .pattern(let pattern): return pattern.matches(in: text)
-    case .text(let wanted):
-      var found: [Range<Int>] = []
-      var place = 0
-      while place + wanted.count <= text.count {
-        if text[place] == wanted[0], text[place..<place + wanted.count].elementsEqual(wanted) {
-          found.append(place..<place + wanted.count)
-          place += wanted.count
-        } else {
-          place += 1
-        }
-      }
-      return found
     }
   }
 }

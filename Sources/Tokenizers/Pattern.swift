@@ -1,6 +1,10 @@
 // Regular expressions as tokenizers use them: a program of a few instructions, run with backtracking.
 
-/// A compiled regular expression.
+/// A compiled regular expression, with Oniguruma's meaning as the `tokenizers` library has it (Ruby's syntax).
+///
+/// Nothing is captured, so whether the rest of the program matches depends on the instruction and the place alone.
+/// Once a text takes many steps, such pairs are remembered when they have failed, and never tried again: what would
+/// take exponential time then takes the product of program and text.
 struct Pattern: Sendable {
   enum Instruction: Sendable {
     /// Takes one scalar of a set.
@@ -11,118 +15,53 @@ struct Pattern: Sendable {
     /// Tries the first place, then the second.
     case fork(Int, Int)
     case jump(Int)
-    /// Goes on if the program up to the next `accept` matches here, or does not, without taking it;
-    /// `end` is where the rest goes on.
-    case look(isNegative: Bool, isBehind: Bool, end: Int)
-    case start
-    case end
+    /// Goes on if the program up to the next `accept` matches here, or does not, without taking it; `behind` is how
+    /// many scalars before this place it begins. `end` is where the rest goes on.
+    case look(isNegative: Bool, behind: Int, end: Int)
+    /// Takes what the program up to the next `accept` takes first, and never gives it back.
+    case atomic(end: Int)
+    case anchor(Anchor)
     case accept
+    case fail
   }
 
   enum Greed: Sendable { case greedy, lazy, possessive }
+
+  /// What holds between two scalars.
+  enum Anchor: Sendable {
+    case lineStart, lineEnd, textStart, textEnd, textEndOrLastNewline, wordEdge, noWordEdge
+  }
 
   let source: String
   private let program: [Instruction]
   private let sets: [ScalarTable]
 
   init(_ source: String) throws {
-    var compiler = PatternCompiler(source)
+    var parser = PatternParser(source)
+    var writer = PatternWriter()
+    program = try writer.program(of: try parser.parse(), of: source)
+    sets = writer.sets.map(ScalarTable.init)
     self.source = source
-    program = try compiler.compile()
-    sets = compiler.sets.map(ScalarTable.init)
   }
 
-  /// The ranges of `text` that match, from left to right; empty matches are passed over.
-  func matches(in text: Scalars) -> [Range<Int>] {
-    var found: [Range<Int>] = []
-    var place = 0
-    text.withUnsafeBufferPointer { text in
-      while place < text.count {
-        if let end = match(text, from: place, at: 0), end > place {
-          found.append(place..<end)
-          place = end
-        } else {
+  /// The ranges of `text` that match, from left to right, empty ones among them: an empty match does not follow
+  /// another match immediately. A text that takes too long is an error.
+  func matches(in text: Scalars) throws -> [Range<Int>] {
+    try text.withUnsafeBufferPointer { text in
+      var run = PatternRun(program, sets, text, source)
+      var found: [Range<Int>] = []
+      var place = 0
+      while place <= text.count {
+        guard let end = try run.match(from: place, at: 0),
+          end > place || found.last?.upperBound != place
+        else {
           place += 1
+          continue
         }
+        found.append(place..<end)
+        place = end
       }
-    }
-    return found
-  }
-
-  private typealias Text = UnsafeBufferPointer<Unicode.Scalar>
-
-  /// Where to go on when a try has failed.
-  private struct Choice {
-    let instruction: Int
-    var place: Int
-    /// For a repetition that can give back or take more: the last place, and the step towards it.
-    var last: Int
-    var step: Int
-  }
-
-  /// Where a match from `place` on ends, if there is one.
-  private func match(_ text: Text, from place: Int, at first: Int) -> Int? {
-    var choices: [Choice] = []
-    var (place, next) = (place, first)
-    while true {
-      var fails = false
-      switch program[next] {
-      case .one(let set):
-        fails = !(place < text.count && sets[set].contains(text[place]))
-        if !fails { (place, next) = (place + 1, next + 1) }
-      case .several(let set, let least, let most, let greed):
-        let table = sets[set]
-        let limit = most < text.count - place ? place + most : text.count
-        var end = place
-        while end < limit, table.contains(text[end]) { end += 1 }
-        fails = end - place < least
-        if !fails {
-          let shortest = place + least
-          switch greed {
-          case .possessive: place = end
-          case .greedy:
-            if end > shortest {
-              choices.append(
-                Choice(instruction: next + 1, place: end - 1, last: shortest, step: -1))
-            }
-            place = end
-          case .lazy:
-            if end > shortest {
-              choices.append(
-                Choice(instruction: next + 1, place: shortest + 1, last: end, step: 1))
-            }
-            place = shortest
-          }
-          next += 1
-        }
-      case .fork(let a, let b):
-        choices.append(Choice(instruction: b, place: place, last: place, step: 1))
-        next = a
-      case .jump(let to): next = to
-      case .look(let isNegative, let isBehind, let end):
-        let found: Bool
-        if isBehind {
-          found = place > 0 && match(text, from: place - 1, at: next + 1) == place
-        } else {
-          found = match(text, from: place, at: next + 1) != nil
-        }
-        fails = found == isNegative
-        if !fails { next = end }
-      case .start:
-        fails = place != 0
-        next += 1
-      case .end:
-        fails = place != text.count
-        next += 1
-      case .accept: return place
-      }
-      guard fails else { continue }
-      guard var choice = choices.popLast() else { return nil }
-      (place, next) = (choice.place, choice.instruction)
-      if choice.place != choice.last {
-        choice.place += choice.step
-        choices.append(choice)
-      }
+      return found
     }
   }
 }

@@ -44,6 +44,12 @@ indirect enum PreTokenizer: Sendable {
         try Finder(part), behavior, isInverted: try part.flag("invert", default: false))
     case "Whitespace":
       self = .split(.pattern(try Pattern(#"\w+|[^\w\s]+"#)), .removed, isInverted: true)
+    case "CharDelimiterSplit":
+      let delimiter = Scalars(try part.text("delimiter"))
+      guard delimiter.count == 1 else {
+        throw part.failure("has a delimiter that is not one character")
+      }
+      self = .split(.text(delimiter), .removed, isInverted: false)
     case "WhitespaceSplit": self = .set(ScalarTable(.whitespace), .removed)
     case "BertPreTokenizer":
       self = .sequence([
@@ -65,20 +71,20 @@ indirect enum PreTokenizer: Sendable {
   private static let punctuation = ScalarTable(.punctuation)
 
   /// Cuts pieces of a text; `isFirst` says whether the first of them begins the whole text.
-  func callAsFunction(_ pieces: [Scalars], isFirst: Bool) -> [Scalars] {
+  func callAsFunction(_ pieces: [Scalars], isFirst: Bool) throws -> [Scalars] {
     switch self {
-    case .sequence(let steps): return steps.reduce(pieces) { $1($0, isFirst: isFirst) }
+    case .sequence(let steps): return try steps.reduce(pieces) { try $1($0, isFirst: isFirst) }
     case .byteLevel(let addsSpace, let pattern):
-      return pieces.flatMap { piece -> [Scalars] in
-        let spaced = addsSpace && piece.first?.isWhitespace != true ? [" "] + piece : piece
+      return try pieces.flatMap { piece -> [Scalars] in
+        let spaced = addsSpace && piece.first != " " ? [" "] + piece : piece
         guard let pattern else { return [ByteAlphabet.encode(spaced[...])] }
-        return Self.cut(spaced, pattern.matches(in: spaced), .isolated).map(ByteAlphabet.encode)
+        let matches = try pattern.matches(in: spaced)
+        return Self.cut(spaced, matches, .isolated).map(ByteAlphabet.encode)
       }
     case .split(let finder, let behavior, let isInverted):
-      return pieces.flatMap { piece -> [Scalars] in
-        let matches = finder.matches(in: piece)
-        let separators = isInverted ? Self.gaps(matches, piece.count) : matches
-        return Self.cut(piece, separators, behavior).map(Array.init)
+      return try pieces.flatMap { piece -> [Scalars] in
+        Self.cut(piece, try finder.matches(in: piece), behavior, isInverted: isInverted)
+          .map(Array.init)
       }
     case .set(let set, let behavior):
       return pieces.flatMap { piece -> [Scalars] in
@@ -92,36 +98,31 @@ indirect enum PreTokenizer: Sendable {
     }
   }
 
-  private static func gaps(_ ranges: [Range<Int>], _ count: Int) -> [Range<Int>] {
-    let ends = [0] + ranges.map(\.upperBound)
-    let starts = ranges.map(\.lowerBound) + [count]
-    return zip(ends, starts).compactMap { $0 < $1 ? $0..<$1 : nil }
-  }
-
-  /// Cuts at separators; pieces are never empty.
-  static func cut(_ text: Scalars, _ separators: [Range<Int>], _ behavior: Behavior)
-    -> [ArraySlice<Unicode.Scalar>]
-  {
+  /// Cuts at separators, which may be empty; where inverted, what lies between them separates. Pieces are never
+  /// empty.
+  static func cut(
+    _ text: Scalars, _ matches: [Range<Int>], _ behavior: Behavior, isInverted: Bool = false
+  ) -> [ArraySlice<Unicode.Scalar>] {
     var spans: [(range: Range<Int>, isSeparator: Bool)] = []
     var place = 0
-    for separator in separators {
-      if place < separator.lowerBound { spans.append((place..<separator.lowerBound, false)) }
-      spans.append((separator, true))
-      place = separator.upperBound
+    for match in matches {
+      if place < match.lowerBound { spans.append((place..<match.lowerBound, isInverted)) }
+      spans.append((match, !isInverted))
+      place = match.upperBound
     }
-    if place < text.count { spans.append((place..<text.count, false)) }
+    if place < text.count { spans.append((place..<text.count, isInverted)) }
     var kept: [Range<Int>] = []
     var previousWasSeparator = false
-    for (index, span) in spans.enumerated() {
+    for span in spans {
       let joins: Bool
       switch behavior {
       case .removed:
         if !span.isSeparator { kept.append(span.range) }
         continue
       case .isolated: joins = false
-      case .contiguous: joins = index > 0 && span.isSeparator == previousWasSeparator
-      case .mergedWithPrevious: joins = index > 0 && span.isSeparator && !previousWasSeparator
-      case .mergedWithNext: joins = index > 0 && previousWasSeparator && !span.isSeparator
+      case .contiguous: joins = span.isSeparator == previousWasSeparator
+      case .mergedWithPrevious: joins = span.isSeparator && !previousWasSeparator
+      case .mergedWithNext: joins = previousWasSeparator && !span.isSeparator
       }
       previousWasSeparator = span.isSeparator
       if joins, let last = kept.popLast() {
@@ -130,7 +131,7 @@ indirect enum PreTokenizer: Sendable {
         kept.append(span.range)
       }
     }
-    return kept.map { text[$0] }
+    return kept.filter { !$0.isEmpty }.map { text[$0] }
   }
 }
 

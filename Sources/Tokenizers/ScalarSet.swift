@@ -10,6 +10,10 @@ indirect enum ScalarSet: Sendable, Hashable {
   case punctuation
   case whitespace
   case word
+  case alphabetic
+  case lowercase
+  case uppercase
+  case emoji
   case union([ScalarSet])
   case intersection(ScalarSet, ScalarSet)
   case complement(ScalarSet)
@@ -28,6 +32,10 @@ indirect enum ScalarSet: Sendable, Hashable {
       }
     case .whitespace: scalar.properties.isWhitespace
     case .word: scalar.isWord
+    case .alphabetic: scalar.properties.isAlphabetic
+    case .lowercase: scalar.properties.isLowercase
+    case .uppercase: scalar.properties.isUppercase
+    case .emoji: scalar.properties.isEmoji
     case .union(let sets): sets.contains { $0.contains(scalar) }
     case .intersection(let a, let b): a.contains(scalar) && b.contains(scalar)
     case .complement(let set): !set.contains(scalar)

@@ -23,6 +23,6 @@ extension TokenizerDirectory {
     }
     if let endOfText { try require(endOfText, "the token that ends a text") }
     for id in ends.sorted() { try require(id, "a token that ends an answer (eos_token_id)") }
-    for id in tokenizer.encode("") { try require(id, "a token that is put around texts") }
+    for id in try tokenizer.encode("") { try require(id, "a token that is put around texts") }
   }
 }

@@ -64,7 +64,7 @@ indirect enum TokenDecoder: Sendable {
         let right = min(rest.reversed().prefix { $0 == scalar }.count, stop)
         return Array(rest.dropLast(right))
       }
-    case .replace(let replacement): return tokens.map { replacement($0) }
+    case .replace(let replacement): return tokens.map { (try? replacement($0)) ?? $0 }
     }
   }
 
@@ -102,7 +102,7 @@ indirect enum TokenDecoder: Sendable {
     ]
     guard token.contains(" ") else { return token }
     return pairs.reduce(token) { text, pair in
-      Replacement(.text(Scalars(pair.0)), Scalars(pair.1))(text)
+      (try? Replacement(.text(Scalars(pair.0)), Scalars(pair.1))(text)) ?? text
     }
   }
 }

@@ -66,9 +66,9 @@ public struct Tokenizer: Sendable {
     rawFinder = AddedTokenFinder(
       addedTokens.filter { !$0.isNormalized }.map { (Scalars($0.content), $0) })
     normalizedFinder = AddedTokenFinder(
-      addedTokens.filter(\.isNormalized).map { token in
+      try addedTokens.filter(\.isNormalized).map { token in
         let text = Scalars(token.content)
-        return (normalizer?(text) ?? text, token)
+        return (try normalizer?(text) ?? text, token)
       })
   }
 
@@ -89,8 +89,9 @@ public struct Tokenizer: Sendable {
       && (0..<vocabulary.end).allSatisfy { vocabulary[$0] == other.vocabulary[$0] }
   }
 
-  /// The ids of a text, with the special tokens that the family puts around one unless told otherwise.
-  public func encode(_ text: String, addsSpecialTokens: Bool = true) -> [Int32] {
+  /// The ids of a text, with the special tokens that the family puts around one unless told otherwise. A text on
+  /// which the tokenizer's patterns take too long, or that its normalizer makes too large, is an error.
+  public func encode(_ text: String, addsSpecialTokens: Bool = true) throws -> [Int32] {
     var ids = addsSpecialTokens ? postProcessor.before : []
     var isFirst = true
     for raw in rawFinder.split(Scalars(text)) {
@@ -99,7 +100,7 @@ public struct Tokenizer: Sendable {
         ids.append(id)
         continue
       }
-      let normalized = normalizer?(Array(raw.text)) ?? Array(raw.text)
+      let normalized = try normalizer?(Array(raw.text)) ?? Array(raw.text)
       var isFirstPart = isFirst
       for part in normalizedFinder.split(normalized) {
         defer { isFirstPart = false }
@@ -109,7 +110,7 @@ public struct Tokenizer: Sendable {
         }
         let piece = Array(part.text)
         if piece.isEmpty { continue }
-        let words = preTokenizer?([piece], isFirst: isFirstPart) ?? [piece]
+        let words = try preTokenizer?([piece], isFirst: isFirstPart) ?? [piece]
         for word in words where !word.isEmpty { append(word, to: &ids) }
       }
     }
@@ -124,7 +125,8 @@ public struct Tokenizer: Sendable {
     }
   }
 
-  /// The text of some ids; ids that the vocabulary has not are passed over.
+  /// The text of some ids; ids that the vocabulary has not are passed over. A decoder whose patterns cannot cope
+  /// with a token leaves it as it is.
   public func decode(_ ids: some Sequence<Int32>, skipsSpecialTokens: Bool = true) -> String {
     let tokens = ids.filter { !(skipsSpecialTokens && special.contains($0)) }
       .compactMap { vocabulary[$0] }.map { Scalars(String(decoding: $0, as: UTF8.self)) }

@@ -7,7 +7,7 @@ struct Unigram: Sendable {
   private let scores: [Double]
   private let unknown: Int32?
   private let unknownScore: Double
-  private let byteIds: [Int32]?
+  private let byteIds: [Int32?]?
   private let trie: ByteTrie
 
   /// How much less likely than the least likely piece an unknown character is.
@@ -80,7 +80,7 @@ struct Unigram: Sendable {
     }
     return pieces.reversed().flatMap { piece -> [Int32] in
       guard piece.id == unknown || piece.id < 0 else { return [piece.id] }
-      if let byteIds { return bytes[piece.range].map { byteIds[Int($0)] } }
+      if let ids = byteIds?.ids(of: bytes[piece.range]) { return ids }
       return unknown.map { [$0] } ?? []
     }
   }

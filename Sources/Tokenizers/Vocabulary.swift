@@ -11,6 +11,8 @@ struct Vocabulary: Sendable {
   subscript(id: Int32) -> [UInt8]? { tokens[id] }
 
   var count: Int { ids.count }
+  /// The bytes of the longest token.
+  var longestToken: Int { ids.keys.reduce(0) { max($0, $1.count) } }
   /// One more than the largest id.
   private(set) var end: Int32 = 0
 
@@ -31,18 +33,29 @@ struct Vocabulary: Sendable {
     tokens.reserveCapacity(members.count)
     for member in members {
       guard let id = member.value.int, (0..<1 << 26).contains(id) else {
-        throw part.failure("gives the token \(member.key) no id")
+        throw part.failure("gives the token \(member.key.excerpt) no id")
       }
       add(Array(member.key.utf8), Int32(id))
     }
   }
 
-  /// The ids of the tokens `<0x00>` to `<0xFF>`; nil unless all are there.
-  var byteIds: [Int32]? {
-    let found = (0..<256).compactMap { byte -> Int32? in
+  /// The ids of the tokens `<0x00>` to `<0xFF>`, as far as they are there.
+  var byteIds: [Int32?] {
+    (0..<256).map { byte in
       let digits = String(byte, radix: 16, uppercase: true)
       return self[Array("<0x\(digits.count == 1 ? "0" : "")\(digits)>".utf8)]
     }
-    return found.count == 256 ? found : nil
+  }
+}
+
+extension [Int32?] {
+  /// The ids of some bytes; nil unless each has one.
+  func ids(of bytes: some Sequence<UInt8>) -> [Int32]? {
+    var ids: [Int32] = []
+    for byte in bytes {
+      guard let id = self[Int(byte)] else { return nil }
+      ids.append(id)
+    }
+    return ids
   }
 }

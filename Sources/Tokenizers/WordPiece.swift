@@ -7,6 +7,8 @@ struct WordPiece: Sendable {
   private let unknown: Int32
   private let prefix: [UInt8]
   private let longestWord: Int
+  /// The most bytes of a token, which has at most so many characters.
+  private let longestToken: Int
 
   init(_ part: TokenizerPart, _ vocabulary: Vocabulary) throws {
     self.vocabulary = vocabulary
@@ -17,6 +19,7 @@ struct WordPiece: Sendable {
     self.unknown = unknown
     prefix = Array(try part.text("continuing_subword_prefix", default: "##").utf8)
     longestWord = try part.count("max_input_chars_per_word", default: 100)
+    longestToken = vocabulary.longestToken
   }
 
   func encode(_ word: Scalars) -> [Int32] {
@@ -24,7 +27,7 @@ struct WordPiece: Sendable {
     var ids: [Int32] = []
     var start = 0
     while start < word.count {
-      var end = word.count
+      var end = min(word.count, start + longestToken)
       var found: Int32?
       while end > start {
         found = vocabulary[(start > 0 ? prefix : []) + word[start..<end].utf8]

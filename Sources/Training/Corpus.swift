@@ -72,9 +72,11 @@ public struct Corpus: Sendable {
   }
 
   /// The ids of entries one after the other, each followed by the end of text.
-  public static func tokens(_ entries: [String], endOfText: Int32, encode: (String) -> [Int32])
-    -> [Int32]
+  public static func tokens(
+    _ entries: [String], endOfText: Int32, encode: (String) throws -> [Int32]
+  )
+    rethrows -> [Int32]
   {
-    entries.reduce(into: []) { $0 += encode($1) + [endOfText] }
+    try entries.reduce(into: []) { $0 += try encode($1) + [endOfText] }
   }
 }

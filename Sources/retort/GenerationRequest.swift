@@ -47,10 +47,10 @@ struct Request {
   func tokens(_ text: TokenizerDirectory) throws -> [Int32] {
     let ids: [Int32]
     if let prompt {
-      ids = text.tokenizer.encode(prompt)
+      ids = try text.tokenizer.encode(prompt)
     } else {
       // The template writes the special tokens itself.
-      ids = text.tokenizer.encode(
+      ids = try text.tokenizer.encode(
         try text.chatTemplate().render(messages, startsAnswer: true), addsSpecialTokens: false)
     }
     if !ids.isEmpty { return ids }

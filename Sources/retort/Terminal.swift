@@ -17,9 +17,15 @@ func tellAsIs(_ text: String) throws {
   try writeOutput(isatty(STDOUT_FILENO) != 0 ? visible(text) : text)
 }
 
+private let outputIsTerminal = isatty(STDOUT_FILENO) != 0
+
 private func writeOutput(_ text: String) throws {
+  let wasTerminal = outputIsTerminal
   do { try FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) } catch {
-    throw StorageError("Standard output cannot be written", systemCode(error) ?? EIO)
+    let code = systemCode(error) ?? EIO
+    // Nobody reads a terminal that has gone away; what a run found is in its folder.
+    if wasTerminal, code == EIO { return }
+    throw StorageError("Standard output cannot be written", code)
   }
 }
 
@@ -59,6 +65,7 @@ func prepareStandardStreams() {
   for stream in STDIN_FILENO...STDERR_FILENO where fcntl(stream, F_GETFD) < 0 {
     _ = open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY)
   }
+  _ = outputIsTerminal
   // A reader that goes away is an error of that write alone.
   signal(SIGPIPE, SIG_IGN)
 }

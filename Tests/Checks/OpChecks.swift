@@ -81,6 +81,27 @@ public func kernelFailures(
   }
 }
 
+/// Whether an op's kernels give NaN exactly where its reference does, and the same numbers elsewhere; else a
+/// sentence. Each case must have both.
+public func strangeIdFailures(_ cases: [OpCase], on target: Target) throws -> [String] {
+  let device = try target.open()
+  return try cases.flatMap { item -> [String] in
+    let feeds = inputs(item.data)
+    let results = Application(item.op, feeds.map(\.tensor)).results
+    let got = try evaluate(results, feeds, on: device, options: .init(rewrites: false))
+    return zip(got, item.op.reference(item.data)).enumerated().compactMap { index, pair in
+      let (a, b) = (pair.0.floats, pair.1.floats)
+      func known(_ numbers: [Float]) -> [Float] { numbers.map { $0.isNaN ? 0 : $0 } }
+      guard zip(a, b).allSatisfy({ $0.isNaN == $1.isNaN }) else {
+        return "\(item), result \(index): NaN stands elsewhere than in the reference"
+      }
+      let error = relativeError(
+        TensorData(pair.0.shape, known(a)), TensorData(pair.1.shape, known(b)))
+      return error <= 1e-5 ? nil : "\(item), result \(index): relative error \(error)"
+    }
+  }
+}
+
 /// The largest relative disagreement between an op's gradients and finite differences along random
 /// directions, on the reference device. `differentiable` names the operands to vary.
 public func gradientError(

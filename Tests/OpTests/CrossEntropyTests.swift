@@ -43,4 +43,17 @@ import Testing
     let failures = try kernelFailures(Self.cases, on: target)
     #expect(failures.isEmpty, "\(failures)")
   }
+
+  @Test(arguments: Target.all) func kernelsMatchForLabelsThatAreNoClass(target: Target) throws {
+    var random = RandomData(seed: 64)
+    let (z, labels) = (random.floats([4, 21]), TensorData([4], [3, 21, -1, Int32.max]))
+    let results = CrossEntropy().reference([z, labels])
+    #expect(results[0].floats.map(\.isNaN) == [false, true, false, true])
+    let failures = try strangeIdFailures(
+      [
+        OpCase(CrossEntropy(), [z, labels]),
+        OpCase(CrossEntropyGradient(), [z, labels, results[1], random.floats([4])]),
+      ], on: target)
+    #expect(failures.isEmpty, "\(failures)")
+  }
 }

@@ -47,4 +47,28 @@ import Testing
     let first = try evaluate(results, feeds, on: device)
     for _ in 0..<3 { #expect(try evaluate(results, feeds, on: device) == first) }
   }
+
+  /// Ids that are no row of the table, among others.
+  static let strange: [OpCase] = {
+    var random = RandomData(seed: 62)
+    let ids = TensorData([6], [2, -1, 5, 4, Int32.max, Int32.min])
+    return [3, 16].flatMap { columns in
+      [
+        OpCase(Gather(), [random.floats([5, columns]), ids]),
+        OpCase(GatherGradient(rowCount: 5), [ids, random.floats([6, columns])]),
+      ]
+    }
+  }()
+
+  @Test func anIdBeyondTheTableGivesNoNumber() {
+    let y = Self.strange[0].op.reference(Self.strange[0].data)[0].floats
+    #expect(y.map(\.isNaN) == (0..<18).map { ![0, 3].contains($0 / 3) })
+    let dtable = Self.strange[1].op.reference(Self.strange[1].data)[0].floats
+    #expect(dtable.enumerated().allSatisfy { ($1 != 0) == [2, 4].contains($0 / 3) })
+  }
+
+  @Test(arguments: Target.all) func kernelsMatchForIdsBeyondTheTable(target: Target) throws {
+    let failures = try strangeIdFailures(Self.strange, on: target)
+    #expect(failures.isEmpty, "\(failures)")
+  }
 }

@@ -236,4 +236,22 @@ import Testing
     let plain = try evaluate(outputs, all, options: .init(rewrites: false))
     for (a, b) in zip(fused, plain) { #expect(relativeError(a, b) < 1e-6) }
   }
+
+  @Test(arguments: Target.all) func kernelsMatchForLabelsThatAreNoClass(target: Target) throws {
+    let teachings: [LinearLoss.Teaching?] = [
+      nil, .init(kind: .forwardKL, temperature: 2, source: .list(3)),
+    ]
+    let cases = teachings.flatMap { teaching in
+      [false, true].map { gives -> OpCase in
+        var data = Self.data(
+          teaching, rows: 4, vocabulary: 21, width: 8, teacherWidth: 8, weights: gives)
+        data[2] = TensorData([4], [3, 21, -1, Int32.max])
+        return OpCase(LinearLoss(teaching: teaching, givesGradients: gives, classCount: 21), data)
+      }
+    }
+    #expect(
+      cases[0].op.reference(cases[0].data)[0].floats.map(\.isNaN) == [false, true, false, true])
+    let failures = try strangeIdFailures(cases, on: target)
+    #expect(failures.isEmpty, "\(failures)")
+  }
 }

@@ -25,7 +25,7 @@ import Tokenizers
     let words = data.withUnsafeBytes { Array($0.bindMemory(to: UInt32.self)) }
     try #require(words.count == 2 * goldenStrings.count && goldenStrings.count >= 20_000)
     return goldenStrings.enumerated().compactMap { index, text in
-      let ids = tokenizer.encode(text)
+      let ids = try tokenizer.encode(text)
       let idSum = checksum(
         ids.flatMap { id in (0..<4).map { UInt8(truncatingIfNeeded: id >> (8 * $0)) } })
       let decoded = tokenizer.decode(ids)

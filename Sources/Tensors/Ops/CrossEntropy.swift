@@ -35,7 +35,8 @@ public struct CrossEntropy: Op {
     let labels = operands[1].integers
     let sums = labels.indices.map { logSumExp(Array(z[$0 * columns..<($0 + 1) * columns])) }
     let losses = labels.enumerated().map { row, label in
-      label < 0 ? Float(0) : Float(sums[row] - z[row * columns + Int(label)])
+      label < 0
+        ? Float(0) : label < columns ? Float(sums[row] - z[row * columns + Int(label)]) : .nan
     }
     return [
       TensorData(operands[1].shape, losses), TensorData(operands[1].shape, sums.map { Float($0) }),
@@ -70,6 +71,7 @@ struct CrossEntropyGradient: Op {
     let dz = z.indices.map { i -> Float in
       let row = i / columns
       if labels[row] < 0 { return 0 }
+      if labels[row] >= columns { return .nan }
       let probability = exp(Double(z[i]) - Double(sums[row]))
       return Float((probability - (i % columns == labels[row] ? 1 : 0)) * Double(slopes[row]))
     }
@@ -92,6 +94,7 @@ struct CrossEntropyGradient: Op {
 
 extension Tensor {
   /// The cross-entropy to labels, -log softmax(self)[label], one number per row: logits [..., V],
-  /// labels int32 [...]. Rows with a negative label do not count: they give 0.
+  /// labels int32 [...]. Rows with a negative label do not count: they give 0. A label that is
+  /// no class gives NaN.
   public func crossEntropy(labels: Tensor) -> Tensor { CrossEntropy()(self, labels)[0] }
 }

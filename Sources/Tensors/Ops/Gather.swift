@@ -21,7 +21,11 @@ public struct Gather: Op {
   public func reference(_ operands: [TensorData]) -> [TensorData] {
     let columns = operands[0].shape[1]
     let table = operands[0].floats
-    let y = operands[1].integers.flatMap { table[Int($0) * columns..<(Int($0) + 1) * columns] }
+    let y = operands[1].integers.flatMap { id in
+      (0..<operands[0].shape[0]).contains(Int(id))
+        ? table[Int(id) * columns..<(Int(id) + 1) * columns]
+        : [Float](repeating: .nan, count: columns)[...]
+    }
     return [TensorData(resultTypes(operands.map(\.type))[0].shape, y)]
   }
 
@@ -34,7 +38,8 @@ public struct Gather: Op {
       .rows(
         "gather", file: "gather.cl", rowCount: count,
         arguments: [
-          .operand(0), .operand(1), .result(0), .int(count), .int(operands[0].shape[1]),
+          .operand(0), .operand(1), .result(0), .int(operands[0].shape[0]), .int(count),
+          .int(operands[0].shape[1]),
         ], on: traits)
     ])
   }
@@ -56,7 +61,7 @@ struct GatherGradient: Op {
     let columns = operands[1].shape.columnCount
     let dy = operands[1].floats
     var sums = [Double](repeating: 0, count: rowCount * columns)
-    for (n, id) in operands[0].integers.enumerated() {
+    for (n, id) in operands[0].integers.enumerated() where (0..<rowCount).contains(Int(id)) {
       for c in 0..<columns { sums[Int(id) * columns + c] += Double(dy[n * columns + c]) }
     }
     return [TensorData([rowCount, columns], sums.map { Float($0) })]
@@ -88,14 +93,14 @@ struct GatherGradient: Op {
         .rows(
           "gather_gradient", file: "gather.cl", rowCount: count,
           arguments: [
-            .operand(0), .scratch(0), .scratch(1), .operand(1), .result(0), .int(count),
-            .int(columns),
+            .operand(0), .scratch(0), .scratch(1), .operand(1), .result(0), .int(rowCount),
+            .int(count), .int(columns),
           ], on: traits),
       ], scratch: [4 * count, 4 * count])
   }
 }
 
 extension Tensor {
-  /// The rows of this table [R, C] that `ids`, int32 [...], name: [..., C].
+  /// The rows of this table [R, C] that `ids`, int32 [...], name: [..., C]. An id that names none gives NaN.
   public func gathered(_ ids: Tensor) -> Tensor { Gather()(self, ids)[0] }
 }

@@ -50,7 +50,10 @@ extension LinearLoss.Teaching {
         let own = z[row * columns..<(row + 1) * columns].map { $0 / temperature }
         let total = logSumExp(own)
         let listed = row * count..<(row + 1) * count
-        student += cells(classes[listed].map { own[Int($0)] - total })
+        student += cells(
+          classes[listed].map {
+            (0..<columns).contains(Int($0)) ? own[own.startIndex + Int($0)] - total : .nan
+          })
         teacher += cells(
           given[listed].map { Double($0) / temperature - Double(sums[2 * row + sum]) })
       }
@@ -76,7 +79,8 @@ extension LinearLoss.Teaching {
       for j in 0..<columns {
         slope[row * columns + j] = Float(tail * exp(own[j] - total - tailLog) / Double(temperature))
       }
-      for (i, j) in classes[row * count..<(row + 1) * count].enumerated() {
+      for (i, j) in classes[row * count..<(row + 1) * count].enumerated()
+      where (0..<columns).contains(Int(j)) {
         slope[row * columns + Int(j)] =
           Float(Double(cellSlopes[row * (count + 1) + i]) / Double(temperature))
       }

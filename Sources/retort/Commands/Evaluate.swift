@@ -63,7 +63,7 @@ struct Evaluate: ParsableCommand {
       throw ValidationError("--window must be at most \(longest), the models' context.")
     }
     let windows = TokenWindows(
-      Corpus.tokens(corpus.training, endOfText: end) { loaded.text.tokenizer.encode($0) },
+      try Corpus.tokens(corpus.training, endOfText: end) { try loaded.text.tokenizer.encode($0) },
       length: length)
     let classCount = min(
       loaded.text.tokenizer.vocabularySize, loaded.model.vocabularySize,

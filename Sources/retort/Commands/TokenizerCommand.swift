@@ -44,7 +44,7 @@ struct TokenizerCommand: ParsableCommand {
       for path in data {
         let text = try String(contentsOfText: URL(fileURLWithPath: path))
         byteCount += text.utf8.count
-        trainer.add(text)
+        try trainer.add(text)
       }
       let tokenizer = try trainer.train(vocabularySize: size)
       do {
@@ -69,7 +69,7 @@ struct TokenizerCommand: ParsableCommand {
 
     func run() throws {
       let tokenizer = try TokenizerDirectory(URL(fileURLWithPath: model)).tokenizer
-      let ids = tokenizer.encode(text)
+      let ids = try tokenizer.encode(text)
       try tell(ids.map(String.init).joined(separator: ","))
       note(ids.map { (tokenizer.token($0) ?? "?").json }.joined(separator: " "))
     }

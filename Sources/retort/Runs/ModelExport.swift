@@ -44,6 +44,12 @@ struct ModelCard {
   let sequenceLength: Int
   let isSentenceEncoder: Bool
 
+  /// A text that says the same in a cell of Markdown, whatever is in it.
+  private static func plain(_ text: String) -> String {
+    visible(text).replacing("\n", with: " ").replacing("&", with: "&amp;")
+      .replacing("<", with: "&lt;").replacing("|", with: "&#124;").replacing("`", with: "&#96;")
+  }
+
   var markdown: String {
     let tokens = options.stepCount * options.batchSize * options.microBatchCount * sequenceLength
     return """
@@ -59,8 +65,8 @@ struct ModelCard {
       | | |
       |---|---|
       | parameters | \(grouped(parameterCount)) |
-      | weights before training | \(origin) |
-      | loss | \(formula) |
+      | weights before training | \(Self.plain(origin)) |
+      | loss | \(Self.plain(formula)) |
       | steps | \(grouped(options.stepCount)) of \(options.batchSize * options.microBatchCount) sequences \
       of \(sequenceLength) tokens: \(grouped(tokens)) tokens |
       | optimizer | AdamW, learning rate \(options.optimizer.learningRate), weight decay \

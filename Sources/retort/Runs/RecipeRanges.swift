@@ -119,6 +119,8 @@ extension DistillRecipe {
       }, "distillation.more_teachers", "teachers with finite weights above 0")
     try require((1...1000).contains(seeds), "seeds", "from 1 to 1000")
     try require(
+      seed <= UInt64.max - UInt64(seeds), "seed", "at most 2^64 less the number of seeds")
+    try require(
       distillation.temperature >= 0.01 && distillation.temperature <= 100,
       "distillation.temperature", "from 0.01 to 100")
     try require(

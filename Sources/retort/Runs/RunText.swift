@@ -54,17 +54,19 @@ struct RunText: CustomStringConvertible {
   {
     let corpus = try Corpus(
       files: try Self.files(recipe), heldOutShare: recipe.heldOut, seed: seed)
-    func windows(_ entries: [String]) -> TokenWindows {
+    func windows(_ entries: [String]) throws -> TokenWindows {
       TokenWindows(
-        Corpus.tokens(entries, endOfText: tokenizer.endOfText) { tokenizer.tokenizer.encode($0) },
+        try Corpus.tokens(entries, endOfText: tokenizer.endOfText) {
+          try tokenizer.tokenizer.encode($0)
+        },
         length: recipe.sequenceLength, shifts: shifts)
     }
-    let (training, heldOut) = (windows(corpus.training), windows(corpus.heldOut))
+    let (training, heldOut) = (try windows(corpus.training), try windows(corpus.heldOut))
     (self.training, self.heldOut) = (training, heldOut)
     bytesPerToken = Corpus.bytesPerToken(corpus.heldOut, heldOut.tokens)
     let longEnough = corpus.heldOut.first { $0.utf8.count > 60 } ?? corpus.heldOut.first ?? ""
     prompt = longEnough.split(separator: " ").prefix(4).joined(separator: " ")
-    promptTokens = [tokenizer.endOfText] + tokenizer.tokenizer.encode(prompt)
+    promptTokens = [tokenizer.endOfText] + (try tokenizer.tokenizer.encode(prompt))
     description =
       "\(grouped(corpus.training.count)) entries (\(grouped(training.tokens.count)) tokens) to train "
       + "on, \(grouped(corpus.heldOut.count)) (\(grouped(heldOut.tokens.count))) held out"

@@ -23,13 +23,13 @@ struct RunSentences: CustomStringConvertible {
     }
     let corpus = try Corpus(
       files: try RunText.files(recipe), heldOutShare: recipe.heldOut, seed: seed)
-    func sentences(_ entries: [String]) -> SentenceData {
+    func sentences(_ entries: [String]) throws -> SentenceData {
       SentenceData(
-        entries.map {
-          SentenceEmbedder.ids($0, tokenizer, maximumLength: recipe.sequenceLength)
+        try entries.map {
+          try SentenceEmbedder.ids($0, tokenizer, maximumLength: recipe.sequenceLength)
         }.filter { !$0.isEmpty }, length: recipe.sequenceLength)
     }
-    (training, heldOut) = (sentences(corpus.training), sentences(corpus.heldOut))
+    (training, heldOut) = (try sentences(corpus.training), try sentences(corpus.heldOut))
     guard training.count > 0, heldOut.count > 1 else {
       throw StorageError(
         "The text has too few entries: \(training.count) to train on and \(heldOut.count) held out. Give more "
