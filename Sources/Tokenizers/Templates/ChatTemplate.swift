@@ -21,8 +21,15 @@ public struct ChatTemplate: Sendable {
   /// The names of special tokens, such as `bos_token`, and their texts.
   private let tokens: [String: String]
 
+  private static let longest = 1 << 20
+
   /// Reads a template. `tokens` are the special tokens that it may mention.
   public init(_ source: String, tokens: [String: String]) throws {
+    guard source.utf8.count <= Self.longest else {
+      throw TokenizerError(
+        "The chat template has \(source.utf8.count) bytes, more than the \(Self.longest) that are read."
+      )
+    }
     self.tokens = tokens
     do { nodes = try TemplateParser.parse(source) } catch let failure as TemplateFailure {
       throw Self.error(failure)
@@ -50,10 +57,10 @@ public struct ChatTemplate: Sendable {
   ) throws -> String {
     var input: [String: TemplateValue] = [
       "tools": .none, "documents": .none, "add_generation_prompt": .bool(startsAnswer),
-      "messages": .list(messages.map(TemplateValue.init)),
+      "messages": .list(.init(messages.map { TemplateValue($0) })),
     ]
-    input.merge(tokens.mapValues(TemplateValue.text)) { $1 }
-    input.merge(options.mapValues(TemplateValue.init)) { $1 }
+    input.merge(tokens.mapValues { TemplateValue($0) }) { $1 }
+    input.merge(options.mapValues { TemplateValue($0) }) { $1 }
     do {
       return try TemplateEvaluator.render(nodes, input) { Self.text(of: date, in: $0) }
     } catch let failure as TemplateFailure { throw Self.error(failure) }

@@ -1,16 +1,25 @@
 // What a template says, given its input.
 import Foundation
 
-/// Runs a template. Blocks of loops and macros have scopes of their own; a namespace is shared.
+/// Runs a template. Bodies of loops and macros have scopes of their own; a namespace is shared. Steps, the size of
+/// what is made, and depth have limits, so that every template ends.
 struct TemplateEvaluator {
   private enum Flow { case goesOn, leavesLoop, nextItem }
 
   private var scopes: [[String: TemplateValue]]
-  private var namespaces: [TemplateValue.Dictionary] = []
-  private var output = ""
+  var namespaces: [TemplateValue.Dictionary] = []
+  private var output: Scalars = []
   private var line = 1
-  private var callDepth = 0
-  private let dateText: (String) -> String
+  private var depth = 0
+  private var steps = 0
+  private var size = 0
+  let dateText: (String) -> String
+
+  /// What a template may take: evaluations, scalars and items that it makes, things within things.
+  private static let mostSteps = 3_000_000
+  static let mostSize = 1 << 25
+  private static let deepest = 250
+  static let deepestValue = 300
 
   /// `dateText` gives the present time in a format of `strftime`.
   static func render(
@@ -19,7 +28,7 @@ struct TemplateEvaluator {
   ) throws -> String {
     var evaluator = TemplateEvaluator(scopes: [input], dateText: dateText)
     _ = try evaluator.run(nodes)
-    return evaluator.output
+    return evaluator.output.text
   }
 
   private init(scopes: [[String: TemplateValue]], dateText: @escaping (String) -> String) {
@@ -27,36 +36,92 @@ struct TemplateEvaluator {
     self.dateText = dateText
   }
 
-  private func failure(_ reason: String) -> TemplateFailure { TemplateFailure(reason, line: line) }
+  func failure(_ reason: String) -> TemplateFailure { TemplateFailure(reason, line: line) }
+
+  // MARK: Limits
+
+  mutating func spend(steps count: Int) throws {
+    steps += count
+    guard steps <= Self.mostSteps else {
+      throw failure("the template takes more than \(Self.mostSteps) steps")
+    }
+  }
+
+  /// Counts scalars or items that are about to be made.
+  mutating func spend(size count: Int) throws {
+    let (sum, overflows) = size.addingReportingOverflow(count)
+    guard !overflows, count >= 0, sum <= Self.mostSize else {
+      throw failure("the template makes more than \(Self.mostSize) characters")
+    }
+    size = sum
+  }
+
+  mutating func deeper<T>(_ body: (inout TemplateEvaluator) throws -> T) throws -> T {
+    depth += 1
+    defer { depth -= 1 }
+    guard depth <= Self.deepest else {
+      throw failure(
+        "the template goes deeper than \(Self.deepest) calls: it may call itself without end")
+    }
+    return try body(&self)
+  }
+
+  mutating func list(_ items: [TemplateValue], isTuple: Bool = false) throws -> TemplateValue {
+    try spend(size: items.count)
+    let list = TemplateValue.List(items, isTuple: isTuple)
+    guard list.depth <= Self.deepestValue else { throw tooDeep }
+    return .list(list)
+  }
+
+  func checked(_ dictionary: TemplateValue.Dictionary) throws -> TemplateValue {
+    guard dictionary.depth <= Self.deepestValue else { throw tooDeep }
+    return .dictionary(dictionary)
+  }
+
+  private var tooDeep: TemplateFailure {
+    failure("values lie within each other deeper than \(Self.deepestValue)")
+  }
+
+  mutating func made(_ text: Scalars) throws -> TemplateValue {
+    try spend(size: text.count)
+    return .text(text)
+  }
 
   // MARK: Statements
 
   private mutating func run(_ nodes: [TemplateNode]) throws -> Flow {
     for node in nodes {
+      try spend(steps: 1)
       switch node {
-      case .text(let text): output += text
+      case .text(let text):
+        let scalars = Scalars(text)
+        try spend(size: scalars.count)
+        output += scalars
       case .output(let expression, let line):
         self.line = line
-        output += try value(expression).shown
+        let shown = try value(expression).shown
+        try spend(size: shown.count)
+        output += shown
       case .condition(let branches, let otherwise, let line):
         self.line = line
         let body = try branches.first { try value($0.test).isTrue }?.body ?? otherwise
-        let flow = try run(body)
+        let flow = try deeper { try $0.run(body) }
         if flow != .goesOn { return flow }
       case .loop(let names, let items, let filter, let body, let otherwise, let line):
         self.line = line
-        try loop(names, items, filter, body, otherwise)
-      case .set(let target, let expression, let line):
+        let flow = try deeper { try $0.loop(names, items, filter, body, otherwise) }
+        if flow != .goesOn { return flow }
+      case .set(let targets, let expression, let line):
         self.line = line
-        try set(target, try value(expression))
-      case .setBlock(let name, let body):
-        let before = output
-        output = ""
-        _ = try run(body)
-        scopes[scopes.count - 1][name] = .text(output)
-        output = before
-      case .macro(let name, let parameters, let body):
-        scopes[scopes.count - 1][name] = .macro(parameters: parameters, body)
+        try set(targets, to: try value(expression))
+      case .setBlock(let target, let filters, let body, let line):
+        self.line = line
+        var text = TemplateValue.text(try captured { try $0.run(body) })
+        for filter in filters {
+          text = try apply(filter.name, to: text, try values(filter.arguments))
+        }
+        try set([target], to: text)
+      case .macro(let macro): scopes[scopes.count - 1][macro.name] = .macro(macro)
       case .leaveLoop: return .leavesLoop
       case .nextItem: return .nextItem
       }
@@ -64,14 +129,32 @@ struct TemplateEvaluator {
     return .goesOn
   }
 
-  private mutating func set(_ target: TemplateExpression, _ value: TemplateValue) throws {
+  /// What a part of the template writes.
+  private mutating func captured(_ body: (inout TemplateEvaluator) throws -> Flow) throws -> Scalars
+  {
+    let before = output
+    output = []
+    defer { output = before }
+    _ = try deeper(body)
+    return output
+  }
+
+  private mutating func set(_ targets: [TemplateExpression], to value: TemplateValue) throws {
+    guard targets.count > 1 else { return try set(targets[0], to: value) }
+    guard let parts = value.items, parts.count == targets.count else {
+      throw failure("what is set has not \(targets.count) parts")
+    }
+    for (target, part) in zip(targets, parts) { try set(target, to: part) }
+  }
+
+  private mutating func set(_ target: TemplateExpression, to value: TemplateValue) throws {
     switch target {
     case .name(let name): scopes[scopes.count - 1][name] = value
     case .attribute(let owner, let name):
       guard case .namespace(let space) = try self.value(owner) else {
         throw failure("only a namespace's names can be set from within")
       }
-      namespaces[space.index][name] = value
+      namespaces[space.index].set(name, value)
     default: throw failure("this cannot be set")
     }
   }
@@ -79,280 +162,87 @@ struct TemplateEvaluator {
   private mutating func loop(
     _ names: [String], _ expression: TemplateExpression, _ filter: TemplateExpression?,
     _ body: [TemplateNode], _ otherwise: [TemplateNode]
-  ) throws {
-    guard var items = try value(expression).items else { throw failure("this has no items") }
-    func bind(_ item: TemplateValue) throws {
-      if names.count == 1 {
-        scopes[scopes.count - 1][names[0]] = item
-      } else {
-        guard case .list(let parts) = item, parts.count == names.count else {
-          throw failure("an item has not \(names.count) parts")
-        }
-        for (name, part) in zip(names, parts) { scopes[scopes.count - 1][name] = part }
-      }
-    }
+  ) throws -> Flow {
+    let source = try value(expression)
+    guard var items = source.items else { throw failure("\(source.kind) has no items") }
+    try spend(size: items.count)
+    let outer = scopes
     scopes.append([:])
-    defer { scopes.removeLast() }
+    // Whatever ends the loop, an error among it, leaves the scopes as they were.
+    defer { scopes.removeLast(max(0, scopes.count - outer.count)) }
+    func bound(_ item: TemplateValue) throws -> [String: TemplateValue] {
+      if names.count == 1 { return [names[0]: item] }
+      guard let parts = item.items, parts.count == names.count else {
+        throw failure("an item has not \(names.count) parts")
+      }
+      return Dictionary(zip(names, parts)) { $1 }
+    }
     if let filter {
       var kept: [TemplateValue] = []
       for item in items {
-        try bind(item)
+        try spend(steps: 1)
+        scopes[scopes.count - 1] = try bound(item)
         if try value(filter).isTrue { kept.append(item) }
       }
       items = kept
     }
     if items.isEmpty {
-      _ = try run(otherwise)
-      return
+      scopes[scopes.count - 1] = [:]
+      return try run(otherwise)
     }
     for (index, item) in items.enumerated() {
-      scopes[scopes.count - 1] = [:]
-      try bind(item)
-      var state = TemplateValue.Dictionary()
-      state["index0"] = .integer(index)
-      state["index"] = .integer(index + 1)
-      state["first"] = .bool(index == 0)
-      state["last"] = .bool(index == items.count - 1)
-      state["length"] = .integer(items.count)
-      state["revindex"] = .integer(items.count - index)
-      state["revindex0"] = .integer(items.count - index - 1)
-      state["previtem"] = index > 0 ? items[index - 1] : .undefined
-      state["nextitem"] = index + 1 < items.count ? items[index + 1] : .undefined
-      scopes[scopes.count - 1]["loop"] = .dictionary(state)
+      try spend(steps: 1)
+      var scope = try bound(item)
+      scope["loop"] = .dictionary(state(index, items))
+      scopes[scopes.count - 1] = scope
       if try run(body) == .leavesLoop { break }
     }
+    return .goesOn
   }
 
-  // MARK: Expressions
-
-  private mutating func value(_ expression: TemplateExpression) throws -> TemplateValue {
-    switch expression {
-    case .literal(let value): return value
-    case .name(let name): return scopes.last { $0[name] != nil }?[name] ?? .undefined
-    case .list(let items):
-      var values: [TemplateValue] = []
-      for item in items { values.append(try value(item)) }
-      return .list(values)
-    case .dictionary(let members):
-      var dictionary = TemplateValue.Dictionary()
-      for member in members { dictionary[try value(member.key).shown] = try value(member.value) }
-      return .dictionary(dictionary)
-    case .attribute(let owner, let name): return member(try value(owner), name)
-    case .item(let owner, let index): return try item(of: try value(owner), at: try value(index))
-    case .slice(let owner, let from, let to, let step):
-      func bound(_ expression: TemplateExpression?) throws -> Int? {
-        guard let expression else { return nil }
-        guard let bound = try value(expression).int else { throw failure("a slice needs numbers") }
-        return bound
-      }
-      return try slice(try value(owner), try bound(from), try bound(to), try bound(step) ?? 1)
-    case .call(let callee, let arguments): return try call(callee, arguments)
-    case .filter(let operand, let name, let arguments):
-      return try TemplateFilters.apply(
-        name, to: try value(operand), try values(arguments), failure: failure)
-    case .test(let operand, let name, let arguments):
-      return .bool(
-        try TemplateFilters.holds(
-          name, of: try value(operand), try values(arguments).positional, failure: failure))
-    case .unary("not", let operand): return .bool(!(try value(operand).isTrue))
-    case .unary(_, let operand):
-      switch try value(operand) {
-      case .integer(let number): return .integer(-number)
-      case .number(let number): return .number(-number)
-      default: throw failure("- needs a number")
-      }
-    case .binary(let symbol, let left, let right): return try binary(symbol, left, right)
-    case .conditional(let test, let first, let second):
-      if try value(test).isTrue { return try value(first) }
-      return try second.map { try value($0) } ?? .undefined
-    }
+  /// What a loop's body knows of it.
+  private func state(_ index: Int, _ items: [TemplateValue]) -> TemplateValue.Dictionary {
+    var state = TemplateValue.Dictionary()
+    state.set("index0", .integer(index))
+    state.set("index", .integer(index + 1))
+    state.set("first", .bool(index == 0))
+    state.set("last", .bool(index == items.count - 1))
+    state.set("length", .integer(items.count))
+    state.set("revindex", .integer(items.count - index))
+    state.set("revindex0", .integer(items.count - index - 1))
+    // Only recursive loops, which are not built, are deeper.
+    state.set("depth", .integer(1))
+    state.set("depth0", .integer(0))
+    state.set("previtem", index > 0 ? items[index - 1] : .undefined)
+    state.set("nextitem", index + 1 < items.count ? items[index + 1] : .undefined)
+    return state
   }
 
-  private mutating func values(_ arguments: TemplateArguments) throws -> TemplateFilters.Arguments {
-    var values = TemplateFilters.Arguments()
-    for argument in arguments.positional { values.positional.append(try value(argument)) }
-    for (name, argument) in arguments.named { values.named[name] = try value(argument) }
-    return values
+  // MARK: Names and macros
+
+  /// Functions that every template knows.
+  private static let functions: Set = [
+    "raise_exception", "strftime_now", "range", "namespace", "dict", "lipsum", "cycler", "joiner",
+  ]
+
+  func known(_ name: String) -> TemplateValue {
+    if let value = scopes.last(where: { $0[name] != nil })?[name] { return value }
+    return Self.functions.contains(name) ? .function(name) : .undefined
   }
 
-  private func member(_ owner: TemplateValue, _ name: String) -> TemplateValue {
-    switch owner {
-    case .dictionary(let dictionary): dictionary[name] ?? .undefined
-    case .namespace(let space): namespaces[space.index][name] ?? .undefined
-    default: .undefined
-    }
-  }
+  mutating func note(line: Int) { self.line = line }
 
-  private func item(of owner: TemplateValue, at index: TemplateValue) throws -> TemplateValue {
-    if let name = index.string { return member(owner, name) }
-    guard let index = index.int else { return .undefined }
-    switch owner {
-    case .list, .text:
-      let items = owner.items ?? []
-      let place = index < 0 ? items.count + index : index
-      return items.indices.contains(place) ? items[place] : .undefined
-    default: return .undefined
+  /// The text of a macro for some arguments.
+  mutating func expand(_ macro: TemplateMacro, _ given: TemplateCall) throws -> TemplateValue {
+    let names = macro.parameters.map(\.name)
+    let bound = try bind(given, names, of: "the macro \(macro.name)")
+    let outer = scopes
+    scopes = [outer[0], [:]]
+    defer { scopes = outer }
+    for parameter in macro.parameters {
+      scopes[1][parameter.name] =
+        try bound[parameter.name] ?? parameter.value.map { try value($0) } ?? .undefined
     }
-  }
-
-  private func slice(_ owner: TemplateValue, _ from: Int?, _ to: Int?, _ step: Int) throws
-    -> TemplateValue
-  {
-    guard let items = owner.items, step != 0 else { throw failure("this cannot be sliced") }
-    func clamped(_ bound: Int?, _ fallback: Int, _ low: Int, _ high: Int) -> Int {
-      guard let bound else { return fallback }
-      return min(max(bound < 0 ? items.count + bound : bound, low), high)
-    }
-    let places: [Int]
-    if step > 0 {
-      places = Array(
-        stride(
-          from: clamped(from, 0, 0, items.count), to: clamped(to, items.count, 0, items.count),
-          by: step))
-    } else {
-      let last = items.count - 1
-      places = Array(
-        stride(from: clamped(from, last, -1, last), to: clamped(to, -1, -1, last), by: step))
-    }
-    let part = places.map { items[$0] }
-    return owner.string == nil ? .list(part) : .text(part.map(\.shown).joined())
-  }
-
-  private mutating func binary(
-    _ symbol: String, _ left: TemplateExpression, _ right: TemplateExpression
-  ) throws -> TemplateValue {
-    let a = try value(left)
-    if symbol == "and" { return a.isTrue ? try value(right) : a }
-    if symbol == "or" { return a.isTrue ? a : try value(right) }
-    let b = try value(right)
-    switch symbol {
-    case "==": return .bool(a.equals(b))
-    case "!=": return .bool(!a.equals(b))
-    case "~": return .text(a.shown + b.shown)
-    case "in":
-      if let part = a.string, let whole = b.string {
-        return .bool(part.isEmpty || whole.range(of: part, options: .literal) != nil)
-      }
-      guard let items = b.items else { throw failure("in needs a list, a text or a dictionary") }
-      return .bool(items.contains { $0.equals(a) })
-    case "<", "<=", ">", ">=":
-      let order: (less: Bool, same: Bool)
-      if let x = a.double, let y = b.double {
-        order = (x < y, x == y)
-      } else if let x = a.string, let y = b.string {
-        order = (x.unicodeScalars.lexicographicallyPrecedes(y.unicodeScalars), x == y)
-      } else {
-        throw failure("\(symbol) compares numbers or texts")
-      }
-      switch symbol {
-      case "<": return .bool(order.less)
-      case "<=": return .bool(order.less || order.same)
-      case ">": return .bool(!order.less && !order.same)
-      default: return .bool(!order.less)
-      }
-    default: return try arithmetic(symbol, a, b)
-    }
-  }
-
-  private func arithmetic(_ symbol: String, _ a: TemplateValue, _ b: TemplateValue) throws
-    -> TemplateValue
-  {
-    if symbol == "+" {
-      if let x = a.string, let y = b.string { return .text(x + y) }
-      if case (.list(let x), .list(let y)) = (a, b) { return .list(x + y) }
-    }
-    if symbol == "*", let text = a.string, let count = b.int {
-      return .text(String(repeating: text, count: max(0, count)))
-    }
-    if let x = a.int, let y = b.int, symbol != "/" {
-      func floored(_ part: KeyPath<(quotient: Int, remainder: Int), Int>) throws -> TemplateValue {
-        guard y != 0 else { throw failure("division by zero") }
-        var result = x.quotientAndRemainder(dividingBy: y)
-        if result.remainder != 0, (result.remainder < 0) != (y < 0) {
-          result = (result.quotient - 1, result.remainder + y)
-        }
-        return .integer(result[keyPath: part])
-      }
-      switch symbol {
-      case "+": return .integer(x &+ y)
-      case "-": return .integer(x &- y)
-      case "*": return .integer(x &* y)
-      case "//": return try floored(\.quotient)
-      default: return try floored(\.remainder)
-      }
-    }
-    guard let x = a.double, let y = b.double else {
-      throw failure("\(symbol) cannot join these values")
-    }
-    switch symbol {
-    case "+": return .number(x + y)
-    case "-": return .number(x - y)
-    case "*": return .number(x * y)
-    case "/": return .number(x / y)
-    case "//": return .number((x / y).rounded(.down))
-    default: return .number(x - y * (x / y).rounded(.down))
-    }
-  }
-
-  // MARK: Calls
-
-  private mutating func call(_ callee: TemplateExpression, _ arguments: TemplateArguments) throws
-    -> TemplateValue
-  {
-    let given = try values(arguments)
-    if case .attribute(let owner, let method) = callee {
-      return try TemplateFilters.call(
-        method, of: try value(owner), given, failure: failure)
-    }
-    guard case .name(let name) = callee else { throw failure("this cannot be called") }
-    if case .macro(let parameters, let body)? = scopes.last(where: { $0[name] != nil })?[name] {
-      return try expand(parameters, body, given)
-    }
-    switch name {
-    case "raise_exception":
-      throw failure("the template refuses: \(given.positional.first?.shown ?? "")")
-    case "namespace":
-      namespaces.append(
-        TemplateValue.Dictionary(
-          members: arguments.named.map { ($0.name, given.named[$0.name] ?? .none) }))
-      return .namespace(.init(index: namespaces.count - 1))
-    case "strftime_now": return .text(dateText(given.positional.first?.shown ?? ""))
-    case "range":
-      let bounds = given.positional.compactMap(\.int)
-      guard (1...3).contains(bounds.count), bounds.count < 3 || bounds[2] != 0 else {
-        throw failure("range needs one to three numbers")
-      }
-      let steps = stride(
-        from: bounds.count == 1 ? 0 : bounds[0], to: bounds.count == 1 ? bounds[0] : bounds[1],
-        by: bounds.count == 3 ? bounds[2] : 1)
-      return .list(steps.prefix(1 << 16).map { .integer($0) })
-    case "dict":
-      return .dictionary(
-        .init(members: arguments.named.map { ($0.name, given.named[$0.name] ?? .none) }))
-    default: throw failure("the function \(name) is not built")
-    }
-  }
-
-  private mutating func expand(
-    _ parameters: [(name: String, value: TemplateExpression?)], _ body: [TemplateNode],
-    _ given: TemplateFilters.Arguments
-  ) throws -> TemplateValue {
-    guard callDepth < 100 else { throw failure("a macro calls itself without end") }
-    callDepth += 1
-    var scope: [String: TemplateValue] = [:]
-    for (index, parameter) in parameters.enumerated() {
-      scope[parameter.name] =
-        index < given.positional.count
-        ? given.positional[index]
-        : try given.named[parameter.name] ?? parameter.value.map { try value($0) } ?? .undefined
-    }
-    let (outer, before) = (scopes, output)
-    scopes = [outer[0], scope]
-    output = ""
-    _ = try run(body)
-    let result = output
-    (scopes, output) = (outer, before)
-    callDepth -= 1
-    return .text(result)
+    return .text(try captured { try $0.run(macro.body) })
   }
 }

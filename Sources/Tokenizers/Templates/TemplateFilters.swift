@@ -1,228 +1,219 @@
-// The filters, tests and methods that templates use.
-import Foundation
+// The filters of Jinja that templates use: `value | filter`.
 
-/// Jinja's filters and tests, and Python's methods, by name.
-enum TemplateFilters {
-  struct Arguments {
-    var positional: [TemplateValue] = []
-    var named: [String: TemplateValue] = [:]
-
-    subscript(index: Int, name: String) -> TemplateValue? {
-      index < positional.count ? positional[index] : named[name]
-    }
-  }
-
-  typealias Failure = (String) -> TemplateFailure
-
-  static func apply(
-    _ name: String, to value: TemplateValue, _ arguments: Arguments, failure: Failure
-  ) throws -> TemplateValue {
-    func items() throws -> [TemplateValue] {
-      guard let items = value.items else { throw failure("the filter \(name) needs a list") }
-      return items
+extension TemplateEvaluator {
+  mutating func apply(_ name: String, to value: TemplateValue, _ given: TemplateCall) throws
+    -> TemplateValue
+  {
+    try spend(steps: 1 + (value.text?.count ?? value.items?.count ?? 0) / 16)
+    func bound(_ names: [String]) throws -> [String: TemplateValue] {
+      try bind(given, names, of: "the filter \(name)")
     }
     switch name {
-    case "safe", "string": return .text(value.shown)
-    case "trim", "upper", "lower", "capitalize", "title", "replace":
-      let method = name == "trim" ? "strip" : name
-      return try call(method, of: .text(value.shown), arguments, failure: failure)
-    case "tojson":
-      let indent = arguments[0, "indent"]?.int
-      guard let text = value.json(indent: indent) else {
-        throw failure("tojson cannot show what is undefined")
-      }
-      return .text(text)
-    case "length", "count": return .integer(try items().count)
-    case "default", "d":
-      let fallback = arguments[0, "default_value"] ?? .text("")
-      if case .undefined = value { return fallback }
-      return arguments[1, "boolean"]?.isTrue == true && !value.isTrue ? fallback : value
-    case "join":
-      let parts = try arguments[1, "attribute"].map { attribute in
-        try items().map { member($0, attribute.shown) }
-      }
-      return .text(
-        try (parts ?? items()).map(\.shown).joined(separator: arguments[0, "d"]?.shown ?? ""))
-    case "first": return try items().first ?? .undefined
-    case "last": return try items().last ?? .undefined
-    case "list": return .list(try items())
-    case "reverse":
-      let reversed = Array(try items().reversed())
-      return value.string == nil ? .list(reversed) : .text(reversed.map(\.shown).joined())
-    case "unique":
-      return .list(
-        try items().reduce(into: []) { kept, item in
-          if !kept.contains(where: { $0.equals(item) }) { kept.append(item) }
+    case "safe", "string":
+      _ = try bound([])
+      return try made(value.shown)
+    case "escape", "e", "forceescape":
+      _ = try bound([])
+      return try made(
+        value.shown.flatMap { scalar -> Scalars in
+          switch scalar {
+          case "&": Scalars("&amp;")
+          case "<": Scalars("&lt;")
+          case ">": Scalars("&gt;")
+          case "'": Scalars("&#39;")
+          case "\"": Scalars("&#34;")
+          default: [scalar]
+          }
         })
-    case "int":
-      return .integer(
-        value.int ?? value.double.map { Int($0) } ?? value.string.flatMap {
-          Int($0.trimmingCharacters(in: .whitespaces))
-        } ?? arguments[0, "default"]?.int ?? 0)
-    case "float": return .number(value.double ?? value.string.flatMap(Double.init) ?? 0)
-    case "abs":
-      if let whole = value.int { return .integer(Swift.abs(whole)) }
-      return .number(Swift.abs(value.double ?? 0))
-    case "indent":
-      let space = String(repeating: " ", count: arguments[0, "width"]?.int ?? 4)
-      let lines = value.shown.split(separator: "\n", omittingEmptySubsequences: false)
-      let first = arguments[1, "first"]?.isTrue == true
-      return .text(
-        lines.enumerated().map { index, line in
-          (index == 0 ? first : !line.isEmpty) ? space + line : String(line)
-        }.joined(separator: "\n"))
-    case "items", "dictsort":
-      guard case .list(let pairs) = try call("items", of: value, Arguments(), failure: failure)
-      else { return .list([]) }
-      guard name == "dictsort" else { return .list(pairs) }
-      func key(_ pair: TemplateValue) -> String { pair.items?.first?.shown.lowercased() ?? "" }
-      return .list(pairs.sorted { key($0) < key($1) })
-    case "map":
-      if let attribute = arguments.named["attribute"]?.shown {
-        return .list(try items().map { member($0, attribute) })
-      }
-      guard let filter = arguments.positional.first?.shown else {
-        throw failure("map needs a filter")
-      }
-      let rest = Arguments(positional: Array(arguments.positional.dropFirst()))
-      return .list(try items().map { try apply(filter, to: $0, rest, failure: failure) })
-    case "selectattr", "rejectattr", "select", "reject":
-      return .list(try selected(name, try items(), arguments, failure))
-    default: throw failure("the filter \(name) is not built")
-    }
-  }
-
-  private static func member(_ value: TemplateValue, _ name: String) -> TemplateValue {
-    if case .dictionary(let dictionary) = value {
-      dictionary[name] ?? .undefined
-    } else {
-      .undefined
-    }
-  }
-
-  private static func selected(
-    _ name: String, _ items: [TemplateValue], _ arguments: Arguments, _ failure: Failure
-  ) throws -> [TemplateValue] {
-    var rest = arguments.positional[...]
-    let attribute = name.hasSuffix("attr") ? rest.popFirst()?.shown : nil
-    let test = rest.popFirst()?.shown
-    return try items.filter { item in
-      let value = attribute.map { member(item, $0) } ?? item
-      let holds =
-        try test.map { try self.holds($0, of: value, Array(rest), failure: failure) }
-        ?? value.isTrue
-      return holds == name.hasPrefix("select")
-    }
-  }
-
-  static func holds(
-    _ name: String, of value: TemplateValue, _ arguments: [TemplateValue], failure: Failure
-  ) throws -> Bool {
-    switch (name, value) {
-    case ("defined", .undefined): return false
-    case ("defined", _): return true
-    case ("undefined", .undefined): return true
-    case ("none", .none): return true
-    case ("string", .text): return true
-    case ("boolean", .bool): return true
-    case ("true", .bool(true)), ("false", .bool(false)): return true
-    case ("integer", .integer): return true
-    case ("float", .number): return true
-    case ("number", .integer), ("number", .number), ("number", .bool): return true
-    case ("mapping", .dictionary): return true
-    case ("iterable", _), ("sequence", _):
-      if case .undefined = value { return true }
-      return value.items != nil
-    case ("callable", .macro): return true
-    case ("odd", _): return value.int.map { $0 % 2 != 0 } ?? false
-    case ("even", _): return value.int.map { $0 % 2 == 0 } ?? false
-    case ("divisibleby", _):
-      guard let by = arguments.first?.int, by != 0 else { throw failure("division by zero") }
-      return value.int.map { $0 % by == 0 } ?? false
-    case ("eq", _), ("equalto", _), ("==", _): return arguments.first?.equals(value) ?? false
-    case ("ne", _), ("!=", _): return !(arguments.first?.equals(value) ?? false)
-    case ("in", _): return arguments.first?.items?.contains { $0.equals(value) } ?? false
-    case ("undefined", _), ("none", _), ("string", _), ("boolean", _), ("true", _), ("false", _),
-      ("integer", _), ("float", _), ("number", _), ("mapping", _), ("callable", _):
-      return false
-    default: throw failure("the test \(name) is not built")
-    }
-  }
-
-  static func call(
-    _ method: String, of value: TemplateValue, _ arguments: Arguments, failure: Failure
-  ) throws -> TemplateValue {
-    if case .dictionary(let dictionary) = value {
-      switch method {
-      case "items":
-        return .list(dictionary.members.map { .list([.text($0.key), $0.value]) })
-      case "keys": return .list(dictionary.members.map { .text($0.key) })
-      case "values": return .list(dictionary.members.map(\.value))
-      case "get":
-        return dictionary[arguments[0, "key"]?.shown ?? ""] ?? arguments[1, "default"] ?? .none
-      default: throw failure("dictionaries have no method \(method)")
-      }
-    }
-    guard let text = value.string else {
-      throw failure("the method \(method) is not built for this value")
-    }
-    func texts() -> [String] {
-      guard let first = arguments.positional.first else { return [] }
-      return first.string.map { [$0] } ?? first.items?.map(\.shown) ?? []
-    }
-    switch method {
-    case "strip", "lstrip", "rstrip":
-      return .text(
-        stripped(
-          text, arguments[0, "chars"]?.string, left: method != "rstrip", right: method != "lstrip"))
-    case "startswith":
-      return .bool(texts().contains { text.unicodeScalars.starts(with: $0.unicodeScalars) })
-    case "endswith":
-      return .bool(
-        texts().contains {
-          text.unicodeScalars.reversed().starts(with: $0.unicodeScalars.reversed())
-        })
-    case "upper": return .text(text.uppercased())
-    case "lower": return .text(text.lowercased())
-    case "title": return .text(text.capitalized)
-    case "capitalize": return .text(text.prefix(1).uppercased() + text.dropFirst().lowercased())
+    case "upper", "lower", "capitalize":
+      _ = try bound([])
+      return try cased(name, value.shown)
+    case "title":
+      _ = try bound([])
+      return try titled(value.shown)
+    case "trim": return try call("strip", of: .text(value.shown), given)
     case "replace":
-      guard let old = arguments[0, "old"]?.string, let new = arguments[1, "new"]?.string else {
-        throw failure("replace needs two texts")
+      let names = try bound(["old", "new", "count"])
+      guard let old = names["old"], let new = names["new"] else {
+        throw failure("the filter replace needs two texts")
       }
-      return .text(text.replacingOccurrences(of: old, with: new, options: .literal))
-    case "split":
-      guard let separator = arguments[0, "sep"]?.string else {
-        return .list(
-          text.split(whereSeparator: \.isWhitespace).map { .text(String($0)) })
+      let count = names["count"].flatMap { $0.isNone ? nil : $0 }
+      guard count == nil || count?.int != nil else {
+        throw failure("the filter replace needs a whole number")
       }
-      let parts = text.components(separatedBy: separator)
-      guard let most = arguments[1, "maxsplit"]?.int, most >= 0, parts.count > most + 1 else {
-        return .list(parts.map { .text($0) })
+      return try replace(value.shown, old.shown, new.shown, atMost: count?.int ?? -1)
+    case "tojson":
+      return try json(value, try bound(["ensure_ascii", "indent", "separators", "sort_keys"]))
+    case "length", "count":
+      _ = try bound([])
+      if let text = value.text { return .integer(text.count) }
+      guard let items = value.items else { throw failure("\(value.kind) has no length") }
+      return .integer(items.count)
+    case "default", "d":
+      let names = try bound(["default_value", "boolean"])
+      let isMissing = value.isUndefined || names["boolean"]?.isTrue == true && !value.isTrue
+      return isMissing ? names["default_value"] ?? TemplateValue("") : value
+    case "int": return try whole(value, try bound(["default", "base"]))
+    case "float":
+      let fallback = try bound(["default"])["default"] ?? .number(0)
+      if let number = value.double { return .number(number) }
+      return value.text.flatMap(Self.float).map { .number($0) } ?? fallback
+    case "abs":
+      _ = try bound([])
+      if let number = value.int { return number < 0 ? try signed("-", value) : .integer(number) }
+      guard case .number(let number) = value else {
+        throw failure("the filter abs needs a number, not \(value.kind)")
       }
-      let rest = parts[most...].joined(separator: separator)
-      return .list(parts[..<most].map { .text($0) } + [.text(rest)])
-    case "find":
-      let place = text.range(of: texts().first ?? "").map {
-        text.unicodeScalars.distance(from: text.startIndex, to: $0.lowerBound)
+      return .number(abs(number))
+    case "round": return try rounded(value, try bound(["precision", "method"]))
+    case "indent": return try indented(value.shown, try bound(["width", "first", "blank"]))
+    case "center":
+      let width = try bound(["width"])["width"] ?? .integer(80)
+      return try call("center", of: .text(value.shown), TemplateCall(positional: [width]))
+    case "truncate":
+      return try truncated(
+        value.shown, try bound(["length", "killwords", "end", "leeway"]))
+    case "wordcount":
+      _ = try bound([])
+      var (count, isIn) = (0, false)
+      for scalar in value.shown {
+        if scalar.isWord, !isIn { count += 1 }
+        isIn = scalar.isWord
       }
-      return .integer(place ?? -1)
-    case "count":
-      return .integer(text.components(separatedBy: texts().first ?? "").count - 1)
-    default: throw failure("texts have no method \(method) here")
+      return .integer(count)
+    default: return try applyToItems(name, value, given)
     }
   }
 
-  /// A text without the given characters, or white space, at its ends.
-  private static func stripped(_ text: String, _ characters: String?, left: Bool, right: Bool)
-    -> String
+  /// Jinja's title: letters after spaces, hyphens and opening brackets are large.
+  private mutating func titled(_ text: Scalars) throws -> TemplateValue {
+    var beginsWord = true
+    return try made(
+      text.flatMap { scalar -> Scalars in
+        let separates = scalar.isPythonSpace || "-({[<".unicodeScalars.contains(scalar)
+        defer { beginsWord = separates }
+        return Scalars(
+          beginsWord ? scalar.properties.uppercaseMapping : scalar.properties.lowercaseMapping)
+      })
+  }
+
+  private mutating func json(_ value: TemplateValue, _ names: [String: TemplateValue]) throws
+    -> TemplateValue
   {
-    func goes(_ scalar: Unicode.Scalar) -> Bool {
-      characters.map { $0.unicodeScalars.contains(scalar) } ?? scalar.properties.isWhitespace
+    var indent: Scalars?
+    switch names["indent"] {
+    case nil, .none?: break
+    case .text(let text)?: indent = text
+    case let given?:
+      guard let width = given.int else { throw failure("tojson indents by a whole number") }
+      guard width <= 1000 else { throw failure("tojson indents by at most 1000") }
+      indent = Scalars(repeating: " ", count: max(0, width))
     }
-    var rest = Substring(text).unicodeScalars
-    while left, let first = rest.first, goes(first) { rest.removeFirst() }
-    while right, let last = rest.last, goes(last) { rest.removeLast() }
-    return String(rest)
+    var separators: (item: Scalars, key: Scalars) = (
+      indent == nil ? [",", " "] : [","], [":", " "]
+    )
+    if let given = names["separators"], !given.isNone {
+      guard let parts = given.items, parts.count == 2, let item = parts[0].text,
+        let key = parts[1].text
+      else { throw failure("tojson needs two separators") }
+      separators = (item, key)
+    }
+    let writer = TemplateJSON(
+      isASCII: names["ensure_ascii"]?.isTrue == true, indent: indent,
+      itemSeparator: separators.item, keySeparator: separators.key,
+      sortsKeys: names["sort_keys"]?.isTrue == true)
+    guard let text = writer.text(of: value, limit: Self.mostSize) else {
+      throw failure("tojson cannot write what is undefined, a function, or so much")
+    }
+    return try made(text)
+  }
+
+  // MARK: Numbers
+
+  private func whole(_ value: TemplateValue, _ names: [String: TemplateValue]) throws
+    -> TemplateValue
+  {
+    let fallback = names["default"] ?? .integer(0)
+    func truncated(_ number: Double) throws -> TemplateValue {
+      guard let whole = Int(exactly: number.rounded(.towardZero)) else {
+        throw failure("a number is too large to be a whole one")
+      }
+      return .integer(whole)
+    }
+    if let number = value.int { return .integer(number) }
+    if case .number(let number) = value { return number.isNaN ? fallback : try truncated(number) }
+    guard let text = value.text else { return fallback }
+    guard let base = (names["base"] ?? .integer(10)).int, base == 0 || (2...36).contains(base)
+    else { throw failure("the filter int needs a base from 2 to 36") }
+    switch Self.integer(text, base: base) {
+    case .number(let number)?: return .integer(number)
+    case .tooLarge?: throw failure("the number \(text.text.excerpt) is too large")
+    case nil: break
+    }
+    guard let number = Self.float(text), number.isFinite else { return fallback }
+    return try truncated(number)
+  }
+
+  private enum Parsed {
+    case number(Int)
+    case tooLarge
+  }
+
+  /// What Python's `int` makes of a text; nil for one that is no whole number.
+  private static func integer(_ text: Scalars, base: Int) -> Parsed? {
+    var digits = text.stripped(of: nil, left: true, right: true).text.lowercased()
+    let isNegative = digits.hasPrefix("-")
+    if isNegative || digits.hasPrefix("+") { digits.removeFirst() }
+    var base = base
+    for (prefix, own) in [("0x", 16), ("0o", 8), ("0b", 2)]
+    where digits.hasPrefix(prefix) && (base == own || base == 0) {
+      digits.removeFirst(2)
+      base = own
+    }
+    if base == 0 { base = 10 }
+    guard !digits.hasPrefix("_"), !digits.hasSuffix("_"), !digits.contains("__") else { return nil }
+    digits.removeAll { $0 == "_" }
+    guard !digits.isEmpty,
+      digits.utf8.allSatisfy({ byte in
+        let digit = byte >= 97 ? Int(byte) - 87 : Int(byte) - 48
+        return (byte >= 97 || (48...57).contains(byte)) && (0..<base).contains(digit)
+      })
+    else { return nil }
+    return Int((isNegative ? "-" : "") + digits, radix: base).map(Parsed.number) ?? .tooLarge
+  }
+
+  /// What Python's `float` makes of a text.
+  static func float(_ text: Scalars) -> Double? {
+    let plain = text.stripped(of: nil, left: true, right: true).text.lowercased()
+    guard !plain.hasPrefix("_"), !plain.hasSuffix("_"), !plain.contains("__"), !plain.contains("p"),
+      !plain.contains("x"), !plain.hasPrefix("nan(")
+    else { return nil }
+    return Double(plain.filter { $0 != "_" })
+  }
+
+  private func rounded(_ value: TemplateValue, _ names: [String: TemplateValue]) throws
+    -> TemplateValue
+  {
+    guard let precision = (names["precision"] ?? .integer(0)).int, (-300...300).contains(precision)
+    else { throw failure("the filter round needs a precision from -300 to 300") }
+    let method = names["method"]?.text?.text ?? "common"
+    guard ["common", "ceil", "floor"].contains(method) else {
+      throw failure("the filter round has no method \(method.excerpt)")
+    }
+    guard let number = value.double else {
+      throw failure("the filter round needs a number, not \(value.kind)")
+    }
+    if method == "common" {
+      if let whole = value.int, precision >= 0 { return .integer(whole) }
+      guard precision > 0 else {
+        let scale = Self.power10(-precision)
+        let result = (number / scale).rounded(.toNearestOrEven) * scale
+        return value.int == nil ? .number(result) : .integer(Int(exactly: result) ?? 0)
+      }
+      return .number(precision > 300 ? number : Self.decimal(number, precision))
+    }
+    let scale = Self.power10(precision)
+    let scaled = (number * scale).rounded(method == "ceil" ? .up : .down)
+    return .number(scaled / scale)
   }
 }

@@ -21,15 +21,30 @@ struct TemplateLexer {
   fileprivate var place = 0
 
   static func pieces(of template: String) throws -> [Piece] {
-    var text = template.replacing("\r\n", with: "\n")
-    if text.hasSuffix("\n") { text.removeLast() }
-    var lexer = TemplateLexer(source: Array(text.unicodeScalars))
+    // Ends of lines as Jinja has them: whichever they are, they become newlines.
+    var source: [Unicode.Scalar] = []
+    source.reserveCapacity(template.utf8.count)
+    var previousWasReturn = false
+    for scalar in template.unicodeScalars {
+      if !(scalar == "\n" && previousWasReturn) { source.append(scalar == "\r" ? "\n" : scalar) }
+      previousWasReturn = scalar == "\r"
+    }
+    if source.last == "\n" { source.removeLast() }
+    var lexer = TemplateLexer(source: source)
     return try lexer.pieces()
   }
 
   private init(source: [Unicode.Scalar]) { self.source = source }
 
-  private var line: Int { 1 + source[..<place].count { $0 == "\n" } }
+  /// The line of the place, counted on from the place where it was asked for last.
+  private var line: Int {
+    mutating get {
+      counted.line += source[counted.place..<place].count { $0 == "\n" }
+      counted.place = place
+      return counted.line
+    }
+  }
+  private var counted = (place: 0, line: 1)
 
   private func starts(_ text: String, at index: Int) -> Bool {
     let scalars = Array(text.unicodeScalars)
@@ -106,7 +121,7 @@ struct TemplateLexer {
         tokens.append(.name(String(String.UnicodeScalarView(source[start..<place]))))
       } else if ("0"..."9").contains(scalar) {
         let start = place
-        while place < source.count, ("0"..."9").contains(source[place]) || isFraction { place += 1 }
+        skipNumber()
         tokens.append(.number(String(String.UnicodeScalarView(source[start..<place]))))
       } else {
         let known = ["//", "**", "==", "!=", "<=", ">="].first { starts($0, at: place) }
@@ -120,9 +135,36 @@ struct TemplateLexer {
     throw TemplateFailure("a {{ or {% does not end", line: first)
   }
 
-  /// Whether a point is followed by a digit.
-  private var isFraction: Bool {
-    source[place] == "." && place + 1 < source.count && ("0"..."9").contains(source[place + 1])
+  /// Goes past a number: digits, perhaps of another base, a fraction, an exponent.
+  private mutating func skipNumber() {
+    func isDigit(_ index: Int) -> Bool {
+      index < source.count && ("0"..."9").contains(source[index])
+    }
+    if source[place] == "0", place + 1 < source.count,
+      "xXoObB".unicodeScalars.contains(source[place + 1])
+    {
+      place += 2
+      while place < source.count, source[place].properties.isASCIIHexDigit || source[place] == "_" {
+        place += 1
+      }
+      return
+    }
+    func skipDigits() {
+      while isDigit(place) || place < source.count && source[place] == "_" && isDigit(place + 1) {
+        place += 1
+      }
+    }
+    skipDigits()
+    if place < source.count, source[place] == ".", isDigit(place + 1) {
+      place += 1
+      skipDigits()
+    }
+    guard place < source.count, source[place] == "e" || source[place] == "E" else { return }
+    let isSigned =
+      place + 1 < source.count && (source[place + 1] == "-" || source[place + 1] == "+")
+    guard isDigit(place + (isSigned ? 2 : 1)) else { return }
+    place += isSigned ? 2 : 1
+    skipDigits()
   }
 
   private mutating func quoted(_ quote: Unicode.Scalar) throws -> String {

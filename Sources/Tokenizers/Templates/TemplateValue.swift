@@ -7,24 +7,62 @@ enum TemplateValue: Sendable {
   case bool(Bool)
   case integer(Int)
   case number(Double)
-  case text(String)
-  case list([TemplateValue])
+  /// Python's texts are sequences of scalars.
+  case text(Scalars)
+  case list(List)
   case dictionary(Dictionary)
   case namespace(Namespace)
-  case macro(parameters: [(name: String, value: TemplateExpression?)], [TemplateNode])
+  case macro(TemplateMacro)
+  /// A function that every template knows, and a method that was named but not called.
+  case function(String)
+  case method(String)
 
-  /// Members in the order in which they were given.
+  /// Items in order: a list, or a tuple, which only looks otherwise.
+  struct List: Sendable {
+    let items: [TemplateValue]
+    let isTuple: Bool
+    /// How deep values lie within it.
+    let depth: Int
+
+    init(_ items: [TemplateValue], isTuple: Bool = false) {
+      self.items = items
+      self.isTuple = isTuple
+      depth = 1 + (items.lazy.map(\.depth).max() ?? 0)
+    }
+  }
+
+  /// Members in the order in which they were given first.
   struct Dictionary: Sendable {
-    var members: [(key: String, value: TemplateValue)] = []
+    private(set) var members: [(key: TemplateValue, value: TemplateValue)] = []
+    private var places: [Key: Int] = [:]
+    private(set) var depth = 1
 
-    subscript(key: String) -> TemplateValue? {
-      get { members.last { $0.key == key }?.value }
-      set {
-        let place = members.lastIndex { $0.key == key }
-        guard let newValue else { return }
-        if let place { members[place].value = newValue } else { members.append((key, newValue)) }
+    subscript(key: Key) -> TemplateValue? { places[key].map { members[$0].value } }
+    subscript(text: String) -> TemplateValue? { self[.text(Scalars(text))] }
+
+    mutating func set(_ key: TemplateValue, _ own: Key, _ value: TemplateValue) {
+      depth = max(depth, 1 + value.depth)
+      if let place = places[own] {
+        members[place].value = value
+      } else {
+        places[own] = members.count
+        members.append((key, value))
       }
     }
+
+    mutating func set(_ text: String, _ value: TemplateValue) {
+      let scalars = Scalars(text)
+      set(.text(scalars), .text(scalars), value)
+    }
+  }
+
+  /// What a dictionary compares keys by: 1, 1.0 and true are one.
+  enum Key: Hashable, Sendable {
+    case text(Scalars)
+    case integer(Int)
+    case number(Double)
+    case none
+    case list([Key])
   }
 
   /// Names that inner blocks can set: a place in the evaluator's list of them.
@@ -36,11 +74,38 @@ enum TemplateValue: Sendable {
     case .bool(let flag): self = .bool(flag)
     case .number(let literal):
       self = Int(literal).map(TemplateValue.integer) ?? .number(Double(literal) ?? .nan)
-    case .string(let text): self = .text(text)
-    case .array(let items): self = .list(items.map(TemplateValue.init))
+    case .string(let text): self = .text(Scalars(text))
+    case .array(let items): self = .list(List(items.map(TemplateValue.init)))
     case .object(let object):
-      self = .dictionary(
-        Dictionary(members: object.members.map { ($0.key, TemplateValue($0.value)) }))
+      var dictionary = Dictionary()
+      for member in object.members { dictionary.set(member.key, TemplateValue(member.value)) }
+      self = .dictionary(dictionary)
+    }
+  }
+
+  init(_ text: String) { self = .text(Scalars(text)) }
+
+  /// How many values lie within each other, at most.
+  var depth: Int {
+    switch self {
+    case .list(let list): list.depth
+    case .dictionary(let dictionary): dictionary.depth
+    default: 0
+    }
+  }
+
+  /// What it is as a key; nil where Python would not take it.
+  var key: Key? {
+    switch self {
+    case .text(let text): return .text(text)
+    case .bool(let flag): return .integer(flag ? 1 : 0)
+    case .integer(let number): return .integer(number)
+    case .number(let number): return Int(exactly: number).map(Key.integer) ?? .number(number)
+    case .none: return Key.none
+    case .list(let list) where list.isTuple:
+      let keys = list.items.compactMap(\.key)
+      return keys.count == list.items.count ? .list(keys) : nil
+    default: return nil
     }
   }
 
@@ -51,69 +116,9 @@ enum TemplateValue: Sendable {
     case .integer(let number): number != 0
     case .number(let number): number != 0
     case .text(let text): !text.isEmpty
-    case .list(let items): !items.isEmpty
+    case .list(let list): !list.items.isEmpty
     case .dictionary(let dictionary): !dictionary.members.isEmpty
-    case .namespace, .macro: true
-    }
-  }
-
-  /// How `{{ value }}` shows it.
-  var shown: String {
-    switch self {
-    case .undefined: ""
-    case .text(let text): text
-    default: representation
-    }
-  }
-
-  /// Python's `repr`.
-  private var representation: String {
-    switch self {
-    case .undefined: return "Undefined"
-    case .none: return "None"
-    case .bool(let flag): return flag ? "True" : "False"
-    case .integer(let number): return "\(number)"
-    case .number(let number): return "\(number)"
-    case .text(let text):
-      let quote = text.contains("'") && !text.contains("\"") ? "\"" : "'"
-      let escaped = text.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
-        .replacing("\t", with: "\\t").replacing("\r", with: "\\r")
-      return quote + (quote == "'" ? escaped.replacing("'", with: "\\'") : escaped) + quote
-    case .list(let items):
-      return "[" + items.map(\.representation).joined(separator: ", ") + "]"
-    case .dictionary(let dictionary):
-      let members = dictionary.members.map {
-        "\(TemplateValue.text($0.key).representation): \($0.value.representation)"
-      }
-      return "{" + members.joined(separator: ", ") + "}"
-    case .namespace: return "<Namespace>"
-    case .macro: return "<Macro>"
-    }
-  }
-
-  /// Python's `json.dumps`, with texts as they are; `indent` puts members on lines of their own.
-  func json(indent: Int?, level: Int = 0) -> String? {
-    func joined(_ open: String, _ parts: [String?], _ close: String) -> String? {
-      let known = parts.compactMap { $0 }
-      guard known.count == parts.count else { return nil }
-      guard let indent, !known.isEmpty else { return open + known.joined(separator: ", ") + close }
-      let inner = "\n" + String(repeating: " ", count: indent * (level + 1))
-      let outer = "\n" + String(repeating: " ", count: indent * level)
-      return open + inner + known.joined(separator: "," + inner) + outer + close
-    }
-    switch self {
-    case .undefined, .namespace, .macro: return nil
-    case .none: return "null"
-    case .bool(let flag): return flag ? "true" : "false"
-    case .integer, .number: return representation
-    case .text(let text): return text.json
-    case .list(let items):
-      return joined("[", items.map { $0.json(indent: indent, level: level + 1) }, "]")
-    case .dictionary(let dictionary):
-      let parts = dictionary.members.map { key, value in
-        value.json(indent: indent, level: level + 1).map { "\(key.json): \($0)" }
-      }
-      return joined("{", parts, "}")
+    case .namespace, .macro, .function, .method: true
     }
   }
 
@@ -123,11 +128,16 @@ enum TemplateValue: Sendable {
     case (.undefined, .undefined), (.none, .none): return true
     case (.text(let a), .text(let b)): return a == b
     case (.list(let a), .list(let b)):
-      return a.count == b.count && zip(a, b).allSatisfy { $0.equals($1) }
+      return a.isTuple == b.isTuple && a.items.count == b.items.count
+        && zip(a.items, b.items).allSatisfy { $0.equals($1) }
     case (.dictionary(let a), .dictionary(let b)):
       return a.members.count == b.members.count
-        && a.members.allSatisfy { member in b[member.key].map(member.value.equals) ?? false }
+        && a.members.allSatisfy { member in
+          member.key.key.flatMap { b[$0] }.map(member.value.equals) ?? false
+        }
+    case (.namespace(let a), .namespace(let b)): return a.index == b.index
     default:
+      if let a = int, let b = other.int { return a == b }
       if let a = double, let b = other.double { return a == b }
       return false
     }
@@ -151,16 +161,42 @@ enum TemplateValue: Sendable {
     }
   }
 
-  var string: String? { if case .text(let text) = self { text } else { nil } }
+  var text: Scalars? { if case .text(let text) = self { text } else { nil } }
+
+  var isUndefined: Bool { if case .undefined = self { true } else { false } }
+  var isNone: Bool { if case .none = self { true } else { false } }
 
   /// What a loop visits: items, keys, characters.
   var items: [TemplateValue]? {
     switch self {
     case .undefined: []
-    case .list(let items): items
-    case .dictionary(let dictionary): dictionary.members.map { .text($0.key) }
-    case .text(let text): text.unicodeScalars.map { .text(String($0)) }
+    case .list(let list): list.items
+    case .dictionary(let dictionary): dictionary.members.map(\.key)
+    case .text(let text): text.map { .text([$0]) }
     default: nil
     }
   }
+
+  /// What the value is, for a sentence.
+  var kind: String {
+    switch self {
+    case .undefined: "what is undefined"
+    case .none: "None"
+    case .bool: "a truth value"
+    case .integer, .number: "a number"
+    case .text: "a text"
+    case .list(let list): list.isTuple ? "a tuple" : "a list"
+    case .dictionary: "a dictionary"
+    case .namespace: "a namespace"
+    case .macro: "a macro"
+    case .function, .method: "a function"
+    }
+  }
+}
+
+/// A macro with the values that its parameters have when they are not given.
+struct TemplateMacro: Sendable {
+  let name: String
+  let parameters: [(name: String, value: TemplateExpression?)]
+  let body: [TemplateNode]
 }
