@@ -27,7 +27,7 @@ public func goldenError(
 ) throws -> Double {
   let file = try golden("ops")
   func data(_ key: String) throws -> TensorData {
-    guard let found = file["\(name).\(key)"] else {
+    guard let found = try file["\(name).\(key)"] else {
       throw StorageError("the golden file has no \(name).\(key)")
     }
     return found

@@ -206,3 +206,20 @@ for name, template in dict(llama2=LLAMA2, mistral=MISTRAL, llama3=LLAMA3, chatml
 templates = {case["name"]: case.pop("template") for case in cases}
 path = pathlib.Path(__file__).parent / "templates.json"
 path.write_text(json.dumps(dict(tokens=TOKENS, templates=templates, cases=cases), ensure_ascii=False, indent=1) + "\n")
+
+# Single expressions and small templates, one a line in template_expressions.txt; null where the engine refuses.
+DATA = {"a": 1, "b": [1, 2, 3], "s": "Hello wörld\nx", "n": None, "f": 1.5, "t": True, "d": {"k": "v", "items": [1]},
+        "e": [], "m": [{"role": "user", "x": 2}, {"role": "assistant"}]}
+MESSAGES = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo"}]
+lines = (path.parent / "template_expressions.txt").read_text().splitlines()
+expressions = []
+for line in lines:
+    template = (line if "{%" in line or "{{" in line or "{#" in line else "{{ " + line + " }}").replace("\\N", "\n")
+    try:
+        result = environment.from_string(template).render(
+            messages=MESSAGES, add_generation_prompt=True, tools=None, documents=None, d=DATA, **TOKENS)
+    except Exception:
+        result = None
+    expressions.append([template, result])
+(path.parent / "template_expressions.json").write_text(
+    json.dumps(dict(data=DATA, messages=MESSAGES, cases=expressions), ensure_ascii=False, indent=0) + "\n")

@@ -35,7 +35,7 @@ struct GoldenModel: Sendable, CustomStringConvertible {
   static func failures(_ golden: GoldenModel, on device: any Device) throws -> [String] {
     let numbers = try golden.numbers
     func data(_ name: String) throws -> TensorData {
-      guard let found = numbers[name] else { throw StorageError("no golden tensor \(name)") }
+      guard let found = try numbers[name] else { throw StorageError("no golden tensor \(name)") }
       return found
     }
     let model = try golden.directory.model()
@@ -115,7 +115,13 @@ struct GoldenModel: Sendable, CustomStringConvertible {
   @Test(arguments: Target.all.filter { $0.family == .cpu })
   func kernelsAgreeWithHuggingFace(target: Target) throws {
     let device = try target.open()
-    for golden in GoldenModel.all {
+    // One of each family, with what only it has; the reference has all.
+    let names = [
+      "gpt2-tied", "llama-biases", "llama-llama3", "mistral-window", "qwen2-tied", "qwen3",
+      "bert-masked",
+      "distilbert",
+    ]
+    for golden in GoldenModel.all where names.contains(golden.name) {
       let failures = try Self.failures(golden, on: device)
       #expect(failures.isEmpty, "\(golden): \(failures)")
     }

@@ -19,7 +19,7 @@ import Testing
     let store = try store(reduction)
     let file = try ShardedSafetensors(folder: golden.directory.url)
     for (name, tensor) in reduction.model.parameters() {
-      let stored = [reduction.model.storedName(name), name].lazy.compactMap { file[$0] }.first
+      let stored = try [reduction.model.storedName(name), name].compactMap { try file[$0] }.first
       #expect(try store.value(of: tensor) == stored?.stored(as: .float32), "\(name)")
     }
     #expect(reduction.description.contains("none initialised"))

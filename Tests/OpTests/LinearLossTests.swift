@@ -66,8 +66,10 @@ import Testing
     ]
   }
 
-  static let cases: [OpCase] = teachings.flatMap { teaching in
-    [false, true].flatMap { gives in
+  /// The kernels with gradients have the same formulas of the losses: without gradients, one of each kind of teacher
+  /// is enough.
+  static let cases: [OpCase] = teachings.enumerated().flatMap { index, teaching in
+    ([0, 1, 7, 8].contains(index) ? [false, true] : [true]).flatMap { gives in
       [(1, 5, 1, 1, 0), (9, 33, 5, 7, 0), (40, 70, 24, 16, 0), (11, 32, 8, 4, 3)].map {
         rows, vocabulary, width, teacherWidth, padding in
         OpCase(

@@ -8,14 +8,16 @@ import Testing
 @Suite struct TensorBoardTests {
   @Test func checksumsAreThoseOfTheStandard() {
     // RFC 3720, B.4: 32 zeros, 32 ones, 0 to 31.
-    #expect(TensorBoardFile.checksum(Data(count: 32)) == 0x8A91_36AA)
-    #expect(TensorBoardFile.checksum(Data(repeating: 0xFF, count: 32)) == 0x62A8_AB43)
-    #expect(TensorBoardFile.checksum(Data(0..<32)) == 0x46DD_794E)
+    #expect(CRC32C.checksum(Data(count: 32)) == 0x8A91_36AA)
+    #expect(CRC32C.checksum(Data(repeating: 0xFF, count: 32)) == 0x62A8_AB43)
+    #expect(CRC32C.checksum(Data(0..<32)) == 0x46DD_794E)
   }
 
   @Test func recordsAreWhole() throws {
     let folder = try TemporaryFolder()
-    let file = try TensorBoardFile(in: folder.url.appending(path: "run"))
+    try FileManager.default.createDirectory(
+      at: folder.url.appending(path: "run"), withIntermediateDirectories: true)
+    let file = try TensorBoardFile(folder.url.appending(path: "run/\(TensorBoardFile.newName)"))
     try file.append(step: 300, [("loss", 1.5), ("ce", -2)])
     let name = try #require(
       try FileManager.default.contentsOfDirectory(atPath: folder.url.appending(path: "run").path)

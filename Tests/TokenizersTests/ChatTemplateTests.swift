@@ -43,7 +43,7 @@ import Tokenizers
     ("{{ x is filter }}", "the test filter is not built"), ("{{ f() }}", "the function f"),
     ("{% if x %}", "lacks its endif"), ("{{ 'a }}", "a text does not end"),
     ("{{ x", "does not end"),
-    ("{% for x in 7 %}{% endfor %}", "this has no items"), ("{{ 1 + 'a' }}", "cannot join"),
+    ("{% for x in 7 %}{% endfor %}", "a number has no items"), ("{{ 1 + 'a' }}", "cannot join"),
     ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "calls itself without end"),
     ("{{ 1 % 0 }}", "division by zero"), ("{{ (1 }}", "does not end"),
     ("{{ 1 2 }}", "more follows"),

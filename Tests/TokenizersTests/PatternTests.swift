@@ -33,9 +33,9 @@ import Testing
   }
 
   @Test(arguments: [
-    "(", ")", "[a", "a**?)", "*", #"\p{Klingon}"#, #"\"#, "(?P<x>a)", #"\1"#, "a{3,2}", "(a*)*",
+    "(", ")", "[a", "a**?)", "*", #"\p{Klingon}"#, #"\"#, "(?P<x>a)", #"\1"#, "a{3,2}",
     "[b-a]",
-    "(?<=ab)c", String(repeating: "(", count: 10_000),
+    "(?<=a+)c", String(repeating: "(", count: 10_000),
   ]) func whatIsNotBuiltIsAnError(pattern: String) {
     #expect(throws: TokenizerError.self) { try Pattern(pattern) }
   }

@@ -24,7 +24,7 @@ import Tokenizers
     let data = try Data(contentsOf: goldenFolder("tokenizers/\(sums).sums"))
     let words = data.withUnsafeBytes { Array($0.bindMemory(to: UInt32.self)) }
     try #require(words.count == 2 * goldenStrings.count && goldenStrings.count >= 20_000)
-    return goldenStrings.enumerated().compactMap { index, text in
+    return try goldenStrings.enumerated().compactMap { index, text in
       let ids = try tokenizer.encode(text)
       let idSum = checksum(
         ids.flatMap { id in (0..<4).map { UInt8(truncatingIfNeeded: id >> (8 * $0)) } })

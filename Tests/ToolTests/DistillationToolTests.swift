@@ -263,7 +263,10 @@ import Testing
         && tokenizer.errors.contains("retort generate --model TEACHER"), "\(tokenizer.errors)")
   }
 
-  @Test(.enabled(if: MiniLM.isHere, "Scripts/minilm fetches all-MiniLM-L6-v2"))
+  @Test(
+    .enabled(
+      if: MiniLM.isHere && !Target.devices.isEmpty,
+      "real weights on the reference take minutes; Scripts/minilm fetches all-MiniLM-L6-v2"))
   func aSentenceEncoderGetsASmallerOne() throws {
     let shop = try Workshop()
     let result = try shop.run([
@@ -312,7 +315,7 @@ import Testing
   @Test func aRunThatIsKilledAgainAndAgainEndsWithTheSameBits() throws {
     let shop = try Workshop()
     let settings =
-      shop.tiny(["teacher", "student"], steps: 1600)
+      shop.tiny(["teacher", "student"], steps: 400)
       + ["--set", "training.checkpoint_interval=10", "--device", "reference"]
     let whole = try shop.run(["distill", "--run", shop.path("whole")] + settings)
     #expect(whole.status == 0, "\(whole.errors)")
@@ -325,9 +328,9 @@ import Testing
       let arguments =
         begun
         ? ["distill", "--run", shop.path("killed"), "--resume", "--device", "reference"]
-        : ["distill", "--run", shop.path("killed"), "--overwrite"] + settings
+        : ["distill", "--run", shop.path("killed")] + settings
       let (process, _, errors) = try start(arguments, [:], shop.folder)
-      if kills < 25 {
+      if kills < 12 {
         Thread.sleep(forTimeInterval: 0.05 + Double(random.integer(below: 400)) / 1000)
         if process.isRunning {
           kill(process.processIdentifier, SIGKILL)
@@ -353,7 +356,7 @@ import Testing
     let steps = try shop.read("killed/metrics.jsonl").split(separator: "\n").map {
       try JSON(parsing: Data($0.utf8))
     }
-    #expect(steps.count == 3 * 800)
-    #expect(Set(steps.map { "\($0["arm"]?.string ?? "") \($0["step"]?.int ?? 0)" }).count == 2400)
+    #expect(steps.count == 3 * 200)
+    #expect(Set(steps.map { "\($0["arm"]?.string ?? "") \($0["step"]?.int ?? 0)" }).count == 600)
   }
 }

@@ -14,7 +14,7 @@ import Testing
   static func failures(on device: any Device) throws -> [String] {
     let file = try golden("gpt2")
     func data(_ name: String) throws -> TensorData {
-      guard let found = file[name] else { throw StorageError("no golden tensor \(name)") }
+      guard let found = try file[name] else { throw StorageError("no golden tensor \(name)") }
       return found
     }
     let model = GPT2(configuration)

@@ -19,7 +19,7 @@ import Testing
       store = VariableStore(on: device, seed: 1)
       try directory.load(model, into: store, prefix: "model")
       let file = try Safetensors(contentsOf: directory.url.appending(path: "golden.safetensors"))
-      tokens = file["generated"]?.integers ?? []
+      tokens = try file["generated"]?.integers ?? []
     }
 
     func greedy(_ prompts: [[Int32]], count: Int = 64, capacity: Int = 71, batchSize: Int? = nil)

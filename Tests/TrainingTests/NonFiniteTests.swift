@@ -11,6 +11,7 @@ import Training
 @Suite struct NonFiniteTests {
   /// A text whose rows hold a token from some step on whose embedding is infinite.
   private struct PoisonedText: TokenData {
+    let fingerprint = "made for a test"
     let base = InvarianceTests.text
     let step: Int
     var length: Int { base.length }

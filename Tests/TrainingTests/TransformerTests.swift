@@ -20,7 +20,7 @@ import Training
   static func failures(on device: any Device) throws -> [String] {
     let file = try golden("transformer")
     func data(_ name: String) throws -> TensorData {
-      guard let found = file[name] else { throw StorageError("no golden tensor \(name)") }
+      guard let found = try file[name] else { throw StorageError("no golden tensor \(name)") }
       return found
     }
     var failures: [String] = []

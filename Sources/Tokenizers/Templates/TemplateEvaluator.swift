@@ -16,7 +16,7 @@ struct TemplateEvaluator {
   let dateText: (String) -> String
 
   /// What a template may take: evaluations, scalars and items that it makes, things within things.
-  private static let mostSteps = 3_000_000
+  private static let mostSteps = 2_000_000
   static let mostSize = 1 << 25
   private static let deepest = 250
   static let deepestValue = 300
@@ -61,7 +61,7 @@ struct TemplateEvaluator {
     defer { depth -= 1 }
     guard depth <= Self.deepest else {
       throw failure(
-        "the template goes deeper than \(Self.deepest) calls: it may call itself without end")
+        "more than \(Self.deepest) calls lie within each other: perhaps a macro calls itself without end")
     }
     return try body(&self)
   }
@@ -191,7 +191,7 @@ struct TemplateEvaluator {
       return try run(otherwise)
     }
     for (index, item) in items.enumerated() {
-      try spend(steps: 1)
+      try spend(steps: 10)
       var scope = try bound(item)
       scope["loop"] = .dictionary(state(index, items))
       scopes[scopes.count - 1] = scope
