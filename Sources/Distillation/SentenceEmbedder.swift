@@ -29,11 +29,13 @@ public final class SentenceEmbedder {
     self.batchSize = batchSize
   }
 
-  /// The ids of a sentence; one that is too long loses its end, but not the token that ends it.
-  public static func ids(_ text: String, _ tokenizer: Tokenizer, maximumLength: Int) throws
-    -> [Int32]
-  {
-    let ids = try tokenizer.encode(text)
+  /// The ids of a sentence, prepared as the encoder's files say; one that is too long loses its end, but not the
+  /// token that ends it.
+  public static func ids(
+    _ text: String, _ tokenizer: Tokenizer, _ encoder: SentenceEncoder, maximumLength: Int? = nil
+  ) throws -> [Int32] {
+    let maximumLength = min(maximumLength ?? encoder.maximumLength, encoder.maximumLength)
+    let ids = try tokenizer.encode(encoder.prepared(text))
     guard ids.count > maximumLength, let last = ids.last else { return ids }
     return ids.prefix(maximumLength - 1) + [last]
   }
@@ -51,12 +53,12 @@ public final class SentenceEmbedder {
     return pass
   }
 
-  /// One vector of `encoder.width` numbers for each sentence, in their order. `onProgress` is told how
+  /// One vector of `width` numbers of the encoder for each sentence, in their order. `onProgress` is told how
   /// many are done.
   public func embed(_ sentences: [String], onProgress: (Int) -> Void = { _ in }) throws -> [[Float]]
   {
     try embed(
-      sentences.map { try Self.ids($0, tokenizer, maximumLength: encoder.maximumLength) },
+      sentences.map { try Self.ids($0, tokenizer, encoder) },
       onProgress: onProgress)
   }
 
@@ -84,7 +86,7 @@ public final class SentenceEmbedder {
       try pass.executor.set(pass.mask, to: TensorData(pass.mask.shape, mask))
       try pass.executor.run()
       let numbers = try pass.executor.value(of: pass.embeddings).floats
-      let width = encoder.encoder.width
+      let width = encoder.width
       for (row, sentence) in rows.enumerated() {
         embeddings[sentence] = Array(numbers[row * width..<(row + 1) * width])
       }

@@ -69,7 +69,7 @@ public struct EmbeddingObjective: Objective {
     self.teacher = teacher
     self.kind = kind
     self.matching = matching
-    let (own, other) = (student.encoder.width, teacher.encoder.width)
+    let (own, other) = (student.width, teacher.width)
     projection =
       own == other || kind == .margin
       ? nil

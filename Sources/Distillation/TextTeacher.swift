@@ -23,12 +23,13 @@ public struct TextTeacher {
     self.end = end
   }
 
-  /// The examples of a file, in the order of its lines; an error names the line.
+  /// The examples of a file, in the order of its lines; an error names the line. A line gives one example, or
+  /// several where its template shows earlier answers otherwise once others follow.
   public func examples(contentsOf url: URL) throws -> [TokenExamples.Example] {
-    try JSONLinesFile(contentsOf: url).objects.map { line in
-      do { return try example(line.object) } catch let problem as Problem {
+    try JSONLinesFile(contentsOf: url).objects.flatMap { line in
+      do { return try examples(line.object) } catch let problem as Problem {
         throw StorageError("\(url.path), line \(line.number): \(problem.reason).")
-      } catch let error as TokenizerError {
+      } catch {
         throw StorageError("\(url.path), line \(line.number): \(error)")
       }
     }
@@ -40,22 +41,21 @@ public struct TextTeacher {
     init(_ reason: String) { self.reason = reason }
   }
 
-  func example(_ object: JSON.Object) throws -> TokenExamples.Example {
+  func examples(_ object: JSON.Object) throws -> [TokenExamples.Example] {
     if let text = object["text"]?.string {
-      let ids = try self.text.tokenizer.encode(text)
       guard !text.isEmpty else { throw Problem("the `text` is empty") }
-      return .init(tokens: ids + [end], isTarget: [Bool](repeating: true, count: ids.count + 1))
+      let ids = ended(try self.text.tokenizer.encode(text))
+      return [.init(tokens: ids, isTarget: [Bool](repeating: true, count: ids.count))]
     }
     if let prompt = object["prompt"]?.string, let completion = object["completion"]?.string {
       guard !completion.isEmpty else { throw Problem("the `completion` is empty") }
-      let before = try text.tokenizer.encode(prompt)
-      let after = try text.tokenizer.encode(completion, addsSpecialTokens: false) + [end]
-      return .init(
-        tokens: before + after,
-        isTarget: [Bool](repeating: false, count: before.count)
-          + [Bool](repeating: true, count: after.count))
+      // A completion goes on with its prompt: the two are one text, of which the beginning is the prompt's.
+      let before = try text.tokenizer.encode(prompt, endsText: false)
+      let all = ended(try text.tokenizer.encode(prompt + completion))
+      let given = zip(all, before).prefix { $0 == $1 }.count
+      return [.init(tokens: all, isTarget: all.indices.map { $0 >= given })]
     }
-    if let messages = Self.messages(object) { return try conversation(messages) }
+    if let messages = Self.messages(object) { return try conversation(messages, object) }
     throw Problem(
       "there is neither `text`, nor `prompt` with `completion`, nor `messages`, nor a stored completion"
     )
@@ -80,36 +80,26 @@ public struct TextTeacher {
     return request + [answer]
   }
 
-  private func conversation(_ messages: [JSON]) throws -> TokenExamples.Example {
-    guard
-      messages.allSatisfy({ $0["role"]?.string != nil && $0["content"]?.string != nil })
-    else { throw Problem("a message has no `role` or no text `content`") }
-    let answers = messages.indices.filter { messages[$0]["role"]?.string == "assistant" }
-    guard answers.contains(where: { messages[$0]["content"]?.string != "" }) else {
-      throw Problem("no message of the assistant has a content")
+  /// Ids with the token that ends a text behind them, once.
+  private func ended(_ ids: [Int32]) -> [Int32] { ids.last == end ? ids : ids + [end] }
+
+  private func conversation(_ messages: [JSON], _ object: JSON.Object) throws
+    -> [TokenExamples.Example]
+  {
+    let conversation: Conversation
+    do { conversation = try Conversation(messages, object) } catch let error as StorageError {
+      throw Problem(error.description)
     }
-    let template = try text.chatTemplate()
-    func ids(_ count: Int, startsAnswer: Bool) throws -> [Int32] {
-      try text.tokenizer.encode(
-        try template.render(Array(messages[..<count]), startsAnswer: startsAnswer),
-        addsSpecialTokens: false)
+    let hasAnswer = conversation.messages.contains { message in
+      message["role"]?.string == "assistant"
+        && (message["content"]?.string?.isEmpty == false || message["tool_calls"] != nil)
     }
-    let all = try ids(messages.count, startsAnswer: false)
-    var isTarget = [Bool](repeating: false, count: all.count)
-    for answer in answers {
-      // What the whole has in common with what stood before the answer, and with what stood after it.
-      func common(_ part: [Int32]) -> Int { zip(all, part).prefix { $0 == $1 }.count }
-      let first = common(try ids(answer, startsAnswer: true))
-      var last = common(try ids(answer + 1, startsAnswer: false))
-      // What a template writes after the token that ends a turn is not the teacher's.
-      if let final = all[first..<max(first, last)].lastIndex(where: text.ends.contains) {
-        last = final + 1
-      }
-      for place in first..<max(first, last) { isTarget[place] = true }
-    }
-    guard isTarget.contains(true) else {
+    guard hasAnswer else { throw Problem("no message of the assistant has a content") }
+    let examples = try ConversationTargets(text: text, end: end, conversation: conversation)
+      .examples()
+    guard !examples.isEmpty else {
       throw Problem("the chat template leaves nothing of the assistant's messages")
     }
-    return .init(tokens: all, isTarget: isTarget)
+    return examples
   }
 }

@@ -82,6 +82,7 @@ public struct ModelDirectory: Sendable {
   ) throws {
     let file = try ShardedSafetensors(folder: url)
     let pairs = try model.match(file)
+    try requireTiedHead(model, file, pairs)
     let tensors = Dictionary(
       model.parameters().map { ($0.name, $0.tensor) }
     ) { first, _ in first }
@@ -98,6 +99,26 @@ public struct ModelDirectory: Sendable {
             + "is damaged, or its training went wrong.")
       }
       try store.declare(prefix + "." + parameter, tensor, value: value)
+    }
+  }
+
+  /// Throws where a head is stored that should be the table of tokens and is not: which of the two is meant, only
+  /// the configuration can say.
+  private func requireTiedHead(
+    _ model: some PretrainedModel, _ file: ShardedSafetensors,
+    _ pairs: [(parameter: String, stored: String)]
+  ) throws {
+    let head = "lm_head.weight"
+    guard let language = model as? any LanguageModel, let own = try file[head],
+      !pairs.contains(where: { $0.stored == head }),
+      let table = model.parameters().first(where: { $0.tensor === language.headWeight })?.name,
+      let stored = pairs.first(where: { $0.parameter == table })?.stored
+    else { return }
+    guard try file[stored] == own else {
+      throw StorageError(
+        "\(url.path): config.json says that the head is the table of tokens (tie_word_embeddings), but \(head) in the "
+          + "file differs from \(stored). Set tie_word_embeddings to false in config.json to use the stored head."
+      )
     }
   }
 

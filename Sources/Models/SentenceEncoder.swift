@@ -7,77 +7,64 @@ import Tensors
 /// An encoder with what becomes of its hidden states, as the `sentence-transformers` library's files
 /// beside the model say.
 public struct SentenceEncoder {
+  /// How hidden states [B, T, C] become one vector.
   public enum Pooling: String, Sendable {
-    /// The mean over the tokens.
+    /// The mean over the tokens, and their sum over the square root of their number.
     case mean
-    /// The first token's.
+    case meanOverRoot
+    /// The first token's, and the last one's.
     case first
+    case last
+    /// A mean in which later tokens count more: token t, from 1, counts t times.
+    case weightedMean
+  }
+
+  /// What becomes of a text before it is tokenised, and of the vectors.
+  public struct Settings: Sendable, Hashable {
+    public var pooling = Pooling.mean
+    /// Whether embeddings have length 1.
+    public var normalizes = true
+    /// The most tokens of a sentence; what is longer is cut off. nil takes what the model can.
+    public var maximumLength: Int?
+    /// What stands before every text, such as `query: `.
+    public var prompt = ""
+    public var lowercases = false
+    /// How many numbers of a vector are kept; nil keeps all.
+    public var keptWidth: Int?
+
+    public init() {}
   }
 
   public let encoder: any Encoder
-  public let pooling: Pooling
-  /// Whether embeddings have length 1.
-  public let normalizes: Bool
-  /// The most tokens of a sentence; what is longer is cut off.
-  public let maximumLength: Int
+  public let settings: Settings
 
-  public init(
-    _ encoder: any Encoder, pooling: Pooling = .mean, normalizes: Bool = true,
-    maximumLength: Int? = nil
-  ) {
+  public init(_ encoder: any Encoder, _ settings: Settings = Settings()) {
     self.encoder = encoder
-    self.pooling = pooling
-    self.normalizes = normalizes
-    self.maximumLength = min(maximumLength ?? encoder.contextLength, encoder.contextLength)
+    self.settings = settings
   }
 
-  /// The same pooling of another encoder, as a student has its teacher's.
+  /// The most tokens of a sentence.
+  public var maximumLength: Int {
+    min(settings.maximumLength ?? encoder.contextLength, encoder.contextLength)
+  }
+
+  /// How many numbers a vector has.
+  public var width: Int { min(settings.keptWidth ?? encoder.width, encoder.width) }
+
+  /// A text as the tokenizer gets it.
+  public func prepared(_ text: String) -> String {
+    let text = settings.prompt + text
+    return settings.lowercases ? text.lowercased() : text
+  }
+
+  /// The same settings for another encoder, as a student has its teacher's.
   public func replacingEncoder(by encoder: any Encoder) -> SentenceEncoder {
-    SentenceEncoder(
-      encoder, pooling: pooling, normalizes: normalizes, maximumLength: maximumLength)
+    SentenceEncoder(encoder, settings)
   }
 
-  /// The encoder of a folder. Without `modules.json`: the mean over tokens, of length 1.
+  /// The encoder of a folder.
   public init(_ directory: ModelDirectory) throws {
-    let encoder = try directory.encoder()
-    func json(_ path: String) throws -> JSON? {
-      let file = directory.url.appending(path: path)
-      return FileManager.default.fileExists(atPath: file.path) ? try JSON(contentsOf: file) : nil
-    }
-    var pooling = Pooling.mean
-    var normalizes = true
-    if let modules = try json("modules.json")?.array {
-      normalizes = false
-      for module in modules {
-        let type = module["type"]?.string?.split(separator: ".").last.map(String.init) ?? ""
-        switch type {
-        case "Transformer": break
-        case "Normalize": normalizes = true
-        case "Pooling":
-          let path = module["path"]?.string ?? "1_Pooling"
-          pooling = try Self.pooling(try json("\(path)/config.json"), directory)
-        default:
-          throw StorageError(
-            "\(directory.url.path)/modules.json names the module \(type), which is not built.")
-        }
-      }
-    }
-    self.init(
-      encoder, pooling: pooling, normalizes: normalizes,
-      maximumLength: try json("sentence_bert_config.json")?["max_seq_length"]?.int)
-  }
-
-  private static func pooling(_ json: JSON?, _ directory: ModelDirectory) throws -> Pooling {
-    let chosen = (json?.object?.members ?? []).filter {
-      $0.key.hasPrefix("pooling_mode_") && $0.value.bool == true
-    }
-    switch chosen.map(\.key) {
-    case [], ["pooling_mode_mean_tokens"]: return .mean
-    case ["pooling_mode_cls_token"]: return .first
-    case let names:
-      throw StorageError(
-        "\(directory.url.path) pools with \(names.joined(separator: ", ")), which is not built.")
-    }
+    self.init(try directory.encoder(), try SentenceEncoderFiles(directory).settings())
   }
 
   /// Embeddings [B, C] of tokens int32 [B, T], of which the first `lengths`, int32 [B], count; `mask`
@@ -95,17 +82,30 @@ public struct SentenceEncoder {
   /// Embeddings [B, C] of hidden states [B, T, C].
   public func pooled(_ hidden: Tensor, mask: Tensor) -> Tensor {
     let (b, t, c) = (hidden.shape[0], hidden.shape[1], hidden.shape[2])
+    func table(_ shape: Shape, _ value: (Int) -> Float) -> Tensor {
+      .constant(TensorData(shape, (0..<shape.elementCount).map(value)))
+    }
     let weights: Tensor
-    switch pooling {
-    case .mean: weights = mask
-    case .first:
-      weights = .constant(TensorData([b, t], (0..<b * t).map { $0 % t == 0 ? Float(1) : 0 }))
+    switch settings.pooling {
+    case .mean, .meanOverRoot: weights = mask
+    case .first: weights = table([b, t]) { $0 % t == 0 ? 1 : 0 }
+    case .weightedMean: weights = mask * table([b, t]) { Float($0 % t + 1) }
+    case .last:
+      // The mask less the mask of the position behind: 1 at the last token alone.
+      let behind = mask.matmul(table([t, t]) { $0 / t == $0 % t + 1 ? 1 : 0 })
+      weights = mask + behind * -1
     }
     // The sum over positions as a product [1, T] [T, C] for each sentence.
     let sum = weights.reshaped(to: [b, 1, t]).matmul(hidden).reshaped(to: [b, c])
-    let mean = sum / weights.sum(axis: 1).reshaped(to: [b, 1])
-    guard normalizes else { return mean }
-    let squares = (mean * mean).sum(axis: 1).reshaped(to: [b, 1])
-    return mean / squares.maximum(.constant(1e-24)).squareRoot()
+    let count = weights.sum(axis: 1).reshaped(to: [b, 1])
+    let mean = sum / (settings.pooling == .meanOverRoot ? count.squareRoot() : count)
+    let vectors: Tensor
+    if settings.normalizes {
+      let squares = (mean * mean).sum(axis: 1).reshaped(to: [b, 1])
+      vectors = mean / squares.maximum(.constant(1e-24)).squareRoot()
+    } else {
+      vectors = mean
+    }
+    return width < c ? vectors.split([width, c - width])[0] : vectors
   }
 }

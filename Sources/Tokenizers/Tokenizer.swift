@@ -89,9 +89,12 @@ public struct Tokenizer: Sendable {
       && (0..<vocabulary.end).allSatisfy { vocabulary[$0] == other.vocabulary[$0] }
   }
 
-  /// The ids of a text, with the special tokens that the family puts around one unless told otherwise. A text on
+  /// The ids of a text, with the special tokens that the family puts around one unless told otherwise; a text that
+  /// goes on (`endsText` is false) gets none behind it. A text on
   /// which the tokenizer's patterns take too long, or that its normalizer makes too large, is an error.
-  public func encode(_ text: String, addsSpecialTokens: Bool = true) throws -> [Int32] {
+  public func encode(
+    _ text: String, addsSpecialTokens: Bool = true, endsText: Bool = true
+  ) throws -> [Int32] {
     var ids = addsSpecialTokens ? postProcessor.before : []
     var isFirst = true
     for raw in rawFinder.split(Scalars(text)) {
@@ -114,7 +117,7 @@ public struct Tokenizer: Sendable {
         for word in words where !word.isEmpty { append(word, to: &ids) }
       }
     }
-    return addsSpecialTokens ? ids + postProcessor.after : ids
+    return addsSpecialTokens && endsText ? ids + postProcessor.after : ids
   }
 
   private func append(_ word: Scalars, to ids: inout [Int32]) {

@@ -64,8 +64,13 @@ public struct TokenizerDirectory: Sendable {
     self.ends = ends
   }
 
-  /// The chat template; an error says why there is none.
-  public func chatTemplate() throws -> ChatTemplate {
+  /// The chat template; of several by name the one for tools where the conversation has some. An error says why there
+  /// is none.
+  public func chatTemplate(forTools: Bool = false) throws -> ChatTemplate {
+    let more = url.appending(path: "additional_chat_templates/tool_use.jinja")
+    if forTools, let source = try? String(contentsOf: more, encoding: .utf8) {
+      return try ChatTemplate(source, tokens: specialTokens)
+    }
     let jinja = url.appending(path: "chat_template.jinja")
     if let source = try? String(contentsOf: jinja, encoding: .utf8) {
       return try ChatTemplate(source, tokens: specialTokens)
@@ -76,7 +81,9 @@ public struct TokenizerDirectory: Sendable {
       // One template, or several by name.
       let source =
         template?.string
-        ?? template?.array?.first { $0["name"]?.string == "default" }?["template"]?.string
+        ?? (forTools ? ["tool_use", "default"] : ["default"]).lazy.compactMap { wanted in
+          template?.array?.first { $0["name"]?.string == wanted }?["template"]?.string
+        }.first
       if let source { return try ChatTemplate(source, tokens: specialTokens) }
     }
     throw TokenizerError(

@@ -77,6 +77,10 @@ public struct Corpus: Sendable {
   )
     rethrows -> [Int32]
   {
-    try entries.reduce(into: []) { $0 += try encode($1) + [endOfText] }
+    try entries.reduce(into: []) { tokens, entry in
+      tokens += try encode(entry)
+      // Some tokenizers end a text themselves.
+      if tokens.last != endOfText { tokens.append(endOfText) }
+    }
   }
 }

@@ -84,8 +84,7 @@ extension TextRows {
   }
 
   public func evaluationBatches(size: Int) -> [TokenBatch] {
-    let size = min(size, max(1, count))
-    return stride(from: 0, to: count, by: size).map { first in
+    stride(from: 0, to: count, by: size).map { first in
       batch((first..<first + size).map { $0 < count ? $0 : nil })
     }
   }

@@ -82,7 +82,6 @@ public struct TokenWindows: TokenData, Sendable {
     let starts = Swift.stride(from: 0, through: tokens.count - 1 - length, by: step).map { start in
       (start: start, counted: start == 0 ? 0 : length - step)
     }
-    let size = min(size, max(1, starts.count))
     return Swift.stride(from: 0, to: starts.count, by: size).map { first in
       batch(starts: (first..<first + size).map { $0 < starts.count ? starts[$0] : nil })
     }

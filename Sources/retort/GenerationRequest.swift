@@ -1,4 +1,5 @@
 // What is to be continued or answered.
+import Distillation
 import Foundation
 import Storage
 import Tokenizers
@@ -47,11 +48,12 @@ struct Request {
   func tokens(_ text: TokenizerDirectory) throws -> [Int32] {
     let ids: [Int32]
     if let prompt {
-      ids = try text.tokenizer.encode(prompt)
+      ids = try text.tokenizer.encode(prompt, endsText: false)
     } else {
       // The template writes the special tokens itself.
       ids = try text.tokenizer.encode(
-        try text.chatTemplate().render(messages, startsAnswer: true), addsSpecialTokens: false)
+        try Conversation(messages, fields).render(text, messages.count, startsAnswer: true),
+        addsSpecialTokens: false)
     }
     if !ids.isEmpty { return ids }
     guard

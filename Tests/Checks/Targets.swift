@@ -17,6 +17,14 @@ public struct Target: Sendable, CustomStringConvertible {
       device, traits: DeviceTraits(of: device, as: family), profiling: profiling, cache: cache)
   }
 
+  /// What this target tests of many settings that are alike to a compiler: PoCL and Intel's runtime every other
+  /// one, so that each setting is compiled by one of them; any other device, such as Oclgrind, all.
+  public func share<T>(of all: [T]) -> [T] {
+    let names = ["Portable Computing Language", "Intel"]
+    guard let turn = names.firstIndex(where: device.platformName.contains) else { return all }
+    return all.enumerated().filter { $0.offset % names.count == turn }.map(\.element)
+  }
+
   /// Both families on every device present.
   public static let all: [Target] = devices.flatMap { device in
     DeviceTraits.Family.allCases.map { Target(device: device, family: $0) }

@@ -45,6 +45,7 @@ out |= dict(tokens=tokens.int(), masked=masked.int())
 RATE, WARMUP, DECAY, ALPHA = 3e-3, 5, 0.1, 0.3
 
 
+# Retort's schedule of STEPS + 1 steps, of which the last is not done.
 def rate(step):
     if step < WARMUP:
         return RATE * (step + 1) / WARMUP

@@ -116,11 +116,10 @@ struct GoldenModel: Sendable, CustomStringConvertible {
   func kernelsAgreeWithHuggingFace(target: Target) throws {
     let device = try target.open()
     // One of each family, with what only it has; the reference has all.
-    let names = [
-      "gpt2-tied", "llama-biases", "llama-llama3", "mistral-window", "qwen2-tied", "qwen3",
-      "bert-masked",
-      "distilbert",
-    ]
+    let names = target.share(of: [
+      "gpt2-tied", "llama-biases", "qwen3", "llama-llama3", "bert-masked", "distilbert",
+      "mistral-window", "qwen2-tied",
+    ])
     for golden in GoldenModel.all where names.contains(golden.name) {
       let failures = try Self.failures(golden, on: device)
       #expect(failures.isEmpty, "\(golden): \(failures)")

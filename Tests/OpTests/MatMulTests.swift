@@ -136,7 +136,7 @@ import Testing
       (1, ElementType.float16, cases([(36, 40, 96), (137, 130, 50)], flags[1...2])),
     ]
     var traits = DeviceTraits(of: target.device, as: .gpu)
-    for kind in MatrixUnit.Kind.allCases {
+    for kind in target.share(of: MatrixUnit.Kind.allCases) {
       for (computeUnits, storage, cases) in settings {
         traits.matrixUnit = MatrixUnit(kind, isEmulated: true)
         traits.computeUnits = computeUnits

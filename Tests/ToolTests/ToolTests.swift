@@ -161,7 +161,7 @@ extension Workshop {
       "arm", "step", "loss", "ce", "kl", "divergence", "hidden", "relations", "cosine", "floored",
       "learning_rate",
       "gradient_norm", "tokens",
-      "tokens_per_second", "seconds",
+      "tokens_per_second", "seconds", "crc32c",
     ]
     #expect(records.allSatisfy { Set($0?.keys.map { $0 } ?? []) == Set(keys) })
     let report = try shop.read("run/report.html")
@@ -224,7 +224,7 @@ extension Workshop {
     (["--set", "student.layers=many"], "student.layers"),
     (["--set", "distillation.objective=kl"], "distillation.objective"),
     (["--set", "distillation.beta=2"], "between 0 and 1"),
-    (["--set", "data.text=[/no/such/file]"], "Cannot read the text file /no/such/file"),
+    (["--set", "data.text=[/no/such/file]"], "Cannot read /no/such/file"),
     (["--set", "data.sequence_length=60000"], "smaller than one sequence"),
     (["--set", "teacher.path=/no/such/model"], "/no/such/model holds no model"),
     (["/no/such/recipe.yaml"], "cannot read /no/such/recipe.yaml"),

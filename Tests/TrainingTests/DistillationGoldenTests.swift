@@ -92,7 +92,8 @@ private struct FixedBatches: TokenData {
     }
     let (own, other) = (try load(student, "student"), try load(teacher, "teacher"))
     var options = TrainingOptions()
-    options.stepCount = steps
+    // The golden schedule reaches its last rate one step later.
+    options.stepCount = steps + 1
     options.batchSize = rows / microBatches
     options.microBatchCount = microBatches
     options.logInterval = 1
@@ -104,9 +105,11 @@ private struct FixedBatches: TokenData {
       parameters: own.parameters(prefix: "student"), data: FixedBatches(batches: batches),
       options: options, store: store)
     var losses: [Double] = []
-    _ = try trainer.run(checkpoint: nil) { event in
-      if case .step(let metrics) = event { losses.append(metrics.means["loss"] ?? .nan) }
-    }
+    _ = try trainer.run(
+      checkpoint: nil,
+      onEvent: { event in
+        if case .step(let metrics) = event { losses.append(metrics.means["loss"] ?? .nan) }
+      }, shouldStop: { losses.count == steps })
     return losses
   }
 

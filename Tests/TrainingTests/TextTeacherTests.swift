@@ -119,6 +119,53 @@ import Training
     boaster.add(.nan, isRight: true)
     #expect(boaster.error.isNaN)
   }
+
+  /// What is learnt with another template.
+  private func learnt(_ template: String, _ lines: String) throws -> [String] {
+    try folder.write(template, to: "chat_template.jinja")
+    return try learnt(lines)
+  }
+
+  @Test func everyAnswerIsLearntHoweverEarlierOnesAreWritten() throws {
+    let lines =
+      #"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "one"}, {"role": "user", "content": "r"}, {"role": "assistant", "content": "two"}]}"#
+    // Only the last turn has a mark of its own.
+    #expect(
+      try learnt(
+        "{% for m in messages %}[{{ m.role[0] }}]{% if m.role == 'assistant' and loop.last %}<t>{% endif %}{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[a]{% endif %}",
+        lines) == ["[u]q~[a]{one~}[u]r~[a]{<t>two~}"])
+    // Earlier answers are left out: they are learnt as the last ones.
+    #expect(
+      try learnt(
+        "{% for m in messages %}{% if m.role == 'user' or loop.last %}[{{ m.role[0] }}]{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}[a]{% endif %}",
+        lines) == ["[u]q~[u]r~[a]{two~}", "[u]q~[a]{one~}"])
+    // What ends an answer is the mark of the next turn; the last one gets it as well.
+    #expect(
+      try learnt(
+        "{% for m in messages %}{% if m.role == 'user' %}{{ eos_token }}{% else %}[a]{% endif %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}[a]{% endif %}",
+        lines) == ["~q[a]{one~}r[a]{two~}"])
+  }
+
+  @Test func toolsAndOptionsReachTheTemplate() throws {
+    let template =
+      "{% if tools %}{{ tools[0].name }};{% endif %}{{ mood | default('') }}{% for m in messages %}[{{ m.role[0] }}]{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[a]{% endif %}"
+    #expect(
+      try learnt(
+        template,
+        #"{"messages": [{"role": "user", "content": [{"type": "text", "text": "q"}]}, {"role": "assistant", "content": "a"}], "tools": [{"name": "f"}], "chat_template_kwargs": {"mood": "!"}}"#
+      ) == ["f;![u]q~[a]{a~}"])
+    #expect(throws: StorageError.self) {
+      try learnt(
+        template,
+        #"{"messages": [{"role": "user", "content": [{"type": "image"}]}, {"role": "assistant", "content": "a"}]}"#
+      )
+    }
+  }
+
+  @Test func noTextIsEndedTwice() throws {
+    #expect(try learnt(#"{"text": "ab<|endoftext|>"}"#) == ["{ab~}"])
+    #expect(try learnt(#"{"prompt": "a", "completion": "b<|endoftext|>"}"#) == ["a{b~}"])
+  }
 }
 
 extension Float {

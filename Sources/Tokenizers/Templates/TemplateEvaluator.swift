@@ -61,7 +61,8 @@ struct TemplateEvaluator {
     defer { depth -= 1 }
     guard depth <= Self.deepest else {
       throw failure(
-        "more than \(Self.deepest) calls lie within each other: perhaps a macro calls itself without end")
+        "more than \(Self.deepest) calls lie within each other: perhaps a macro calls itself without end"
+      )
     }
     return try body(&self)
   }

@@ -50,7 +50,7 @@ struct Embed: ParsableCommand {
       throw ValidationError("--output must not be the file of --input.")
     }
     let vectors = try EmbeddingFile(
-      target, count: sentences.count, width: encoder.encoder.width,
+      target, count: sentences.count, width: encoder.width,
       job: try job(directory, sentences), overwrite: overwrite)
     let store = VariableStore(on: try device.open(), seed: 1)
     try directory.load(encoder.encoder, into: store, prefix: "model")
@@ -84,7 +84,7 @@ struct Embed: ParsableCommand {
     try vectors.finish()
     progress.end()
     try tell(
-      "\(output): \(grouped(sentences.count)) sentences, \(encoder.encoder.width) numbers each, "
+      "\(output): \(grouped(sentences.count)) sentences, \(encoder.width) numbers each, "
         + "\(fixed(Double(sentences.count - known) / max(seconds(), 1e-9), 0)) sentences/s")
   }
 

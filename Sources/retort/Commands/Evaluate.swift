@@ -77,7 +77,9 @@ struct Evaluate: ParsableCommand {
     let step = min(stride ?? length, length)
     let result = try evaluate(
       loaded.model, teacher: other.map { .model($0.model) },
-      on: windows.evaluationBatches(size: batchSize ?? max(1, 2048 / length), stride: step),
+      on: windows.evaluationBatches(
+        size: min(batchSize ?? max(1, 2048 / length), max(1, windows.tokens.count / step)),
+        stride: step),
       classCount: classCount, store: store)
     let row = VerdictRow(
       arm: "model", parameterCount: loaded.model.parameterCount, [result],

@@ -168,9 +168,15 @@ struct Arm {
     try directory.save(
       model, from: store, prefix: prefix,
       export.options(
-        source: keptFolder, card: card.markdown, width: (model as? any Encoder)?.width),
+        source: keptFolder, teacher: cutFrom, card: card.markdown,
+        width: (model as? any Encoder)?.width),
       willAppear: { try folder.claimModel(name, $0) })
     try profiling.report(on: trainer, device: store.device, name: name)
+  }
+
+  /// The teacher that the model was cut from.
+  private var cutFrom: ModelDirectory? {
+    if case .reduction(let reduction) = origin { reduction.directory } else { nil }
   }
 
   /// The folder whose other files go with the model: that of the model itself, or of an encoder that it

@@ -66,7 +66,7 @@ struct RunText: CustomStringConvertible {
     bytesPerToken = Corpus.bytesPerToken(corpus.heldOut, heldOut.tokens)
     let longEnough = corpus.heldOut.first { $0.utf8.count > 60 } ?? corpus.heldOut.first ?? ""
     prompt = longEnough.split(separator: " ").prefix(4).joined(separator: " ")
-    promptTokens = [tokenizer.endOfText] + (try tokenizer.tokenizer.encode(prompt))
+    promptTokens = [tokenizer.endOfText] + (try tokenizer.tokenizer.encode(prompt, endsText: false))
     description =
       "\(grouped(corpus.training.count)) entries (\(grouped(training.tokens.count)) tokens) to train "
       + "on, \(grouped(corpus.heldOut.count)) (\(grouped(heldOut.tokens.count))) held out"

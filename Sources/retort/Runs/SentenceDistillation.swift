@@ -16,7 +16,10 @@ struct RunSentences: CustomStringConvertible {
   var fingerprint: String { training.fingerprint + heldOut.fingerprint }
 
   /// Ids from `classCount` on are in no table of the models.
-  init(_ recipe: DataRecipe, _ tokenizer: Tokenizer, classCount: Int, seed: UInt64) throws {
+  init(
+    _ recipe: DataRecipe, _ tokenizer: Tokenizer, _ encoder: SentenceEncoder, classCount: Int,
+    seed: UInt64
+  ) throws {
     guard recipe.completions.isEmpty else {
       throw RecipeError(
         "data.completions is for language models; sentence encoders read data.text.")
@@ -26,7 +29,7 @@ struct RunSentences: CustomStringConvertible {
     func sentences(_ entries: [String]) throws -> SentenceData {
       SentenceData(
         try entries.map {
-          try SentenceEmbedder.ids($0, tokenizer, maximumLength: recipe.sequenceLength)
+          try SentenceEmbedder.ids($0, tokenizer, encoder, maximumLength: recipe.sequenceLength)
         }.filter { !$0.isEmpty }, length: recipe.sequenceLength)
     }
     (training, heldOut) = (try sentences(corpus.training), try sentences(corpus.heldOut))
@@ -100,7 +103,8 @@ struct SentenceDistillation {
   private func sentences() throws -> RunSentences {
     let tables = [teacher.model.vocabularySize, pairs[0].student.model.vocabularySize]
     return try RunSentences(
-      recipe.data, tokenizer.tokenizer, classCount: tables.min() ?? 0, seed: recipe.seed)
+      recipe.data, tokenizer.tokenizer, teacherEncoder, classCount: tables.min() ?? 0,
+      seed: recipe.seed)
   }
 
   private func sentenceEncoder(_ arm: Arm) throws -> SentenceEncoder {

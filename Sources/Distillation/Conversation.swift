@@ -1,0 +1,56 @@
+// Conversations as data files hold them.
+import Foundation
+import Storage
+import Tokenizers
+
+/// Messages with what else their template is given: tools, documents, options.
+public struct Conversation {
+  public let messages: [JSON]
+  private let options: [String: JSON]
+  private let hasTools: Bool
+
+  /// Messages of an object whose other fields may be `tools`, `documents` and `chat_template_kwargs`. A content that
+  /// is a list of texts becomes one text; anything else in it is an error that names it.
+  public init(_ messages: [JSON], _ object: JSON.Object = JSON.Object()) throws {
+    var options: [String: JSON] = [:]
+    for key in ["tools", "documents"] {
+      options[key] = object[key].flatMap { $0.isNull ? nil : $0 }
+    }
+    for member in object["chat_template_kwargs"]?.object?.members ?? [] {
+      options[member.key] = member.value
+    }
+    self.options = options
+    hasTools = options["tools"] != nil
+    self.messages = try messages.map(Self.plain)
+  }
+
+  /// A message whose content is a text, or nothing beside calls of tools.
+  private static func plain(_ message: JSON) throws -> JSON {
+    guard var object = message.object, object["role"]?.string != nil else {
+      throw StorageError("a message has no `role`")
+    }
+    if let parts = object["content"]?.array {
+      let texts = try parts.map { part in
+        let kind = part["type"]?.string ?? "text"
+        guard kind == "text", let text = part["text"]?.string ?? part.string else {
+          throw StorageError(
+            "a message has a part of the type \(kind.prefix(40)), which is not built")
+        }
+        return text
+      }
+      object["content"] = .string(texts.joined())
+    }
+    let calls = object["tool_calls"]?.array?.isEmpty == false || object["function_call"] != nil
+    guard object["content"]?.string != nil || calls else {
+      throw StorageError("a message has no text `content`")
+    }
+    return .object(object)
+  }
+
+  /// The text of the first messages, as the model's template writes it.
+  public func render(_ text: TokenizerDirectory, _ count: Int, startsAnswer: Bool) throws -> String
+  {
+    try text.chatTemplate(forTools: hasTools)
+      .render(Array(messages[..<count]), startsAnswer: startsAnswer, options: options)
+  }
+}
