@@ -20,7 +20,7 @@ public final class TeacherCacheWriter {
   private let output: Tensor
   private let file: FileHandle
   /// Keeps other processes from writing rows.
-  private let lock: FileLock
+  private var lock: FileLock?
   private var present: Set<[UInt8]>
 
   /// Opens or makes the folder. `teacher` has its variables in `store`, `fingerprint` tells its weights;
@@ -164,8 +164,11 @@ public final class TeacherCacheWriter {
     }
   }
 
-  /// Flushes everything to the disk.
-  public func finish() throws { try file.synchronize() }
+  /// Flushes everything to the disk, and lets others write.
+  public func finish() throws {
+    try file.synchronize()
+    lock = nil
+  }
 
   private func encoded(_ numbers: ArraySlice<Float>, _ columns: Int) -> Data {
     func bytes<T>(_ values: [T]) -> Data { values.withUnsafeBytes { Data($0) } }

@@ -25,11 +25,20 @@ public struct ModelDirectory: Sendable {
       throw file.failure("model_type", "is missing")
     }
     if let family = LlamaConfiguration.Family(rawValue: type) {
-      return Llama(try LlamaConfiguration(file, family: family))
+      var configuration = try LlamaConfiguration(file, family: family)
+      let model = Llama(configuration)
+      guard configuration.tieWordEmbeddings, try storesOwnHead(model) else { return model }
+      configuration.tieWordEmbeddings = false
+      return Llama(configuration)
     }
     func names() throws -> [String] { try ShardedSafetensors(folder: url).names }
     switch type {
-    case "gpt2": return GPT2(try GPT2Configuration(file))
+    case "gpt2":
+      var configuration = try GPT2Configuration(file)
+      let model = GPT2(configuration)
+      guard configuration.tieWordEmbeddings, try storesOwnHead(model) else { return model }
+      configuration.tieWordEmbeddings = false
+      return GPT2(configuration)
     case "bert": return BERT(try BERTConfiguration(file, names: try names()))
     case "distilbert": return DistilBERT(try DistilBERTConfiguration(file, names: try names()))
     default:
@@ -82,7 +91,6 @@ public struct ModelDirectory: Sendable {
   ) throws {
     let file = try ShardedSafetensors(folder: url)
     let pairs = try model.match(file)
-    try requireTiedHead(model, file, pairs)
     let tensors = Dictionary(
       model.parameters().map { ($0.name, $0.tensor) }
     ) { first, _ in first }
@@ -102,25 +110,20 @@ public struct ModelDirectory: Sendable {
     }
   }
 
-  /// Throws where a head is stored that should be the table of tokens and is not: which of the two is meant, only
-  /// the configuration can say.
-  private func requireTiedHead(
-    _ model: some PretrainedModel, _ file: ShardedSafetensors,
-    _ pairs: [(parameter: String, stored: String)]
-  ) throws {
-    let head = "lm_head.weight"
-    guard let language = model as? any LanguageModel, let own = try file[head],
-      !pairs.contains(where: { $0.stored == head }),
-      let table = model.parameters().first(where: { $0.tensor === language.headWeight })?.name,
-      let stored = pairs.first(where: { $0.parameter == table })?.stored
-    else { return }
-    guard try file[stored] == own else {
-      throw StorageError(
-        "\(url.path): config.json says that the head is the table of tokens (tie_word_embeddings), but \(head) in the "
-          + "file differs from \(stored). Set tie_word_embeddings to false in config.json to use the stored head."
-      )
-    }
+  /// Whether a head is stored that differs from the table of tokens. `transformers` uses it then, whatever the
+  /// configuration says of tied heads.
+  private func storesOwnHead(_ model: some LanguageModel) throws -> Bool {
+    guard let file = try? ShardedSafetensors(folder: url),
+      let head = file.entry(named: Self.headName),
+      let table = model.parameters().first(where: { $0.tensor === model.headWeight })?.name,
+      let stored = [table, String(table.dropFirst(model.bodyPrefix.count))].first(where: {
+        file.entry(named: $0) != nil
+      }), head.shape == model.headWeight.shape
+    else { return false }
+    return try file[Self.headName] != file[stored]
   }
+
+  private static let headName = "lm_head.weight"
 
   /// What an exported folder holds besides its weights.
   public struct Export {

@@ -219,10 +219,12 @@ import Testing
     let options = ["--model", teacher, "--run", shop.path("run")]
     let refused = try shop.run(["train"] + options + settings)
     #expect(
-      refused.status == 1 && refused.errors.contains("is not finite"), "\(refused.errors)")
+      refused.status == 1 && refused.errors.contains("does not have the checksum"),
+      "\(refused.errors)")
     let forced = try shop.run(["train", "--force", "--overwrite"] + options + settings)
     #expect(
-      forced.status == 1 && forced.errors.contains("is not finite"), "\(forced.errors)")
+      forced.status == 1 && forced.errors.contains("does not have the checksum"), "\(forced.errors)"
+    )
   }
 
   @Test func modelsThatReadOrWriteOtherwiseAreRefused() throws {

@@ -103,8 +103,11 @@ import Testing
     options.warmupSteps = 10
     #expect(abs(options.rate(step: 0, of: 100) - 0.05) < 1e-9)
     #expect(abs(options.rate(step: 9, of: 100) - 0.5) < 1e-9)
-    #expect(abs(options.rate(step: 55, of: 100) - 0.275) < 1e-9)
-    #expect(abs(options.rate(step: 100, of: 100) - 0.05) < 1e-9)
+    #expect(abs(options.rate(step: 55, of: 101) - 0.275) < 1e-9)
+    // The last step has the final share.
+    for count in [11, 12, 100] {
+      #expect(abs(options.rate(step: count - 1, of: count) - (count == 11 ? 0.5 : 0.05)) < 1e-9)
+    }
   }
 
   @Test func everyWindowIsTrainedOnOncePerPass() {

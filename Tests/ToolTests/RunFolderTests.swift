@@ -1,0 +1,285 @@
+// Folders and files of a run: nothing of others is lost, nothing changes in silence.
+import Checks
+import Foundation
+import Storage
+import Tensors
+import Testing
+
+@Suite struct RunFolderTests {
+  private func train(_ shop: Workshop, _ run: String, _ more: [String] = [], steps: Int = 4) throws
+    -> Finished
+  {
+    try shop.run(
+      ["train", "--device", "reference", "--run", shop.path(run)]
+        + shop.tiny(["model"], steps: steps) + more)
+  }
+
+  private func write(_ shop: Workshop, _ path: String, _ text: String = "precious") throws {
+    let url = URL(fileURLWithPath: shop.path(path))
+    try FileManager.default.createDirectory(
+      at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try text.write(to: url, atomically: true, encoding: .utf8)
+  }
+
+  @Test(arguments: [[], ["--overwrite"]]) func foldersOfOthersAreLeftAlone(options: [String]) throws
+  {
+    for path in [
+      "model/w.pt", "checkpoints/e.pt", "student-7/t.tex", "report.html", "x/y/z", "notes",
+    ] {
+      let shop = try Workshop()
+      try write(shop, "p/\(path)")
+      let result = try train(shop, "p", options)
+      #expect(result.status == 1 && result.errors.contains("no run wrote"), "\(result.errors)")
+      #expect(try shop.read("p/\(path)") == "precious")
+      let files = try FileManager.default.subpathsOfDirectory(atPath: shop.path("p"))
+      #expect(files.filter { !path.hasPrefix($0) }.isEmpty, "\(files)")
+    }
+  }
+
+  @Test func overwritingDeletesWhatTheRunWroteAndNothingElse() throws {
+    let shop = try Workshop()
+    #expect(try train(shop, "r").status == 0)
+    try write(shop, "r/mine.txt")
+    // A file of others among the run's own: nothing is deleted.
+    try write(shop, "r/model/book.txt")
+    let refused = try train(shop, "r", ["--overwrite"])
+    #expect(refused.status == 1 && refused.errors.contains("model/book.txt"), "\(refused.errors)")
+    #expect(shop.exists("r/model/model.safetensors"))
+    try FileManager.default.removeItem(atPath: shop.path("r/model/book.txt"))
+    let before = try shop.read("r/recipe.yaml")
+    #expect(try train(shop, "r", ["--overwrite", "--seed", "7"]).status == 0)
+    #expect(try shop.read("r/mine.txt") == "precious" && shop.read("r/recipe.yaml") != before)
+  }
+
+  @Test func whatARunStartsFromIsNeverDeleted() throws {
+    let shop = try Workshop()
+    #expect(try train(shop, "r").status == 0)
+    try FileManager.default.createSymbolicLink(
+      atPath: shop.path("link"), withDestinationPath: shop.path("r"))
+    for source in ["r/model", "link/model", "r/../link/./model"] {
+      let result = try train(shop, "r", ["--overwrite", "--model", shop.path(source)])
+      #expect(
+        result.status == 1 && result.errors.contains("lies in the run folder"), "\(result.errors)")
+      let tokenizer = try train(
+        shop, "r", ["--overwrite", "--set", "data.tokenizer=\(shop.path(source))"])
+      #expect(tokenizer.status == 1, "\(tokenizer.errors)")
+    }
+    #expect(shop.exists("r/model/model.safetensors") && shop.exists("r/model/tokenizer.json"))
+  }
+
+  @Test func twoProcessesNeverShareAFolder() throws {
+    let shop = try Workshop()
+    let settings =
+      ["train", "--device", "reference", "--run", shop.path("r")]
+      + shop.tiny(["model"], steps: 4000)
+    let (first, _, _) = try start(settings, [:], shop.folder)
+    let deadline = Date().addingTimeInterval(60)
+    while !shop.exists("r/checkpoints/model.safetensors"), Date() < deadline {
+      Thread.sleep(forTimeInterval: 0.02)
+    }
+    for options in [[], ["--overwrite"], ["--resume"]] {
+      let second = try shop.run(
+        options == ["--resume"]
+          ? ["train", "--device", "reference", "--run", shop.path("r"), "--resume"]
+          : settings + options)
+      #expect(second.status == 1, "\(options): \(second.errors)")
+      #expect(second.errors.contains("process") || second.errors.contains("holds a run"))
+    }
+    kill(first.processIdentifier, SIGKILL)
+    first.waitUntilExit()
+    // The lock went with its process.
+    let free = try train(shop, "r", ["--overwrite"])
+    #expect(free.status == 0, "\(free.errors)")
+  }
+
+  /// A run that was killed after its first checkpoint.
+  private func killed(_ shop: Workshop, _ command: [String], _ checkpoint: String) throws {
+    let (process, _, _) = try start(command, [:], shop.folder)
+    let deadline = Date().addingTimeInterval(60)
+    while !shop.exists(checkpoint), Date() < deadline { Thread.sleep(forTimeInterval: 0.01) }
+    Thread.sleep(forTimeInterval: 0.1)
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+
+  @Test func aRunGoesOnOnlyFromWhatItBeganWith() throws {
+    let shop = try Workshop()
+    #expect(try train(shop, "t").status == 0)
+    let command =
+      [
+        "distill", "--device", "reference", "--force", "--run", shop.path("r"), "--teacher",
+        shop.path("t/model"),
+      ]
+      + shop.tiny(["student"], steps: 300)
+    try killed(shop, command, "r/checkpoints/student.safetensors")
+    func resume() throws -> Finished {
+      try shop.run(["distill", "--device", "reference", "--run", shop.path("r"), "--resume"])
+    }
+    func changing(_ path: String, _ change: (inout Data) -> Void, _ message: String) throws {
+      let url = URL(fileURLWithPath: shop.path(path))
+      let before = try Data(contentsOf: url)
+      var data = before
+      change(&data)
+      try data.write(to: url)
+      let result = try resume()
+      #expect(result.status == 1 && result.errors.contains(message), "\(path): \(result.errors)")
+      try before.write(to: url)
+    }
+    try changing("text", { $0[20] ^= 1 }, "the text has changed")
+    try changing("t/model/model.safetensors", { $0[$0.count - 3] ^= 1 }, "the teacher has changed")
+    try changing(
+      "r/recipe.yaml",
+      {
+        $0 = Data(
+          String(decoding: $0, as: UTF8.self).replacing("alpha: 0.1", with: "alpha: 0.2").utf8)
+      },
+      "recipe.yaml has changed")
+    try changing("r/origins.json", { $0[$0.count / 2] ^= 1 }, "origins.json")
+    let checkpoint = "r/checkpoints/student.safetensors"
+    try changing(checkpoint, { $0[$0.count - 9] ^= 16 }, "does not have the checksum")
+    try changing(checkpoint, { $0[60] ^= 1 }, "Error:")
+    // One bad byte of a log costs one line.
+    let metrics = URL(fileURLWithPath: shop.path("r/metrics.jsonl"))
+    let lines = try shop.read("r/metrics.jsonl").split(separator: "\n")
+    var log = try Data(contentsOf: metrics)
+    try #require(lines.count > 2)
+    log[log.count - 30] = 0xFF
+    try log.write(to: metrics)
+    let result = try shop.run([
+      "distill", "--device", "reference", "--run", shop.path("r"), "--resume",
+    ])
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(try shop.read("r/metrics.jsonl").split(separator: "\n").first == lines[0])
+  }
+
+  @Test func linksAndPipesStayWhatTheyAre() throws {
+    let shop = try Workshop()
+    let model = try shop.model("llama-linear")
+    try write(shop, "victim")
+    try FileManager.default.createSymbolicLink(
+      atPath: shop.path("link"), withDestinationPath: shop.path("victim"))
+    func logits(_ output: String, _ more: [String] = []) throws -> Finished {
+      try shop.run(
+        [
+          "logits", "--device", "reference", "--model", model, "--tokens", "1,2", "--output",
+          shop.path(output),
+        ]
+          + more)
+    }
+    let refused = try logits("link")
+    #expect(
+      refused.status == 1 && refused.errors.contains("was not written by"), "\(refused.errors)")
+    #expect(try shop.read("victim") == "precious")
+    #expect(try logits("link", ["--overwrite"]).status == 0)
+    let target = try FileManager.default.destinationOfSymbolicLink(atPath: shop.path("link"))
+    #expect(target == shop.path("victim"))
+    #expect(try Safetensors(contentsOf: URL(fileURLWithPath: shop.path("victim")))["logits"] != nil)
+    // What a command of this kind wrote may be replaced.
+    #expect(try logits("link").status == 0)
+    #expect(mkfifo(shop.path("pipe"), 0o600) == 0)
+    let reader = Process()
+    reader.executableURL = URL(fileURLWithPath: "/bin/sh")
+    reader.arguments = ["-c", "cat '\(shop.path("pipe"))' > '\(shop.path("copy"))'"]
+    try reader.run()
+    #expect(try logits("pipe").status == 0)
+    reader.waitUntilExit()
+    #expect(try Safetensors(contentsOf: URL(fileURLWithPath: shop.path("copy")))["logits"] != nil)
+    var status = stat()
+    #expect(lstat(shop.path("pipe"), &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+  }
+
+  @Test func completionsThatWereMadeAreKept() throws {
+    let shop = try Workshop()
+    let model = try shop.model("llama-linear")
+    let lines = (0..<400).map { #"{"prompt": "ab\#($0 % 2 == 0 ? "c" : "d")", "n": \#($0)}"# }
+    try write(shop, "in.jsonl", lines.joined(separator: "\n") + "\n")
+    func arguments(_ output: String, _ more: [String] = []) -> [String] {
+      [
+        "generate", "--device", "reference", "--model", model, "--input", shop.path("in.jsonl"),
+        "--output",
+        shop.path(output), "--count", "12",
+      ] + more
+    }
+    #expect(try shop.run(arguments("whole.jsonl")).status == 0)
+    let (process, _, _) = try start(arguments("part.jsonl"), [:], shop.folder)
+    let deadline = Date().addingTimeInterval(60)
+    while (try? shop.read("part.jsonl").isEmpty) ?? true, Date() < deadline {
+      Thread.sleep(forTimeInterval: 0.005)
+    }
+    process.terminate()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 130)
+    let part = try shop.read("part.jsonl")
+    let whole = try shop.read("whole.jsonl")
+    #expect(part.hasSuffix("\n") && part.count < whole.count)
+    // Another command does not go on with it.
+    let other = try shop.run(arguments("part.jsonl", ["--seed", "2"]))
+    #expect(other.status == 1 && other.errors.contains("another command"), "\(other.errors)")
+    #expect(try shop.run(arguments("part.jsonl")).status == 0)
+    #expect(try shop.read("part.jsonl") == shop.read("whole.jsonl"))
+    let left = try FileManager.default.contentsOfDirectory(atPath: shop.folder.path)
+    #expect(!left.contains { $0.hasPrefix(".") }, "\(left)")
+  }
+
+  @Test(arguments: [
+    ("training.clip_norm=.inf", "training.clip_norm must be a finite number"),
+    ("model.learning_rate=.nan", "model.learning_rate must be a finite number"),
+    ("training.epsilon=1e-60", "training.epsilon"),
+    ("training.beta2=0.999999999999", "training.beta2"),
+    ("training.clip_norm=1e60", "training.clip_norm"), ("data.held_out=-.inf", "data.held_out"),
+  ]) func numbersThatMeanNothingAreNamed(setting: String, message: String) throws {
+    let shop = try Workshop()
+    let result = try train(shop, "r", ["--set", setting])
+    #expect(result.status == 1 && result.errors.contains(message), "\(result.errors)")
+  }
+
+  @Test func textsThatAreNoneAreRefused() throws {
+    let shop = try Workshop()
+    for (data, message) in [
+      (Data("caf\u{e9}\n\n".unicodeScalars.map { UInt8($0.value) }), "offset 3"),
+      (Data([0xFF, 0xFE, 0x61, 0]), "UTF-16"), (Data("a\0b\0".utf8), "offset 1"),
+      (Data(#"{"text": "a"}"#.utf8) + Data("\n".utf8), "JSON objects"),
+    ] {
+      try data.write(to: URL(fileURLWithPath: shop.path("text")))
+      let result = try train(shop, "r")
+      #expect(result.status == 1 && result.errors.contains(message), "\(result.errors)")
+    }
+  }
+
+  @Test func memoryLimitsAreNumbersOfMebibytes() throws {
+    let shop = try Workshop()
+    for limit in ["-5", "1G", "0", "9999999999999999", "9223372036854775807", "1.5"] {
+      let result = try shop.run(
+        ["train", "--device", "reference", "--run", shop.path("r")] + shop.tiny(["model"]),
+        ["RETORT_MEMORY_LIMIT": limit])
+      #expect(result.status == 1 && result.errors.contains("RETORT_MEMORY_LIMIT"), "\(limit)")
+    }
+  }
+
+  @Test func standardErrorMayBeMissingAndStandardOutputMayNot() throws {
+    let shop = try Workshop()
+    let tool = CommandLine.arguments[0]
+    let retort = URL(fileURLWithPath: tool).resolvingSymlinksInPath().deletingLastPathComponent()
+      .appending(path: "retort").path
+    let train = (["train", "--device", "reference"] + shop.tiny(["model"])).map { "'\($0)'" }
+      .joined(separator: " ")
+    func shell(_ command: String) throws -> Int32 {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/bin/sh")
+      process.arguments = ["-c", command]
+      try process.run()
+      process.waitUntilExit()
+      return process.terminationStatus
+    }
+    for (index, stream) in ["2>/dev/full", "2>&-"].enumerated() {
+      #expect(
+        try shell("'\(retort)' \(train) --run '\(shop.path("r\(index)"))' >/dev/null \(stream)")
+          == 0)
+      #expect(shop.exists("r\(index)/model/config.json"))
+    }
+    for stream in [">/dev/full", ">&-"] {
+      #expect(
+        try shell("'\(retort)' inspect '\(shop.path("r0/model"))' \(stream) 2>/dev/null") == 1)
+    }
+  }
+}
