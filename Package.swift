@@ -77,7 +77,8 @@ let package = Package(
       name: "TrainingTests", dependencies: ["Checks", "Distillation", "SelfTest", "Tokenizers"],
       swiftSettings: strict),
     .testTarget(
-      name: "ToolTests", dependencies: ["Checks", "Models", "Tokenizers", "retort"],
+      name: "ToolTests",
+      dependencies: ["Checks", "Distillation", "Models", "Tokenizers", "retort"],
       swiftSettings: strict),
   ]
 )

@@ -4,6 +4,9 @@
 /// (Levenshtein); nil without candidates.
 public func nearest(to name: String, in candidates: some Sequence<String>) -> String? {
   let name = Array(name.utf8)
+  // A distance takes as long as the product of the lengths.
+  guard name.count <= 200 else { return nil }
+  let candidates = candidates.lazy.filter { $0.utf8.count <= 200 }.prefix(5000)
   return candidates.map { ($0, editDistance(Array($0.utf8), name)) }.min { $0.1 < $1.1 }?.0
 }
 

@@ -43,30 +43,41 @@ struct PatternWriter {
     case .several(.set(let set), let least, let most, let greed):
       try write(.several(index(set), least: least, most: most, greed))
     case .several(let node, let least, let most, .possessive):
-      try enclosed({ .atomic(end: $0) }) {
+      try enclosed(.atomic) {
         try $0.write(.several(node, least: least, most: most, .greedy))
       }
     case .several(let node, let least, let most, let greed):
       try repeated(node, least, most, isLazy: greed == .lazy)
-    case .atomic(let node): try enclosed({ .atomic(end: $0) }) { try $0.write(node) }
+    case .atomic(let node): try enclosed(.atomic) { try $0.write(node) }
     case .look(let node, let isNegative, let isBehind):
       guard isBehind else {
-        try enclosed({ .look(isNegative: isNegative, behind: 0, end: $0) }) { try $0.write(node) }
+        try enclosed(.look(isNegative: isNegative, behind: 0)) { try $0.write(node) }
         return
       }
       try behind(node, isNegative: isNegative)
     }
   }
 
+  /// What a part of the program that runs by itself is there for.
+  private enum Enclosure {
+    case atomic
+    case look(isNegative: Bool, behind: Int)
+  }
+
   /// A part of the program that runs by itself, up to an `accept`, under an instruction that knows its end.
   private mutating func enclosed(
-    _ instruction: (Int) -> Pattern.Instruction, _ body: (inout PatternWriter) throws -> Void
+    _ enclosure: Enclosure, _ body: (inout PatternWriter) throws -> Void
   ) throws {
     let place = program.count
     try write(.fail)
     try body(&self)
     try write(.accept)
-    program[place] = instruction(program.count)
+    let end = program.count
+    switch enclosure {
+    case .atomic: program[place] = .atomic(end: end)
+    case .look(let isNegative, let behind):
+      program[place] = .look(isNegative: isNegative, behind: behind, end: end)
+    }
   }
 
   /// Branches, tried in order.
@@ -116,7 +127,7 @@ struct PatternWriter {
         throw TooLong(reason: "looks behind at what has no fixed length")
       }
       return { writer in
-        try writer.enclosed({ .look(isNegative: isNegative, behind: length, end: $0) }) {
+        try writer.enclosed(.look(isNegative: isNegative, behind: length)) {
           try $0.write(branch)
         }
       }
