@@ -15,8 +15,9 @@ public struct Corpus: Sendable {
       let text = try String(contentsOfText: file)
       guard !Self.holdsObjects(text) else {
         throw StorageError(
-          "\(file.path) holds JSON objects, one per line, and would be learnt as plain text, keys and braces "
-            + "included. Name it in data.completions, or with --data alone.")
+          "\(file.path) holds JSON objects, and would be learnt as plain text, keys and braces included. With one "
+            + "object per line (`jq -c '.[]'` makes lines of a list) it can be named in data.completions, or "
+            + "with --data.")
       }
       return Self.entries(of: text)
     }
@@ -32,15 +33,21 @@ public struct Corpus: Sendable {
     training = zip(entries, isHeldOut).filter { !$0.1 }.map(\.0)
   }
 
-  /// Whether the first lines of a text are JSON objects with the keys of completions.
+  /// Whether the first lines of a text are JSON objects with the keys of completions, or the whole is a list of
+  /// such.
   static func holdsObjects(_ text: String) -> Bool {
-    let lines = text.prefix(1 << 16).split(separator: "\n").prefix(2)
     let keys: Set = ["text", "prompt", "completion", "messages", "request", "input"]
+    func isCompletion(_ json: JSON?) -> Bool {
+      (json?.object?.members ?? []).contains { keys.contains($0.key) }
+    }
+    if text.utf8.first(where: { $0 > 0x20 }) == UInt8(ascii: "["),
+      let list = (try? JSON(parsing: Data(text.utf8)))?.array
+    {
+      return isCompletion(list.first)
+    }
+    let lines = text.prefix(1 << 16).split(separator: "\n").prefix(2)
     return !lines.isEmpty
-      && lines.allSatisfy { line in
-        let members = (try? JSON(parsing: Data(line.utf8)))?.object?.members ?? []
-        return members.contains { keys.contains($0.key) }
-      }
+      && lines.allSatisfy { isCompletion(try? JSON(parsing: Data($0.utf8))) }
   }
 
   /// The entries of a text: what lies between lines that hold only `%`, as in Debian's `fortunes`;

@@ -1,4 +1,5 @@
 // What the person at the terminal sees.
+import ArgumentParser
 import Foundation
 import Storage
 
@@ -25,6 +26,8 @@ private func writeOutput(_ text: String) throws {
     let code = systemCode(error) ?? EIO
     // Nobody reads a terminal that has gone away; what a run found is in its folder.
     if wasTerminal, code == EIO { return }
+    // A reader that has seen enough, such as `head`, ends the command as its signal would.
+    if code == EPIPE { throw ExitCode(128 + SIGPIPE) }
     throw StorageError("Standard output cannot be written", code)
   }
 }

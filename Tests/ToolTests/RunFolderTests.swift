@@ -239,6 +239,7 @@ import Testing
       (Data("caf\u{e9}\n\n".unicodeScalars.map { UInt8($0.value) }), "offset 3"),
       (Data([0xFF, 0xFE, 0x61, 0]), "UTF-16"), (Data("a\0b\0".utf8), "offset 1"),
       (Data(#"{"text": "a"}"#.utf8) + Data("\n".utf8), "JSON objects"),
+      (Data(#"[{"prompt": "a", "completion": "b"}]"#.utf8), "JSON objects"),
     ] {
       try data.write(to: URL(fileURLWithPath: shop.path("text")))
       let result = try train(shop, "r")

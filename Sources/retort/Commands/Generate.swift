@@ -157,6 +157,7 @@ struct Generate: ParsableCommand {
     }
     try tellAsIs(decoder.finish() + "\n")
     note(Self.speed(generator.timing))
+    if Interrupt.wasRequested { throw ExitCode(130) }
   }
 
   /// Completes all requests, in batches of neighbours, in their order. Lines that are there already are kept.

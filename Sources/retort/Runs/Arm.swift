@@ -97,7 +97,7 @@ struct Arm {
       return "all initialised"
     case .folder(let source):
       try source.load(model, into: store, prefix: prefix)
-      return "all from \(source.url.relativePath)"
+      return "all from \(source.url.lastPathComponent)"
     case .reduction(let reduction):
       try reduction.load(into: store, prefix: prefix)
       return reduction.description

@@ -20,7 +20,13 @@ final class RunLedger {
 
   /// Takes a folder for this process; `makes` a new ledger where there is none.
   init(in folder: URL, makes: Bool) throws {
-    guard let file = try FileLock(folder.appending(path: Self.name), makes: makes) else {
+    // A process that was killed a moment ago may still have its lock.
+    var file: FileLock?
+    for attempt in 0..<20 where file == nil {
+      if attempt > 0 { Thread.sleep(forTimeInterval: 0.05) }
+      file = try FileLock(folder.appending(path: Self.name), makes: makes)
+    }
+    guard let file else {
       throw StorageError(
         "Another process is training in \(folder.path). Name another folder with --run.")
     }
