@@ -1,6 +1,7 @@
 // Conversations as the texts that chat models were trained on.
 import Foundation
 import Storage
+import Synchronization
 
 /// One turn of a conversation.
 public struct ChatMessage: Sendable, Hashable {
@@ -31,8 +32,10 @@ public struct ChatTemplate: Sendable {
       )
     }
     self.tokens = tokens
-    do { nodes = try TemplateParser.parse(source) } catch let failure as TemplateFailure {
-      throw Self.error(failure)
+    nodes = try Self.withKnownStack {
+      do { return try TemplateParser.parse(source) } catch let failure as TemplateFailure {
+        throw Self.error(failure)
+      }
     }
   }
 
@@ -55,22 +58,55 @@ public struct ChatTemplate: Sendable {
   public func render(
     _ messages: [JSON], startsAnswer: Bool, options: [String: JSON] = [:], date: Date = Date()
   ) throws -> String {
-    func value(_ json: JSON, _ name: String) throws -> TemplateValue {
-      guard let value = TemplateValue(json) else {
-        throw TokenizerError(
-          "The chat template is given \(name) with a whole number that is too large.")
+    let (nodes, tokens) = (nodes, tokens)
+    return try Self.withKnownStack {
+      func value(_ json: JSON, _ name: String) throws -> TemplateValue {
+        guard let value = TemplateValue(json) else {
+          throw TokenizerError(
+            "The chat template is given \(name) with a whole number that is too large.")
+        }
+        return value
       }
-      return value
+      var input: [String: TemplateValue] = [
+        "tools": .none, "documents": .none, "add_generation_prompt": .bool(startsAnswer),
+        "messages": try value(.array(messages), "messages"),
+      ]
+      input.merge(tokens.mapValues { TemplateValue($0) }) { $1 }
+      for (name, json) in options { input[name] = try value(json, name.excerpt) }
+      do {
+        return try TemplateEvaluator.render(nodes, input) { Self.text(of: date, in: $0) }
+      } catch let failure as TemplateFailure { throw Self.error(failure) }
     }
-    var input: [String: TemplateValue] = [
-      "tools": .none, "documents": .none, "add_generation_prompt": .bool(startsAnswer),
-      "messages": try value(.array(messages), "messages"),
-    ]
-    input.merge(tokens.mapValues { TemplateValue($0) }) { $1 }
-    for (name, json) in options { input[name] = try value(json, name.excerpt) }
-    do {
-      return try TemplateEvaluator.render(nodes, input) { Self.text(of: date, in: $0) }
-    } catch let failure as TemplateFailure { throw Self.error(failure) }
+  }
+
+  /// Runs on a thread whose stack holds the deepest template that is let through, whatever the caller's holds.
+  private static func withKnownStack<T: Sendable>(_ body: @escaping @Sendable () throws -> T) throws
+    -> T
+  {
+    let answer = Answer<T>()
+    let thread = Thread { answer.give(Result { try body() }) }
+    thread.stackSize = 8 << 20
+    thread.start()
+    return try answer.wait().get()
+  }
+
+  /// What a thread gives, and another waits for.
+  private final class Answer<T: Sendable>: Sendable {
+    private let result = Mutex<Result<T, any Error>?>(nil)
+    private let isGiven = DispatchSemaphore(value: 0)
+
+    func give(_ result: Result<T, any Error>) {
+      self.result.withLock { $0 = result }
+      isGiven.signal()
+    }
+
+    func wait() throws -> Result<T, any Error> {
+      isGiven.wait()
+      guard let result = result.withLock({ $0 }) else {
+        throw TokenizerError("The chat template gave no answer.")
+      }
+      return result
+    }
   }
 
   private static func error(_ failure: TemplateFailure) -> TokenizerError {

@@ -149,17 +149,27 @@ struct TemplateEvaluator {
         try set(targets, to: try value(expression))
       case .setBlock(let target, let filters, let body, let line):
         self.line = line
-        var text = TemplateValue.text(try captured { try $0.run(body) })
+        var text = TemplateValue.text(try scoped { try $0.captured { try $0.run(body) } })
         for filter in filters {
           text = try apply(filter.name, to: text, try values(filter.arguments))
         }
         try set([target], to: text)
-      case .macro(let macro): scopes[scopes.count - 1][macro.name] = .macro(macro)
+      case .macro(var macro):
+        macro.scopeCount = scopes.count
+        scopes[scopes.count - 1][macro.name] = .macro(macro)
       case .leaveLoop: return .leavesLoop
       case .nextItem: return .nextItem
       }
     }
     return .goesOn
+  }
+
+  /// What is done in a scope of its own.
+  private mutating func scoped<T>(_ body: (inout TemplateEvaluator) throws -> T) throws -> T {
+    let outer = scopes.count
+    scopes.append([:])
+    defer { scopes.removeLast(max(0, scopes.count - outer)) }
+    return try body(&self)
   }
 
   /// What a part of the template writes.
@@ -257,10 +267,14 @@ struct TemplateEvaluator {
     let names = macro.parameters.map(\.name)
     let bound = try bind(given, names, of: "the macro \(macro.name.excerpt)")
     let (outer, caller) = (scopes, line)
-    scopes = [outer[0], [:]]
+    // A macro sees what is set around it, not what is set where it is called.
+    scopes = outer.prefix(macro.scopeCount) + [[:]]
     defer { scopes = outer }
+    let own = scopes.count - 1
+    // More arguments than there are parameters are refused, so that these are empty.
+    scopes[own] = ["varargs": .list(.init([], .tuple)), "kwargs": .dictionary(.init())]
     for parameter in macro.parameters {
-      scopes[1][parameter.name] =
+      scopes[own][parameter.name] =
         try bound[parameter.name] ?? parameter.value.map { try value($0) } ?? .undefined
     }
     let text = try captured { try $0.run(macro.body) }

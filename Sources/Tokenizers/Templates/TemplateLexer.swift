@@ -205,7 +205,7 @@ struct TemplateLexer {
     while place < source.count, source[place] != quote {
       if source[place] == "\\", place + 1 < source.count {
         place += 1
-        text.append(contentsOf: escaped())
+        text.append(contentsOf: try escaped())
       } else {
         text.append(source[place])
       }
@@ -220,7 +220,7 @@ struct TemplateLexer {
 extension TemplateLexer {
   /// What stands for a backslash and the character here, as in Python's literals; a line's end that is
   /// escaped is none. Leaves the place at the escape's last character.
-  fileprivate mutating func escaped() -> [Unicode.Scalar] {
+  fileprivate mutating func escaped() throws -> [Unicode.Scalar] {
     let scalar = source[place]
     switch scalar {
     case "\n": return []
@@ -235,11 +235,16 @@ extension TemplateLexer {
     case "x", "u", "U":
       let count = scalar == "x" ? 2 : scalar == "u" ? 4 : 8
       let digits = source[(place + 1)...].prefix(count)
-      guard digits.count == count, let value = UInt32(Array(digits).text, radix: 16),
-        let character = Unicode.Scalar(value)
-      else { return ["\\", scalar] }
+      guard digits.count == count, digits.allSatisfy(\.properties.isASCIIHexDigit),
+        let value = UInt32(Array(digits).text, radix: 16), let character = Unicode.Scalar(value)
+      else { throw TemplateFailure("an escape in a text stands for no character", line: line) }
       place += count
       return [character]
+    case "0"..."7":
+      let digits = source[place...].prefix(3).prefix { ("0"..."7").contains($0) }
+      place += digits.count - 1
+      return [UInt32(Array(digits).text, radix: 8).flatMap(Unicode.Scalar.init) ?? "\u{FFFD}"]
+    case "N": throw TemplateFailure("the escape \\N is not built", line: line)
     default: return ["\\", scalar]
     }
   }

@@ -228,4 +228,6 @@ struct TemplateMacro: Sendable {
   let name: String
   let parameters: [(name: String, value: TemplateExpression?)]
   let body: [TemplateNode]
+  /// How many scopes lie around the place where it stands.
+  var scopeCount = 1
 }

@@ -221,6 +221,7 @@ struct TokenReader {
     } else if beginsArgument {
       arguments.positional = [try postfix()]
     }
+    if token == .name("is") { throw failure("tests cannot be chained") }
     let test = TemplateExpression.test(value, name, arguments)
     return isNegated ? .unary("not", test) : test
   }
