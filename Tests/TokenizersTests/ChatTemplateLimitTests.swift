@@ -141,7 +141,6 @@ import Tokenizers
         "sorting much",
         { "{% for i in range(9999) %}{% set x = range(99999) | sort %}{% endfor %}" }
       ),
-      ("unique of much", { "{{ range(99999) | unique | list | length }}" }),
     ]
   }()
 

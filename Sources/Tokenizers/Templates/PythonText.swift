@@ -4,35 +4,50 @@ extension [Unicode.Scalar] {
   /// Where another text is found first, from a place on; an empty one is found at once.
   func range(of part: [Unicode.Scalar], from start: Int = 0) -> Range<Int>? {
     guard !part.isEmpty else { return start <= count ? start..<start : nil }
-    var place = start
-    while place + part.count <= count {
-      if self[place] == part[0], self[place..<place + part.count].elementsEqual(part) {
-        return place..<place + part.count
-      }
-      place += 1
-    }
-    return nil
+    return ranges(of: part, from: start, atMost: 1).first
   }
 
   /// The same from the end.
   func lastRange(of part: [Unicode.Scalar], before end: Int) -> Range<Int>? {
-    var place = end - part.count
-    while place >= 0 {
-      if self[place..<place + part.count].elementsEqual(part) { return place..<place + part.count }
-      place -= 1
-    }
-    return nil
+    guard !part.isEmpty else { return end..<end }
+    let mirrored = Array(self[..<end].reversed()).range(of: part.reversed())
+    return mirrored.map { end - $0.upperBound..<end - $0.lowerBound }
   }
 
-  /// Every place at which another text stands, from left to right, none within another.
-  func ranges(of part: [Unicode.Scalar], atMost most: Int = .max) -> [Range<Int>] {
+  /// Every place at which another text stands, from left to right, none within another. The time is that of
+  /// reading both texts, as Knuth, Morris and Pratt have it.
+  func ranges(of part: [Unicode.Scalar], from start: Int = 0, atMost most: Int = .max) -> [Range<
+    Int
+  >] {
+    guard most > 0, start <= count, part.count <= count - start else { return [] }
+    guard !part.isEmpty else {
+      let last = count - start < most ? count : start + most - 1
+      return (start...last).map { $0..<$0 }
+    }
+    let borders = part.count == 1 ? [0] : part.borders
     var found: [Range<Int>] = []
-    var place = 0
-    while found.count < most, let next = range(of: part, from: place) {
-      found.append(next)
-      place = next.isEmpty ? next.upperBound + 1 : next.upperBound
+    var length = 0
+    for place in start..<count {
+      while length > 0, self[place] != part[length] { length = borders[length - 1] }
+      if self[place] == part[length] { length += 1 }
+      guard length == part.count else { continue }
+      found.append(place + 1 - length..<place + 1)
+      if found.count == most { break }
+      length = 0
     }
     return found
+  }
+
+  /// For every beginning of the text, the length of its longest end that begins the text too.
+  private var borders: [Int] {
+    var borders = [Int](repeating: 0, count: count)
+    var length = 0
+    for place in 1..<count {
+      while length > 0, self[place] != self[length] { length = borders[length - 1] }
+      if self[place] == self[length] { length += 1 }
+      borders[place] = length
+    }
+    return borders
   }
 
   /// `str.split`: at a separator, or where there is none at white space; at most so many cuts.
@@ -69,11 +84,11 @@ extension [Unicode.Scalar] {
     return mirrored.reversed().map { Array($0.reversed()) }
   }
 
-  /// `str.splitlines`.
-  func lines(keepingEnds: Bool) -> [[Unicode.Scalar]] {
+  /// `str.splitlines`, of which at most so many are made.
+  func lines(keepingEnds: Bool, atMost most: Int = .max) -> [[Unicode.Scalar]] {
     var lines: [[Unicode.Scalar]] = []
     var (start, place) = (0, 0)
-    while place < count {
+    while place < count, lines.count < most {
       let scalar = self[place]
       place += 1
       guard scalar.endsLine else { continue }
@@ -87,8 +102,9 @@ extension [Unicode.Scalar] {
 
   /// Without the given scalars, or white space, at the ends.
   func stripped(of scalars: [Unicode.Scalar]?, left: Bool, right: Bool) -> [Unicode.Scalar] {
+    let goers = scalars.map { Set($0) }
     func goes(_ scalar: Unicode.Scalar) -> Bool {
-      scalars.map { $0.contains(scalar) } ?? scalar.isPythonSpace
+      goers.map { $0.contains(scalar) } ?? scalar.isPythonSpace
     }
     var rest = self[...]
     if left { rest = rest.drop(while: goes) }
@@ -96,42 +112,91 @@ extension [Unicode.Scalar] {
     return Array(rest)
   }
 
-  func uppercased() -> [Unicode.Scalar] { flatMap { Scalars($0.properties.uppercaseMapping) } }
+  func uppercased() -> [Unicode.Scalar] { mapped { $1.append(upper: $0) } }
 
   func lowercased() -> [Unicode.Scalar] {
     var out: [Unicode.Scalar] = []
+    out.reserveCapacity(count)
     for (place, scalar) in enumerated() {
-      // A sigma that ends a word has a form of its own.
-      if scalar == "\u{3A3}", place > 0, self[place - 1].properties.isCased,
-        !(place + 1 < count && self[place + 1].properties.isCased)
-      {
+      if scalar == "\u{3A3}", endsWord(place) {
         out.append("\u{3C2}")
       } else {
-        out += Scalars(scalar.properties.lowercaseMapping)
+        out.append(lower: scalar)
       }
     }
     return out
   }
 
+  /// Whether a sigma here ends a word, and so has a form of its own (The Unicode Standard, 3.13).
+  private func endsWord(_ place: Int) -> Bool {
+    let before = self[..<place].last { !$0.properties.isCaseIgnorable }
+    let after = self[(place + 1)...].first { !$0.properties.isCaseIgnorable }
+    return before?.properties.isCased == true && after?.properties.isCased != true
+  }
+
   func capitalized() -> [Unicode.Scalar] {
     guard let first else { return self }
-    return Scalars(first.properties.titlecaseMapping) + Array(dropFirst()).lowercased()
+    return Scalars(first.properties.titlecaseMapping) + lowercased().dropFirst(lowerCount(first))
+  }
+
+  private func lowerCount(_ scalar: Unicode.Scalar) -> Int {
+    scalar.properties.lowercaseMapping.unicodeScalars.count
+  }
+
+  /// Each scalar by what is appended for it.
+  func mapped(_ append: (Unicode.Scalar, inout [Unicode.Scalar]) -> Void) -> [Unicode.Scalar] {
+    var out: [Unicode.Scalar] = []
+    out.reserveCapacity(count)
+    for scalar in self { append(scalar, &out) }
+    return out
+  }
+
+  mutating func append(upper scalar: Unicode.Scalar) {
+    if scalar.isASCII {
+      append(("a"..."z").contains(scalar) ? Unicode.Scalar(UInt8(scalar.value - 32)) : scalar)
+    } else {
+      append(contentsOf: scalar.properties.uppercaseMapping.unicodeScalars)
+    }
+  }
+
+  mutating func append(lower scalar: Unicode.Scalar) {
+    if scalar.isASCII {
+      append(("A"..."Z").contains(scalar) ? Unicode.Scalar(UInt8(scalar.value + 32)) : scalar)
+    } else {
+      append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
+    }
   }
 
   /// `str.title`: words are runs of cased letters.
   func titled() -> [Unicode.Scalar] {
     var isInWord = false
-    return flatMap { scalar -> [Unicode.Scalar] in
-      defer { isInWord = scalar.properties.isCased }
-      return Scalars(
-        isInWord ? scalar.properties.lowercaseMapping : scalar.properties.titlecaseMapping)
+    var out: [Unicode.Scalar] = []
+    out.reserveCapacity(count)
+    for (place, scalar) in enumerated() {
+      if isInWord {
+        if scalar == "\u{3A3}", endsWord(place) {
+          out.append("\u{3C2}")
+        } else {
+          out.append(lower: scalar)
+        }
+      } else if scalar.isASCII {
+        out.append(upper: scalar)
+      } else {
+        out.append(contentsOf: scalar.properties.titlecaseMapping.unicodeScalars)
+      }
+      isInWord = scalar.properties.isCased
     }
+    return out
   }
 }
 
 extension Unicode.Scalar {
   /// What Python calls white space: Unicode's, and four separators of ASCII.
-  var isPythonSpace: Bool { properties.isWhitespace || (0x1C...0x1F).contains(value) }
+  var isPythonSpace: Bool {
+    isASCII
+      ? value == 0x20 || (0x09...0x0D).contains(value) || (0x1C...0x1F).contains(value)
+      : properties.isWhitespace
+  }
 
   fileprivate var endsLine: Bool {
     switch value {

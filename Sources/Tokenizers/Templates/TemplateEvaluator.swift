@@ -1,37 +1,46 @@
 // What a template says, given its input.
 import Foundation
 
-/// Runs a template. Bodies of loops and macros have scopes of their own; a namespace is shared. Steps, the size of
-/// what is made, and depth have limits, so that every template ends.
+/// Runs a template. Bodies of loops and macros have scopes of their own; a namespace is shared. Work, the size
+/// of what is made, and depth have limits, so that every template ends.
 struct TemplateEvaluator {
   private enum Flow { case goesOn, leavesLoop, nextItem }
 
   private var scopes: [[String: TemplateValue]]
   var namespaces: [TemplateValue.Dictionary] = []
+  /// What `loop.changed` saw last in each loop that runs.
+  var lastSeen: [[TemplateValue]?] = []
+  /// Which generators have been read.
+  var readGenerators: [Bool] = []
   private var output: Scalars = []
-  private var line = 1
+  private(set) var line = 1
   private var depth = 0
-  private var steps = 0
+  private var work = 0
   private var size = 0
-  let dateText: (String) -> String
+  let dateText: (String) -> String?
 
-  /// What a template may take: evaluations, scalars and items that it makes, things within things.
+  /// Work is counted in characters that are looked at; an evaluation is as many.
+  private static let stepWork = 16
   private static let mostSteps = 2_000_000
-  static let mostSize = 1 << 25
+  /// What is made is counted in characters, of four bytes each.
+  private static let mostSize = 1 << 25
+  static let itemSize = 4
+  static let memberSize = 32
+  static let textSize = 12
   private static let deepest = 250
-  static let deepestValue = 300
+  private static let deepestValue = 300
 
-  /// `dateText` gives the present time in a format of `strftime`.
+  /// `dateText` gives the present time in a format of `strftime`; nil where it has none.
   static func render(
     _ nodes: [TemplateNode], _ input: [String: TemplateValue],
-    dateText: @escaping (String) -> String
+    dateText: @escaping (String) -> String?
   ) throws -> String {
     var evaluator = TemplateEvaluator(scopes: [input], dateText: dateText)
     _ = try evaluator.run(nodes)
     return evaluator.output.text
   }
 
-  private init(scopes: [[String: TemplateValue]], dateText: @escaping (String) -> String) {
+  private init(scopes: [[String: TemplateValue]], dateText: @escaping (String) -> String?) {
     self.scopes = scopes
     self.dateText = dateText
   }
@@ -40,21 +49,29 @@ struct TemplateEvaluator {
 
   // MARK: Limits
 
-  mutating func spend(steps count: Int) throws {
-    steps += count
-    guard steps <= Self.mostSteps else {
+  mutating func spend(steps count: Int) throws { try spend(work: count * Self.stepWork) }
+
+  /// Counts characters or items that are looked at.
+  mutating func spend(work count: Int) throws {
+    let (sum, overflows) = work.addingReportingOverflow(count)
+    guard !overflows, sum <= Self.mostSteps * Self.stepWork else {
       throw failure("the template takes more than \(Self.mostSteps) steps")
     }
+    work = sum
   }
 
-  /// Counts scalars or items that are about to be made.
-  mutating func spend(size count: Int) throws {
-    let (sum, overflows) = size.addingReportingOverflow(count)
-    guard !overflows, count >= 0, sum <= Self.mostSize else {
+  /// Counts characters that are about to be made, or items at their size.
+  mutating func spend(size count: Int, each: Int = 1) throws {
+    let (wanted, wraps) = count.multipliedReportingOverflow(by: each)
+    let (sum, overflows) = size.addingReportingOverflow(wanted)
+    guard !wraps, !overflows, count >= 0, sum <= Self.mostSize else {
       throw failure("the template makes more than \(Self.mostSize) characters")
     }
     size = sum
   }
+
+  /// How many characters can still be made.
+  var sizeLeft: Int { Self.mostSize - size }
 
   mutating func deeper<T>(_ body: (inout TemplateEvaluator) throws -> T) throws -> T {
     depth += 1
@@ -67,11 +84,27 @@ struct TemplateEvaluator {
     return try body(&self)
   }
 
-  mutating func list(_ items: [TemplateValue], isTuple: Bool = false) throws -> TemplateValue {
-    try spend(size: items.count)
-    let list = TemplateValue.List(items, isTuple: isTuple)
+  mutating func list(_ items: [TemplateValue], _ kind: TemplateValue.List.Kind = .list) throws
+    -> TemplateValue
+  {
+    try spend(size: items.count, each: Self.itemSize)
+    let list = TemplateValue.List(items, kind)
     guard list.depth <= Self.deepestValue else { throw tooDeep }
     return .list(list)
+  }
+
+  /// A list of texts that are made.
+  mutating func list(texts: [Scalars], _ kind: TemplateValue.List.Kind = .list) throws
+    -> TemplateValue
+  {
+    try spend(size: texts.count, each: Self.textSize)
+    return try list(try texts.map { try made($0) }, kind)
+  }
+
+  /// Items that can be read once.
+  mutating func generator(_ items: [TemplateValue]) throws -> TemplateValue {
+    readGenerators.append(false)
+    return try list(items, .generator(readGenerators.count - 1))
   }
 
   func checked(_ dictionary: TemplateValue.Dictionary) throws -> TemplateValue {
@@ -94,13 +127,12 @@ struct TemplateEvaluator {
     for node in nodes {
       try spend(steps: 1)
       switch node {
-      case .text(let text):
-        let scalars = Scalars(text)
+      case .text(let scalars):
         try spend(size: scalars.count)
         output += scalars
       case .output(let expression, let line):
         self.line = line
-        let shown = try value(expression).shown
+        let shown = try shown(try value(expression))
         try spend(size: shown.count)
         output += shown
       case .condition(let branches, let otherwise, let line):
@@ -117,17 +149,27 @@ struct TemplateEvaluator {
         try set(targets, to: try value(expression))
       case .setBlock(let target, let filters, let body, let line):
         self.line = line
-        var text = TemplateValue.text(try captured { try $0.run(body) })
+        var text = TemplateValue.text(try scoped { try $0.captured { try $0.run(body) } })
         for filter in filters {
           text = try apply(filter.name, to: text, try values(filter.arguments))
         }
         try set([target], to: text)
-      case .macro(let macro): scopes[scopes.count - 1][macro.name] = .macro(macro)
+      case .macro(var macro):
+        macro.scopeCount = scopes.count
+        scopes[scopes.count - 1][macro.name] = .macro(macro)
       case .leaveLoop: return .leavesLoop
       case .nextItem: return .nextItem
       }
     }
     return .goesOn
+  }
+
+  /// What is done in a scope of its own.
+  private mutating func scoped<T>(_ body: (inout TemplateEvaluator) throws -> T) throws -> T {
+    let outer = scopes.count
+    scopes.append([:])
+    defer { scopes.removeLast(max(0, scopes.count - outer)) }
+    return try body(&self)
   }
 
   /// What a part of the template writes.
@@ -142,7 +184,7 @@ struct TemplateEvaluator {
 
   private mutating func set(_ targets: [TemplateExpression], to value: TemplateValue) throws {
     guard targets.count > 1 else { return try set(targets[0], to: value) }
-    guard let parts = value.items, parts.count == targets.count else {
+    guard value.itemCount == targets.count, let parts = try items(of: value) else {
       throw failure("what is set has not \(targets.count) parts")
     }
     for (target, part) in zip(targets, parts) { try set(target, to: part) }
@@ -155,6 +197,7 @@ struct TemplateEvaluator {
       guard case .namespace(let space) = try self.value(owner) else {
         throw failure("only a namespace's names can be set from within")
       }
+      try spend(size: Self.memberSize)
       namespaces[space.index].set(name, value)
     default: throw failure("this cannot be set")
     }
@@ -165,58 +208,46 @@ struct TemplateEvaluator {
     _ body: [TemplateNode], _ otherwise: [TemplateNode]
   ) throws -> Flow {
     let source = try value(expression)
-    guard var items = source.items else { throw failure("\(source.kind) has no items") }
-    try spend(size: items.count)
-    let outer = scopes
+    guard var items = try items(of: source) else { throw failure("\(source.kind) has no items") }
+    let (scopeCount, loopCount) = (scopes.count, lastSeen.count)
     scopes.append([:])
+    lastSeen.append(nil)
     // Whatever ends the loop, an error among it, leaves the scopes as they were.
-    defer { scopes.removeLast(max(0, scopes.count - outer.count)) }
-    func bound(_ item: TemplateValue) throws -> [String: TemplateValue] {
-      if names.count == 1 { return [names[0]: item] }
-      guard let parts = item.items, parts.count == names.count else {
-        throw failure("an item has not \(names.count) parts")
-      }
-      return Dictionary(zip(names, parts)) { $1 }
+    defer {
+      scopes.removeLast(max(0, scopes.count - scopeCount))
+      lastSeen.removeLast(max(0, lastSeen.count - loopCount))
     }
     if let filter {
       var kept: [TemplateValue] = []
       for item in items {
         try spend(steps: 1)
-        scopes[scopes.count - 1] = try bound(item)
+        scopes[scopeCount] = try bound(names, item)
         if try value(filter).isTrue { kept.append(item) }
       }
       items = kept
     }
     if items.isEmpty {
-      scopes[scopes.count - 1] = [:]
+      scopes[scopeCount] = [:]
       return try run(otherwise)
     }
     for (index, item) in items.enumerated() {
-      try spend(steps: 10)
-      var scope = try bound(item)
-      scope["loop"] = .dictionary(state(index, items))
-      scopes[scopes.count - 1] = scope
+      try spend(steps: 2)
+      scopes[scopeCount] = try bound(names, item)
+      scopes[scopeCount]["loop"] = .loop(.init(index: index, items: items, number: loopCount))
       if try run(body) == .leavesLoop { break }
     }
     return .goesOn
   }
 
-  /// What a loop's body knows of it.
-  private func state(_ index: Int, _ items: [TemplateValue]) -> TemplateValue.Dictionary {
-    var state = TemplateValue.Dictionary()
-    state.set("index0", .integer(index))
-    state.set("index", .integer(index + 1))
-    state.set("first", .bool(index == 0))
-    state.set("last", .bool(index == items.count - 1))
-    state.set("length", .integer(items.count))
-    state.set("revindex", .integer(items.count - index))
-    state.set("revindex0", .integer(items.count - index - 1))
-    // Only recursive loops, which are not built, are deeper.
-    state.set("depth", .integer(1))
-    state.set("depth0", .integer(0))
-    state.set("previtem", index > 0 ? items[index - 1] : .undefined)
-    state.set("nextitem", index + 1 < items.count ? items[index + 1] : .undefined)
-    return state
+  /// The names of a loop with their values for an item.
+  private mutating func bound(_ names: [String], _ item: TemplateValue) throws
+    -> [String: TemplateValue]
+  {
+    if names.count == 1 { return [names[0]: item] }
+    guard item.itemCount == names.count, let parts = try items(of: item) else {
+      throw failure("an item has not \(names.count) parts")
+    }
+    return Dictionary(zip(names, parts)) { $1 }
   }
 
   // MARK: Names and macros
@@ -231,19 +262,23 @@ struct TemplateEvaluator {
     return Self.functions.contains(name) ? .function(name) : .undefined
   }
 
-  mutating func note(line: Int) { self.line = line }
-
   /// The text of a macro for some arguments.
   mutating func expand(_ macro: TemplateMacro, _ given: TemplateCall) throws -> TemplateValue {
     let names = macro.parameters.map(\.name)
-    let bound = try bind(given, names, of: "the macro \(macro.name)")
-    let outer = scopes
-    scopes = [outer[0], [:]]
+    let bound = try bind(given, names, of: "the macro \(macro.name.excerpt)")
+    let (outer, caller) = (scopes, line)
+    // A macro sees what is set around it, not what is set where it is called.
+    scopes = outer.prefix(macro.scopeCount) + [[:]]
     defer { scopes = outer }
+    let own = scopes.count - 1
+    // More arguments than there are parameters are refused, so that these are empty.
+    scopes[own] = ["varargs": .list(.init([], .tuple)), "kwargs": .dictionary(.init())]
     for parameter in macro.parameters {
-      scopes[1][parameter.name] =
+      scopes[own][parameter.name] =
         try bound[parameter.name] ?? parameter.value.map { try value($0) } ?? .undefined
     }
-    return .text(try captured { try $0.run(macro.body) })
+    let text = try captured { try $0.run(macro.body) }
+    line = caller
+    return .text(text)
   }
 }

@@ -16,7 +16,7 @@ extension TemplateEvaluator {
     case .list(let items, let isTuple):
       var values: [TemplateValue] = []
       for item in items { values.append(try value(item)) }
-      return try list(values, isTuple: isTuple)
+      return try list(values, isTuple ? .tuple : .list)
     case .dictionary(let members): return try dictionary(members)
     // Operands come first, in statements of their own: what does not change the evaluator sees it as it was
     // before its arguments.
@@ -41,15 +41,7 @@ extension TemplateEvaluator {
     case .unary(let symbol, let operand):
       let operand = try value(operand)
       return try signed(symbol, operand)
-    case .binary("and", let left, let right):
-      let left = try value(left)
-      return left.isTrue ? try value(right) : left
-    case .binary("or", let left, let right):
-      let left = try value(left)
-      return left.isTrue ? left : try value(right)
-    case .binary(let symbol, let left, let right):
-      let left = try value(left)
-      return try arithmetic(symbol, left, try value(right))
+    case .binary: return try chain(expression)
     case .comparison(let first, let rest):
       var left = try value(first)
       for (symbol, operand) in rest {
@@ -64,14 +56,35 @@ extension TemplateEvaluator {
     }
   }
 
+  /// Operations that lean to the left, such as sums of many parts, from the left on and without going down.
+  private mutating func chain(_ expression: TemplateExpression) throws -> TemplateValue {
+    var first = expression
+    var rest: [(symbol: String, operand: TemplateExpression)] = []
+    while case .binary(let symbol, let left, let right) = first {
+      rest.append((symbol, right))
+      first = left
+    }
+    var result = try value(first)
+    for (symbol, operand) in rest.reversed() {
+      switch symbol {
+      case "and": if result.isTrue { result = try value(operand) }
+      case "or": if !result.isTrue { result = try value(operand) }
+      default:
+        let left = result
+        result = try arithmetic(symbol, left, try value(operand))
+      }
+    }
+    return result
+  }
+
   private mutating func dictionary(
     _ members: [(key: TemplateExpression, value: TemplateExpression)]
   ) throws -> TemplateValue {
     var dictionary = TemplateValue.Dictionary()
-    try spend(size: members.count)
+    try spend(size: members.count, each: Self.memberSize)
     for member in members {
       let key = try value(member.key)
-      guard let own = key.key else { throw failure("\(key.kind) cannot be a key") }
+      guard let own = try self.key(key) else { throw failure("\(key.kind) cannot be a key") }
       dictionary.set(key, own, try value(member.value))
     }
     return try checked(dictionary)
@@ -92,76 +105,6 @@ extension TemplateEvaluator {
     return number
   }
 
-  // MARK: Parts of values
-
-  private static let dictionaryMethods: Set = [
-    "items", "keys", "values", "get", "copy", "pop", "update", "clear", "setdefault", "popitem",
-    "fromkeys",
-  ]
-
-  /// `owner.name`: in Python a method comes before an item of that name.
-  func attribute(_ name: String, of owner: TemplateValue) throws -> TemplateValue {
-    switch owner {
-    case .undefined: throw failure("\(name.excerpt) is read from what is undefined")
-    case .dictionary(let dictionary):
-      if Self.dictionaryMethods.contains(name) { return .method(name) }
-      return dictionary[name] ?? .undefined
-    case .namespace(let space): return namespaces[space.index][name] ?? .undefined
-    case .text: return Self.textMethods.contains(name) ? .method(name) : .undefined
-    default: return .undefined
-    }
-  }
-
-  func item(of owner: TemplateValue, at index: TemplateValue) throws -> TemplateValue {
-    switch owner {
-    case .undefined: throw failure("an item is read from what is undefined")
-    case .dictionary(let dictionary):
-      if let key = index.key, let found = dictionary[key] { return found }
-      return try index.text.map { try attribute($0.text, of: owner) } ?? .undefined
-    case .list, .text:
-      guard let index = index.int else {
-        return try index.text.map { try attribute($0.text, of: owner) } ?? .undefined
-      }
-      let count = owner.text?.count ?? owner.items?.count ?? 0
-      let (place, overflows) = index < 0 ? count.addingReportingOverflow(index) : (index, false)
-      guard !overflows, (0..<count).contains(place) else { return .undefined }
-      return owner.text.map { .text([$0[place]]) } ?? owner.items?[place] ?? .undefined
-    default: return try index.text.map { try attribute($0.text, of: owner) } ?? .undefined
-    }
-  }
-
-  private mutating func slice(_ owner: TemplateValue, _ from: Int?, _ to: Int?, _ step: Int) throws
-    -> TemplateValue
-  {
-    guard step != 0 else { throw failure("a slice's step is 0") }
-    let count: Int
-    switch owner {
-    case .text(let text): count = text.count
-    case .list(let list): count = list.items.count
-    default: throw failure("\(owner.kind) cannot be sliced")
-    }
-    func clamped(_ bound: Int?, _ fallback: Int, _ low: Int, _ high: Int) -> Int {
-      guard let bound else { return fallback }
-      return min(max(bound < 0 ? bound &+ count : bound, low), high)
-    }
-    let start = step > 0 ? clamped(from, 0, 0, count) : clamped(from, count - 1, -1, count - 1)
-    let end = step > 0 ? clamped(to, count, 0, count) : clamped(to, -1, -1, count - 1)
-    var places: [Int] = []
-    var place = start
-    while step > 0 ? place < end : place > end {
-      places.append(place)
-      let (next, overflows) = place.addingReportingOverflow(step)
-      if overflows { break }
-      place = next
-    }
-    switch owner {
-    case .text(let text): return try made(places.map { text[$0] })
-    case .list(let list):
-      return try self.list(places.map { list.items[$0] }, isTuple: list.isTuple)
-    default: return .undefined
-    }
-  }
-
   // MARK: Calls
 
   private mutating func call(_ callee: TemplateExpression, _ arguments: TemplateArguments) throws
@@ -169,9 +112,7 @@ extension TemplateEvaluator {
   {
     if case .attribute(let owner, let method) = callee {
       let owner = try value(owner)
-      if case .name("loop") = callee.owner, ["cycle", "changed"].contains(method) {
-        return try loopCall(method, owner, try values(arguments))
-      }
+      if case .loop(let loop) = owner { return try call(method, of: loop, try values(arguments)) }
       if case .namespace(let space) = owner,
         case .macro(let macro)? = namespaces[space.index][method]
       {
@@ -187,30 +128,49 @@ extension TemplateEvaluator {
         throw failure("the function \(name.excerpt) is not built")
       }
       throw failure("what is undefined cannot be called")
+    case .loop: throw failure("a loop that calls itself is not built")
     case let other: throw failure("\(other.kind) cannot be called")
     }
   }
 
-  private func loopCall(_ method: String, _ state: TemplateValue, _ given: TemplateCall) throws
-    -> TemplateValue
+  private mutating func call(_ method: String, of loop: TemplateValue.Loop, _ given: TemplateCall)
+    throws -> TemplateValue
   {
-    guard method == "cycle", case .dictionary(let loop) = state, let index = loop["index0"]?.int
-    else { throw failure("loop.\(method) is not built") }
-    guard !given.positional.isEmpty, given.named.isEmpty else {
-      throw failure("loop.cycle needs values")
+    guard given.named.isEmpty else {
+      throw failure("loop.\(method.excerpt) has no argument \(given.named[0].name.excerpt)")
     }
-    return given.positional[index % given.positional.count]
+    switch method {
+    case "cycle":
+      guard !given.positional.isEmpty else { throw failure("loop.cycle needs values") }
+      return given.positional[loop.index % given.positional.count]
+    case "changed":
+      guard lastSeen.indices.contains(loop.number) else {
+        throw failure("loop.changed is asked after its loop")
+      }
+      let new = try list(given.positional)
+      let isSame = try lastSeen[loop.number].map { try equal(.list(.init($0)), new) } ?? false
+      lastSeen[loop.number] = given.positional
+      return .bool(!isSame)
+    default: throw failure("a loop has no method \(method.excerpt)")
+    }
   }
 
   private mutating func function(_ name: String, _ given: TemplateCall) throws -> TemplateValue {
     switch name {
     case "raise_exception":
       let bound = try bind(given, ["message"], of: name)
-      throw failure("the template refuses: \(bound["message"]?.shown.text ?? "")")
+      guard let message = bound["message"] else { throw failure("raise_exception needs a text") }
+      throw failure("the template refuses: \(try Array(shown(message).prefix(500)).text)")
     case "strftime_now":
-      let bound = try bind(given, ["format"], of: name)
-      return TemplateValue(dateText(bound["format"]?.shown.text ?? ""))
+      guard let format = try bind(given, ["format"], of: name)["format"]?.text else {
+        throw failure("strftime_now needs a text")
+      }
+      guard let text = dateText(format.text) else {
+        throw failure("strftime_now has no date in the format \(format.text.excerpt)")
+      }
+      return try made(Scalars(text))
     case "namespace":
+      try spend(size: Self.memberSize)
       namespaces.append(try members(given, of: name))
       return .namespace(.init(index: namespaces.count - 1))
     case "dict": return try checked(try members(given, of: name))
@@ -229,16 +189,19 @@ extension TemplateEvaluator {
     case nil: break
     case .dictionary(let first)?: dictionary = first
     case let pairs?:
-      for pair in pairs.items ?? [] {
-        guard let parts = pair.items, parts.count == 2, let key = parts[0].key else {
-          throw failure("\(name) needs pairs of keys and values")
-        }
+      guard let items = try items(of: pairs) else {
+        throw failure("\(name) cannot be made of \(pairs.kind)")
+      }
+      for pair in items {
+        guard pair.itemCount == 2, let parts = try self.items(of: pair),
+          let key = try key(parts[0])
+        else { throw failure("\(name) needs pairs of keys and values") }
+        try spend(size: Self.memberSize)
         dictionary.set(parts[0], key, parts[1])
       }
-      guard pairs.items != nil else { throw failure("\(name) cannot be made of \(pairs.kind)") }
     }
     for (key, value) in given.named { dictionary.set(key, value) }
-    try spend(size: dictionary.members.count)
+    try spend(size: dictionary.members.count, each: Self.memberSize)
     return dictionary
   }
 
@@ -263,14 +226,7 @@ extension TemplateEvaluator {
       if overflows { break }
       number = next
     }
-    return try list(numbers)
-  }
-}
-
-extension TemplateExpression {
-  /// What an attribute is read from.
-  fileprivate var owner: TemplateExpression? {
-    if case .attribute(let owner, _) = self { owner } else { nil }
+    return try list(numbers, .range(from: from, to: to, step: step))
   }
 }
 
@@ -290,12 +246,13 @@ extension TemplateEvaluator {
       throw failure("\(what) takes at most \(names.count) arguments, not \(call.positional.count)")
     }
     var bound = Dictionary(zip(names, call.positional)) { $1 }
+    let known = call.named.isEmpty ? [] : Set(names)
     for (name, value) in call.named {
-      guard names.contains(name) else {
+      guard known.contains(name) else {
         throw failure("\(what) has no argument \(name.excerpt), or it is not built")
       }
       guard bound.updateValue(value, forKey: name) == nil else {
-        throw failure("\(what) is given \(name) twice")
+        throw failure("\(what) is given \(name.excerpt) twice")
       }
     }
     return bound

@@ -4,34 +4,25 @@ extension TemplateEvaluator {
   mutating func apply(_ name: String, to value: TemplateValue, _ given: TemplateCall) throws
     -> TemplateValue
   {
-    try spend(steps: 1 + (value.text?.count ?? value.items?.count ?? 0) / 16)
+    try spend(steps: 1)
+    try spend(work: value.itemCount ?? 0)
     func bound(_ names: [String]) throws -> [String: TemplateValue] {
       try bind(given, names, of: "the filter \(name)")
     }
     switch name {
     case "safe", "string":
       _ = try bound([])
-      return try made(value.shown)
+      return try made(try shown(value))
     case "escape", "e", "forceescape":
       _ = try bound([])
-      return try made(
-        value.shown.flatMap { scalar -> Scalars in
-          switch scalar {
-          case "&": Scalars("&amp;")
-          case "<": Scalars("&lt;")
-          case ">": Scalars("&gt;")
-          case "'": Scalars("&#39;")
-          case "\"": Scalars("&#34;")
-          default: [scalar]
-          }
-        })
+      return try escaped(try shown(value))
     case "upper", "lower", "capitalize":
       _ = try bound([])
-      return try cased(name, value.shown)
+      return try cased(name, try shown(value))
     case "title":
       _ = try bound([])
-      return try titled(value.shown)
-    case "trim": return try call("strip", of: .text(value.shown), given)
+      return try titled(try shown(value))
+    case "trim": return try call("strip", of: .text(try shown(value)), given)
     case "replace":
       let names = try bound(["old", "new", "count"])
       guard let old = names["old"], let new = names["new"] else {
@@ -41,14 +32,18 @@ extension TemplateEvaluator {
       guard count == nil || count?.int != nil else {
         throw failure("the filter replace needs a whole number")
       }
-      return try replace(value.shown, old.shown, new.shown, atMost: count?.int ?? -1)
+      return try replace(
+        try shown(value), try shown(old), try shown(new), atMost: count?.int ?? -1)
     case "tojson":
       return try json(value, try bound(["ensure_ascii", "indent", "separators", "sort_keys"]))
     case "length", "count":
       _ = try bound([])
-      if let text = value.text { return .integer(text.count) }
-      guard let items = value.items else { throw failure("\(value.kind) has no length") }
-      return .integer(items.count)
+      if case .list(let list) = value, list.isGenerator {
+        throw failure("a generator has no length: | list makes it a list, which has")
+      }
+      if case .loop(let loop) = value { return .integer(loop.items.count) }
+      guard let count = value.itemCount else { throw failure("\(value.kind) has no length") }
+      return .integer(count)
     case "default", "d":
       let names = try bound(["default_value", "boolean"])
       let isMissing = value.isUndefined || names["boolean"]?.isTrue == true && !value.isTrue
@@ -56,6 +51,7 @@ extension TemplateEvaluator {
     case "int": return try whole(value, try bound(["default", "base"]))
     case "float":
       let fallback = try bound(["default"])["default"] ?? .number(0)
+      if value.isUndefined { throw failure("what is undefined has no number") }
       if let number = value.double { return .number(number) }
       return value.text.flatMap(Self.float).map { .number($0) } ?? fallback
     case "abs":
@@ -66,17 +62,26 @@ extension TemplateEvaluator {
       }
       return .number(abs(number))
     case "round": return try rounded(value, try bound(["precision", "method"]))
-    case "indent": return try indented(value.shown, try bound(["width", "first", "blank"]))
+    case "indent":
+      let names = try bound(["width", "first", "blank"])
+      guard let text = value.text else {
+        throw failure("the filter indent needs a text, not \(value.kind)")
+      }
+      return try indented(text, names)
     case "center":
       let width = try bound(["width"])["width"] ?? .integer(80)
-      return try call("center", of: .text(value.shown), TemplateCall(positional: [width]))
+      return try call("center", of: .text(try shown(value)), TemplateCall(positional: [width]))
     case "truncate":
-      return try truncated(
-        value.shown, try bound(["length", "killwords", "end", "leeway"]))
+      let names = try bound(["length", "killwords", "end", "leeway"])
+      if value.isUndefined { return value }
+      guard let text = value.text else {
+        throw failure("the filter truncate needs a text, not \(value.kind)")
+      }
+      return try truncated(text, names)
     case "wordcount":
       _ = try bound([])
       var (count, isIn) = (0, false)
-      for scalar in value.shown {
+      for scalar in try shown(value) {
         if scalar.isWord, !isIn { count += 1 }
         isIn = scalar.isWord
       }
@@ -88,12 +93,30 @@ extension TemplateEvaluator {
   /// Jinja's title: letters after spaces, hyphens and opening brackets are large.
   private mutating func titled(_ text: Scalars) throws -> TemplateValue {
     var beginsWord = true
+    try spend(work: text.count { !$0.isASCII } * 8)
     return try made(
-      text.flatMap { scalar -> Scalars in
-        let separates = scalar.isPythonSpace || "-({[<".unicodeScalars.contains(scalar)
-        defer { beginsWord = separates }
-        return Scalars(
-          beginsWord ? scalar.properties.uppercaseMapping : scalar.properties.lowercaseMapping)
+      text.mapped { scalar, out in
+        let separates =
+          switch scalar {
+          case "-", "(", "{", "[", "<": true
+          default: scalar.isPythonSpace
+          }
+        if beginsWord { out.append(upper: scalar) } else { out.append(lower: scalar) }
+        beginsWord = separates
+      })
+  }
+
+  private mutating func escaped(_ text: Scalars) throws -> TemplateValue {
+    let marks: [Unicode.Scalar: Scalars] = [
+      "&": Scalars("&amp;"), "<": Scalars("&lt;"), ">": Scalars("&gt;"), "'": Scalars("&#39;"),
+      "\"": Scalars("&#34;"),
+    ]
+    try spend(size: text.count)
+    let limit = sizeLeft
+    return try made(
+      text.mapped { scalar, out in
+        guard out.count <= limit else { return }
+        if scalar.isASCII, let mark = marks[scalar] { out += mark } else { out.append(scalar) }
       })
   }
 
@@ -113,7 +136,7 @@ extension TemplateEvaluator {
       indent == nil ? [",", " "] : [","], [":", " "]
     )
     if let given = names["separators"], !given.isNone {
-      guard let parts = given.items, parts.count == 2, let item = parts[0].text,
+      guard given.itemCount == 2, let parts = try items(of: given), let item = parts[0].text,
         let key = parts[1].text
       else { throw failure("tojson needs two separators") }
       separators = (item, key)
@@ -122,8 +145,9 @@ extension TemplateEvaluator {
       isASCII: names["ensure_ascii"]?.isTrue == true, indent: indent,
       itemSeparator: separators.item, keySeparator: separators.key,
       sortsKeys: names["sort_keys"]?.isTrue == true)
-    guard let text = writer.text(of: value, limit: Self.mostSize) else {
-      throw failure("tojson cannot write what is undefined, a function, or so much")
+    guard let text = writer.text(of: value, limit: sizeLeft) else {
+      throw failure(
+        "tojson cannot write this: something undefined, a function, a generator, or too much")
     }
     return try made(text)
   }
@@ -142,6 +166,7 @@ extension TemplateEvaluator {
     }
     if let number = value.int { return .integer(number) }
     if case .number(let number) = value { return number.isNaN ? fallback : try truncated(number) }
+    guard !value.isUndefined else { throw failure("what is undefined has no number") }
     guard let text = value.text else { return fallback }
     guard let base = (names["base"] ?? .integer(10)).int, base == 0 || (2...36).contains(base)
     else { throw failure("the filter int needs a base from 2 to 36") }
@@ -159,9 +184,22 @@ extension TemplateEvaluator {
     case tooLarge
   }
 
+  /// A text as Python reads numbers: without white space around it, the digits of every script as ASCII's.
+  private static func plain(_ text: Scalars) -> String {
+    text.stripped(of: nil, left: true, right: true).mapped { scalar, out in
+      if !scalar.isASCII, scalar.properties.numericType == .decimal,
+        let digit = scalar.properties.numericValue
+      {
+        out.append(Unicode.Scalar(48 + UInt8(digit)))
+      } else {
+        out.append(scalar)
+      }
+    }.text.lowercased()
+  }
+
   /// What Python's `int` makes of a text; nil for one that is no whole number.
   private static func integer(_ text: Scalars, base: Int) -> Parsed? {
-    var digits = text.stripped(of: nil, left: true, right: true).text.lowercased()
+    var digits = plain(text)
     let isNegative = digits.hasPrefix("-")
     if isNegative || digits.hasPrefix("+") { digits.removeFirst() }
     var base = base
@@ -184,7 +222,7 @@ extension TemplateEvaluator {
 
   /// What Python's `float` makes of a text.
   static func float(_ text: Scalars) -> Double? {
-    let plain = text.stripped(of: nil, left: true, right: true).text.lowercased()
+    let plain = plain(text)
     guard !plain.hasPrefix("_"), !plain.hasSuffix("_"), !plain.contains("__"), !plain.contains("p"),
       !plain.contains("x"), !plain.hasPrefix("nan(")
     else { return nil }
@@ -204,16 +242,26 @@ extension TemplateEvaluator {
       throw failure("the filter round needs a number, not \(value.kind)")
     }
     if method == "common" {
-      if let whole = value.int, precision >= 0 { return .integer(whole) }
-      guard precision > 0 else {
-        let scale = Self.power10(-precision)
-        let result = (number / scale).rounded(.toNearestOrEven) * scale
-        return value.int == nil ? .number(result) : .integer(Int(exactly: result) ?? 0)
+      if let whole = value.int {
+        return .integer(precision >= 0 ? whole : try rounded(whole, toTens: -precision))
       }
-      return .number(precision > 300 ? number : Self.decimal(number, precision))
+      return .number(Self.decimal(number, precision))
     }
     let scale = Self.power10(precision)
     let scaled = (number * scale).rounded(method == "ceil" ? .up : .down)
     return .number(scaled / scale)
+  }
+
+  /// A whole number to a power of ten, halves to the even one.
+  private func rounded(_ number: Int, toTens places: Int) throws -> Int {
+    guard places <= 18 else { return 0 }
+    let unit = (0..<places).reduce(1) { tens, _ in tens * 10 }
+    let (quotient, rest) = number.quotientAndRemainder(dividingBy: unit)
+    let half = unit / 2
+    let away = rest.magnitude > half || rest.magnitude == half && quotient % 2 != 0
+    let (result, overflows) = (quotient + (away ? number.signum() : 0))
+      .multipliedReportingOverflow(by: unit)
+    guard !overflows else { throw failure("a whole number becomes too large") }
+    return result
   }
 }

@@ -12,7 +12,7 @@ struct TemplateLexer {
   }
 
   enum Piece: Sendable {
-    case text(String)
+    case text(Scalars)
     case expression([Token], line: Int)
     case statement([Token], line: Int)
   }
@@ -46,55 +46,70 @@ struct TemplateLexer {
   }
   private var counted = (place: 0, line: 1)
 
-  private func starts(_ text: String, at index: Int) -> Bool {
-    let scalars = Array(text.unicodeScalars)
-    return index + scalars.count <= source.count
-      && source[index..<index + scalars.count].elementsEqual(scalars)
+  private func starts(_ text: StaticString, at index: Int) -> Bool {
+    let count = text.utf8CodeUnitCount
+    guard index + count <= source.count else { return false }
+    for place in 0..<count where source[index + place].value != UInt32(text.utf8Start[place]) {
+      return false
+    }
+    return true
+  }
+
+  /// What opens a piece here: two characters and the two that close it.
+  private var opening: (kind: Unicode.Scalar, end: StaticString)? {
+    guard source[place] == "{", place + 1 < source.count else { return nil }
+    switch source[place + 1] {
+    case "{": return ("{", "}}")
+    case "%": return ("%", "%}")
+    case "#": return ("#", "#}")
+    default: return nil
+    }
   }
 
   private mutating func pieces() throws -> [Piece] {
     var pieces: [Piece] = []
     var text: [Unicode.Scalar] = []
     while place < source.count {
-      let kind = ["{{", "{%", "{#"].first { starts($0, at: place) }
-      guard let kind else {
+      guard let (kind, end) = opening else {
         text.append(source[place])
         place += 1
         continue
       }
       let sign = place + 2 < source.count ? source[place + 2] : " "
       if sign == "-" {
-        while text.last?.properties.isWhitespace == true { text.removeLast() }
-      } else if kind != "{{", sign != "+" {
+        while text.last?.isPythonSpace == true { text.removeLast() }
+      } else if kind != "{", sign != "+" {
         // White space between the line's start and a statement goes.
-        let indent = text.reversed().prefix { $0 == " " || $0 == "\t" }.count
+        let indent = text.reversed().prefix { $0.isPythonSpace && $0 != "\n" }.count
         if place == indent || source[place - indent - 1] == "\n" { text.removeLast(indent) }
       }
       let first = line
       place += sign == "-" || sign == "+" ? 3 : 2
-      let end = kind == "{{" ? "}}" : kind == "{%" ? "%}" : "#}"
-      let tokens = kind == "{#" ? try skipComment(first) : try tokens(until: end, first)
-      if !text.isEmpty { pieces.append(.text(String(String.UnicodeScalarView(text)))) }
+      let tokens = kind == "#" ? try skipComment(first) : try tokens(until: end, first)
+      if !text.isEmpty { pieces.append(.text(text)) }
       text = []
-      if kind == "{{" { pieces.append(.expression(tokens, line: first)) }
-      if kind == "{%" { pieces.append(.statement(tokens, line: first)) }
+      if kind == "{" { pieces.append(.expression(tokens, line: first)) }
+      if kind == "%" { pieces.append(.statement(tokens, line: first)) }
       if source[place] == "-" {
-        place += 1 + end.unicodeScalars.count
-        while place < source.count, source[place].properties.isWhitespace { place += 1 }
+        place += 3
+        while place < source.count, source[place].isPythonSpace { place += 1 }
       } else {
-        if source[place] == "+" { place += 1 }
-        place += end.unicodeScalars.count
-        if kind != "{{", place < source.count, source[place] == "\n" { place += 1 }
+        place += source[place] == "+" ? 3 : 2
+        if kind != "{", place < source.count, source[place] == "\n" { place += 1 }
       }
     }
-    if !text.isEmpty { pieces.append(.text(String(String.UnicodeScalarView(text)))) }
+    if !text.isEmpty { pieces.append(.text(text)) }
     return pieces
   }
 
   /// Whether the piece that is read ends here, perhaps with a sign.
-  private func isEnd(_ end: String) -> Bool {
-    starts(end, at: place)
-      || ((source[place] == "-" || source[place] == "+") && starts(end, at: place + 1))
+  private func isEnd(_ end: StaticString) -> Bool {
+    switch source[place] {
+    case "-": starts(end, at: place + 1)
+    // An expression has no such end: a + before it has nothing to add.
+    case "+": end.utf8Start[0] != UInt8(ascii: "}") && starts(end, at: place + 1)
+    default: starts(end, at: place)
+    }
   }
 
   private mutating func skipComment(_ first: Int) throws -> [Token] {
@@ -105,13 +120,13 @@ struct TemplateLexer {
     throw TemplateFailure("a comment does not end", line: first)
   }
 
-  private mutating func tokens(until end: String, _ first: Int) throws -> [Token] {
+  private mutating func tokens(until end: StaticString, _ first: Int) throws -> [Token] {
     var tokens: [Token] = []
     var depth = 0
     while place < source.count {
       let scalar = source[place]
       if depth == 0, isEnd(end) { return tokens }
-      if scalar.properties.isWhitespace {
+      if scalar.isPythonSpace {
         place += 1
       } else if scalar == "'" || scalar == "\"" {
         tokens.append(.text(try quoted(scalar)))
@@ -121,13 +136,16 @@ struct TemplateLexer {
         tokens.append(.name(String(String.UnicodeScalarView(source[start..<place]))))
       } else if ("0"..."9").contains(scalar) {
         let start = place
-        skipNumber()
+        // Behind a point stands a place, such as in a.0.1.
+        skipNumber(isPlace: tokens.last == .symbol("."))
         tokens.append(.number(String(String.UnicodeScalarView(source[start..<place]))))
       } else {
-        let known = ["//", "**", "==", "!=", "<=", ">="].first { starts($0, at: place) }
-        let symbol = known ?? String(scalar)
-        if "([{".contains(symbol) { depth += 1 }
-        if ")]}".contains(symbol) { depth -= 1 }
+        let symbol = self.symbol
+        switch scalar {
+        case "(", "[", "{": depth += 1
+        case ")", "]", "}": depth -= 1
+        default: break
+        }
         tokens.append(.symbol(symbol))
         place += symbol.unicodeScalars.count
       }
@@ -135,8 +153,20 @@ struct TemplateLexer {
     throw TemplateFailure("a {{ or {% does not end", line: first)
   }
 
+  /// The operator or bracket here, of one character or two.
+  private var symbol: String {
+    if place + 1 < source.count {
+      switch (source[place], source[place + 1]) {
+      case ("/", "/"), ("*", "*"), ("=", "="), ("!", "="), ("<", "="), (">", "="):
+        return Array(source[place...place + 1]).text
+      default: break
+      }
+    }
+    return String(source[place])
+  }
+
   /// Goes past a number: digits, perhaps of another base, a fraction, an exponent.
-  private mutating func skipNumber() {
+  private mutating func skipNumber(isPlace: Bool) {
     func isDigit(_ index: Int) -> Bool {
       index < source.count && ("0"..."9").contains(source[index])
     }
@@ -155,6 +185,7 @@ struct TemplateLexer {
       }
     }
     skipDigits()
+    guard !isPlace else { return }
     if place < source.count, source[place] == ".", isDigit(place + 1) {
       place += 1
       skipDigits()
@@ -174,7 +205,7 @@ struct TemplateLexer {
     while place < source.count, source[place] != quote {
       if source[place] == "\\", place + 1 < source.count {
         place += 1
-        text.append(contentsOf: escaped())
+        text.append(contentsOf: try escaped())
       } else {
         text.append(source[place])
       }
@@ -189,7 +220,7 @@ struct TemplateLexer {
 extension TemplateLexer {
   /// What stands for a backslash and the character here, as in Python's literals; a line's end that is
   /// escaped is none. Leaves the place at the escape's last character.
-  fileprivate mutating func escaped() -> [Unicode.Scalar] {
+  fileprivate mutating func escaped() throws -> [Unicode.Scalar] {
     let scalar = source[place]
     switch scalar {
     case "\n": return []
@@ -204,11 +235,16 @@ extension TemplateLexer {
     case "x", "u", "U":
       let count = scalar == "x" ? 2 : scalar == "u" ? 4 : 8
       let digits = source[(place + 1)...].prefix(count)
-      guard digits.count == count, let value = UInt32(Array(digits).text, radix: 16),
-        let character = Unicode.Scalar(value)
-      else { return ["\\", scalar] }
+      guard digits.count == count, digits.allSatisfy(\.properties.isASCIIHexDigit),
+        let value = UInt32(Array(digits).text, radix: 16), let character = Unicode.Scalar(value)
+      else { throw TemplateFailure("an escape in a text stands for no character", line: line) }
       place += count
       return [character]
+    case "0"..."7":
+      let digits = source[place...].prefix(3).prefix { ("0"..."7").contains($0) }
+      place += digits.count - 1
+      return [UInt32(Array(digits).text, radix: 8).flatMap(Unicode.Scalar.init) ?? "\u{FFFD}"]
+    case "N": throw TemplateFailure("the escape \\N is not built", line: line)
     default: return ["\\", scalar]
     }
   }

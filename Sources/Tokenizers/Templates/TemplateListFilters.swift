@@ -7,109 +7,131 @@ extension TemplateEvaluator {
     func bound(_ names: [String]) throws -> [String: TemplateValue] {
       try bind(given, names, of: "the filter \(name)")
     }
-    func items() throws -> [TemplateValue] {
-      guard let items = value.items else {
-        throw failure("the filter \(name) needs a list, not \(value.kind)")
-      }
-      return items
-    }
     switch name {
     case "join":
       let names = try bound(["d", "attribute"])
-      let parts = try items().map { try attribute(names["attribute"], of: $0) }
-      return try join(parts.map(\.shown), names["d"]?.shown ?? [])
+      var parts: [Scalars] = []
+      for item in try items(of: value, name) {
+        let part = try shown(try attribute(names["attribute"], of: item))
+        if item.text == nil { try spend(size: part.count) }
+        parts.append(part)
+      }
+      return try join(parts, try names["d"].map { try shown($0) } ?? [])
     case "first":
       _ = try bound([])
-      return try items().first ?? .undefined
+      return try items(of: value, name).first ?? .undefined
     case "last":
       _ = try bound([])
-      return try items().last ?? .undefined
+      if case .list(let list) = value, list.isGenerator {
+        throw failure("a generator has no last item: | list makes it a list, which has")
+      }
+      return try items(of: value, name).last ?? .undefined
     case "list":
       _ = try bound([])
-      return try list(try items())
+      return try list(try items(of: value, name))
     case "reverse":
       _ = try bound([])
       if let text = value.text { return try made(text.reversed()) }
-      return try list(try items().reversed())
+      return try generator(try items(of: value, name).reversed())
     case "unique":
       let names = try bound(["case_sensitive", "attribute"])
-      var kept: [(item: TemplateValue, key: TemplateValue)] = []
-      for item in try items() {
-        try spend(steps: 1 + kept.count / 8)
-        let own = folded(try attribute(names["attribute"], of: item), names["case_sensitive"])
-        if !kept.contains(where: { $0.key.equals(own) }) { kept.append((item, own)) }
+      var seen: Set<TemplateValue.Key> = []
+      var kept: [TemplateValue] = []
+      for item in try items(of: value, name) {
+        let own = try folded(try attribute(names["attribute"], of: item), names["case_sensitive"])
+        guard let key = try key(own) else {
+          throw failure("the filter unique cannot compare \(own.kind)")
+        }
+        try spend(size: Self.memberSize)
+        if seen.insert(key).inserted { kept.append(item) }
       }
-      return try list(kept.map(\.item))
+      return try generator(kept)
     case "sort":
       let names = try bound(["reverse", "case_sensitive", "attribute"])
       return try list(
-        try sorted(
-          try items(), isReversed: names["reverse"]?.isTrue == true,
-          by: { evaluator, item in
-            evaluator.folded(
-              try evaluator.attribute(names["attribute"], of: item), names["case_sensitive"])
-          }))
+        try sorted(try items(of: value, name), isReversed: names["reverse"]?.isTrue == true, names))
     case "min", "max":
       let names = try bound(["case_sensitive", "attribute"])
-      let ordered = try sorted(try items(), isReversed: name == "max") { evaluator, item in
-        evaluator.folded(
-          try evaluator.attribute(names["attribute"], of: item), names["case_sensitive"])
-      }
-      return ordered.first ?? .undefined
+      return try sorted(try items(of: value, name), isReversed: name == "max", names).first
+        ?? .undefined
     case "sum":
       let names = try bound(["attribute", "start"])
-      return try items().reduce(names["start"] ?? .integer(0)) { sum, item in
-        try arithmetic("+", sum, try attribute(names["attribute"], of: item))
+      var sum = names["start"] ?? .integer(0)
+      guard sum.text == nil else { throw failure("the filter sum cannot join texts") }
+      for item in try items(of: value, name) {
+        let part = try attribute(names["attribute"], of: item)
+        let left = sum
+        sum = try arithmetic("+", left, part)
       }
+      return sum
     case "items":
       _ = try bound([])
-      if value.isUndefined { return try list([]) }
+      if value.isUndefined { return try generator([]) }
       guard case .dictionary = value else { throw failure("the filter items needs a dictionary") }
-      return try call("items", of: value, TemplateCall())
+      let pairs = try call("items", of: value, TemplateCall())
+      return try generator(try items(of: pairs, name))
     case "dictsort":
       return try dictionarySorted(value, try bound(["case_sensitive", "by", "reverse"]))
-    case "map": return try mapped(try items(), given)
-    case "select", "reject", "selectattr", "rejectattr":
-      return try selected(name, try items(), given)
+    case "map": return try mapped(value, given)
+    case "select", "reject", "selectattr", "rejectattr": return try selected(name, value, given)
     default: throw failure("the filter \(name.excerpt) is not built")
     }
   }
 
+  private mutating func items(of value: TemplateValue, _ name: String) throws -> [TemplateValue] {
+    guard let items = try items(of: value) else {
+      throw failure("the filter \(name) needs a list, not \(value.kind)")
+    }
+    return items
+  }
+
   /// What filters compare: texts in one case, unless told otherwise.
-  private func folded(_ value: TemplateValue, _ isCaseSensitive: TemplateValue?) -> TemplateValue {
+  private mutating func folded(_ value: TemplateValue, _ isCaseSensitive: TemplateValue?) throws
+    -> TemplateValue
+  {
     guard isCaseSensitive?.isTrue != true, let text = value.text else { return value }
-    return .text(text.lowercased())
+    return try cased("lower", text)
   }
 
   /// An attribute by its path, such as `a.b.0`; without one the value itself.
-  private func attribute(_ path: TemplateValue?, of value: TemplateValue) throws -> TemplateValue {
+  private mutating func attribute(_ path: TemplateValue?, of value: TemplateValue) throws
+    -> TemplateValue
+  {
     guard let path, !path.isNone else { return value }
-    if let index = path.int { return try item(of: value, at: .integer(index)) }
-    return try path.shown.text.split(separator: ".").reduce(value) { owner, part in
-      if let index = Int(part) { return try item(of: owner, at: .integer(index)) }
-      return try item(of: owner, at: TemplateValue(String(part)))
+    if path.int != nil { return try item(of: value, at: path) }
+    guard let text = path.text else { throw failure("an attribute is a text or a whole number") }
+    try spend(work: text.count)
+    var found = value
+    for part in text.split(at: ["."], atMost: .max) {
+      let index = part.text.utf8.allSatisfy { (48...57).contains($0) } ? Int(part.text) : nil
+      found = try item(of: found, at: index.map { .integer($0) } ?? .text(part))
     }
+    return found
   }
 
-  /// Items by their keys, equal ones in their order.
+  /// Items in order of an attribute, or of themselves; equal ones as they were.
   private mutating func sorted(
-    _ items: [TemplateValue], isReversed: Bool,
-    by key: (inout TemplateEvaluator, TemplateValue) throws -> TemplateValue
+    _ items: [TemplateValue], isReversed: Bool, _ names: [String: TemplateValue]
   ) throws -> [TemplateValue] {
-    try spend(steps: items.count * 4)
-    let keys = try items.map { try key(&self, $0) }
-    var failed: (any Error)?
-    let order = items.indices.sorted { a, b in
-      do {
-        let found = try self.order(keys[a], keys[b], "sort")
-        if isReversed ? found.more : found.less { return true }
-        return (isReversed ? found.less : found.more) ? false : a < b
-      } catch {
-        failed = failed ?? error
-        return a < b
+    // Several attributes, with commas between them, are compared one after the other.
+    let paths =
+      names["attribute"]?.text?.split(at: [","], atMost: 100).map { .text($0) }
+      ?? [names["attribute"] ?? TemplateValue.none]
+    var keys: [TemplateValue] = []
+    for item in items {
+      var key: [TemplateValue] = []
+      for path in paths {
+        key.append(try folded(try attribute(path, of: item), names["case_sensitive"]))
       }
+      keys.append(try list(key))
     }
-    if let failed { throw failed }
+    try spend(size: items.count, each: Self.itemSize)
+    let order = try items.indices.sorted { a, b in
+      try spend(work: 8)
+      let found = try self.order(keys[a], keys[b], "sort")
+      if isReversed ? found.more : found.less { return true }
+      return (isReversed ? found.less : found.more) ? false : a < b
+    }
     return order.map { items[$0] }
   }
 
@@ -124,36 +146,44 @@ extension TemplateEvaluator {
     guard case .list(let pairs) = try call("items", of: value, TemplateCall()) else {
       return value
     }
+    var names = names
+    names["attribute"] = .integer(by == "key" ? 0 : 1)
     return try list(
-      try sorted(pairs.items, isReversed: names["reverse"]?.isTrue == true) { evaluator, pair in
-        let part = try evaluator.item(of: pair, at: .integer(by == "key" ? 0 : 1))
-        return evaluator.folded(part, names["case_sensitive"])
-      })
+      try sorted(pairs.items, isReversed: names["reverse"]?.isTrue == true, names))
   }
 
-  private mutating func mapped(_ items: [TemplateValue], _ given: TemplateCall) throws
+  /// The items of a list; nothing has none where, as in Jinja, what is false is not looked into.
+  private mutating func lookedInto(_ value: TemplateValue, _ name: String) throws
+    -> [TemplateValue]
+  {
+    try value.isTrue ? items(of: value, name) : []
+  }
+
+  private mutating func mapped(_ value: TemplateValue, _ given: TemplateCall) throws
     -> TemplateValue
   {
+    var results: [TemplateValue] = []
     if given.positional.isEmpty {
       let names = try bind(given, ["attribute", "default"], of: "the filter map")
       guard let path = names["attribute"] else { throw failure("the filter map needs a filter") }
-      return try list(
-        try items.map { item in
-          let found = try attribute(path, of: item)
-          return found.isUndefined ? names["default"] ?? found : found
-        })
+      for item in try lookedInto(value, "map") {
+        let found = try attribute(path, of: item)
+        results.append(found.isUndefined ? names["default"] ?? found : found)
+      }
+      return try generator(results)
     }
     guard let filter = given.positional[0].text?.text else {
       throw failure("the filter map needs the name of a filter")
     }
     let rest = TemplateCall(positional: Array(given.positional.dropFirst()), named: given.named)
-    var results: [TemplateValue] = []
-    for item in items { results.append(try deeper { try $0.apply(filter, to: item, rest) }) }
-    return try list(results)
+    for item in try lookedInto(value, "map") {
+      results.append(try deeper { try $0.apply(filter, to: item, rest) })
+    }
+    return try generator(results)
   }
 
   private mutating func selected(
-    _ name: String, _ items: [TemplateValue], _ given: TemplateCall
+    _ name: String, _ value: TemplateValue, _ given: TemplateCall
   ) throws -> TemplateValue {
     var rest = given.positional[...]
     guard given.named.isEmpty else {
@@ -164,16 +194,17 @@ extension TemplateEvaluator {
     guard !isByAttribute || path != nil else { throw failure("the filter \(name) needs a name") }
     let test = rest.popFirst()
     guard test == nil || test?.text != nil else { throw failure("\(name) needs a test's name") }
+    let testName = test?.text?.text
     var kept: [TemplateValue] = []
-    for item in items {
+    for item in try lookedInto(value, name) {
       try spend(steps: 1)
       let value = try path.map { try attribute($0, of: item) } ?? item
       let holds =
-        try test?.text.map { test in
-          try self.holds(test.text, of: value, TemplateCall(positional: Array(rest)))
+        try testName.map {
+          try self.holds($0, of: value, TemplateCall(positional: Array(rest)))
         } ?? value.isTrue
       if holds == name.hasPrefix("select") { kept.append(item) }
     }
-    return try list(kept)
+    return try generator(kept)
   }
 }

@@ -3,7 +3,8 @@
 extension TemplateEvaluator {
   static let textMethods: Set = [
     "strip", "lstrip", "rstrip", "startswith", "endswith", "upper", "lower", "title", "capitalize",
-    "swapcase", "replace", "split", "rsplit", "splitlines", "find", "rfind", "index", "count",
+    "swapcase", "replace", "split", "rsplit", "splitlines", "find", "rfind", "index", "rindex",
+    "count",
     "join", "center", "ljust", "rjust", "zfill", "removeprefix", "removesuffix", "partition",
     "rpartition", "isdigit", "isdecimal", "isnumeric", "isalpha", "isalnum", "isspace", "isupper",
     "islower", "format", "encode", "casefold", "expandtabs", "translate", "istitle", "isascii",
@@ -16,15 +17,24 @@ extension TemplateEvaluator {
     case .undefined: throw failure("\(method.excerpt) is called on what is undefined")
     case .dictionary(let dictionary): return try call(method, of: dictionary, given)
     case .text(let text): return try call(method, of: text, given)
-    case .list(let list):
+    case .list(let list) where list.hasPlaces:
+      if method == "copy", list.kind == .list {
+        _ = try bind(given, [], of: method)
+        return value
+      }
       guard method == "index" || method == "count" else {
         throw failure("lists have no method \(method.excerpt) here")
       }
-      let wanted = try bind(given, ["value"], of: method)["value"] ?? .undefined
-      if method == "count" { return .integer(list.items.count { $0.equals(wanted) }) }
-      guard let place = list.items.firstIndex(where: { $0.equals(wanted) }) else {
-        throw failure("the value is not in the list")
+      guard let wanted = try bind(given, ["value"], of: method)["value"] else {
+        throw failure("\(method) needs a value")
       }
+      var places: [Int] = []
+      for (place, item) in list.items.enumerated() {
+        try spend(work: 4)
+        if try equal(item, wanted) { places.append(place) }
+      }
+      if method == "count" { return .integer(places.count) }
+      guard let place = places.first else { throw failure("the value is not in the list") }
       return .integer(place)
     default: throw failure("\(value.kind) has no method \(method.excerpt)")
     }
@@ -37,20 +47,20 @@ extension TemplateEvaluator {
     case "items":
       _ = try bind(given, [], of: method)
       return try list(
-        try dictionary.members.map { try list([$0.key, $0.value], isTuple: true) })
+        try dictionary.members.map { try list([$0.key, $0.value], .tuple) }, .view("dict_items"))
     case "keys":
       _ = try bind(given, [], of: method)
-      return try list(dictionary.members.map(\.key))
+      return try list(dictionary.members.map(\.key), .view("dict_keys"))
     case "values":
       _ = try bind(given, [], of: method)
-      return try list(dictionary.members.map(\.value))
+      return try list(dictionary.members.map(\.value), .view("dict_values"))
     case "copy":
       _ = try bind(given, [], of: method)
       return .dictionary(dictionary)
     case "get":
       let bound = try bind(given, ["key", "default"], of: method)
       guard let wanted = bound["key"] else { throw failure("get needs a key") }
-      guard let key = wanted.key else { throw failure("\(wanted.kind) cannot be a key") }
+      guard let key = try key(wanted) else { throw failure("\(wanted.kind) cannot be a key") }
       return dictionary[key] ?? bound["default"] ?? .none
     case "pop", "update", "clear", "setdefault", "popitem":
       throw failure("\(method) would change a dictionary, which a template must not")
@@ -64,7 +74,7 @@ extension TemplateEvaluator {
   private mutating func call(_ method: String, of text: Scalars, _ given: TemplateCall) throws
     -> TemplateValue
   {
-    try spend(steps: text.count / 16)
+    try spend(work: text.count)
     func bound(_ names: [String]) throws -> [String: TemplateValue] {
       try bind(given, names, of: method)
     }
@@ -84,18 +94,19 @@ extension TemplateEvaluator {
       return .text(
         text.stripped(of: chars, left: method != "rstrip", right: method != "lstrip"))
     case "startswith", "endswith":
-      let names = try bound(["prefix"])
+      let names = try bound(["prefix", "start", "end"])
       guard let wanted = names["prefix"] else { throw failure("\(method) needs a text") }
-      let parts: [Scalars]
-      if case .list(let list) = wanted, list.isTuple {
-        parts = try list.items.map { try scalars($0, "in each part") }
-      } else {
-        parts = [try scalars(wanted, "or a tuple of texts")]
+      guard let part = try part(of: text, names, method) else { return .bool(false) }
+      var parts = [wanted]
+      if case .list(let list) = wanted, list.kind == .tuple { parts = list.items }
+      for wanted in parts {
+        let wanted = try scalars(wanted, "or a tuple of texts")
+        guard wanted.count <= part.count else { continue }
+        try spend(work: 4 + wanted.count)
+        let own = method == "startswith" ? part.prefix(wanted.count) : part.suffix(wanted.count)
+        if own.elementsEqual(wanted) { return .bool(true) }
       }
-      return .bool(
-        parts.contains {
-          method == "startswith" ? text.starts(with: $0) : text.suffix($0.count).elementsEqual($0)
-        })
+      return .bool(false)
     case "removeprefix":
       let prefix = try scalars(try bound(["prefix"])["prefix"], "prefix")
       return .text(text.starts(with: prefix) ? Array(text.dropFirst(prefix.count)) : text)
@@ -117,14 +128,15 @@ extension TemplateEvaluator {
       guard separator?.isEmpty != true else { throw failure("the separator of \(method) is empty") }
       let most = try whole(names["maxsplit"], default: -1)
       let limit = most < 0 ? .max : most
-      let parts =
+      let parts = try parted(text) { text, room in
         method == "split"
-        ? text.split(at: separator, atMost: limit)
-        : text.splitFromEnd(at: separator, atMost: limit)
-      return try list(try parts.map { try made($0) })
+          ? text.split(at: separator, atMost: min(limit, room))
+          : text.splitFromEnd(at: separator, atMost: min(limit, room))
+      }
+      return try list(texts: parts)
     case "splitlines":
       let keeps = try bound(["keepends"])["keepends"]?.isTrue == true
-      return try list(try text.lines(keepingEnds: keeps).map { try made($0) })
+      return try list(texts: try parted(text) { $0.lines(keepingEnds: keeps, atMost: $1) })
     case "partition", "rpartition":
       let separator = try scalars(try bound(["sep"])["sep"], "to part at")
       guard !separator.isEmpty else { throw failure("the separator of \(method) is empty") }
@@ -132,15 +144,16 @@ extension TemplateEvaluator {
       guard
         let cut = isFirst
           ? text.range(of: separator) : text.lastRange(of: separator, before: text.count)
-      else { return try list(parts(isFirst ? [text, [], []] : [[], [], text]), isTuple: true) }
+      else { return try list(texts: isFirst ? [text, [], []] : [[], [], text], .tuple) }
       return try list(
-        parts([Array(text[..<cut.lowerBound]), separator, Array(text[cut.upperBound...])]),
-        isTuple: true)
-    case "find", "rfind", "index", "count":
+        texts: [Array(text[..<cut.lowerBound]), separator, Array(text[cut.upperBound...])], .tuple)
+    case "find", "rfind", "index", "rindex", "count":
       return try search(method, text, try bound(["sub", "start", "end"]))
     case "join":
       let items = try bound(["iterable"])["iterable"]
-      guard let items = items?.items else { throw failure("join needs a list of texts") }
+      guard let items = try items.flatMap({ try self.items(of: $0) }) else {
+        throw failure("join needs a list of texts")
+      }
       return try join(try items.map { try scalars($0, "in each item") }, text)
     case "center", "ljust", "rjust", "zfill": return try padded(method, text, given)
     case "format", "encode", "expandtabs", "translate", "istitle":
@@ -150,13 +163,14 @@ extension TemplateEvaluator {
         throw failure("texts have no method \(method.excerpt)")
       }
       _ = try bound([])
+      try spend(work: text.count * 4)
       return .bool(Self.consists(text, method))
     }
   }
 
-  private func parts(_ texts: [Scalars]) -> [TemplateValue] { texts.map { .text($0) } }
-
   mutating func cased(_ method: String, _ text: Scalars) throws -> TemplateValue {
+    // What is beyond ASCII takes longer.
+    try spend(work: text.count { !$0.isASCII } * 8)
     switch method {
     case "upper": return try made(text.uppercased())
     case "lower", "casefold": return try made(text.lowercased())
@@ -164,12 +178,14 @@ extension TemplateEvaluator {
     case "capitalize": return try made(text.capitalized())
     default:
       return try made(
-        text.flatMap { scalar in
-          Scalars(
-            scalar.properties.isUppercase
-              ? scalar.properties.lowercaseMapping
-              : scalar.properties.isLowercase
-                ? scalar.properties.uppercaseMapping : String(scalar))
+        text.mapped { scalar, out in
+          if scalar.properties.isUppercase {
+            out.append(lower: scalar)
+          } else if scalar.properties.isLowercase {
+            out.append(upper: scalar)
+          } else {
+            out.append(scalar)
+          }
         })
     }
   }
@@ -177,43 +193,55 @@ extension TemplateEvaluator {
   mutating func replace(_ text: Scalars, _ old: Scalars, _ new: Scalars, atMost most: Int) throws
     -> TemplateValue
   {
-    let places = text.ranges(of: old, atMost: most < 0 ? .max : most)
-    let (growth, overflows) = places.count.multipliedReportingOverflow(by: new.count)
-    guard !overflows else { throw failure("replace makes too much") }
-    try spend(size: text.count + growth)
+    let room = sizeLeft / Self.itemSize + 1
+    let places = text.ranges(of: old, atMost: most < 0 ? room : min(most, room))
+    try spend(size: places.count, each: Self.itemSize + new.count)
+    try spend(size: text.count)
     var out: Scalars = []
+    out.reserveCapacity(text.count + places.count * max(0, new.count - old.count))
     var place = 0
     for found in places {
-      out += text[place..<found.lowerBound] + new
+      out += text[place..<found.lowerBound]
+      out += new
       place = found.upperBound
     }
-    return .text(out + text[place...])
+    out += text[place...]
+    return .text(out)
   }
 
   mutating func join(_ parts: [Scalars], _ separator: Scalars) throws -> TemplateValue {
-    let (size, overflows) = parts.count.multipliedReportingOverflow(by: separator.count)
-    guard !overflows else { throw failure("join makes too much") }
-    try spend(size: parts.reduce(size) { $0 &+ $1.count })
+    try spend(size: parts.count, each: separator.count)
+    for part in parts { try spend(size: part.count) }
     return .text(Array(parts.joined(separator: separator)))
+  }
+
+  /// The part of a text that the arguments `start` and `end` give; nil where it starts behind its end.
+  private func part(of text: Scalars, _ names: [String: TemplateValue], _ method: String) throws
+    -> ArraySlice<Unicode.Scalar>?
+  {
+    func bound(_ name: String, _ fallback: Int) throws -> Int {
+      guard let value = names[name], !value.isNone else { return fallback }
+      guard let number = value.int else { throw failure("\(method) needs whole numbers") }
+      return number < 0 ? max(number + text.count, 0) : number
+    }
+    let (start, end) = (try bound("start", 0), min(try bound("end", text.count), text.count))
+    return start <= end ? text[start..<end] : nil
   }
 
   private func search(_ method: String, _ text: Scalars, _ names: [String: TemplateValue]) throws
     -> TemplateValue
   {
     guard let wanted = names["sub"]?.text else { throw failure("\(method) needs a text") }
-    func bound(_ name: String, _ fallback: Int) throws -> Int {
-      guard let value = names[name], !value.isNone else { return fallback }
-      guard let number = value.int else { throw failure("\(method) needs whole numbers") }
-      return min(max(number < 0 ? number &+ text.count : number, 0), text.count)
-    }
-    let (start, end) = (try bound("start", 0), try bound("end", text.count))
-    guard start <= end else { return .integer(method == "count" ? 0 : -1) }
-    let part = Array(text[start..<end])
-    if method == "count" { return .integer(part.ranges(of: wanted).count) }
+    let slice = try part(of: text, names, method)
+    let part = slice.map { Array($0) } ?? []
+    if method == "count" { return .integer(slice == nil ? 0 : part.ranges(of: wanted).count) }
     let found =
-      method == "rfind" ? part.lastRange(of: wanted, before: part.count) : part.range(of: wanted)
-    guard found != nil || method != "index" else { throw failure("the text is not found") }
-    return .integer(found.map { $0.lowerBound + start } ?? -1)
+      slice == nil
+      ? nil
+      : method.hasPrefix("r")
+        ? part.lastRange(of: wanted, before: part.count) : part.range(of: wanted)
+    guard found != nil || !method.hasSuffix("index") else { throw failure("the text is not found") }
+    return .integer(found.map { $0.lowerBound + (slice?.startIndex ?? 0) } ?? -1)
   }
 
   private mutating func padded(_ method: String, _ text: Scalars, _ given: TemplateCall) throws
@@ -223,9 +251,10 @@ extension TemplateEvaluator {
     guard let width = names["width"]?.int else { throw failure("\(method) needs a width") }
     let fill = names["fillchar"]?.text ?? [method == "zfill" ? "0" : " "]
     guard fill.count == 1 else { throw failure("\(method) fills with one character") }
-    let missing = max(0, width.subtractingReportingOverflow(text.count).partialValue)
     guard width > text.count else { return .text(text) }
+    let missing = width - text.count
     try spend(size: missing)
+    try spend(size: text.count)
     func run(_ count: Int) -> Scalars { Scalars(repeating: fill[0], count: count) }
     switch method {
     case "ljust": return .text(text + run(missing))
@@ -252,8 +281,8 @@ extension TemplateEvaluator {
         $0.properties.numericType == .decimal || $0.properties.numericType == .digit
       }
     case "isnumeric": return all { $0.properties.numericType != nil }
-    case "isalpha": return all { $0.category.hasPrefix("L") }
-    case "isalnum": return all { $0.category.hasPrefix("L") || $0.properties.numericType != nil }
+    case "isalpha": return all(\.isLetter)
+    case "isalnum": return all { $0.isLetter || $0.properties.numericType != nil }
     case "isspace": return all(\.isPythonSpace)
     case "isascii": return text.allSatisfy(\.isASCII)
     case "isupper":
@@ -262,6 +291,15 @@ extension TemplateEvaluator {
     default:
       return text.contains(where: \.properties.isLowercase)
         && !text.contains { $0.properties.isUppercase }
+    }
+  }
+}
+
+extension Unicode.Scalar {
+  fileprivate var isLetter: Bool {
+    switch properties.generalCategory {
+    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: true
+    default: false
     }
   }
 }

@@ -24,67 +24,25 @@ extension TemplateEvaluator {
     return .number(symbol == "-" ? -number : number)
   }
 
-  // MARK: Comparing
-
-  func compare(_ symbol: String, _ a: TemplateValue, _ b: TemplateValue) throws -> Bool {
-    switch symbol {
-    case "==": return a.equals(b)
-    case "!=": return !a.equals(b)
-    case "in": return try contains(b, a)
-    case "not in": return !(try contains(b, a))
-    default:
-      let order = try order(a, b, symbol)
-      switch symbol {
-      case "<": return order.less
-      case "<=": return order.less || order.same
-      case ">": return order.more
-      default: return order.more || order.same
-      }
-    }
-  }
-
-  private func contains(_ whole: TemplateValue, _ part: TemplateValue) throws -> Bool {
-    switch whole {
-    case .text(let text):
-      guard let part = part.text else { throw failure("in needs a text, not \(part.kind)") }
-      return text.range(of: part) != nil
-    case .dictionary(let dictionary): return part.key.flatMap { dictionary[$0] } != nil
-    case .list(let list): return list.items.contains { $0.equals(part) }
-    case .undefined: return false
-    default: throw failure("in needs a list, a text or a dictionary, not \(whole.kind)")
-    }
-  }
-
-  /// Which comes first; none of the three for NaN.
-  func order(_ a: TemplateValue, _ b: TemplateValue, _ symbol: String) throws -> (
-    less: Bool, same: Bool, more: Bool
-  ) {
-    if let x = a.int, let y = b.int { return (x < y, x == y, x > y) }
-    if let x = a.double, let y = b.double { return (x < y, x == y, x > y) }
-    if let x = a.text, let y = b.text {
-      let less = x.lexicographicallyPrecedes(y)
-      return (less, x == y, !less && x != y)
-    }
-    if case .list(let x) = a, case .list(let y) = b, x.isTuple == y.isTuple {
-      for (left, right) in zip(x.items, y.items) where !left.equals(right) {
-        return try order(left, right, symbol)
-      }
-      let (m, n) = (x.items.count, y.items.count)
-      return (m < n, m == n, m > n)
-    }
-    throw failure("\(symbol) cannot compare \(a.kind) with \(b.kind)")
-  }
-
   // MARK: Arithmetic
 
   mutating func arithmetic(_ symbol: String, _ a: TemplateValue, _ b: TemplateValue) throws
     -> TemplateValue
   {
-    if symbol == "~" { return try made(a.shown + b.shown) }
+    if symbol == "~" {
+      let (x, y) = (try shown(a), try shown(b))
+      try spend(size: x.count + y.count)
+      return .text(x + y)
+    }
     if symbol == "+" {
-      if let x = a.text, let y = b.text { return try made(x + y) }
-      if case .list(let x) = a, case .list(let y) = b, x.isTuple == y.isTuple {
-        return try list(x.items + y.items, isTuple: x.isTuple)
+      if let x = a.text, let y = b.text {
+        try spend(size: x.count + y.count)
+        return .text(x + y)
+      }
+      if case .list(let x) = a, case .list(let y) = b, x.kind == y.kind,
+        x.kind == .list || x.kind == .tuple
+      {
+        return try list(x.items + y.items, x.kind)
       }
     }
     if symbol == "*", let repeated = try repeated(a, b) ?? repeated(b, a) { return repeated }
@@ -112,24 +70,23 @@ extension TemplateEvaluator {
     -> TemplateValue?
   {
     guard let count = count.int.map({ max(0, $0) }) else { return nil }
-    func times(_ size: Int) throws -> Int {
-      let (total, overflows) = size.multipliedReportingOverflow(by: count)
-      guard !overflows, total <= Self.mostSize else {
-        throw failure("a repetition makes more than \(Self.mostSize) characters or items")
-      }
-      return total
-    }
     switch value {
     case .text(let text):
-      _ = try times(text.count)
-      return try made(Array([Scalars](repeating: text, count: text.isEmpty ? 0 : count).joined()))
-    case .list(let list):
-      _ = try times(list.items.count)
-      let copies = [[TemplateValue]](
-        repeating: list.items, count: list.items.isEmpty ? 0 : count)
-      return try self.list(Array(copies.joined()), isTuple: list.isTuple)
+      try spend(size: text.count, each: count)
+      return .text(Self.copies(of: text, count))
+    case .list(let list) where list.kind == .list || list.kind == .tuple:
+      try spend(size: list.items.count * Self.itemSize, each: count)
+      return .list(.init(Self.copies(of: list.items, count), list.kind))
     default: return nil
     }
+  }
+
+  private static func copies<T>(of items: [T], _ count: Int) -> [T] {
+    var all: [T] = []
+    guard !items.isEmpty else { return all }
+    all.reserveCapacity(items.count * count)
+    for _ in 0..<count { all += items }
+    return all
   }
 
   private func whole(_ symbol: String, _ x: Int, _ y: Int) throws -> TemplateValue {

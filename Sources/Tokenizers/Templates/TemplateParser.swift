@@ -30,7 +30,7 @@ struct TemplateFilterCall: Sendable {
 }
 
 indirect enum TemplateNode: Sendable {
-  case text(String)
+  case text(Scalars)
   case output(TemplateExpression, line: Int)
   case condition([(test: TemplateExpression, body: [TemplateNode])], otherwise: [TemplateNode], Int)
   case loop(
@@ -49,6 +49,8 @@ struct TemplateParser {
   private let pieces: [TemplateLexer.Piece]
   private var next = 0
   private var depth = 0
+  /// Loops around the present statement, which `break` and `continue` need.
+  private var loopDepth = 0
 
   /// Blocks within blocks; more than any template has, few enough for any stack.
   private static let deepest = 60
@@ -94,7 +96,9 @@ struct TemplateParser {
   }
 
   private mutating func body(_ end: String, _ line: Int) throws -> [TemplateNode] {
-    try block(until: [end], opened: line).0
+    let (nodes, ending) = try block(until: [end], opened: line)
+    try ending?.tokens.end()
+    return nodes
   }
 
   private mutating func statement(_ word: String, _ reader: inout TokenReader) throws
@@ -112,26 +116,44 @@ struct TemplateParser {
       let filters = try reader.filters()
       try reader.end()
       return .setBlock(targets[0], filters: filters, try body("endset", line), line: line)
-    case "macro":
-      let name = try reader.name()
-      try reader.expect("(")
-      var parameters: [(name: String, value: TemplateExpression?)] = []
-      while !reader.take(")") {
-        let parameter = try reader.name()
-        parameters.append((parameter, reader.take("=") ? try reader.expression() : nil))
-        if !reader.take(",") {
-          try reader.expect(")")
-          break
-        }
-      }
+    case "macro": return .macro(try macro(&reader))
+    case "generation", "endgeneration":  // marks what an assistant said
       try reader.end()
-      return .macro(
-        TemplateMacro(name: name, parameters: parameters, body: try body("endmacro", line)))
-    case "generation", "endgeneration": return nil  // marks what an assistant said
-    case "break": return .leaveLoop
-    case "continue": return .nextItem
-    default: throw reader.failure("the statement \(word) is not built")
+      return nil
+    case "break", "continue":
+      try reader.end()
+      guard loopDepth > 0 else { throw reader.failure("\(word) stands outside of a loop") }
+      return word == "break" ? .leaveLoop : .nextItem
+    default: throw reader.failure("the statement \(word.excerpt) is not built")
     }
+  }
+
+  private mutating func macro(_ reader: inout TokenReader) throws -> TemplateMacro {
+    let name = try reader.name()
+    try reader.expect("(")
+    var parameters: [(name: String, value: TemplateExpression?)] = []
+    while !reader.take(")") {
+      let parameter = try reader.name()
+      let value = reader.take("=") ? try reader.expression() : nil
+      guard value != nil || parameters.last?.value == nil else {
+        throw reader.failure(
+          "\(parameter.excerpt) needs a value, as the parameter before it has one")
+      }
+      parameters.append((parameter, value))
+      if !reader.take(",") {
+        try reader.expect(")")
+        break
+      }
+    }
+    try reader.end()
+    guard Set(parameters.map(\.name)).count == parameters.count else {
+      throw reader.failure("two parameters of a macro have one name")
+    }
+    let outer = loopDepth
+    loopDepth = 0
+    defer { loopDepth = outer }
+    return TemplateMacro(
+      name: name, parameters: parameters, body: try body("endmacro", reader.line))
   }
 
   private mutating func condition(_ reader: inout TokenReader) throws -> TemplateNode {
@@ -143,9 +165,12 @@ struct TemplateParser {
       branches.append((test, body))
       switch end {
       case (let word, var rest)? where word == "elif": test = try rest.whole()
-      case (let word, _)? where word == "else":
+      case (let word, let rest)? where word == "else":
+        try rest.end()
         return .condition(branches, otherwise: try self.body("endif", line), line)
-      default: return .condition(branches, otherwise: [], line)
+      default:
+        try end?.tokens.end()
+        return .condition(branches, otherwise: [], line)
       }
     }
   }
@@ -161,7 +186,10 @@ struct TemplateParser {
     let filter = reader.takeName("if") ? try reader.expression() : nil
     if reader.takeName("recursive") { throw reader.failure("a recursive loop is not built") }
     try reader.end()
+    loopDepth += 1
     let (body, end) = try block(until: ["else", "endfor"], opened: line)
+    loopDepth -= 1
+    try end?.tokens.end()
     let otherwise = end?.word == "else" ? try self.body("endfor", line) : []
     return .loop(
       names: names, items: items, filter: filter, body: body, otherwise: otherwise, line: line)

@@ -10,7 +10,8 @@ extension TemplateEvaluator {
     "<=": 1, "gt": 1, "greaterthan": 1, ">": 1, "ge": 1, ">=": 1, "in": 1, "sameas": 1,
   ]
 
-  func holds(_ name: String, of value: TemplateValue, _ given: TemplateCall) throws -> Bool {
+  mutating func holds(_ name: String, of value: TemplateValue, _ given: TemplateCall) throws -> Bool
+  {
     guard let count = Self.tests[name] else {
       throw failure("the test \(name.excerpt) is not built")
     }
@@ -30,29 +31,34 @@ extension TemplateEvaluator {
     case "float": if case .number = value { return true } else { return false }
     case "number": return value.double != nil
     case "mapping": if case .dictionary = value { return true } else { return false }
-    case "iterable", "sequence": return value.items != nil
+    case "iterable": return value.itemCount != nil
+    case "sequence":
+      if case .list(let list) = value { return list.hasPlaces }
+      return value.itemCount != nil
     case "callable":
       switch value {
-      case .macro, .function, .method: return true
+      // Jinja's undefined and its loops can be called, to fail.
+      case .macro, .function, .method, .undefined, .loop: return true
       default: return false
       }
     case "escaped": return false
     case "odd", "even":
       let rest = try remainder(value, 2, name)
-      return (name == "odd") == (rest == 1)
+      return rest == (name == "odd" ? 1 : 0)
     case "divisibleby":
       guard let by = other.int else { throw failure("divisibleby needs a whole number") }
       guard by != 0 else { throw failure("division by zero") }
       return try remainder(value, by, name) == 0
     case "lower", "upper":
-      let text = value.shown
+      let text = try shown(value)
+      try spend(work: text.count * 4)
       return name == "lower"
         ? text.contains(where: \.properties.isLowercase)
           && !text.contains { $0.properties.isUppercase }
         : text.contains(where: \.properties.isUppercase)
           && !text.contains { $0.properties.isLowercase }
-    case "eq", "equalto", "==": return value.equals(other)
-    case "ne", "!=": return !value.equals(other)
+    case "eq", "equalto", "==": return try equal(value, other)
+    case "ne", "!=": return !(try equal(value, other))
     case "lt", "lessthan", "<": return try compare("<", value, other)
     case "le", "<=": return try compare("<=", value, other)
     case "gt", "greaterthan", ">": return try compare(">", value, other)
@@ -60,7 +66,7 @@ extension TemplateEvaluator {
     case "in": return try compare("in", value, other)
     default:
       // "sameas": what Python keeps once is the same where it is equal in kind and value.
-      return value.kind == other.kind && value.equals(other)
+      return try value.kind == other.kind && equal(value, other)
     }
   }
 

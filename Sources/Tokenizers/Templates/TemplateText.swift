@@ -1,66 +1,73 @@
 // Values of templates as texts.
 
 extension TemplateValue {
-  /// How `{{ value }}` shows it.
-  var shown: Scalars {
+  /// Python's `repr`; whether it is no longer than the limit.
+  func represent(into out: inout Scalars, limit: Int) -> Bool {
+    guard out.count <= limit else { return false }
     switch self {
-    case .undefined: return []
-    case .text(let text): return text
-    default:
-      var out: Scalars = []
-      represent(into: &out)
-      return out
-    }
-  }
-
-  /// Python's `repr`.
-  private func represent(into out: inout Scalars) {
-    switch self {
-    case .undefined: out += Scalars("Undefined")
-    case .none: out += Scalars("None")
-    case .bool(let flag): out += Scalars(flag ? "True" : "False")
+    case .undefined: out.append(ascii: "Undefined")
+    case .none: out.append(ascii: "None")
+    case .bool(let flag): out.append(ascii: flag ? "True" : "False")
     case .integer(let number): out += Scalars("\(number)")
     case .number(let number): out += Scalars(Self.python(number))
-    case .text(let text): Self.quote(text, into: &out)
-    case .list(let list):
-      out.append(list.isTuple ? "(" : "[")
-      for (index, item) in list.items.enumerated() {
-        if index > 0 { out += [",", " "] }
-        item.represent(into: &out)
-      }
-      if list.isTuple, list.items.count == 1 { out.append(",") }
-      out.append(list.isTuple ? ")" : "]")
+    case .text(let text): Self.quote(text, into: &out, limit: limit)
+    case .list(let list): return Self.represent(list, into: &out, limit: limit)
     case .dictionary(let dictionary):
       out.append("{")
       for (index, member) in dictionary.members.enumerated() {
-        if index > 0 { out += [",", " "] }
-        member.key.represent(into: &out)
-        out += [":", " "]
-        member.value.represent(into: &out)
+        if index > 0 { out.append(ascii: ", ") }
+        guard member.key.represent(into: &out, limit: limit) else { return false }
+        out.append(ascii: ": ")
+        guard member.value.represent(into: &out, limit: limit) else { return false }
       }
       out.append("}")
     case .namespace: out += Scalars("<Namespace>")
+    case .loop(let loop): out += Scalars("<LoopContext \(loop.index + 1)/\(loop.items.count)>")
     case .macro(let macro): out += Scalars("<Macro '\(macro.name)'>")
     case .function(let name), .method(let name): out += Scalars("<function \(name)>")
     }
+    return out.count <= limit
   }
 
-  private static func quote(_ text: Scalars, into out: inout Scalars) {
+  private static func represent(_ list: List, into out: inout Scalars, limit: Int) -> Bool {
+    switch list.kind {
+    case .list: out.append("[")
+    case .tuple: out.append("(")
+    case .view(let name): out += Scalars(name + "([")
+    case .generator: out.append(ascii: "<generator of [")
+    case .range(let from, let to, let step):
+      out += Scalars("range(\(from), \(to)" + (step == 1 ? ")" : ", \(step))"))
+      return true
+    }
+    for (index, item) in list.items.enumerated() {
+      if index > 0 { out.append(ascii: ", ") }
+      guard item.represent(into: &out, limit: limit) else { return false }
+    }
+    switch list.kind {
+    case .list: out.append("]")
+    case .tuple: out.append(ascii: list.items.count == 1 ? ",)" : ")")
+    case .generator: out.append(ascii: "]>")
+    default: out.append(ascii: "])")
+    }
+    return true
+  }
+
+  private static func quote(_ text: Scalars, into out: inout Scalars, limit: Int) {
     let quote: Unicode.Scalar = text.contains("'") && !text.contains("\"") ? "\"" : "'"
     out.append(quote)
-    for scalar in text {
+    for scalar in text where out.count <= limit {
       switch scalar {
-      case "\\": out += ["\\", "\\"]
-      case "\n": out += ["\\", "n"]
-      case "\t": out += ["\\", "t"]
-      case "\r": out += ["\\", "r"]
+      case "\\": out.append(ascii: "\\\\")
+      case "\n": out.append(ascii: "\\n")
+      case "\t": out.append(ascii: "\\t")
+      case "\r": out.append(ascii: "\\r")
       case quote: out += ["\\", quote]
       case _ where !scalar.isPrintable:
-        let digits = String(scalar.value, radix: 16)
-        let (mark, count) =
+        let (mark, count): (Unicode.Scalar, Int) =
           scalar.value < 0x100 ? ("x", 2) : scalar.value < 0x10000 ? ("u", 4) : ("U", 8)
-        out += Scalars(
-          "\\" + mark + String(repeating: "0", count: count - digits.utf8.count) + digits)
+        out.append("\\")
+        out.append(mark)
+        out.append(hexadecimal: scalar.value, digits: count)
       default: out.append(scalar)
       }
     }
@@ -99,6 +106,20 @@ extension TemplateValue {
       digits + String(repeating: "0", count: max(0, exponent + 1 - digits.utf8.count))
     let rest = padded.dropFirst(exponent + 1)
     return sign + padded.prefix(exponent + 1) + "." + (rest.isEmpty ? "0" : rest)
+  }
+}
+
+extension [Unicode.Scalar] {
+  /// Appends ASCII.
+  fileprivate mutating func append(ascii text: StaticString) {
+    for place in 0..<text.utf8CodeUnitCount { append(Unicode.Scalar(text.utf8Start[place])) }
+  }
+
+  fileprivate mutating func append(hexadecimal value: UInt32, digits: Int) {
+    for place in (0..<digits).reversed() {
+      let digit = UInt8(value >> (4 * UInt32(place)) & 15)
+      append(Unicode.Scalar(digit < 10 ? 48 + digit : 87 + digit))
+    }
   }
 }
 
@@ -141,7 +162,7 @@ struct TemplateJSON {
       func newline(_ level: Int) {
         guard let indent else { return }
         out.append("\n")
-        for _ in 0..<level { out += indent }
+        for _ in 0..<level where out.count <= limit { out += indent }
       }
       for (index, item) in items.enumerated() {
         if index > 0 { out += itemSeparator }
@@ -153,13 +174,14 @@ struct TemplateJSON {
       return true
     }
     switch value {
-    case .undefined, .namespace, .macro, .function, .method: return false
-    case .none: out += Scalars("null")
-    case .bool(let flag): out += Scalars(flag ? "true" : "false")
+    case .undefined, .namespace, .loop, .macro, .function, .method: return false
+    case .none: out.append(ascii: "null")
+    case .bool(let flag): out.append(ascii: flag ? "true" : "false")
     case .integer(let number): out += Scalars("\(number)")
     case .number(let number): out += Scalars(Self.number(number))
-    case .text(let text): quote(text, into: &out)
+    case .text(let text): quote(text, limit, into: &out)
     case .list(let list):
+      guard list.kind == .list || list.kind == .tuple else { return false }
       return lines("[", list.items, "]") { write($0, level: level + 1, limit, &$1) }
     case .dictionary(let dictionary):
       var members: [(key: Scalars, value: TemplateValue)] = []
@@ -178,7 +200,7 @@ struct TemplateJSON {
         members.sort { $0.key.lexicographicallyPrecedes($1.key) }
       }
       return lines("{", members, "}") { member, out in
-        quote(member.key, into: &out)
+        quote(member.key, limit, into: &out)
         out += keySeparator
         return write(member.value, level: level + 1, limit, &out)
       }
@@ -192,21 +214,22 @@ struct TemplateJSON {
     return TemplateValue.python(number)
   }
 
-  private func quote(_ text: Scalars, into out: inout Scalars) {
+  private func quote(_ text: Scalars, _ limit: Int, into out: inout Scalars) {
     func escape(_ unit: UInt32) {
-      let digits = String(unit, radix: 16)
-      out += Scalars("\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits)
+      out.append("\\")
+      out.append("u")
+      out.append(hexadecimal: unit, digits: 4)
     }
     out.append("\"")
-    for scalar in text {
+    for scalar in text where out.count <= limit {
       switch scalar {
-      case "\"": out += ["\\", "\""]
-      case "\\": out += ["\\", "\\"]
-      case "\n": out += ["\\", "n"]
-      case "\r": out += ["\\", "r"]
-      case "\t": out += ["\\", "t"]
-      case "\u{8}": out += ["\\", "b"]
-      case "\u{C}": out += ["\\", "f"]
+      case "\"": out.append(ascii: "\\\"")
+      case "\\": out.append(ascii: "\\\\")
+      case "\n": out.append(ascii: "\\n")
+      case "\r": out.append(ascii: "\\r")
+      case "\t": out.append(ascii: "\\t")
+      case "\u{8}": out.append(ascii: "\\b")
+      case "\u{C}": out.append(ascii: "\\f")
       case _ where scalar.value < 0x20: escape(scalar.value)
       case _ where isASCII && scalar.value >= 0x7F:
         if scalar.value == 0x7F {

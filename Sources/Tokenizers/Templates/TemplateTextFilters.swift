@@ -7,6 +7,10 @@ extension TemplateEvaluator {
   /// A number rounded to some decimal places, as its exact value says.
   static func decimal(_ number: Double, _ places: Int) -> Double {
     guard number.isFinite else { return number }
+    guard places > 0 else {
+      let scale = power10(-places)
+      return (number / scale).rounded(.toNearestOrEven) * scale
+    }
     return Double(String(format: "%.\(places)f", number)) ?? number
   }
 
@@ -23,8 +27,8 @@ extension TemplateEvaluator {
     }
     let indentsFirst = names["first"]?.isTrue == true
     let indentsBlank = names["blank"]?.isTrue == true
-    let lines = (text + ["\n"]).lines(keepingEnds: false)
-    try spend(size: lines.count * space.count)
+    let lines = try parted(text + ["\n"]) { $0.lines(keepingEnds: false, atMost: $1) }
+    try spend(size: lines.count, each: space.count)
     var out: Scalars = indentsFirst ? space : []
     for (index, line) in lines.enumerated() {
       if index > 0 {
@@ -38,18 +42,25 @@ extension TemplateEvaluator {
 
   mutating func truncated(_ text: Scalars, _ names: [String: TemplateValue]) throws -> TemplateValue
   {
-    let end = names["end"]?.shown ?? Scalars("...")
+    let end = try names["end"].map { try shown($0) } ?? Scalars("...")
     guard let length = (names["length"] ?? .integer(255)).int, length >= end.count,
       let leeway = (names["leeway"].flatMap { $0.isNone ? nil : $0 } ?? .integer(5)).int,
       leeway >= 0
     else { throw failure("the filter truncate needs a length of at least that of its end") }
-    if text.count <= length.addingReportingOverflow(leeway).partialValue || length == .max {
-      return .text(text)
-    }
+    let (longest, overflows) = length.addingReportingOverflow(leeway)
+    if overflows || text.count <= longest { return .text(text) }
     let kept = Array(text.prefix(length - end.count))
     if names["killwords"]?.isTrue == true { return try made(kept + end) }
     // Without the word that would be cut.
     let whole = kept.lastIndex(of: " ").map { Array(kept[..<$0]) } ?? kept
     return try made(whole + end)
+  }
+
+  /// A text in parts, of which no more are made than there is room for.
+  mutating func parted(_ text: Scalars, _ parts: (Scalars, Int) -> [Scalars]) throws -> [Scalars] {
+    let room = sizeLeft / Self.textSize
+    let found = parts(text, room)
+    try spend(size: found.count, each: Self.textSize)
+    return found
   }
 }

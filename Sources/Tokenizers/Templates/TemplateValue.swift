@@ -1,6 +1,7 @@
 // The values of templates, with Python's meaning.
 import Storage
 
+/// Cases that carry much are boxed, so that a list of values is small.
 enum TemplateValue: Sendable {
   case undefined
   case none
@@ -9,26 +10,46 @@ enum TemplateValue: Sendable {
   case number(Double)
   /// Python's texts are sequences of scalars.
   case text(Scalars)
-  case list(List)
-  case dictionary(Dictionary)
+  indirect case list(List)
+  indirect case dictionary(Dictionary)
   case namespace(Namespace)
-  case macro(TemplateMacro)
+  indirect case loop(Loop)
+  indirect case macro(TemplateMacro)
   /// A function that every template knows, and a method that was named but not called.
-  case function(String)
-  case method(String)
+  indirect case function(String)
+  indirect case method(String)
 
-  /// Items in order: a list, or a tuple, which only looks otherwise.
+  /// Items in order, whatever Python calls them.
   struct List: Sendable {
+    enum Kind: Sendable, Equatable {
+      case list, tuple
+      case range(from: Int, to: Int, step: Int)
+      /// What `items`, `keys` and `values` of a dictionary give: `dict_items` and so on.
+      case view(String)
+      /// What `map` and its like give: items that can be read once, by the number of the reading.
+      case generator(Int)
+    }
+
     let items: [TemplateValue]
-    let isTuple: Bool
+    let kind: Kind
     /// How deep values lie within it.
     let depth: Int
 
-    init(_ items: [TemplateValue], isTuple: Bool = false) {
+    init(_ items: [TemplateValue], _ kind: Kind = .list) {
       self.items = items
-      self.isTuple = isTuple
+      self.kind = kind
       depth = 1 + (items.lazy.map(\.depth).max() ?? 0)
     }
+
+    /// Whether Python finds an item by its place in it.
+    var hasPlaces: Bool {
+      switch kind {
+      case .list, .tuple, .range: true
+      case .view, .generator: false
+      }
+    }
+
+    var isGenerator: Bool { if case .generator = kind { true } else { false } }
   }
 
   /// Members in the order in which they were given first.
@@ -41,7 +62,7 @@ enum TemplateValue: Sendable {
     subscript(text: String) -> TemplateValue? { self[.text(Scalars(text))] }
 
     mutating func set(_ key: TemplateValue, _ own: Key, _ value: TemplateValue) {
-      depth = max(depth, 1 + value.depth)
+      depth = max(depth, 1 + value.depth, 1 + key.depth)
       if let place = places[own] {
         members[place].value = value
       } else {
@@ -62,28 +83,29 @@ enum TemplateValue: Sendable {
     case integer(Int)
     case number(Double)
     case none
-    case list([Key])
+    indirect case tuple([Key])
   }
 
   /// Names that inner blocks can set: a place in the evaluator's list of them.
   struct Namespace: Sendable { let index: Int }
 
-  init(_ json: JSON) {
-    switch json {
-    case .null: self = .none
-    case .bool(let flag): self = .bool(flag)
-    case .number(let literal):
-      self = Int(literal).map(TemplateValue.integer) ?? .number(Double(literal) ?? .nan)
-    case .string(let text): self = .text(Scalars(text))
-    case .array(let items): self = .list(List(items.map(TemplateValue.init)))
-    case .object(let object):
-      var dictionary = Dictionary()
-      for member in object.members { dictionary.set(member.key, TemplateValue(member.value)) }
-      self = .dictionary(dictionary)
-    }
+  /// What a loop's body knows of it: the place of its item, and of the evaluator's notes on the loop.
+  struct Loop: Sendable {
+    let index: Int
+    let items: [TemplateValue]
+    let number: Int
   }
 
   init(_ text: String) { self = .text(Scalars(text)) }
+
+  /// Texts of one character, which loops over texts give, made once.
+  private static let ascii: [TemplateValue] = (0..<128).map { code in
+    .text([Unicode.Scalar(UInt8(code))])
+  }
+
+  init(_ scalar: Unicode.Scalar) {
+    self = scalar.isASCII ? Self.ascii[Int(scalar.value)] : .text([scalar])
+  }
 
   /// How many values lie within each other, at most.
   var depth: Int {
@@ -94,21 +116,6 @@ enum TemplateValue: Sendable {
     }
   }
 
-  /// What it is as a key; nil where Python would not take it.
-  var key: Key? {
-    switch self {
-    case .text(let text): return .text(text)
-    case .bool(let flag): return .integer(flag ? 1 : 0)
-    case .integer(let number): return .integer(number)
-    case .number(let number): return Int(exactly: number).map(Key.integer) ?? .number(number)
-    case .none: return Key.none
-    case .list(let list) where list.isTuple:
-      let keys = list.items.compactMap(\.key)
-      return keys.count == list.items.count ? .list(keys) : nil
-    default: return nil
-    }
-  }
-
   var isTrue: Bool {
     switch self {
     case .undefined, .none: false
@@ -116,30 +123,9 @@ enum TemplateValue: Sendable {
     case .integer(let number): number != 0
     case .number(let number): number != 0
     case .text(let text): !text.isEmpty
-    case .list(let list): !list.items.isEmpty
+    case .list(let list): list.isGenerator || !list.items.isEmpty
     case .dictionary(let dictionary): !dictionary.members.isEmpty
-    case .namespace, .macro, .function, .method: true
-    }
-  }
-
-  /// Python's `==`.
-  func equals(_ other: TemplateValue) -> Bool {
-    switch (self, other) {
-    case (.undefined, .undefined), (.none, .none): return true
-    case (.text(let a), .text(let b)): return a == b
-    case (.list(let a), .list(let b)):
-      return a.isTuple == b.isTuple && a.items.count == b.items.count
-        && zip(a.items, b.items).allSatisfy { $0.equals($1) }
-    case (.dictionary(let a), .dictionary(let b)):
-      return a.members.count == b.members.count
-        && a.members.allSatisfy { member in
-          member.key.key.flatMap { b[$0] }.map(member.value.equals) ?? false
-        }
-    case (.namespace(let a), .namespace(let b)): return a.index == b.index
-    default:
-      if let a = int, let b = other.int { return a == b }
-      if let a = double, let b = other.double { return a == b }
-      return false
+    case .namespace, .loop, .macro, .function, .method: true
     }
   }
 
@@ -166,13 +152,13 @@ enum TemplateValue: Sendable {
   var isUndefined: Bool { if case .undefined = self { true } else { false } }
   var isNone: Bool { if case .none = self { true } else { false } }
 
-  /// What a loop visits: items, keys, characters.
-  var items: [TemplateValue]? {
+  /// How many items a loop visits; nil where it visits none.
+  var itemCount: Int? {
     switch self {
-    case .undefined: []
-    case .list(let list): list.items
-    case .dictionary(let dictionary): dictionary.members.map(\.key)
-    case .text(let text): text.map { .text([$0]) }
+    case .undefined: 0
+    case .text(let text): text.count
+    case .list(let list): list.items.count
+    case .dictionary(let dictionary): dictionary.members.count
     default: nil
     }
   }
@@ -185,11 +171,54 @@ enum TemplateValue: Sendable {
     case .bool: "a truth value"
     case .integer, .number: "a number"
     case .text: "a text"
-    case .list(let list): list.isTuple ? "a tuple" : "a list"
+    case .list(let list):
+      switch list.kind {
+      case .list: "a list"
+      case .tuple: "a tuple"
+      case .range: "a range"
+      case .view(let name): name
+      case .generator: "a generator"
+      }
     case .dictionary: "a dictionary"
     case .namespace: "a namespace"
+    case .loop: "a loop"
     case .macro: "a macro"
     case .function, .method: "a function"
+    }
+  }
+}
+
+extension TemplateValue {
+  /// The value of a message's part; nil for a whole number that is too large.
+  init?(_ json: JSON) {
+    switch json {
+    case .null: self = .none
+    case .bool(let flag): self = .bool(flag)
+    case .number(let literal):
+      if let whole = Int(literal) {
+        self = .integer(whole)
+      } else {
+        guard literal.utf8.contains(where: { ".eE".utf8.contains($0) }),
+          let number = Double(literal)
+        else { return nil }
+        self = .number(number)
+      }
+    case .string(let text): self = .text(Scalars(text))
+    case .array(let items):
+      var values: [TemplateValue] = []
+      values.reserveCapacity(items.count)
+      for item in items {
+        guard let value = TemplateValue(item) else { return nil }
+        values.append(value)
+      }
+      self = .list(List(values))
+    case .object(let object):
+      var dictionary = Dictionary()
+      for member in object.members {
+        guard let value = TemplateValue(member.value) else { return nil }
+        dictionary.set(member.key, value)
+      }
+      self = .dictionary(dictionary)
     }
   }
 }
@@ -199,4 +228,6 @@ struct TemplateMacro: Sendable {
   let name: String
   let parameters: [(name: String, value: TemplateExpression?)]
   let body: [TemplateNode]
+  /// How many scopes lie around the place where it stands.
+  var scopeCount = 1
 }

@@ -221,6 +221,7 @@ struct TokenReader {
     } else if beginsArgument {
       arguments.positional = [try postfix()]
     }
+    if token == .name("is") { throw failure("tests cannot be chained") }
     let test = TemplateExpression.test(value, name, arguments)
     return isNegated ? .unary("not", test) : test
   }
@@ -243,8 +244,9 @@ struct TokenReader {
     while true {
       if take(".") {
         if case .number(let digits)? = token {
+          guard let index = Int(digits) else { throw failure("\(digits.excerpt) is no place") }
           place += 1
-          value = .item(value, .literal(.integer(Int(digits) ?? 0)))
+          value = .item(value, .literal(.integer(index)))
         } else {
           value = .attribute(value, try name())
         }
@@ -262,8 +264,13 @@ struct TokenReader {
   private mutating func subscripted(_ value: TemplateExpression) throws -> TemplateExpression {
     var parts: [TemplateExpression?] = [nil]
     while !take("]") {
-      if take(":") { parts.append(nil) } else { parts[parts.count - 1] = try expression() }
       if token == nil { throw failure("] is missing") }
+      if take(":") {
+        parts.append(nil)
+      } else {
+        guard parts[parts.count - 1] == nil else { throw failure("] is missing") }
+        parts[parts.count - 1] = try expression()
+      }
     }
     if parts.count == 1, let index = parts[0] { return .item(value, index) }
     guard (2...3).contains(parts.count) else { throw failure("a slice has two or three parts") }
@@ -272,6 +279,7 @@ struct TokenReader {
 
   private mutating func arguments() throws -> TemplateArguments {
     var arguments = TemplateArguments()
+    var names: Set<String> = []
     while !take(")") {
       if token == .symbol("*") || token == .symbol("**") {
         throw failure("arguments that are unpacked are not built")
@@ -279,6 +287,9 @@ struct TokenReader {
       if case .name(let name)? = token, place + 1 < tokens.count, tokens[place + 1] == .symbol("=")
       {
         place += 2
+        guard names.insert(name).inserted else {
+          throw failure("the argument \(name.excerpt) is given twice")
+        }
         arguments.named.append((name, try expression()))
       } else {
         guard arguments.named.isEmpty else {
@@ -360,7 +371,10 @@ struct TokenReader {
       }
       return .integer(whole)
     }
-    if plain.allSatisfy(\.isNumber) {
+    if plain.utf8.allSatisfy({ (48...57).contains($0) }) {
+      guard !plain.hasPrefix("0") || plain.utf8.allSatisfy({ $0 == 48 }) else {
+        throw failure("the number \(digits.excerpt) begins with 0")
+      }
       guard let whole = Int(plain) else {
         throw failure("the number \(digits.excerpt) is too large")
       }
