@@ -86,7 +86,9 @@ import Testing
     for damaged in [whole.prefix(whole.count / 2), changed, Data("not a binary".utf8)] {
       try damaged.write(to: files[0])
       #expect(try run() == first)
-      #expect(try Data(contentsOf: files[0]).count == whole.count)
+      // A driver may have compiled more of the program meanwhile.
+      let again = try Data(contentsOf: files[0])
+      #expect(again != damaged && again.count >= whole.count)
     }
   }
 
