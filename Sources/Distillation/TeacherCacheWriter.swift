@@ -142,7 +142,7 @@ public final class TeacherCacheWriter {
       present.insert(description.key(row))
     }
     do { try file.write(contentsOf: out) } catch {
-      throw StorageError("Cannot write to \(folder.path)", systemCode(error) ?? EIO)
+      throw StorageError("Cannot write to \(folder.path)", of: error)
     }
   }
 

@@ -100,12 +100,7 @@ public struct ModelDirectory: Sendable {
         try store.declare(prefix + "." + parameter, tensor)
         continue
       }
-      guard let value = try file[stored]?.stored(as: .float32) else { continue }
-      if let place = value.firstNotFinite {
-        throw StorageError(
-          "\(url.path): the weight \(stored) is not finite (\(value.floats[place]) at place \(place)). The file "
-            + "is damaged, or its training went wrong.")
-      }
+      guard let value = try file.weight(stored) else { continue }
       try store.declare(prefix + "." + parameter, tensor, value: value)
     }
   }

@@ -94,13 +94,10 @@ public struct Reduction {
     let stored = Dictionary(
       uniqueKeysWithValues: try teacher.match(file).map { ($0.parameter, $0.stored) })
     func weights(_ name: String) throws -> TensorData {
-      guard let found = try stored[name].flatMap({ try file[$0] }) else {
+      guard let found = try stored[name].flatMap({ try file.weight($0) }) else {
         throw StorageError("\(directory.url.path) has no tensor \(name).")
       }
-      guard found.firstNotFinite == nil else {
-        throw StorageError("\(directory.url.path): the weight \(name) is not finite.")
-      }
-      return found.stored(as: .float32)
+      return found
     }
     let shapes = Dictionary(
       uniqueKeysWithValues: teacher.parameters().map { ($0.name, $0.tensor.shape) })

@@ -61,7 +61,7 @@ public final class FileLock {
     do {
       try FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
         .write(contentsOf: Data(text.utf8))
-    } catch { throw StorageError("Cannot write \(url.path)", systemCode(error) ?? EIO) }
+    } catch { throw StorageError("Cannot write \(url.path)", of: error) }
   }
 
   /// Removes the file; the lock holds on.

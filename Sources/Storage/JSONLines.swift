@@ -23,7 +23,7 @@ public final class JSONLines {
     let body = "{" + fields.map { "\(json($0.key)):\($0.value.json)" }.joined(separator: ",")
     let text = body + Self.ending(body) + "\n"
     do { try file.write(contentsOf: Data(text.utf8)) } catch {
-      throw StorageError("Cannot write to \(url.path)", systemCode(error) ?? EIO)
+      throw StorageError("Cannot write to \(url.path)", of: error)
     }
   }
 
@@ -55,13 +55,9 @@ public struct JSONLinesFile {
 
   /// An error names the line that is no JSON object.
   public init(contentsOf url: URL) throws {
-    try self.init(try Data(contentsOfText: url), of: url)
-  }
-
-  /// The same for the bytes of a file that was read.
-  public init(_ data: Data, of url: URL) throws {
     var objects: [(number: Int, object: JSON.Object)] = []
-    let lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    let lines = try Data(contentsOfText: url)
+      .split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated() where !line.allSatisfy({ $0 == 0x20 || $0 == 0x0D }) {
       func fail(_ why: String) -> StorageError {
         StorageError("\(url.path), line \(index + 1), is no JSON object: \(why).")
@@ -74,6 +70,15 @@ public struct JSONLinesFile {
       }
     }
     self.objects = objects
+  }
+
+  /// Whether a file's first line is an object with these keys: whether a command of ours wrote it.
+  public static func begins(_ url: URL, with keys: [String]) -> Bool {
+    guard let file = try? OpenFile(url),
+      let start = try? file.read(at: 0, count: min(file.byteCount, 1 << 20)),
+      let first = try? JSON(parsing: start.prefix { $0 != UInt8(ascii: "\n") }).object
+    else { return false }
+    return keys.allSatisfy { first[$0] != nil }
   }
 }
 

@@ -68,6 +68,9 @@ extension StorageError {
   public init(_ what: String, _ code: Int32) {
     self.init("\(what): \(String(cString: strerror(code))).")
   }
+
+  /// A failure of reading or writing that Foundation threw.
+  package init(_ what: String, of error: any Error) { self.init(what, systemCode(error) ?? EIO) }
 }
 
 extension URL {

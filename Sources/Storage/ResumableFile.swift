@@ -12,6 +12,8 @@ public final class ResumableFile {
   private let jobText: String
   private var file: FileHandle?
 
+  private static let newline = UInt8(ascii: "\n")
+
   /// Opens an output for `job`, a description of all that its content follows from. A regular file that is here
   /// is replaced where `isOwn` says that a command of this kind wrote it, or with `overwrite`; any other is
   /// refused. Nothing is changed before the first `append` or `keep`.
@@ -52,6 +54,15 @@ public final class ResumableFile {
     }
   }
 
+  /// How many whole lines are there.
+  public var lineCount: Int { existing.count { $0 == Self.newline } }
+
+  /// Keeps so many lines of what is there, and goes on after them.
+  public func keep(lines count: Int) throws {
+    let lines = existing.split(separator: Self.newline, omittingEmptySubsequences: false).dropLast()
+    try keep(lines.prefix(count).reduce(0) { $0 + $1.count + 1 })
+  }
+
   /// Keeps so many bytes of what is there, and goes on after them. A stream is only opened when there is something
   /// to write.
   public func keep(_ byteCount: Int) throws {
@@ -78,7 +89,7 @@ public final class ResumableFile {
   public func append(_ data: Data) throws {
     if file == nil { try open(keeping: 0) }
     do { try file?.write(contentsOf: data) } catch {
-      throw StorageError("Cannot write to \(url.path)", systemCode(error) ?? EIO)
+      throw StorageError("Cannot write to \(url.path)", of: error)
     }
   }
 
@@ -87,7 +98,7 @@ public final class ResumableFile {
     if let job {
       if file == nil { try open(keeping: existing.count) }
       do { try file?.synchronize() } catch {
-        throw StorageError("Cannot write to \(url.path)", systemCode(error) ?? EIO)
+        throw StorageError("Cannot write to \(url.path)", of: error)
       }
       job.remove()
     }
@@ -96,11 +107,6 @@ public final class ResumableFile {
 }
 
 extension OpenFile {
-  /// The bytes before the first end of a line, at most a megabyte.
-  public func firstLine() throws -> Data {
-    try read(at: 0, count: min(byteCount, 1 << 20)).prefix { $0 != UInt8(ascii: "\n") }
-  }
-
   /// All bytes.
   public func whole() throws -> Data { try read(at: 0, count: byteCount) }
 }

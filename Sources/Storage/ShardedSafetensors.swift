@@ -67,6 +67,17 @@ public struct ShardedSafetensors: Sendable {
     get throws { try fileOfName[name].flatMap { try files[$0][name] } }
   }
 
+  /// Reads a weight as float32; nil where there is none. A number that is not finite is an error that says where.
+  public func weight(_ name: String) throws -> TensorData? {
+    guard let value = try self[name]?.stored(as: .float32) else { return nil }
+    if let place = value.firstNotFinite {
+      throw StorageError(
+        "\(folder.path): the weight \(name) is not finite (\(value.floats[place]) at place \(place)). The file is "
+          + "damaged, or its training went wrong.")
+    }
+    return value
+  }
+
   /// Writes a folder's tensors, in shards of at most `shardBytes` where they do not fit into one.
   public static func write(
     _ tensors: [(name: String, type: TensorType)], folder: URL, shardBytes: Int = 5_000_000_000,

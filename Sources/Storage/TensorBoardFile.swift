@@ -38,7 +38,7 @@ public final class TensorBoardFile {
       length + Self.bytes(Self.maskedChecksum(length)) + event
       + Self.bytes(Self.maskedChecksum(event))
     do { try file.write(contentsOf: record) } catch {
-      throw StorageError("Cannot write to \(url.path)", systemCode(error) ?? EIO)
+      throw StorageError("Cannot write to \(url.path)", of: error)
     }
   }
 

@@ -15,7 +15,7 @@ extension Data {
       let file = try FileHandle(forReadingFrom: url)
       self = try file.readToEnd() ?? Data()
     } catch {
-      throw StorageError("Cannot read \(url.path)", systemCode(error) ?? EIO)
+      throw StorageError("Cannot read \(url.path)", of: error)
     }
     if starts(with: [0xFF, 0xFE]) || starts(with: [0xFE, 0xFF]) {
       throw StorageError(

@@ -67,14 +67,22 @@ public struct TokenizerDirectory: Sendable {
   /// The chat template; of several by name the one for tools where the conversation has some. An error says why there
   /// is none.
   public func chatTemplate(forTools: Bool = false) throws -> ChatTemplate {
+    guard let source = chatTemplateSource(forTools: forTools) else {
+      throw TokenizerError(
+        "\(url.path) has no chat template, so it is not known how the model wants messages. Give a "
+          + "formatted text instead.")
+    }
+    return try ChatTemplate(source, tokens: specialTokens)
+  }
+
+  /// The text of that template, whether or not it can be read; nil where there is none.
+  public func chatTemplateSource(forTools: Bool = false) -> String? {
     let more = url.appending(path: "additional_chat_templates/tool_use.jinja")
     if forTools, let source = try? String(contentsOf: more, encoding: .utf8) {
-      return try ChatTemplate(source, tokens: specialTokens)
+      return source
     }
     let jinja = url.appending(path: "chat_template.jinja")
-    if let source = try? String(contentsOf: jinja, encoding: .utf8) {
-      return try ChatTemplate(source, tokens: specialTokens)
-    }
+    if let source = try? String(contentsOf: jinja, encoding: .utf8) { return source }
     for name in ["chat_template.json", "tokenizer_config.json"] {
       guard let json = try? JSON(contentsOf: url.appending(path: name)) else { continue }
       let template = json["chat_template"]
@@ -84,11 +92,9 @@ public struct TokenizerDirectory: Sendable {
         ?? (forTools ? ["tool_use", "default"] : ["default"]).lazy.compactMap { wanted in
           template?.array?.first { $0["name"]?.string == wanted }?["template"]?.string
         }.first
-      if let source { return try ChatTemplate(source, tokens: specialTokens) }
+      if let source { return source }
     }
-    throw TokenizerError(
-      "\(url.path) has no chat template, so it is not known how the model wants messages. Give a "
-        + "formatted text instead.")
+    return nil
   }
 
   /// The folder's files that make up the tokenizer, for a model that shares it.

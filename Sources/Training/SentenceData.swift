@@ -20,6 +20,7 @@ public struct SentenceData: TextRows, Sendable {
 
   public var count: Int { sentences.count }
   public var targetCount: Int { sentences.count }
+  public func targetCount(ofRow row: Int) -> Int { 1 }
 
   public var fingerprint: String {
     var fingerprint = Fingerprint()

@@ -55,32 +55,40 @@ public protocol TokenData {
 
 extension TokenData {
   public var isPacked: Bool { false }
-
-  public func trainingTargetCount(
-    step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64
-  ) throws -> Int {
-    try trainingBatch(step: step, micro: micro, microCount: microCount, size: size, seed: seed)
-      .targetCount
-  }
 }
 
 /// Data whose rows have numbers.
 public protocol TextRows: TokenData {
   /// Some rows by number; nil is a row that counts for nothing.
   func batch(_ rows: [Int?]) -> TokenBatch
+  /// How many targets of a row count.
+  func targetCount(ofRow row: Int) -> Int
 }
 
 extension TextRows {
   /// Each pass over the data has an order of its own.
+  private func rows(
+    ofStep step: Int, _ micro: Int, _ microCount: Int, size: Int, seed: UInt64
+  ) -> [Int] {
+    let first = (step * microCount + micro) * size
+    return (first..<first + size).map { index in
+      let stream = UInt32(truncatingIfNeeded: index / count)
+      return Philox.permuted(index % count, of: count, seed: seed, stream: stream)
+    }
+  }
+
   public func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64)
     -> TokenBatch
   {
-    let first = (step * microCount + micro) * size
-    return batch(
-      (first..<first + size).map { index in
-        let stream = UInt32(truncatingIfNeeded: index / count)
-        return Philox.permuted(index % count, of: count, seed: seed, stream: stream)
-      })
+    batch(rows(ofStep: step, micro, microCount, size: size, seed: seed))
+  }
+
+  public func trainingTargetCount(
+    step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64
+  ) -> Int {
+    rows(ofStep: step, micro, microCount, size: size, seed: seed).reduce(0) {
+      $0 + targetCount(ofRow: $1)
+    }
   }
 
   public func evaluationBatches(size: Int) -> [TokenBatch] {

@@ -70,8 +70,10 @@ public struct TokenExamples: TextRows, Sendable {
   }
 
   public var count: Int { rows.count }
-  public var targetCount: Int {
-    examples.reduce(0) { $0 + $1.isTarget.dropFirst().count { $0 } }
+  public var targetCount: Int { rows.indices.reduce(0) { $0 + targetCount(ofRow: $1) } }
+
+  public func targetCount(ofRow row: Int) -> Int {
+    rows[row].reduce(0) { $0 + examples[$1].isTarget.dropFirst().count { $0 } }
   }
 
   public var fingerprint: String {

@@ -8,9 +8,3 @@ func requireCount(_ value: Int?, _ option: String, from least: Int = 1, to large
   guard let value, !(least...largest).contains(value) else { return }
   throw ValidationError("--\(option) must be from \(least) to \(largest).")
 }
-
-/// Throws unless a number that an option gives is finite.
-func requireFinite(_ value: some BinaryFloatingPoint, _ option: String) throws {
-  guard !value.isFinite else { return }
-  throw ValidationError("--\(option) must be a finite number.")
-}

@@ -15,24 +15,22 @@ struct EmbeddingFile {
     let isLines = url.pathExtension == "jsonl"
     self.isLines = isLines
     file = try ResumableFile(url, job: job, overwrite: overwrite) { url in
-      isLines ? Self.isOwnLines(url) : Self.isOwnTensors(url)
+      isLines
+        ? JSONLinesFile.begins(url, with: ["text", "embedding"]) : Self.isOwnTensors(url)
     }
-    let existing = file.existing
     if isLines {
-      let lines = existing.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        .dropLast()
-      rowCount = min(count, lines.count)
-      try file.keep(lines.prefix(rowCount).reduce(0) { $0 + $1.count + 1 })
+      rowCount = min(count, file.lineCount)
+      try file.keep(lines: rowCount)
     } else {
       let beginning = try Safetensors.beginning(
         [("embeddings", TensorType([count, width]))], metadata: writer("embed"))
-      guard existing.starts(with: beginning) else {
+      guard file.existing.starts(with: beginning) else {
         rowCount = 0
         try file.keep(0)
         try file.append(beginning)
         return
       }
-      rowCount = min(count, (existing.count - beginning.count) / (4 * width))
+      rowCount = min(count, (file.existing.count - beginning.count) / (4 * width))
       try file.keep(beginning.count + rowCount * 4 * width)
     }
   }
@@ -60,12 +58,5 @@ struct EmbeddingFile {
 
   private static func isOwnTensors(_ url: URL) -> Bool {
     (try? Safetensors(contentsOf: url))?.metadata["retort.writer"] == "embed"
-  }
-
-  private static func isOwnLines(_ url: URL) -> Bool {
-    guard let line = try? OpenFile(url).firstLine(), let json = try? JSON(parsing: line) else {
-      return false
-    }
-    return json["text"] != nil && json["embedding"] != nil
   }
 }

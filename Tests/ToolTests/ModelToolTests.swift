@@ -161,6 +161,22 @@ import Tokenizers
     #expect(again.status == 1 && again.errors.contains("exists already"))
   }
 
+  /// A template that cannot be read is there all the same, and the reason is said.
+  @Test func aRefusedTemplateIsShown() throws {
+    let shop = try Workshop()
+    let folder = shop.path("qwen3")
+    try FileManager.default.copyItem(
+      atPath: goldenFolder("models/qwen3").path, toPath: folder)
+    func shown(_ template: String) throws -> String {
+      try template.write(toFile: folder + "/chat_template.jinja", atomically: true, encoding: .utf8)
+      return try shop.run(["inspect", folder]).output
+    }
+    #expect(try shown("{{ messages[0].content }}").contains("chat template: yes"))
+    let refused = try shown("{% for m in messages %}")
+    #expect(
+      refused.contains("chat template: refused. ") && refused.contains("endfor"), "\(refused)")
+  }
+
   @Test func aModelFromScratchMayHaveALearntTokenizer() throws {
     let shop = try Workshop()
     let learnt = try shop.run([

@@ -27,6 +27,11 @@ private struct FixedBatches: TokenData {
     return TokenBatch(tokens: part(whole.tokens), labels: part(whole.labels))
   }
 
+  func trainingTargetCount(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) -> Int {
+    trainingBatch(step: step, micro: micro, microCount: microCount, size: size, seed: seed)
+      .targetCount
+  }
+
   func evaluationBatches(size: Int) -> [TokenBatch] { batches }
 }
 

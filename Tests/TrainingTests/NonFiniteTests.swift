@@ -32,6 +32,12 @@ import Training
         tokens: TensorData(batch.tokens.shape, tokens), labels: changed(batch.labels))
     }
 
+    func trainingTargetCount(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) -> Int
+    {
+      base.trainingTargetCount(
+        step: step, micro: micro, microCount: microCount, size: size, seed: seed)
+    }
+
     func evaluationBatches(size: Int) -> [TokenBatch] { base.evaluationBatches(size: size) }
   }
 

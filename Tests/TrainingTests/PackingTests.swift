@@ -8,7 +8,7 @@ import Training
 @testable import Distillation
 
 @Suite struct PackingTests {
-  private let texts: [TokenExamples.Example] = {
+  private static let texts: [TokenExamples.Example] = {
     var random = RandomData(seed: 31)
     return (0..<11).map { index in
       let count = 2 + random.integer(below: 6)
@@ -18,6 +18,7 @@ import Training
         isTarget: (0..<count).map { index % 3 > 0 || $0 > count / 2 || $0 == count - 1 })
     }
   }()
+  private let texts = Self.texts
 
   @Test func everyTextIsThereOnceAndRowsAreFull() {
     let data = TokenExamples(texts, length: 12, packs: true)
@@ -42,6 +43,25 @@ import Training
     }
     func sorted(_ x: [[Int32]]) -> [[Int32]] { x.sorted { $0.lexicographicallyPrecedes($1) } }
     #expect(sorted(found) == sorted(texts.map { Array($0.tokens.dropLast()) }))
+  }
+
+  @Test(
+    arguments: [
+      TokenExamples(Self.texts, length: 12), TokenExamples(Self.texts, length: 12, packs: true),
+      SentenceData(Self.texts.map(\.tokens), length: 12),
+    ] as [any TextRows])
+  func targetsAreCountedWithoutMakingTheBatch(data: any TextRows) throws {
+    for step in 0..<7 {
+      for micro in 0..<2 {
+        let batch = try data.trainingBatch(
+          step: step, micro: micro, microCount: 2, size: 3, seed: 5)
+        let count = try data.trainingTargetCount(
+          step: step, micro: micro, microCount: 2, size: 3, seed: 5)
+        #expect(count > 0 && count == batch.targetCount)
+      }
+    }
+    let pass = data.evaluationBatches(size: 4).reduce(0) { $0 + $1.targetCount }
+    #expect(data.targetCount == pass)
   }
 
   /// Loss, logged sums and gradients over all texts.

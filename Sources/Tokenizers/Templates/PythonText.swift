@@ -188,6 +188,31 @@ extension [Unicode.Scalar] {
     }
     return out
   }
+
+  /// Python's `is...` methods of texts, by their names.
+  func consists(of method: String) -> Bool {
+    func all(_ isWanted: (Unicode.Scalar) -> Bool) -> Bool {
+      !isEmpty && allSatisfy(isWanted)
+    }
+    switch method {
+    case "isdecimal": return all { $0.properties.generalCategory == .decimalNumber }
+    case "isdigit":
+      return all {
+        $0.properties.numericType == .decimal || $0.properties.numericType == .digit
+      }
+    case "isnumeric": return all { $0.properties.numericType != nil }
+    case "isalpha": return all(\.isLetter)
+    case "isalnum": return all { $0.isLetter || $0.properties.numericType != nil }
+    case "isspace": return all(\.isPythonSpace)
+    case "isascii": return allSatisfy(\.isASCII)
+    case "isupper":
+      return contains(where: \.properties.isUppercase)
+        && !contains { $0.properties.isLowercase }
+    default:
+      return contains(where: \.properties.isLowercase)
+        && !contains { $0.properties.isUppercase }
+    }
+  }
 }
 
 extension Unicode.Scalar {
@@ -201,6 +226,13 @@ extension Unicode.Scalar {
   fileprivate var endsLine: Bool {
     switch value {
     case 0x0A...0x0D, 0x1C...0x1E, 0x85, 0x2028, 0x2029: true
+    default: false
+    }
+  }
+
+  fileprivate var isLetter: Bool {
+    switch properties.generalCategory {
+    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: true
     default: false
     }
   }

@@ -164,7 +164,7 @@ extension TemplateEvaluator {
       }
       _ = try bound([])
       try spend(work: text.count * 4)
-      return .bool(Self.consists(text, method))
+      return .bool(text.consists(of: method))
     }
   }
 
@@ -266,40 +266,6 @@ extension TemplateEvaluator {
       // Python puts the odd one on the left where the width is odd.
       let left = missing / 2 + (missing & width & 1)
       return .text(run(left) + text + run(missing - left))
-    }
-  }
-
-  /// Python's `is...` methods of texts.
-  private static func consists(_ text: Scalars, _ method: String) -> Bool {
-    func all(_ isWanted: (Unicode.Scalar) -> Bool) -> Bool {
-      !text.isEmpty && text.allSatisfy(isWanted)
-    }
-    switch method {
-    case "isdecimal": return all { $0.properties.generalCategory == .decimalNumber }
-    case "isdigit":
-      return all {
-        $0.properties.numericType == .decimal || $0.properties.numericType == .digit
-      }
-    case "isnumeric": return all { $0.properties.numericType != nil }
-    case "isalpha": return all(\.isLetter)
-    case "isalnum": return all { $0.isLetter || $0.properties.numericType != nil }
-    case "isspace": return all(\.isPythonSpace)
-    case "isascii": return text.allSatisfy(\.isASCII)
-    case "isupper":
-      return text.contains(where: \.properties.isUppercase)
-        && !text.contains { $0.properties.isLowercase }
-    default:
-      return text.contains(where: \.properties.isLowercase)
-        && !text.contains { $0.properties.isUppercase }
-    }
-  }
-}
-
-extension Unicode.Scalar {
-  fileprivate var isLetter: Bool {
-    switch properties.generalCategory {
-    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: true
-    default: false
     }
   }
 }

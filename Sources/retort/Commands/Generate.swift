@@ -136,10 +136,7 @@ struct Generate: ParsableCommand {
       URL(fileURLWithPath: output), job: .object(job), overwrite: overwrite
     ) { url in
       // Completions that an earlier command wrote may be replaced.
-      guard let line = try? OpenFile(url).firstLine(), let json = try? JSON(parsing: line) else {
-        return false
-      }
-      return json["completion"] != nil && json["finish_reason"] != nil
+      JSONLinesFile.begins(url, with: ["completion", "finish_reason"])
     }
   }
 
@@ -169,12 +166,11 @@ struct Generate: ParsableCommand {
     let progress = ProgressLine()
     let clock = ContinuousClock.now
     // Whole batches, so that a batch has the same neighbours as without the interruption.
-    let lines = file.existing.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-      .dropLast()
+    let lineCount = file.lineCount
     let known =
-      lines.count == prompts.count
-      ? lines.count : lines.count / generator.batchSize * generator.batchSize
-    try file.keep(lines.prefix(known).reduce(0) { $0 + $1.count + 1 })
+      lineCount == prompts.count
+      ? lineCount : lineCount / generator.batchSize * generator.batchSize
+    try file.keep(lines: known)
     if known > 0 {
       note("\(grouped(known)) of \(grouped(prompts.count)) completions are there already.")
     }

@@ -61,12 +61,19 @@ struct Inspect: ParsableCommand {
     let size = text.tokenizer.vocabularySize
     let padding = model.vocabularySize - size
     let end = text.endOfText.flatMap(text.tokenizer.token) ?? "not said"
+    var template = "none"
+    if text.chatTemplateSource() != nil {
+      do {
+        _ = try text.chatTemplate()
+        template = "yes"
+      } catch { template = "refused. \(error)" }
+    }
     try tell(
       "tokenizer: \(grouped(size)) tokens"
         + (padding > 0 ? ", \(padding) rows of the table are padding" : "")
         + (padding < 0 ? ", \(-padding) of which have no row in the table" : "")
         + "; end of text: \(end)"
-        + "; chat template: \((try? text.chatTemplate()) == nil ? "none" : "yes")")
+        + "; chat template: \(template)")
   }
 
   /// Parameters with the layers' numbers left out: name, shape, how many, numbers.

@@ -41,10 +41,7 @@ struct Train: ParsableCommand {
     var origins = RunOrigins()
     try origins.add(recipe)
     origins.add("the text", text.fingerprint)
-    if !recipe.model.path.isEmpty {
-      let source = ModelDirectory(URL(fileURLWithPath: recipe.model.path))
-      origins.add("the model's folder", try source.fingerprint())
-    }
+    try origins.add("the model's folder", folder: recipe.model.path)
     try arguments.begin(recipe, in: folder, origins: origins, command: "train") {
       try TrainingDoctor(
         arm: arm, text: text, classCount: classCount, recipe: recipe, device: device

@@ -124,10 +124,7 @@ struct DistillationArms {
     for other in others {
       origins.add("the \(other.arm.name)", try other.arm.directory.fingerprint())
     }
-    if !recipe.student.path.isEmpty {
-      let student = ModelDirectory(URL(fileURLWithPath: recipe.student.path))
-      origins.add("the student's folder", try student.fingerprint())
-    }
+    try origins.add("the student's folder", folder: recipe.student.path)
     if let cache { origins.add("the cache", cache.fingerprint) }
   }
 

@@ -41,7 +41,11 @@ struct DistillationDoctor {
     let sample = [
       ChatMessage(role: "user", content: "One?"), ChatMessage(role: "assistant", content: "Two."),
     ]
-    guard let mine = try? own.chatTemplate().render(sample, startsAnswer: false) else { return [] }
+    guard own.chatTemplateSource() != nil else { return [] }
+    let mine: String
+    do { mine = try own.chatTemplate().render(sample, startsAnswer: false) } catch {
+      return [.warning("the teacher's chat template does not write a short conversation: \(error)")]
+    }
     guard !recipe.student.path.isEmpty else {
       return [.fine("conversations are written as \(mine.json)")]
     }

@@ -1,5 +1,6 @@
 // What a run started from, so that it goes on from the same.
 import Foundation
+import Models
 import Storage
 
 /// Fingerprints of all that a run reads: recipe, texts, models, cache. `origins.json` keeps them; a run that goes
@@ -11,6 +12,12 @@ struct RunOrigins {
 
   /// Adds what is read under a name that a sentence can use, such as "the text".
   mutating func add(_ name: String, _ fingerprint: String) { parts.append((name, fingerprint)) }
+
+  /// Adds the folder that a model starts from, if there is one.
+  mutating func add(_ name: String, folder path: String) throws {
+    guard !path.isEmpty else { return }
+    add(name, try ModelDirectory(URL(fileURLWithPath: path)).fingerprint())
+  }
 
   /// The recipe, as it is written out.
   mutating func add(_ recipe: some Recipe) throws {

@@ -28,8 +28,8 @@ struct RunText: CustomStringConvertible {
   ) throws {
     self =
       recipe.completions.isEmpty
-      ? try RunText(text: recipe, tokenizer, seed: seed, shifts: shifts)
-      : try RunText(completions: recipe, tokenizer, seed: seed)
+      ? try RunText(text: recipe, tokenizer, classCount: classCount, seed: seed, shifts: shifts)
+      : try RunText(completions: recipe, tokenizer, classCount: classCount, seed: seed)
     for (name, part) in [("training", training), ("held-out", heldOut)] where part.count == 0 {
       throw StorageError(
         recipe.completions.isEmpty
@@ -39,27 +39,20 @@ struct RunText: CustomStringConvertible {
           : "No text is left for the \(name) part: of few lines, data.held_out (\(recipe.heldOut)) takes none or "
             + "all. Give more lines, or set data.held_out to 0.5.")
     }
-    for part in [training, heldOut] {
-      for batch in part.evaluationBatches(size: 64) {
-        try tokenizer.tokenizer.require(batch.tokens.integers, below: classCount)
-        try tokenizer.tokenizer.require(
-          batch.labels.integers.lazy.filter { $0 >= 0 }, below: classCount)
-      }
-    }
     try tokenizer.tokenizer.require(promptTokens, below: classCount)
   }
 
-  private init(text recipe: DataRecipe, _ tokenizer: RunTokenizer, seed: UInt64, shifts: Bool)
-    throws
-  {
+  private init(
+    text recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int, seed: UInt64, shifts: Bool
+  ) throws {
     let corpus = try Corpus(
       files: try Self.files(recipe), heldOutShare: recipe.heldOut, seed: seed)
     func windows(_ entries: [String]) throws -> TokenWindows {
-      TokenWindows(
-        try Corpus.tokens(entries, endOfText: tokenizer.endOfText) {
-          try tokenizer.tokenizer.encode($0)
-        },
-        length: recipe.sequenceLength, shifts: shifts)
+      let tokens = try Corpus.tokens(entries, endOfText: tokenizer.endOfText) {
+        try tokenizer.tokenizer.encode($0)
+      }
+      try tokenizer.tokenizer.require(tokens, below: classCount)
+      return TokenWindows(tokens, length: recipe.sequenceLength, shifts: shifts)
     }
     let (training, heldOut) = (try windows(corpus.training), try windows(corpus.heldOut))
     (self.training, self.heldOut) = (training, heldOut)
@@ -72,7 +65,9 @@ struct RunText: CustomStringConvertible {
       + "on, \(grouped(corpus.heldOut.count)) (\(grouped(heldOut.tokens.count))) held out"
   }
 
-  private init(completions recipe: DataRecipe, _ tokenizer: RunTokenizer, seed: UInt64) throws {
+  private init(
+    completions recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int, seed: UInt64
+  ) throws {
     guard let directory = tokenizer.directory else {
       throw RecipeError(
         "data.completions needs a tokenizer in a folder: a teacher, a model or data.tokenizer.")
@@ -91,6 +86,9 @@ struct RunText: CustomStringConvertible {
         packs: recipe.packing && !held)
     }
     let (training, heldOut) = (part(false), part(true))
+    for example in training.examples + heldOut.examples {
+      try tokenizer.tokenizer.require(example.tokens, below: classCount)
+    }
     (self.training, self.heldOut) = (training, heldOut)
     let targets = heldOut.examples.map { example in
       zip(example.tokens, example.isTarget).filter(\.1).map(\.0)

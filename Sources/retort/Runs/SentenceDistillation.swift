@@ -117,10 +117,7 @@ struct SentenceDistillation {
     try origins.add(recipe)
     origins.add("the text", text.fingerprint)
     origins.add("the teacher", try teacher.directory.fingerprint())
-    if !recipe.student.path.isEmpty {
-      let student = ModelDirectory(URL(fileURLWithPath: recipe.student.path))
-      origins.add("the student's folder", try student.fingerprint())
-    }
+    try origins.add("the student's folder", folder: recipe.student.path)
     try arguments.begin(recipe, in: folder, origins: origins, command: "distill") {
       try findings(text, device)
     }
