@@ -64,7 +64,18 @@ indirect enum TokenDecoder: Sendable {
         let right = min(rest.reversed().prefix { $0 == scalar }.count, stop)
         return Array(rest.dropLast(right))
       }
-    case .replace(let replacement): return tokens.map { (try? replacement($0)) ?? $0 }
+    case .replace(let replacement): return Self.replaced(tokens, replacement)
+    }
+  }
+
+  /// A token that would take too long or grow too much stays as it is.
+  private static func replaced(_ tokens: [Scalars], _ replacement: Replacement) -> [Scalars] {
+    let limit = WorkLimit.scalars(from: tokens.reduce(0) { $0 + $1.count })
+    var made = 0
+    return tokens.map { token in
+      let changed = made < limit ? (try? replacement(token)) ?? token : token
+      made += changed.count
+      return changed
     }
   }
 
@@ -102,7 +113,7 @@ indirect enum TokenDecoder: Sendable {
     ]
     guard token.contains(" ") else { return token }
     return pairs.reduce(token) { text, pair in
-      (try? Replacement(.text(Scalars(pair.0)), Scalars(pair.1))(text)) ?? text
+      (try? Replacement(.text(TextPattern(Scalars(pair.0))), Scalars(pair.1))(text)) ?? text
     }
   }
 }
