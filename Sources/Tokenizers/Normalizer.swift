@@ -59,7 +59,7 @@ indirect enum Normalizer: Sendable {
         try WorkLimit.check(next.count, from: text.count, by: "normalizer")
         return next
       }
-    case .unicode(let form): return Self.normalized(text, form)
+    case .unicode(let form): return try Self.normalized(text, form)
     case .lowercase: return Self.lowercased(text)
     case .stripAccents:
       func isMark(_ scalar: Unicode.Scalar) -> Bool {
@@ -84,16 +84,27 @@ indirect enum Normalizer: Sendable {
       }
       if spacesHan { text = text.flatMap { Self.isHan($0) ? [" ", $0, " "] : [$0] } }
       if stripsAccents {
-        text = Self.normalized(text, .d).filter { $0.category(inVersion: 8) != "Mn" }
+        text = try Self.normalized(text, .d).filter { $0.category(inVersion: 8) != "Mn" }
       }
       return lowercases ? Self.lowercased(text) : text
     case .precompiled(let map): return try map(text)
     }
   }
 
-  private static func normalized(_ text: Scalars, _ form: Form) -> Scalars {
+  private static let mostMarks = 256
+
+  private static func normalized(_ text: Scalars, _ form: Form) throws -> Scalars {
     // ASCII is its own normal form.
     if text.allSatisfy(\.isASCII) { return text }
+    // Putting marks in order takes the square of their number.
+    var marks = 0
+    for scalar in text {
+      marks = scalar.properties.canonicalCombiningClass == .notReordered ? 0 : marks + 1
+      guard marks <= mostMarks else {
+        throw TokenizerError(
+          "The text has a character with more than \(mostMarks) marks, which is refused.")
+      }
+    }
     let text = text.text
     return switch form {
     case .c: Scalars(text.precomposedStringWithCanonicalMapping)

@@ -70,10 +70,10 @@ indirect enum TokenDecoder: Sendable {
 
   /// A token that would take too long or grow too much stays as it is.
   private static func replaced(_ tokens: [Scalars], _ replacement: Replacement) -> [Scalars] {
-    let limit = WorkLimit.scalars(from: tokens.reduce(0) { $0 + $1.count })
+    let limit = 32 * tokens.reduce(0) { $0 + $1.count } + 1 << 14
     var made = 0
     return tokens.map { token in
-      let changed = made < limit ? (try? replacement(token)) ?? token : token
+      let changed = made + token.count < limit ? (try? replacement(token)) ?? token : token
       made += changed.count
       return changed
     }
