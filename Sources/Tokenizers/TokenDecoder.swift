@@ -37,8 +37,14 @@ indirect enum TokenDecoder: Sendable {
   }
 
   func callAsFunction(_ tokens: [Scalars]) -> [Scalars] {
+    applied(to: tokens, limit: 32 * tokens.reduce(0) { $0 + $1.count } + 1 << 14)
+  }
+
+  /// `limit` is how many scalars replacements may make of all tokens.
+  private func applied(to tokens: [Scalars], limit: Int) -> [Scalars] {
     switch self {
-    case .sequence(let steps): return steps.reduce(tokens) { $1($0) }
+    case .sequence(let steps):
+      return steps.reduce(tokens) { $1.applied(to: $0, limit: limit) }
     case .byteLevel:
       let bytes = tokens.flatMap(ByteAlphabet.decode)
       return [Scalars(String(decoding: bytes, as: UTF8.self))]
@@ -64,13 +70,14 @@ indirect enum TokenDecoder: Sendable {
         let right = min(rest.reversed().prefix { $0 == scalar }.count, stop)
         return Array(rest.dropLast(right))
       }
-    case .replace(let replacement): return Self.replaced(tokens, replacement)
+    case .replace(let replacement): return Self.replaced(tokens, replacement, limit)
     }
   }
 
   /// A token that would take too long or grow too much stays as it is.
-  private static func replaced(_ tokens: [Scalars], _ replacement: Replacement) -> [Scalars] {
-    let limit = 32 * tokens.reduce(0) { $0 + $1.count } + 1 << 14
+  private static func replaced(_ tokens: [Scalars], _ replacement: Replacement, _ limit: Int)
+    -> [Scalars]
+  {
     var made = 0
     return tokens.map { token in
       let changed = made + token.count < limit ? (try? replacement(token)) ?? token : token
