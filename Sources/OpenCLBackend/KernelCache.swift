@@ -28,9 +28,7 @@ public struct KernelCache: Sendable {
   }
 
   let folder: URL
-  /// Programs that build faster than this are not kept: some drivers (PoCL) compile a kernel only
-  /// when it is launched, keep the result themselves, and would compile everything a second time,
-  /// unspecialised, to hand out a binary.
+  /// Programs that build faster than this are not worth a file.
   let minimumBuildTime: Duration
 
   public init(folder: URL, minimumBuildTime: Duration = .milliseconds(300)) {
@@ -38,17 +36,24 @@ public struct KernelCache: Sendable {
     self.minimumBuildTime = minimumBuildTime
   }
 
-  /// `$RETORT_CACHE` (`off` for none), or `retort/kernels` in the user's cache folder.
-  public static var standard: KernelCache? {
+  /// The user's cache, for a device whose driver gains from it. PoCL compiles a kernel when it is launched, for the
+  /// size of its work-groups, and keeps the result itself; to hand out a binary it compiles every kernel a second
+  /// time, for any size.
+  public static func standard(for device: DeviceDescription) -> KernelCache? {
+    if device.platformName == "Portable Computing Language" { return nil }
+    return standardFolder.map { KernelCache(folder: $0) }
+  }
+
+  /// `$RETORT_CACHE`, nil where that is `off`; else `retort/kernels` in the user's cache folder.
+  static var standardFolder: URL? {
     let environment = ProcessInfo.processInfo.environment
     if let path = environment["RETORT_CACHE"], !path.isEmpty {
-      if path == "off" { return nil }
-      return KernelCache(folder: URL(fileURLWithPath: path))
+      return path == "off" ? nil : URL(fileURLWithPath: path)
     }
     let base =
       environment["XDG_CACHE_HOME"].map { URL(fileURLWithPath: $0) }
       ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache")
-    return KernelCache(folder: base.appending(path: "retort/kernels"))
+    return base.appending(path: "retort/kernels")
   }
 
   /// The stored binary, if the file holds it whole and for exactly this key.

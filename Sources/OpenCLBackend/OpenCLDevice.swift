@@ -12,14 +12,14 @@ public final class OpenCLDevice: Device {
   private let library: KernelLibrary
 
   /// Opens a device. `traits` are the device's own unless given; `profiling` makes launches slower
-  /// and lets them be timed.
+  /// and lets them be timed. `cache` is the user's unless given.
   public init(
     _ description: DeviceDescription, traits: DeviceTraits? = nil, profiling: Bool = false,
-    cache: KernelCache? = .standard
+    cache: KernelCache? = nil
   ) throws {
     context = try Context(description)
     queue = try Queue(context, profiling: profiling)
-    library = KernelLibrary(context, cache: cache)
+    library = KernelLibrary(context, cache: cache ?? .standard(for: description))
     name = "\(description), driver \(description.driverVersion)"
     self.traits = traits ?? DeviceTraits(of: description)
   }

@@ -11,12 +11,12 @@ public struct TuningFile {
 
   /// The file of a device in the kernel cache's folder; nil where nothing is cached.
   public init?(for device: DeviceDescription, family: DeviceTraits.Family) {
-    guard let cache = KernelCache.standard else { return nil }
+    guard let folder = KernelCache.standardFolder else { return nil }
     let sources = KernelSources()
     let files = ["matmul_cpu.cl", "matmul_gpu.cl"]
     let text = files.compactMap { try? sources.expanded("#include \"\($0)\"") }
     let key = KernelCache.Key(device, "tuning 1 \(family)\n" + text.joined())
-    url = cache.folder.appending(path: "tuning-" + key.fileName.dropLast(4) + ".json")
+    url = folder.appending(path: "tuning-" + key.fileName.dropLast(4) + ".json")
     let data = try? Data(contentsOf: url)
     findings = data.flatMap { try? JSONDecoder().decode([Tuner.Finding].self, from: $0) } ?? []
   }

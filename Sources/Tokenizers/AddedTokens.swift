@@ -28,29 +28,32 @@ struct AddedToken: Sendable {
   }
 }
 
-/// Finds added tokens: the leftmost first, of those the longest.
+/// Finds added tokens: the leftmost first, of those the longest; of equal ones a special token.
 struct AddedTokenFinder: Sendable {
-  private var candidates: [Unicode.Scalar: [(text: Scalars, token: AddedToken)]] = [:]
+  private var trie = Trie()
+  private let tokens: [AddedToken]
 
   init(_ tokens: [(text: Scalars, token: AddedToken)]) {
-    for (text, token) in tokens {
-      if let first = text.first { candidates[first, default: []].append((text, token)) }
+    let ordered = tokens.filter(\.token.isSpecial) + tokens.filter { !$0.token.isSpecial }
+    self.tokens = ordered.map(\.token)
+    for (index, token) in ordered.enumerated() where !token.text.isEmpty {
+      trie.add(token.text.lazy.map(\.value), Int32(index))
     }
-    for key in candidates.keys { candidates[key]?.sort { $0.text.count > $1.text.count } }
   }
 
   /// A text in parts: what lies between tokens, and tokens.
-  func split(_ text: Scalars) -> [(text: ArraySlice<Unicode.Scalar>, id: Int32?)] {
-    if candidates.isEmpty { return text.isEmpty ? [] : [(text[...], nil)] }
+  func split(_ text: Scalars) throws -> [(text: ArraySlice<Unicode.Scalar>, id: Int32?)] {
+    if trie.isEmpty { return text.isEmpty ? [] : [(text[...], nil)] }
+    var steps = StepCounter(text.count)
     var parts: [(text: ArraySlice<Unicode.Scalar>, id: Int32?)] = []
     var (start, place) = (0, 0)
     while place < text.count {
-      guard let (found, token) = token(in: text, at: place) else {
+      guard let (end, token) = try token(in: text, at: place, &steps) else {
         place += 1
         continue
       }
-      var (lower, upper) = (place, place + found.count)
-      place = upper
+      var (lower, upper) = (place, end)
+      defer { place = end }
       if token.isSingleWord {
         let isInWord =
           lower > 0 && text[lower - 1].isWord || upper < text.count && text[upper].isWord
@@ -58,23 +61,32 @@ struct AddedTokenFinder: Sendable {
       }
       if token.takesLeft {
         while lower > start, text[lower - 1].isWhitespace { lower -= 1 }
+        lower = max(lower, start)
       }
       if token.takesRight {
         while upper < text.count, text[upper].isWhitespace { upper += 1 }
       }
       if start < lower { parts.append((text[start..<lower], nil)) }
-      parts.append((text[lower..<upper], token.id))
+      // What a token takes on its right is searched all the same, as the library does.
+      if lower < upper { parts.append((text[place..<end], token.id)) }
       start = upper
-      place = upper
     }
     if start < text.count { parts.append((text[start...], nil)) }
     return parts
   }
 
-  private func token(in text: Scalars, at place: Int) -> (text: Scalars, token: AddedToken)? {
-    candidates[text[place]]?.first { candidate in
-      text.count - place >= candidate.text.count
-        && text[place..<place + candidate.text.count].elementsEqual(candidate.text)
+  /// The longest token that begins at a place, with its end.
+  private func token(in text: Scalars, at place: Int, _ steps: inout StepCounter) throws
+    -> (end: Int, token: AddedToken)?
+  {
+    var (node, end) = (Trie.root, place)
+    var found: (Int, AddedToken)?
+    while end < text.count, let child = trie.child(of: node, text[end].value) {
+      end += 1
+      node = child
+      if let index = trie.value(of: node) { found = (end, tokens[Int(index)]) }
     }
+    try steps.take(end - place)
+    return found
   }
 }

@@ -27,6 +27,9 @@ final class BPE: Sendable {
         throw part.failure("has a \(key), which is not built")
       }
     }
+    guard try part.number("dropout", default: 0) == 0 else {
+      throw part.failure("has a dropout, which is not built")
+    }
     self.vocabulary = vocabulary
     var merges: [UInt64: Merge] = [:]
     let lines = part.json["merges"]?.array ?? []
@@ -42,7 +45,8 @@ final class BPE: Sendable {
         throw part.failure("has the merge \(rank) of tokens that the vocab has not")
       }
       let key = Self.key(left, right)
-      if merges[key] == nil { merges[key] = Merge(rank: Int32(rank), result: result) }
+      // Of a pair that is there twice, the last counts.
+      merges[key] = Merge(rank: Int32(rank), result: result)
     }
     self.merges = merges
     var characterIds: [Unicode.Scalar: Int32] = [:]

@@ -49,61 +49,62 @@ indirect enum Normalizer: Sendable {
     }
   }
 
-  /// How many scalars a step may add to a text: one that doubles it again and again is refused.
-  private static let mostAdded = 1 << 22
-  /// A step may also make a text so many times as long.
-  private static let growth = 32
-
-  /// A text that would grow beyond all measure is an error.
-  func callAsFunction(_ text: Scalars) throws -> Scalars {
-    let changed = try applied(to: text)
-    guard changed.count <= Self.growth * text.count + Self.mostAdded else {
-      throw TokenizerError(
-        "The tokenizer's normalizer makes \(changed.count) characters of \(text.count), which is refused."
-      )
-    }
-    return changed
-  }
-
-  private func applied(to text: Scalars) throws -> Scalars {
+  /// A text that would grow beyond all measure is an error. `isFirst` becomes false where the beginning of the text is
+  /// left out.
+  func callAsFunction(_ text: Scalars, isFirst: inout Bool) throws -> Scalars {
     switch self {
     case .sequence(let steps):
-      let limit = Self.growth * text.count + Self.mostAdded
       return try steps.reduce(text) { current, step in
-        let next = try step(current)
-        guard next.count <= limit else {
-          throw TokenizerError(
-            "The tokenizer's normalizer makes more than \(limit) characters of \(text.count), which is refused."
-          )
-        }
+        let next = try step(current, isFirst: &isFirst)
+        try WorkLimit.check(next.count, from: text.count, by: "normalizer")
         return next
       }
-    case .unicode(let form): return Self.normalized(text, form)
+    case .unicode(let form): return try Self.normalized(text, form)
     case .lowercase: return Self.lowercased(text)
-    case .stripAccents: return text.filter { !$0.category(inVersion: 9).hasPrefix("M") }
+    case .stripAccents:
+      func isMark(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.category(inVersion: 9).hasPrefix("M")
+      }
+      if text.first.map(isMark) == true { isFirst = false }
+      return text.filter { !isMark($0) }
     case .strip(let left, let right):
       var rest = text[...]
       if left { rest = rest.drop(while: \.isWhitespace) }
+      if rest.startIndex > 0 { isFirst = false }
       while right, rest.last?.isWhitespace == true { rest.removeLast() }
       return Array(rest)
     case .prepend(let prefix): return text.isEmpty ? text : prefix + text
     case .byteLevel: return ByteAlphabet.encode(text[...])
-    case .replace(let replacement): return try replacement(text)
+    case .replace(let replacement): return try replacement(text, isFirst: &isFirst)
     case .bert(let cleans, let spacesHan, let stripsAccents, let lowercases):
       var text = text
-      if cleans { text = Self.cleaned(text) }
+      if cleans {
+        if let first = text.first, Self.cleaned([first]).isEmpty { isFirst = false }
+        text = Self.cleaned(text)
+      }
       if spacesHan { text = text.flatMap { Self.isHan($0) ? [" ", $0, " "] : [$0] } }
       if stripsAccents {
-        text = Self.normalized(text, .d).filter { $0.category(inVersion: 8) != "Mn" }
+        text = try Self.normalized(text, .d).filter { $0.category(inVersion: 8) != "Mn" }
       }
       return lowercases ? Self.lowercased(text) : text
-    case .precompiled(let map): return map(text)
+    case .precompiled(let map): return try map(text)
     }
   }
 
-  private static func normalized(_ text: Scalars, _ form: Form) -> Scalars {
+  private static let mostMarks = 256
+
+  private static func normalized(_ text: Scalars, _ form: Form) throws -> Scalars {
     // ASCII is its own normal form.
     if text.allSatisfy(\.isASCII) { return text }
+    // Putting marks in order takes the square of their number.
+    var marks = 0
+    for scalar in text {
+      marks = scalar.properties.canonicalCombiningClass == .notReordered ? 0 : marks + 1
+      guard marks <= mostMarks else {
+        throw TokenizerError(
+          "The text has a character with more than \(mostMarks) marks, which is refused.")
+      }
+    }
     let text = text.text
     return switch form {
     case .c: Scalars(text.precomposedStringWithCanonicalMapping)
@@ -114,7 +115,16 @@ indirect enum Normalizer: Sendable {
   }
 
   private static func lowercased(_ text: Scalars) -> Scalars {
-    text.flatMap { Scalars($0.properties.lowercaseMapping) }
+    var out: Scalars = []
+    out.reserveCapacity(text.count)
+    for scalar in text {
+      switch scalar {
+      case "A"..."Z": out.append(Unicode.Scalar(UInt8(scalar.value) + 32))
+      case _ where scalar.isASCII: out.append(scalar)
+      default: out.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
+      }
+    }
+    return out
   }
 
   /// Without control characters; every kind of white space a space.

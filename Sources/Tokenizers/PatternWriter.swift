@@ -3,19 +3,27 @@
 /// Writes the program of a pattern.
 struct PatternWriter {
   private var program: [Pattern.Instruction] = []
-  private(set) var sets: [ScalarSet] = []
+  private var sets: [ScalarSet] = []
   private var indexOfSet: [ScalarSet: Int] = [:]
+  /// The loops around what is written whose bodies may take nothing, as far as they are in the same group that runs
+  /// by itself.
+  private var loops: Range<Int8> = 0..<0
+  private var slotCount = 0
+  private var stateCount = 0
+  private var severalCount = 0
 
   private static let longest = 20_000
 
-  mutating func program(of node: PatternNode, of source: String) throws -> [Pattern.Instruction] {
+  mutating func program(of node: PatternNode, of source: String) throws -> PatternProgram {
     do {
       try write(node)
       try write(.accept)
     } catch let error as TooLong {
       throw TokenizerError("The pattern \(source.excerpt) \(error.reason).")
     }
-    return program
+    return PatternProgram(
+      instructions: program, sets: sets.map(ScalarTable.init), slotCount: slotCount,
+      stateCount: stateCount, severalCount: severalCount)
   }
 
   private struct TooLong: Error { let reason: String }
@@ -34,6 +42,11 @@ struct PatternWriter {
     return sets.count - 1
   }
 
+  private mutating func fork(_ first: Int, _ second: Int) -> Pattern.Instruction {
+    defer { stateCount += loops.count + 1 }
+    return .fork(Pattern.Fork(first: first, second: second, state: stateCount, loops: loops))
+  }
+
   private mutating func write(_ node: PatternNode) throws {
     switch node {
     case .set(let set): try write(.one(index(set)))
@@ -41,7 +54,10 @@ struct PatternWriter {
     case .anchor(let anchor): try write(Pattern.Instruction.anchor(anchor))
     case .choice(let branches): try write(branches)
     case .several(.set(let set), let least, let most, let greed):
-      try write(.several(index(set), least: least, most: most, greed))
+      let several = Pattern.Several(
+        set: index(set), least: least, most: most, greed: greed, index: severalCount, loops: loops)
+      severalCount += 1
+      try write(.several(several))
     case .several(let node, let least, let most, .possessive):
       try enclosed(.atomic) {
         try $0.write(.several(node, least: least, most: most, .greedy))
@@ -70,7 +86,10 @@ struct PatternWriter {
   ) throws {
     let place = program.count
     try write(.fail)
+    let around = loops
+    loops = loops.upperBound..<loops.upperBound
     try body(&self)
+    loops = around
     try write(.accept)
     let end = program.count
     switch enclosure {
@@ -84,13 +103,13 @@ struct PatternWriter {
   private mutating func write(_ branches: [PatternNode]) throws {
     var ends: [Int] = []
     for (i, branch) in branches.enumerated() {
-      let fork = program.count
+      let start = program.count
       if i + 1 < branches.count { try write(.fail) }
       try write(branch)
       guard i + 1 < branches.count else { break }
       ends.append(program.count)
       try write(.fail)
-      program[fork] = .fork(fork + 1, program.count)
+      program[start] = fork(start + 1, program.count)
     }
     for end in ends { program[end] = .jump(program.count) }
   }
@@ -98,37 +117,65 @@ struct PatternWriter {
   private mutating func repeated(_ node: PatternNode, _ least: Int, _ most: Int, isLazy: Bool)
     throws
   {
-    for _ in 0..<least { try write(node) }
-    func fork(_ into: Int, _ past: Int) -> Pattern.Instruction {
-      isLazy ? .fork(past, into) : .fork(into, past)
+    for _ in 0..<least {
+      let start = program.count
+      try write(node)
+      // What is nothing is nothing however often it comes.
+      if program.count == start { break }
     }
     if most == .max {
       let loop = program.count
       try write(.fail)
-      try write(node)
+      if node.mayBeEmpty {
+        try writeRounds(node)
+      } else {
+        try write(node)
+      }
       try write(.jump(loop))
-      program[loop] = fork(loop + 1, program.count)
+      program[loop] =
+        isLazy ? fork(program.count, loop + 1) : fork(loop + 1, program.count)
     } else {
       var forks: [Int] = []
       for _ in least..<most {
-        forks.append(program.count)
+        let start = program.count
         try write(.fail)
         try write(node)
+        if program.count == start + 1 {
+          program.removeLast()
+          break
+        }
+        forks.append(start)
       }
-      for place in forks { program[place] = fork(place + 1, program.count) }
+      for place in forks {
+        program[place] =
+          isLazy ? fork(program.count, place + 1) : fork(place + 1, program.count)
+      }
     }
+  }
+
+  /// The body of a loop that may take nothing: a round that has taken nothing is the last.
+  private mutating func writeRounds(_ node: PatternNode) throws {
+    let around = loops
+    let slot = Int(loops.upperBound)
+    slotCount = max(slotCount, slot + 1)
+    try write(.round(slot: slot))
+    loops = loops.lowerBound..<loops.upperBound + 1
+    try write(node)
+    loops = around
+    // The exit lies behind the jump that follows.
+    try write(.roundEnd(slot: slot, exit: program.count + 2))
   }
 
   /// Looks behind: branches may have lengths of their own, each a fixed one.
   private mutating func behind(_ node: PatternNode, isNegative: Bool) throws {
-    let branches = if case .choice(let branches) = node { branches } else { [node] }
-    func look(_ branch: PatternNode) throws -> (inout PatternWriter) throws -> Void {
-      guard let length = Self.length(branch), length > 0 else {
-        throw TooLong(reason: "looks behind at what has no fixed length")
+    let branches = PatternNode.fixedLengths(of: node)?.map { ($0, $0.length) } ?? [(node, nil)]
+    func look(_ branch: (PatternNode, Int?)) throws -> (inout PatternWriter) throws -> Void {
+      guard let length = branch.1 else {
+        throw TooLong(reason: "looks behind at what has too many lengths")
       }
       return { writer in
         try writer.enclosed(.look(isNegative: isNegative, behind: length)) {
-          try $0.write(branch)
+          try $0.write(branch.0)
         }
       }
     }
@@ -139,34 +186,14 @@ struct PatternWriter {
     }
     var ends: [Int] = []
     for branch in branches {
-      let fork = program.count
+      let start = program.count
       try write(.fail)
       try look(branch)(&self)
       ends.append(program.count)
       try write(.fail)
-      program[fork] = .fork(fork + 1, program.count)
+      program[start] = fork(start + 1, program.count)
     }
     try write(.fail)
     for end in ends { program[end] = .jump(program.count) }
-  }
-
-  /// How many scalars a node takes, where that is always the same.
-  private static func length(_ node: PatternNode) -> Int? {
-    switch node {
-    case .set: return 1
-    case .anchor, .look: return 0
-    case .atomic(let node): return length(node)
-    case .sequence(let nodes):
-      return nodes.reduce(Optional(0)) { sum, node in
-        guard let sum, let length = length(node) else { return nil }
-        return sum + length
-      }
-    case .choice(let branches):
-      let lengths = Set(branches.map(length))
-      return lengths.count == 1 ? lengths.first ?? nil : nil
-    case .several(let node, let least, let most, _):
-      guard least == most, let length = length(node) else { return nil }
-      return length.multipliedReportingOverflow(by: least).partialValue
-    }
   }
 }

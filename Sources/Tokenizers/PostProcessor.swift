@@ -6,16 +6,18 @@ struct PostProcessor: Sendable {
   private(set) var before: [Int32] = []
   private(set) var after: [Int32] = []
 
+  private var addsTokens: Bool { !before.isEmpty || !after.isEmpty }
+
   init() {}
 
   init(_ part: TokenizerPart) throws {
     switch part.type {
     case "Sequence":
-      // One outside of the other, in order.
-      for inner in try part.parts("processors").map(PostProcessor.init) {
-        before = inner.before + before
-        after += inner.after
+      let adding = try part.parts("processors").map(PostProcessor.init).filter(\.addsTokens)
+      guard adding.count <= 1 else {
+        throw part.failure("has several processors that add tokens, which is not built")
       }
+      self = adding.first ?? PostProcessor()
     case "ByteLevel": break
     case "TemplateProcessing": try readTemplate(part)
     case "BertProcessing", "RobertaProcessing":
@@ -35,16 +37,17 @@ struct PostProcessor: Sendable {
 
   private mutating func readTemplate(_ part: TokenizerPart) throws {
     guard let items = part.json["single"]?.array else { throw part.failure("has no single") }
-    let known = part.json["special_tokens"]?.object
+    let members = part.json["special_tokens"]?.object?.members ?? []
+    let known = Dictionary(members.map { ($0.key, $0.value) }) { $1 }
     var hasText = false
     for item in items {
       if item["Sequence"] != nil {
         guard !hasText else { throw part.failure("uses the text twice") }
         hasText = true
       } else if let name = item["SpecialToken"]?["id"]?.string {
-        guard let ids = known?[name]?["ids"]?.array?.compactMap(\.int), !ids.isEmpty,
+        guard let ids = known[name]?["ids"]?.array?.compactMap(\.int), !ids.isEmpty,
           ids.allSatisfy({ (0..<1 << 26).contains($0) })
-        else { throw part.failure("does not say which ids \(name) has") }
+        else { throw part.failure("does not say which ids \(name.excerpt) has") }
         if hasText { after += ids.map { Int32($0) } } else { before += ids.map { Int32($0) } }
       } else {
         throw part.failure("has a single with an item that is neither a text nor a token")

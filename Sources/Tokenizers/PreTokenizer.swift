@@ -24,6 +24,9 @@ indirect enum PreTokenizer: Sendable {
   static let gpt2Pattern =
     #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
+  /// Words as Rust has them, with joiners.
+  private static let whitespacePattern = #"[\w\u200C\u200D]+|[^\w\u200C\u200D\s]+"#
+
   /// GPT-2's: words as bytes, without a space before the first.
   static var gpt2: PreTokenizer {
     get throws { .byteLevel(addsSpace: false, try Pattern(gpt2Pattern)) }
@@ -43,13 +46,13 @@ indirect enum PreTokenizer: Sendable {
       self = .split(
         try Finder(part), behavior, isInverted: try part.flag("invert", default: false))
     case "Whitespace":
-      self = .split(.pattern(try Pattern(#"\w+|[^\w\s]+"#)), .removed, isInverted: true)
+      self = .split(.pattern(try Pattern(Self.whitespacePattern)), .removed, isInverted: true)
     case "CharDelimiterSplit":
       let delimiter = Scalars(try part.text("delimiter"))
       guard delimiter.count == 1 else {
         throw part.failure("has a delimiter that is not one character")
       }
-      self = .split(.text(delimiter), .removed, isInverted: false)
+      self = .split(.text(TextPattern(delimiter)), .removed, isInverted: false)
     case "WhitespaceSplit": self = .set(ScalarTable(.whitespace), .removed)
     case "BertPreTokenizer":
       self = .sequence([
@@ -72,8 +75,22 @@ indirect enum PreTokenizer: Sendable {
 
   /// Cuts pieces of a text; `isFirst` says whether the first of them begins the whole text.
   func callAsFunction(_ pieces: [Scalars], isFirst: Bool) throws -> [Scalars] {
+    var isFirst = isFirst
+    return try cut(pieces, isFirst: &isFirst)
+  }
+
+  /// `isFirst` says afterwards whether the first of the new pieces begins the whole text.
+  private func cut(_ pieces: [Scalars], isFirst: inout Bool) throws -> [Scalars] {
     switch self {
-    case .sequence(let steps): return try steps.reduce(pieces) { try $1($0, isFirst: isFirst) }
+    case .sequence(let steps):
+      let count = pieces.reduce(0) { $0 + $1.count }
+      var pieces = pieces
+      for step in steps {
+        pieces = try step.cut(pieces, isFirst: &isFirst)
+        try WorkLimit.check(
+          pieces.reduce(0) { $0 + $1.count }, from: count, by: "pre_tokenizer")
+      }
+      return pieces
     case .byteLevel(let addsSpace, let pattern):
       return try pieces.flatMap { piece -> [Scalars] in
         let spaced = addsSpace && piece.first != " " ? [" "] + piece : piece
@@ -82,20 +99,33 @@ indirect enum PreTokenizer: Sendable {
         return Self.cut(spaced, matches, .isolated).map(ByteAlphabet.encode)
       }
     case .split(let finder, let behavior, let isInverted):
-      return try pieces.flatMap { piece -> [Scalars] in
+      return try Self.cut(pieces, &isFirst) { piece in
         Self.cut(piece, try finder.matches(in: piece), behavior, isInverted: isInverted)
-          .map(Array.init)
       }
     case .set(let set, let behavior):
-      return pieces.flatMap { piece -> [Scalars] in
+      return Self.cut(pieces, &isFirst) { piece in
         let places = piece.indices.filter { set.contains(piece[$0]) }
-        return Self.cut(piece, places.map { $0..<$0 + 1 }, behavior).map(Array.init)
+        return Self.cut(piece, places.map { $0..<$0 + 1 }, behavior)
       }
     case .metaspace(let metaspace):
       return pieces.enumerated().flatMap { index, piece in
         metaspace.cut(piece, isFirst: isFirst && index == 0)
       }
     }
+  }
+
+  /// Cuts each piece; where the beginning of the text is left out, no piece is the first any more.
+  private static func cut(
+    _ pieces: [Scalars], _ isFirst: inout Bool,
+    _ body: (Scalars) throws -> [ArraySlice<Unicode.Scalar>]
+  ) rethrows -> [Scalars] {
+    var all: [Scalars] = []
+    for (index, piece) in pieces.enumerated() {
+      let parts = try body(piece)
+      if index == 0, parts.first?.startIndex != 0 { isFirst = false }
+      all += parts.map(Array.init)
+    }
+    return all
   }
 
   /// Cuts at separators, which may be empty; where inverted, what lies between them separates. Pieces are never

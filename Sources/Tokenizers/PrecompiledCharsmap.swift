@@ -23,15 +23,16 @@ struct PrecompiledCharsmap: Sendable {
 
   /// A cluster of at most five bytes is replaced as a whole where the trie has its beginning; else each
   /// scalar by itself.
-  func callAsFunction(_ text: Scalars) -> Scalars {
+  func callAsFunction(_ text: Scalars) throws -> Scalars {
     var out: Scalars = []
     for character in text.text {
       let cluster = Array(character.unicodeScalars)
       if character.utf8.count < 6, let replaced = replacement(cluster.utf8) {
         out += replaced
-        continue
+      } else {
+        for scalar in cluster { out += replacement([scalar].utf8) ?? [scalar] }
       }
-      for scalar in cluster { out += replacement([scalar].utf8) ?? [scalar] }
+      try WorkLimit.check(out.count, from: text.count, by: "precompiled_charsmap")
     }
     return out
   }

@@ -39,15 +39,14 @@ extension ScalarSet {
     "space": .whitespace, "whitespace": .whitespace,
     "blank": .union([.category("Zs"), .range(9...9)]), "cntrl": .category("Cc"),
     "lower": .lowercase, "lowercase": .lowercase, "upper": .uppercase, "uppercase": .uppercase,
-    "punct": .union([.category("P")] + asciiSymbols),
+    "punct": .category("P"),
     "graph": .complement(.union([.whitespace, .category("Cc"), .category("Cn"), .category("Cs")])),
-    "print": .complement(.union([.category("Cc"), .category("Cn"), .category("Cs")])),
+    "print": .complement(
+      .union(["Cc", "Cn", "Cs", "Zl", "Zp"].map { .category($0) })),
+    "assigned": .complement(.category("Cn")),
+    "lc": .union([.category("Lu"), .category("Ll"), .category("Lt")]),
+    "casedletter": .union([.category("Lu"), .category("Ll"), .category("Lt")]),
     "xdigit": .union([.range(0x30...0x39), .range(0x41...0x46), .range(0x61...0x66)]),
     "word": .word, "ascii": .range(0...0x7F), "emoji": .emoji,
   ]
-
-  /// What POSIX calls punctuation and Unicode symbols.
-  private static let asciiSymbols: [ScalarSet] = [
-    0x24, 0x2B, 0x3C, 0x3D, 0x3E, 0x5E, 0x60, 0x7C, 0x7E,
-  ].map { .range($0...$0) }
 }

@@ -31,7 +31,7 @@ indirect enum ScalarSet: Sendable, Hashable {
       default: scalar.category(inVersion: 8).hasPrefix("P")
       }
     case .whitespace: scalar.properties.isWhitespace
-    case .word: scalar.isWord
+    case .word: scalar.isWord && !scalar.properties.isJoinControl
     case .alphabetic: scalar.properties.isAlphabetic
     case .lowercase: scalar.properties.isLowercase
     case .uppercase: scalar.properties.isUppercase
@@ -100,11 +100,14 @@ extension Unicode.Scalar {
     }
   }
 
-  /// Letters, marks, decimal numbers, connectors: what patterns call \w.
+  /// Letters, marks, decimal numbers, connectors and joiners, which Rust calls \w.
   var isWord: Bool {
     properties.isAlphabetic || category.hasPrefix("M") || category == "Nd" || category == "Pc"
       || properties.isJoinControl
   }
+
+  /// What is of a word for \w and \b of patterns.
+  var isPatternWord: Bool { ScalarSet.patternWord.contains(self) }
 
   /// The category that the scalar had in an earlier version of Unicode, whose tables parts of the
   /// `tokenizers` library still use.
@@ -121,17 +124,26 @@ extension Unicode.Scalar {
   var isWhitespace: Bool { properties.isWhitespace }
 
   /// The scalar and those that differ from it by case alone.
-  var caseVariants: [Unicode.Scalar] {
-    var variants = [self]
-    for mapping in [properties.lowercaseMapping, properties.uppercaseMapping] {
-      let scalars = mapping.unicodeScalars
-      if scalars.count == 1, let first = scalars.first { variants.append(first) }
-    }
-    // The long s and the Kelvin sign.
-    if value == 0x17F { variants.append("s") }
-    if value == 0x212A { variants.append("k") }
-    return variants
+  var caseVariants: [Unicode.Scalar] { Self.variants[caseFolded] ?? [self] }
+
+  /// The same for all that differ by case alone; sharp s and its capital become two letters.
+  private var caseFolded: String {
+    // The dotless i is a letter of its own.
+    value == 0x131 ? "\u{131}" : properties.lowercaseMapping.uppercased().lowercased()
   }
+
+  /// Scalars by what they are folded to, where there are several.
+  private static let variants: [String: [Unicode.Scalar]] = {
+    // Where Unicode has letters with case.
+    let ranges: [ClosedRange<UInt32>] = [
+      0x41...0x587, 0x10A0...0x10FF, 0x13A0...0x13FF, 0x1C80...0x1CBF, 0x1D79...0x1D8E,
+      0x1E00...0x1FFF, 0x2126...0x2188, 0x24B6...0x24E9, 0x2C00...0x2D2D, 0xA640...0xABBF,
+      0xFB00...0xFB17, 0xFF21...0xFF5A, 0x10400...0x10D85, 0x118A0...0x118DF, 0x16E40...0x16ED3,
+      0x1E900...0x1E943,
+    ]
+    let scalars = ranges.joined().compactMap(Unicode.Scalar.init)
+    return Dictionary(grouping: scalars, by: \.caseFolded).filter { $0.value.count > 1 }
+  }()
 }
 
 /// Text as its scalars: what parts of a tokenizer hand on.

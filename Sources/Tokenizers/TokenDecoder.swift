@@ -37,8 +37,14 @@ indirect enum TokenDecoder: Sendable {
   }
 
   func callAsFunction(_ tokens: [Scalars]) -> [Scalars] {
+    applied(to: tokens, limit: 32 * tokens.reduce(0) { $0 + $1.count } + 1 << 14)
+  }
+
+  /// `limit` is how many scalars replacements may make of all tokens.
+  private func applied(to tokens: [Scalars], limit: Int) -> [Scalars] {
     switch self {
-    case .sequence(let steps): return steps.reduce(tokens) { $1($0) }
+    case .sequence(let steps):
+      return steps.reduce(tokens) { $1.applied(to: $0, limit: limit) }
     case .byteLevel:
       let bytes = tokens.flatMap(ByteAlphabet.decode)
       return [Scalars(String(decoding: bytes, as: UTF8.self))]
@@ -64,7 +70,19 @@ indirect enum TokenDecoder: Sendable {
         let right = min(rest.reversed().prefix { $0 == scalar }.count, stop)
         return Array(rest.dropLast(right))
       }
-    case .replace(let replacement): return tokens.map { (try? replacement($0)) ?? $0 }
+    case .replace(let replacement): return Self.replaced(tokens, replacement, limit)
+    }
+  }
+
+  /// A token that would take too long or grow too much stays as it is.
+  private static func replaced(_ tokens: [Scalars], _ replacement: Replacement, _ limit: Int)
+    -> [Scalars]
+  {
+    var made = 0
+    return tokens.map { token in
+      let changed = made + token.count < limit ? (try? replacement(token)) ?? token : token
+      made += changed.count
+      return changed
     }
   }
 
@@ -102,7 +120,7 @@ indirect enum TokenDecoder: Sendable {
     ]
     guard token.contains(" ") else { return token }
     return pairs.reduce(token) { text, pair in
-      (try? Replacement(.text(Scalars(pair.0)), Scalars(pair.1))(text)) ?? text
+      (try? Replacement(.text(TextPattern(Scalars(pair.0))), Scalars(pair.1))(text)) ?? text
     }
   }
 }

@@ -65,10 +65,16 @@ public struct Tokenizer: Sendable {
     let normalizer = normalizer
     rawFinder = AddedTokenFinder(
       addedTokens.filter { !$0.isNormalized }.map { (Scalars($0.content), $0) })
+    var (read, made) = (0, 0)
     normalizedFinder = AddedTokenFinder(
       try addedTokens.filter(\.isNormalized).map { token in
         let text = Scalars(token.content)
-        return (try normalizer?(text) ?? text, token)
+        var isFirst = true
+        let normalized = try normalizer?(text, isFirst: &isFirst) ?? text
+        read += text.count
+        made += normalized.count
+        try WorkLimit.check(made, from: read, by: "normalizer")
+        return (normalized, token)
       })
   }
 
@@ -85,8 +91,7 @@ public struct Tokenizer: Sendable {
 
   /// Whether every token has the same id in another tokenizer.
   public func hasSameTokens(as other: Tokenizer) -> Bool {
-    vocabularySize == other.vocabularySize
-      && (0..<vocabulary.end).allSatisfy { vocabulary[$0] == other.vocabulary[$0] }
+    vocabulary.hasSameTokens(as: other.vocabulary)
   }
 
   /// The ids of a text, with the special tokens that the family puts around one unless told otherwise; a text that
@@ -96,16 +101,21 @@ public struct Tokenizer: Sendable {
     _ text: String, addsSpecialTokens: Bool = true, endsText: Bool = true
   ) throws -> [Int32] {
     var ids = addsSpecialTokens ? postProcessor.before : []
+    let scalars = Scalars(text)
+    var made = 0
     var isFirst = true
-    for raw in rawFinder.split(Scalars(text)) {
+    for raw in try rawFinder.split(scalars) {
       defer { isFirst = false }
       if let id = raw.id {
         ids.append(id)
         continue
       }
-      let normalized = try normalizer?(Array(raw.text)) ?? Array(raw.text)
       var isFirstPart = isFirst
-      for part in normalizedFinder.split(normalized) {
+      let normalized =
+        try normalizer?(Array(raw.text), isFirst: &isFirstPart) ?? Array(raw.text)
+      made += normalized.count
+      try WorkLimit.check(made, from: scalars.count, by: "normalizer")
+      for part in try normalizedFinder.split(normalized) {
         defer { isFirstPart = false }
         if let id = part.id {
           ids.append(id)
@@ -114,17 +124,17 @@ public struct Tokenizer: Sendable {
         let piece = Array(part.text)
         if piece.isEmpty { continue }
         let words = try preTokenizer?([piece], isFirst: isFirstPart) ?? [piece]
-        for word in words where !word.isEmpty { append(word, to: &ids) }
+        for word in words where !word.isEmpty { try append(word, to: &ids) }
       }
     }
     return addsSpecialTokens && endsText ? ids + postProcessor.after : ids
   }
 
-  private func append(_ word: Scalars, to ids: inout [Int32]) {
+  private func append(_ word: Scalars, to ids: inout [Int32]) throws {
     switch model {
     case .bpe(let bpe): ids += bpe.encode(word)
-    case .wordPiece(let wordPiece): ids += wordPiece.encode(word)
-    case .unigram(let unigram): ids += unigram.encode(word)
+    case .wordPiece(let wordPiece): ids += try wordPiece.encode(word)
+    case .unigram(let unigram): ids += try unigram.encode(word)
     }
   }
 

@@ -7,6 +7,8 @@ struct TokenizerPart {
   /// Where it stands in the file, as `normalizer.normalizers[1]`.
   private let path: String
 
+  private static let mostParts = 64
+
   init(_ json: JSON, path: String) {
     self.json = json
     self.path = path
@@ -21,7 +23,8 @@ struct TokenizerPart {
   var type: String { json["type"]?.string ?? "" }
 
   func failure(_ what: String) -> TokenizerError {
-    TokenizerError("The tokenizer's \(path)\(type.isEmpty ? "" : " (\(type))") \(what).")
+    TokenizerError(
+      "The tokenizer's \(path.excerpt)\(type.isEmpty ? "" : " (\(type.excerpt))") \(what).")
   }
 
   var unknown: TokenizerError {
@@ -45,6 +48,10 @@ struct TokenizerPart {
     try value(key, "true or false", \.bool) ?? fallback
   }
 
+  func number(_ key: String, default fallback: Double) throws -> Double {
+    try value(key, "a number", \.double) ?? fallback
+  }
+
   func count(_ key: String, default fallback: Int) throws -> Int {
     let found = try value(key, "a number of things") { $0.int.flatMap { $0 >= 0 ? $0 : nil } }
     return found ?? fallback
@@ -52,6 +59,9 @@ struct TokenizerPart {
 
   func parts(_ key: String) throws -> [TokenizerPart] {
     guard let items = json[key]?.array else { throw failure("has no list of \(key)") }
+    guard items.count <= Self.mostParts else {
+      throw failure("has \(items.count) \(key), more than \(Self.mostParts)")
+    }
     return items.enumerated().map { TokenizerPart($1, path: "\(path).\(key)[\($0)]") }
   }
 }

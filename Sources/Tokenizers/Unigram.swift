@@ -8,7 +8,7 @@ struct Unigram: Sendable {
   private let unknown: Int32?
   private let unknownScore: Double
   private let byteIds: [Int32?]?
-  private let trie: ByteTrie
+  private let trie: Trie
 
   /// How much less likely than the least likely piece an unknown character is.
   private static let penalty = 10.0
@@ -19,7 +19,7 @@ struct Unigram: Sendable {
     }
     var vocabulary = Vocabulary()
     var scores: [Double] = []
-    var trie = ByteTrie()
+    var trie = Trie()
     for (id, piece) in pieces.enumerated() {
       guard let pair = piece.array, pair.count == 2, let text = pair[0].string,
         let score = pair[1].double
@@ -27,7 +27,7 @@ struct Unigram: Sendable {
       let bytes = Array(text.utf8)
       vocabulary.add(bytes, Int32(id))
       scores.append(score)
-      if !bytes.isEmpty { trie.add(bytes, Int32(id)) }
+      if !bytes.isEmpty { trie.add(bytes.lazy.map(UInt32.init), Int32(id)) }
     }
     let unknown = part.json["unk_id"]?.int
     guard unknown.map(scores.indices.contains) ?? true else {
@@ -41,8 +41,9 @@ struct Unigram: Sendable {
     self.trie = trie
   }
 
-  func encode(_ text: Scalars) -> [Int32] {
+  func encode(_ text: Scalars) throws -> [Int32] {
     let bytes = text.utf8
+    var steps = StepCounter(text.count)
     // For each place, the best way to it: its score, where its last piece starts, which one it is.
     var best = [(score: Double, start: Int, id: Int32)](
       repeating: (-.infinity, -1, -1), count: bytes.count + 1)
@@ -52,13 +53,15 @@ struct Unigram: Sendable {
       let length = UTF8.width(scalar)
       let here = best[place].score
       var hasSingle = false
-      trie.forEachPrefix(of: bytes[place...]) { count, id in
+      var (node, end) = (Trie.root, place)
+      while end < bytes.count, let child = trie.child(of: node, UInt32(bytes[end])) {
+        (node, end) = (child, end + 1)
+        guard let id = trie.value(of: node) else { continue }
         let score = here + scores[Int(id)]
-        if best[place + count].start < 0 || score > best[place + count].score {
-          best[place + count] = (score, place, id)
-        }
-        if count == length { hasSingle = true }
+        if best[end].start < 0 || score > best[end].score { best[end] = (score, place, id) }
+        if end == place + length { hasSingle = true }
       }
+      try steps.take(end - place)
       if !hasSingle {
         let score = here + unknownScore
         if best[place + length].start < 0 || score > best[place + length].score {
@@ -82,37 +85,6 @@ struct Unigram: Sendable {
       guard piece.id == unknown || piece.id < 0 else { return [piece.id] }
       if let ids = byteIds?.ids(of: bytes[piece.range]) { return ids }
       return unknown.map { [$0] } ?? []
-    }
-  }
-}
-
-/// Byte strings by their beginnings.
-private struct ByteTrie: Sendable {
-  private var children: [UInt64: Int32] = [:]
-  private var ids: [Int32] = [-1]
-
-  mutating func add(_ key: [UInt8], _ id: Int32) {
-    var node = 0
-    for byte in key {
-      let edge = UInt64(node) << 8 | UInt64(byte)
-      if let child = children[edge] {
-        node = Int(child)
-      } else {
-        children[edge] = Int32(ids.count)
-        node = ids.count
-        ids.append(-1)
-      }
-    }
-    ids[node] = id
-  }
-
-  /// Calls `body` with the length and id of every key that `text` begins with, shortest first.
-  func forEachPrefix(of text: ArraySlice<UInt8>, _ body: (Int, Int32) -> Void) {
-    var node = 0
-    for (index, byte) in text.enumerated() {
-      guard let child = children[UInt64(node) << 8 | UInt64(byte)] else { return }
-      node = Int(child)
-      if ids[node] >= 0 { body(index + 1, ids[node]) }
     }
   }
 }

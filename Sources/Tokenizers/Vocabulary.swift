@@ -11,8 +11,8 @@ struct Vocabulary: Sendable {
   subscript(id: Int32) -> [UInt8]? { tokens[id] }
 
   var count: Int { ids.count }
-  /// The bytes of the longest token.
-  var longestToken: Int { ids.keys.reduce(0) { max($0, $1.count) } }
+  /// Every token with its id, in no order.
+  var all: [[UInt8]: Int32] { ids }
   /// One more than the largest id.
   private(set) var end: Int32 = 0
 
@@ -21,6 +21,8 @@ struct Vocabulary: Sendable {
     tokens[id] = token
     end = max(end, id + 1)
   }
+
+  func hasSameTokens(as other: Vocabulary) -> Bool { tokens == other.tokens }
 
   init() {}
 

@@ -11,8 +11,7 @@ public struct Target: Sendable, CustomStringConvertible {
 
   public var description: String { "\(device.platformName), \(family) kernels" }
 
-  public func open(cache: KernelCache? = .standard, profiling: Bool = false) throws -> OpenCLDevice
-  {
+  public func open(cache: KernelCache? = nil, profiling: Bool = false) throws -> OpenCLDevice {
     try OpenCLDevice(
       device, traits: DeviceTraits(of: device, as: family), profiling: profiling, cache: cache)
   }

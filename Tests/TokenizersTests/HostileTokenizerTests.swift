@@ -37,11 +37,28 @@ import Testing
   }
 
   @Test func whatIsRememberedChangesNoAnswer() throws {
-    // Long enough that failed pairs are remembered; the answers follow from the patterns.
+    // Long enough that failed states are remembered; the answers follow from the patterns.
     let text = Scalars(Self.many("ab", 3000) + "c")
     #expect(try Pattern("(?:a|b|ab)*c").matches(in: text) == [0..<6001])
     #expect(try Pattern("(?:ab|a)*d|b").matches(in: text).count == 3000)
     #expect(try Pattern("(?:a|a)*b|a").matches(in: Scalars(Self.many("a", 3000))).count == 3000)
+    #expect(try Pattern("(?=(?:a|b)*c)b").matches(in: text).count == 3000)
+    #expect(try Pattern("(?>(?:a|b)*)c|a").matches(in: text).count == 1)
+    #expect(try Pattern("(?>(?:a|b)*)d|a").matches(in: text).count == 3000)
+    #expect(try Pattern("(?:(?:a|)(?:b|))*d|b").matches(in: text).count == 3000)
+  }
+
+  /// Patterns that try every place of a long text again, for each place at which they begin.
+  @Test(arguments: [
+    #"\s+$"#, "a*b", "a*?b", "a+b", "(?:a|b)*c", "(?:a+)+b", "(?:a*)*b", "(?=(?:a|b)*c)x",
+    "(?>(?:a|b)*)d", "[ab]*+c", #"(?=(\d{3})+(?!\d))x"#, "(x+x+)+y", "(?:a*b*)*c", "(.*)*x",
+  ]) func longTextsTakeTheirLength(pattern: String) throws {
+    for unit in ["a", "ab", " ", "1", "x"] {
+      let text = Scalars(Self.many(unit, 200_000 / unit.count) + "-")
+      let clock = ContinuousClock.now
+      _ = try Pattern(pattern).matches(in: text)
+      #expect(ContinuousClock.now - clock < .seconds(5), "\(pattern) on \(unit)")
+    }
   }
 
   static let refused: [String] = [
@@ -49,8 +66,10 @@ import Testing
     many("[", 100_000) + "a" + many("]", 100_000), many("[a&&", 50_000) + "a" + many("]", 50_000),
     many("(", 50_000) + many(")", 50_000), many("(?=", 5000) + many(")", 5000), many("a", 30_000),
     many("a|", 30_000), many("(?:a|", 3000), "a{100001}", "\\x{110000}", "\\x{D800}",
-    "(?<=a+)b", "(?~a)", "\\k<a>", "(?P<a>b)", "[[:klingon:]]", "\\p{Klingon}", "^*", "(?z)",
-    "(?:(?:(?:a{300}){300}){300})", "[", "(?", "\\", "[\\", "(?<a", "(?#", "[[:alpha",
+    "(?<=xa+)b", "(?~a)", "\\k<a>", "(?P<a>b)", "[[:klingon:]]", "\\p{Klingon}", "{2}", "(?z)",
+    "(?:(?:(?:a{300}){300}){300})", "[", "(?", "\\", "[\\", "(?<a", "(?#", "[[:alpha", "\\xFF",
+    "\\x{FFFFFFFF}", "(a)\\1", "\\p{" + many("L", 10_000) + "}", "a{99999999999999999999}",
+    "(?<=(?:a|bc){9})x", many("(?:a?", 90) + many("){9}", 90),
   ]
 
   @Test(arguments: 0..<refused.count) func whatIsTooMuchIsASentence(index: Int) {
@@ -60,19 +79,9 @@ import Testing
     #expect(ContinuousClock.now - clock < .seconds(2))
   }
 
-  @Test func normalizersThatDoubleAreRefused() throws {
-    let file = try JSON(contentsOf: goldenFolder("tokenizers/gpt2.json"))
-    for step in [
-      #"{"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}"#,
-      #"{"type": "Replace", "pattern": {"Regex": ""}, "content": "aaaa"}"#,
-      #"{"type": "Prepend", "prepend": "\#(Self.many("a", 1 << 20))"}"#,
-    ] {
-      var object = try #require(file.object)
-      let steps = [String](repeating: step, count: 40).joined(separator: ",")
-      object["normalizer"] = try JSON(
-        parsing: Data(#"{"type": "Sequence", "normalizers": [\#(steps)]}"#.utf8))
-      let tokenizer = Result { try Tokenizer(.object(object)) }
-      #expect(throws: TokenizerError.self) { try tokenizer.get().encode("aaaaaaaaaa") }
+  @Test func nothingRepeatedIsNothing() throws {
+    for pattern in ["(?:){100000}{100000}{100000}", "(?:(?:){9999}){9999}", "(?:|){10}"] {
+      #expect(try Pattern(pattern).matches(in: Scalars("ab")).count == 3)
     }
   }
 
@@ -85,10 +94,15 @@ import Testing
       var object = base
       for part in try #require(item["parts"]?.object).members { object[part.key] = part.value }
       let tokenizer = try Tokenizer(.object(object))
-      for pair in try #require(item["texts"]?.array) {
-        let text = try #require(pair.array?[0].string)
-        let ids = pair.array?[1].array?.compactMap(\.int).map { Int32($0) }
-        #expect(try tokenizer.encode(text) == ids, "\(item["parts"]?.line ?? "") on \(text.json)")
+      for row in try #require(item["texts"]?.array) {
+        let row = try #require(row.array)
+        let text = try #require(row[0].string)
+        let ids = row[1].array?.compactMap(\.int).map { Int32($0) }
+        let found = try tokenizer.encode(text)
+        #expect(found == ids, "\(item["parts"]?.line ?? "") on \(text.json)")
+        guard row.count > 2 else { continue }
+        let decoded = tokenizer.decode(found, skipsSpecialTokens: false)
+        #expect(decoded == row[2].string, "\(item["parts"]?.line ?? "") on \(text.json)")
       }
     }
   }

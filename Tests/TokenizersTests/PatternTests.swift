@@ -32,10 +32,37 @@ import Testing
     #expect(try pieces(#"\p{Lu}\p{^Lu}\P{L}"#, "Ab1") == ["Ab1"])
   }
 
+  @Test func rubysReadingOfQuantifiers() throws {
+    #expect(try pieces("a{2}+", "aaaaa") == ["aaaa"])
+    #expect(try pieces("a{3,1}a", "aaa aaaa") == ["aaaa"])
+    #expect(try pieces("a{2}?b", "aab b") == ["aab", "b"])
+    #expect(try pieces("a{,2}b", "aaab") == ["aab"])
+    #expect(try pieces("(?:a??)*", "aa") == ["", "", ""])
+    #expect(try pieces("(?:|a)+b", "aab") == ["aab"])
+    #expect(try pieces("a(?#one)+", "aa") == ["aa"])
+  }
+
+  @Test func setsAsTheLibraryHasThem() throws {
+    #expect(try pieces("(?i:[^k])", "kK\u{212A}x") == ["x"])
+    #expect(try pieces(#"(?i:\p{Lu})"#, "aB") == ["B"])
+    #expect(try pieces("(?i:[\u{DF}])", "\u{1E9E}") == ["\u{1E9E}"])
+    #expect(try pieces("[a&&]", "a") == [] && pieces("[a-c-e]+", "a-d") == ["a-"])
+    #expect(try pieces("[[:punct:]]+", "$!") == ["$!"] && pieces(#"\p{Punct}"#, "$!") == ["!"])
+    #expect(try pieces(#"\w+"#, "a\u{B2}") == ["a\u{B2}"] && pieces(#"[\w]+"#, "a\u{B2}") == ["a"])
+    #expect(try pieces(#"\xC3\xA9\101\0"#, "\u{E9}A\0").count == 1)
+  }
+
+  @Test func looksBehindAtSeveralLengths() throws {
+    #expect(try pieces("(?<=a+)b", "aab b") == ["b"])
+    #expect(try pieces("(?<!xa{0,2})b", "xb xab xaab ab") == ["b"])
+    #expect(try pieces("(?<=(?:ab|c)d)e", "abde cde de") == ["e", "e"])
+    #expect(try pieces("(?<=^)a", "a\naa") == ["a", "a"])
+  }
+
   @Test(arguments: [
-    "(", ")", "[a", "a**?)", "*", #"\p{Klingon}"#, #"\"#, "(?P<x>a)", #"\1"#, "a{3,2}",
+    "(", ")", "[a", "a**?)", "*", #"\p{Klingon}"#, #"\"#, "(?P<x>a)", #"(a)\1"#, "a{2}{100001}",
     "[b-a]",
-    "(?<=a+)c", String(repeating: "(", count: 10_000),
+    "(?<=ba+)c", String(repeating: "(", count: 10_000),
   ]) func whatIsNotBuiltIsAnError(pattern: String) {
     #expect(throws: TokenizerError.self) { try Pattern(pattern) }
   }

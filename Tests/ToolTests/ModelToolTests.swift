@@ -164,9 +164,7 @@ import Tokenizers
   /// A template that cannot be read is there all the same, and the reason is said.
   @Test func aRefusedTemplateIsShown() throws {
     let shop = try Workshop()
-    let folder = shop.path("qwen3")
-    try FileManager.default.copyItem(
-      atPath: goldenFolder("models/qwen3").path, toPath: folder)
+    let folder = try shop.model("qwen3")
     func shown(_ template: String) throws -> String {
       try template.write(toFile: folder + "/chat_template.jinja", atomically: true, encoding: .utf8)
       return try shop.run(["inspect", folder]).output
