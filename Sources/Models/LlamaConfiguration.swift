@@ -126,6 +126,7 @@ extension LlamaConfiguration {
   }
 
   private mutating func readRotary(_ file: ConfigurationFile) throws {
+    try requireWholeHeads(file)
     // Since version 5 `transformers` writes one object; before, the base stood beside the scaling.
     let modern = try file.object("rope_parameters")
     guard let scaling = try modern ?? file.object("rope_scaling") else {
@@ -134,9 +135,11 @@ extension LlamaConfiguration {
     }
     ropeTheta = try scaling.number(
       "rope_theta", default: file.number("rope_theta", default: ropeTheta))
-    try scaling.require(
-      "partial_rotary_factor", .number("1.0"),
-      because: "is not supported: only whole heads are turned")
+    if let layers = scaling.fields.members.first(where: { $0.value.object != nil })?.key {
+      throw scaling.failure(
+        layers, "has angles of its own, which is not built: all layers turn alike")
+    }
+    try requireWholeHeads(scaling)
     let type = try scaling.text("rope_type") ?? scaling.text("type") ?? "default"
     func originalLength() throws -> Int {
       try scaling.count("original_max_position_embeddings", default: maxPositionEmbeddings)
@@ -168,6 +171,14 @@ extension LlamaConfiguration {
     default:
       throw scaling.failure("rope_type", "is \(type); default, linear, llama3 and yarn are built")
     }
+  }
+}
+
+/// Throws unless all numbers of a head are turned.
+private func requireWholeHeads(_ file: ConfigurationFile) throws {
+  if let share = try file.optionalNumber("partial_rotary_factor"), share != 1 {
+    throw file.failure(
+      "partial_rotary_factor", "is \(share), which is not built: only whole heads are turned")
   }
 }
 

@@ -24,6 +24,13 @@ public struct ModelDirectory: Sendable {
     guard let type = try file.text("model_type") else {
       throw file.failure("model_type", "is missing")
     }
+    if let quantization = try file.object("quantization_config") {
+      let method = try quantization.text("quant_method") ?? "of an unnamed kind"
+      throw file.failure(
+        "quantization_config",
+        "says that the weights are quantised (\(method)), which is not built. Take the folder of the "
+          + "weights before that")
+    }
     if let family = LlamaConfiguration.Family(rawValue: type) {
       var configuration = try LlamaConfiguration(file, family: family)
       let model = Llama(configuration)

@@ -66,6 +66,24 @@ import Testing
     ("qwen2-tied", "\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3", "does not divide"),
     ("qwen2-tied", "\"silu\"", "\"softsign\"", "hidden_act is softsign"),
     ("llama-linear", "\"linear\"", "\"longrope\"", "rope_parameters.rope_type is longrope"),
+    (
+      "llama-linear", "\"rope_type\": \"linear\"", "\"full_attention\": {\"rope_theta\": 5.0}",
+      "rope_parameters.full_attention has angles of its own"
+    ),
+    (
+      "llama-linear", "\"rope_type\": \"linear\"",
+      "\"rope_type\": \"linear\", \"partial_rotary_factor\": 0.5",
+      "rope_parameters.partial_rotary_factor is 0.5"
+    ),
+    (
+      "qwen2-tied", "\"hidden_size\": 16", "\"hidden_size\": 16, \"partial_rotary_factor\": 0.25",
+      "partial_rotary_factor is 0.25"
+    ),
+    (
+      "qwen3", "\"hidden_size\": 16",
+      "\"hidden_size\": 16, \"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4}",
+      "the weights are quantised (gptq)"
+    ),
     ("qwen2-window", "\"sliding_attention\"", "\"chunked\"", "layer_types names chunked"),
     ("gpt2-tied", "\"n_head\": 2", "\"n_head\": 5", "n_head must divide"),
     ("gpt2-tied", "\"n_embd\": 16,", "", "n_embd is missing"),
