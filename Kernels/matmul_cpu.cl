@@ -216,33 +216,33 @@ VECTOR_KERNEL matmul_panels(__global const LEFT_TYPE* a, __global const float* b
 #pragma unroll
           for (int i = 0; i < VECTOR; i++) MULTIPLY(left, right, i)
         }
+#pragma nounroll
         for (int k = 0; k < depth - whole; k++) MULTIPLY(left, right, k)
-        if (!is_last) {
+        if (is_last && n0 + PANEL <= N) {
 #pragma unroll
           for (int r = 0; r < MR; r++) {
+            const uint row = ((uint)batch * M + m0 + r) * (uint)N + n0;
+            if (m0 + r >= M) continue;
 #pragma unroll
-            for (int v = 0; v < NV; v++) kept[r][v] = sum[r][v];
+            for (int v = 0; v < NV; v++) {
+              STORE(EPILOGUE_VECTOR(sum[r][v], row + v * VECTOR), c + row + v * VECTOR);
+            }
           }
           continue;
         }
 #pragma unroll
         for (int r = 0; r < MR; r++) {
-          if (m0 + r < M) {
-            const uint row = ((uint)batch * M + m0 + r) * (uint)N;
 #pragma unroll
-            for (int v = 0; v < NV; v++) {
-              const int n = n0 + v * VECTOR;
-              if (n + VECTOR <= N) {
-                STORE(EPILOGUE_VECTOR(sum[r][v], row + n), c + row + n);
-              } else if (n < N) {
-                float rest[VECTOR];
-                STORE(sum[r][v], rest);
-                for (int i = 0; n + i < N; i++) {
-                  STORE_ONE(EPILOGUE(rest[i], row + n + i), c + row + n + i);
-                }
-              }
-            }
-          }
+          for (int v = 0; v < NV; v++) kept[r][v] = sum[r][v];
+        }
+        if (!is_last) continue;
+        // The last columns, from memory: one copy of this code is enough.
+#pragma nounroll
+        for (int r = 0; r < min(MR, M - m0); r++) {
+          const float* rest = (const float*)kept[r];
+          const uint row = ((uint)batch * M + m0 + r) * (uint)N + n0;
+#pragma nounroll
+          for (int n = 0; n0 + n < N; n++) STORE_ONE(EPILOGUE(rest[n], row + n), c + row + n);
         }
       }
     }

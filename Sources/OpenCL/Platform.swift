@@ -27,6 +27,9 @@ public struct DeviceDescription: Sendable, CustomStringConvertible {
   public let extensions: Set<String>
   let handle: Handle
 
+  /// Whether the driver is the Portable Computing Language.
+  public var isPoCL: Bool { platformName == "Portable Computing Language" }
+
   public var description: String { "\(identifier) \(name) (\(platformName))" }
 
   /// The driver's pointers to a platform and one of its devices. Unchecked, because both are

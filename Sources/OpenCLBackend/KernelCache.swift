@@ -40,7 +40,7 @@ public struct KernelCache: Sendable {
   /// size of its work-groups, and keeps the result itself; to hand out a binary it compiles every kernel a second
   /// time, for any size.
   public static func standard(for device: DeviceDescription) -> KernelCache? {
-    if device.platformName == "Portable Computing Language" { return nil }
+    if device.isPoCL { return nil }
     return standardFolder.map { KernelCache(folder: $0) }
   }
 

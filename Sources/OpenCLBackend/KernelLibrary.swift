@@ -7,12 +7,15 @@ final class KernelLibrary {
   private let context: Context
   private let cache: KernelCache?
   private let sources: KernelSources
+  private let options: [String]
   private var programs: [String: Program] = [:]
 
-  init(_ context: Context, cache: KernelCache?) {
+  /// `options` are given to the compiler of every kernel.
+  init(_ context: Context, cache: KernelCache?, options: [String]) {
     self.context = context
     self.cache = cache
     sources = KernelSources()
+    self.options = ["-cl-mad-enable", "-cl-denorms-are-zero"] + options
   }
 
   /// A new kernel object for one launch. `storage` has the types of those arguments, by position, that
@@ -25,7 +28,7 @@ final class KernelLibrary {
     let file = call.file.isEmpty ? "" : "#include \"\(call.file)\"\n"
     let source = try sources.expanded(call.prelude + file)
     let options =
-      (["-cl-mad-enable", "-cl-denorms-are-zero"]
+      (self.options
       + call.defines.sorted { $0.key < $1.key }.map {
         "-D\($0.key)=\($0.value)"
       }

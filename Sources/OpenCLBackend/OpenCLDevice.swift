@@ -12,14 +12,16 @@ public final class OpenCLDevice: Device {
   private let library: KernelLibrary
 
   /// Opens a device. `traits` are the device's own unless given; `profiling` makes launches slower
-  /// and lets them be timed. `cache` is the user's unless given.
+  /// and lets them be timed. `cache` is the user's unless given; the driver's compiler gets `compilerOptions`
+  /// beside ours.
   public init(
     _ description: DeviceDescription, traits: DeviceTraits? = nil, profiling: Bool = false,
-    cache: KernelCache? = nil
+    cache: KernelCache? = nil, compilerOptions: [String] = []
   ) throws {
     context = try Context(description)
     queue = try Queue(context, profiling: profiling)
-    library = KernelLibrary(context, cache: cache ?? .standard(for: description))
+    library = KernelLibrary(
+      context, cache: cache ?? .standard(for: description), options: compilerOptions)
     name = "\(description), driver \(description.driverVersion)"
     self.traits = traits ?? DeviceTraits(of: description)
   }

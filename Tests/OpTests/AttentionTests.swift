@@ -152,10 +152,10 @@ import Testing
   @Test(arguments: Target.all) func kernelsMatchTheReference(target: Target) throws {
     // With one unit a work-item of a CPU owns whole heads, with 64 only runs of their rows.
     for units in target.family == .cpu ? [1, 64] : [64] {
-      var traits = DeviceTraits(of: target.device, as: target.family)
+      var traits = target.traits
       traits.computeUnits = units
       let failures = try kernelFailures(
-        Self.cases + Self.packedCases, on: OpenCLDevice(target.device, traits: traits))
+        Self.cases + Self.packedCases, on: target.open(traits))
       #expect(failures.isEmpty, "\(units) units: \(failures)")
     }
   }
@@ -177,7 +177,7 @@ import Testing
       (.intel8, .bfloat16, small), (.intel16, .float16, small),
     ]
     for (kind, storage, cases) in target.share(of: settings) {
-      var traits = DeviceTraits(of: target.device, as: .gpu)
+      var traits = target.traits
       traits.matrixUnit = MatrixUnit(kind, isEmulated: true)
       for item in cases {
         let types = item.data.map { TensorType($0.shape, storage) }
@@ -185,7 +185,7 @@ import Testing
         #expect(calls.contains { $0.defines["UNITS"] == 1 }, "\(item) does not use \(kind)")
       }
       let failures = try kernelFailures(
-        cases, on: OpenCLDevice(target.device, traits: traits),
+        cases, on: target.open(traits),
         tolerance: storage == .bfloat16 ? 6e-3 : 1e-3, storage: storage)
       #expect(failures.isEmpty, "\(kind): \(failures)")
     }

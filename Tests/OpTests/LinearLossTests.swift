@@ -103,7 +103,7 @@ import Testing
     func op(_ classCount: Int) -> LinearLoss {
       LinearLoss(teaching: teaching, givesGradients: true, classCount: classCount)
     }
-    let traits = DeviceTraits(of: target.device, as: target.family)
+    let traits = target.traits
     // A vocabulary this large gets chunks of 512 rows ...
     let wide = [1024, 4096].map { rows in
       op(20_000).launches(
@@ -124,9 +124,9 @@ import Testing
   }
 
   @Test(arguments: Target.all) func aLargeVocabularyFitsInto2GB(target: Target) throws {
-    var traits = DeviceTraits(of: target.device, as: target.family)
+    var traits = target.traits
     traits.memoryBytes = 2 << 30
-    let device = try OpenCLDevice(target.device, traits: traits)
+    let device = try target.open(traits)
     /// Everything that a loss with gradients over a vocabulary of 151,936 takes: both heads, the student's
     /// gradient, hidden states, and what lies in between.
     func bytes(_ rows: Int) throws -> Int {

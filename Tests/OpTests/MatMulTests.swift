@@ -96,7 +96,7 @@ import Testing
           ])
       }
     }
-    var traits = DeviceTraits(of: target.device, as: target.family)
+    var traits = target.traits
     traits.computeUnits = 64
     let candidates = traits.matMulCandidates
     #expect(!candidates.isEmpty)
@@ -106,7 +106,7 @@ import Testing
           traits.tuning.products[problem] = plan
         }
       }
-      let failures = try kernelFailures(cases, on: OpenCLDevice(target.device, traits: traits))
+      let failures = try kernelFailures(cases, on: target.open(traits))
       #expect(failures.isEmpty, "\(plan): \(failures)")
     }
   }
@@ -135,12 +135,12 @@ import Testing
       (computeUnits: 64, storage: .bfloat16, cases([(9, 11, 13), (8, 8, 600)], flags[...])),
       (1, ElementType.float16, cases([(36, 40, 96), (137, 130, 50)], flags[1...2])),
     ]
-    var traits = DeviceTraits(of: target.device, as: .gpu)
+    var traits = target.traits
     for kind in target.share(of: MatrixUnit.Kind.allCases) {
       for (computeUnits, storage, cases) in settings {
         traits.matrixUnit = MatrixUnit(kind, isEmulated: true)
         traits.computeUnits = computeUnits
-        let device = try OpenCLDevice(target.device, traits: traits)
+        let device = try target.open(traits)
         let failures = try kernelFailures(cases, on: device, tolerance: 1e-3, storage: storage)
         #expect(failures.isEmpty, "\(kind): \(failures)")
       }
