@@ -1,6 +1,7 @@
 // How good a language model is on held-out text.
 import Base
 import Models
+import Storage
 import Tensors
 import Training
 
@@ -83,6 +84,11 @@ public func evaluate(
     for (row, sum) in sums.enumerated() {
       let count = targets[row * length..<(row + 1) * length].count { $0 >= 0 }
       guard count > 0 else { continue }
+      guard sum.isFinite else {
+        throw StorageError(
+          "The model's loss on row \(windowLosses.count) of the text is no number: its weights are damaged, or too large "
+            + "for single precision.")
+      }
       windowLosses.append(Double(sum) / Double(count))
       nats += Double(sum)
     }

@@ -2,6 +2,7 @@
 import Base
 import Layers
 import Models
+import Storage
 import Tensors
 
 /// Continues several texts at once with a language model whose keys and values stay on the device.
@@ -113,6 +114,11 @@ public final class Generator {
     try set(pass.last, texts.enumerated().map { $0 * count + max($1.count, 1) - 1 })
     try pass.executor.run()
     let logits = try pass.executor.value(of: pass.logits).floats
+    guard logits.allSatisfy(\.isFinite) else {
+      throw StorageError(
+        "The model's logits are no numbers: its weights are damaged, or too large for single precision."
+      )
+    }
     let width = model.vocabularySize
     return texts.indices.map { Array(logits[$0 * width..<$0 * width + drawable]) }
   }

@@ -54,8 +54,9 @@ public final class SentenceEmbedder {
   }
 
   /// One vector of `width` numbers of the encoder for each sentence, in their order. `onProgress` is told how
-  /// many are done.
-  public func embed(_ sentences: [String], onProgress: (Int) -> Void = { _ in }) throws -> [[Float]]
+  /// many are done; what it throws ends the work.
+  public func embed(_ sentences: [String], onProgress: (Int) throws -> Void = { _ in }) throws
+    -> [[Float]]
   {
     try embed(
       sentences.map { try Self.ids($0, tokenizer, encoder) },
@@ -63,7 +64,9 @@ public final class SentenceEmbedder {
   }
 
   /// The same for sentences as ids, of at most the encoder's length.
-  public func embed(_ ids: [[Int32]], onProgress: (Int) -> Void = { _ in }) throws -> [[Float]] {
+  public func embed(_ ids: [[Int32]], onProgress: (Int) throws -> Void = { _ in }) throws
+    -> [[Float]]
+  {
     for sentence in ids { try tokenizer.require(sentence, below: encoder.encoder.vocabularySize) }
     var embeddings = [[Float]](repeating: [], count: ids.count)
     let order = ids.indices.sorted { (ids[$0].count, $0) < (ids[$1].count, $1) }
@@ -90,7 +93,7 @@ public final class SentenceEmbedder {
       for (row, sentence) in rows.enumerated() {
         embeddings[sentence] = Array(numbers[row * width..<(row + 1) * width])
       }
-      onProgress(first + rows.count)
+      try onProgress(first + rows.count)
     }
     return embeddings
   }

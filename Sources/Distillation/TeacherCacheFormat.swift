@@ -35,6 +35,8 @@ public enum TeacherCodec: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
+  var isFloat16: Bool { self == .hidden || self == .logits }
+
   public var needsHead: Bool { self == .hidden || self == .hidden8 }
 }
 

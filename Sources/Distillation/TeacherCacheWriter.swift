@@ -137,6 +137,13 @@ public final class TeacherCacheWriter {
             + "\(position) of the tokens \(row.prefix(8).map(String.init).joined(separator: ", ")), ... "
             + "are not numbers: \(try firstBadLayer(ids)).")
       }
+      if description.codec.isFloat16,
+        let large = own.first(where: { abs($0) > Float(Float16.greatestFiniteMagnitude) })
+      {
+        throw StorageError(
+          "The teacher gives \(large), which the codec \(description.codec) cannot hold: it keeps float16. Take "
+            + "hidden:int8 or topk:K.")
+      }
       let payload = encoded(own, columns)
       out += Data(description.key(row)) + payload + TeacherCacheDescription.checksum(payload)
       present.insert(description.key(row))

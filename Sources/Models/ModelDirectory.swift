@@ -84,10 +84,14 @@ public struct ModelDirectory: Sendable {
     _ = try model.match(try ShardedSafetensors(folder: url))
   }
 
-  /// What tells the weights from others: a hash of all files that hold them.
+  /// What tells the model from others: a hash of its weights, its configuration, and what lies beside them.
   public func fingerprint() throws -> String {
     var fingerprint = Fingerprint()
     for file in try ShardedSafetensors(folder: url).files { try file.add(to: &fingerprint) }
+    for path in try ["config.json"] + companions() {
+      fingerprint.add(path)
+      fingerprint.add(try OpenFile(url.appending(path: path)).whole())
+    }
     return fingerprint.description
   }
 
@@ -205,22 +209,28 @@ public struct ModelDirectory: Sendable {
     try WholeFile.write(JSON.object(fields).text, to: url.appending(path: "config.json"))
   }
 
-  /// Takes over what lies beside weights and configuration: the tokenizer, pooling, generation.
+  /// The paths of what lies beside weights and configuration: the tokenizer, pooling, generation.
+  private func companions() throws -> [String] {
+    let manager = FileManager.default
+    // Nothing is listed below a link.
+    let folder = url.resolved
+    return try manager.subpathsOfDirectory(atPath: folder.path).sorted().filter { path in
+      let file = folder.appending(path: path)
+      var isFolder: ObjCBool = false
+      return
+        (path.hasSuffix(".json") || path.hasSuffix(".txt") || path.hasSuffix(".model")
+        || path.hasSuffix(".jinja")) && !path.hasSuffix(".index.json") && path != "config.json"
+        && manager.fileExists(atPath: file.path, isDirectory: &isFolder) && !isFolder.boolValue
+        && owns(file)
+    }
+  }
+
   private func copyFiles(of source: ModelDirectory?) throws {
     guard let source else { return }
-    let manager = FileManager.default
-    for path in try manager.subpathsOfDirectory(atPath: source.url.path) {
-      let from = source.url.appending(path: path)
-      let to = url.appending(path: path)
-      var isFolder: ObjCBool = false
-      guard
-        path.hasSuffix(".json") || path.hasSuffix(".txt") || path.hasSuffix(".model")
-          || path.hasSuffix(".jinja"), !path.hasSuffix(".index.json"), path != "config.json",
-        manager.fileExists(atPath: from.path, isDirectory: &isFolder), !isFolder.boolValue,
-        source.owns(from)
-      else { continue }
+    for path in try source.companions() {
+      let (from, to) = (source.url.appending(path: path), url.appending(path: path))
       do {
-        try manager.createDirectory(
+        try FileManager.default.createDirectory(
           at: to.deletingLastPathComponent(), withIntermediateDirectories: true)
         let data = try OpenFile(from).whole()
         try WholeFile.write(to: to) { try $0.write(contentsOf: data) }

@@ -25,6 +25,7 @@ struct SentenceEncoderFiles {
     try readPrompts(&settings)
     guard let modules = try json("modules.json")?.array else { return settings }
     settings.normalizes = false
+    var pools = false
     for module in modules {
       let type = module["type"]?.string ?? ""
       switch type.split(separator: ".").last.map(String.init) {
@@ -34,12 +35,16 @@ struct SentenceEncoderFiles {
         guard !settings.normalizes else {
           throw failure("modules.json", "normalises before it pools, which is not built")
         }
+        pools = true
         settings.pooling = try pooling(module["path"]?.string ?? "1_Pooling", settings)
       case let name:
         throw failure(
           "modules.json",
           "names the module \((name ?? "without a type").prefix(60)), which is not built")
       }
+    }
+    guard pools else {
+      throw failure("modules.json", "names no pooling, so there is no vector of a sentence")
     }
     return settings
   }
@@ -58,7 +63,12 @@ struct SentenceEncoderFiles {
     guard !folder.hasPrefix("/"), !folder.split(separator: "/").contains("..") else {
       throw failure("modules.json", "names a folder that is not in its own")
     }
-    guard let file = try json(path) else { return .mean }
+    guard let file = try json(path) else {
+      throw failure(
+        path,
+        "is missing, and modules.json names it: how tokens are pooled is not known. Fetch the whole folder"
+      )
+    }
     if file["include_prompt"]?.bool == false, !settings.prompt.isEmpty {
       throw failure(
         path, "leaves the prompt out of the pooling (include_prompt), which is not built")

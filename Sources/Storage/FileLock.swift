@@ -52,7 +52,14 @@ public final class FileLock {
       throw StorageError("Cannot write \(url.path)", errno)
     }
     try append(text)
-    fsync(descriptor)
+    try synchronize()
+  }
+
+  /// Flushes what was written to the disk.
+  public func synchronize() throws {
+    guard fsync(descriptor) == 0 || errno == EINVAL else {
+      throw StorageError("Cannot write \(url.path)", errno)
+    }
   }
 
   /// Adds text at the end.

@@ -20,8 +20,7 @@ public final class JSONLines {
 
   /// Appends one object; keys keep their order.
   public func append(_ fields: [(key: String, value: any JSONValue)]) throws {
-    let body = "{" + fields.map { "\(json($0.key)):\($0.value.json)" }.joined(separator: ",")
-    let text = body + Self.ending(body) + "\n"
+    let text = Self.line(fields)
     do { try file.write(contentsOf: Data(text.utf8)) } catch {
       throw StorageError("Cannot write to \(url.path)", of: error)
     }
@@ -30,7 +29,11 @@ public final class JSONLines {
   /// The lines of a file that were written whole and have not changed since, and the number of the others. One
   /// bad byte costs one line.
   public static func lines(of url: URL) -> (sound: [String], damagedCount: Int) {
-    let data = (try? Data(contentsOf: url)) ?? Data()
+    lines(in: (try? Data(contentsOf: url)) ?? Data())
+  }
+
+  /// The same for the content of a file.
+  public static func lines(in data: Data) -> (sound: [String], damagedCount: Int) {
     let all = data.split(separator: UInt8(ascii: "\n"))
     let sound = all.compactMap { line -> String? in
       guard let text = String(validating: line, as: UTF8.self),
@@ -40,6 +43,12 @@ public final class JSONLines {
       return text
     }
     return (sound, all.count - sound.count)
+  }
+
+  /// A line with its checksum.
+  public static func line(_ fields: [(key: String, value: any JSONValue)]) -> String {
+    let body = "{" + fields.map { "\(json($0.key)):\($0.value.json)" }.joined(separator: ",")
+    return body + ending(body) + "\n"
   }
 
   private static func ending(_ body: String) -> String {
@@ -58,7 +67,8 @@ public struct JSONLinesFile {
     var objects: [(number: Int, object: JSON.Object)] = []
     let lines = try Data(contentsOfText: url)
       .split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() where !line.allSatisfy({ $0 == 0x20 || $0 == 0x0D }) {
+    for (index, line) in lines.enumerated()
+    where !line.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) {
       func fail(_ why: String) -> StorageError {
         StorageError("\(url.path), line \(index + 1), is no JSON object: \(why).")
       }

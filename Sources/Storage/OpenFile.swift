@@ -91,6 +91,15 @@ extension URL {
     return standardizedFileURL
   }
 
+  /// Whether two paths lead to one file, by links of either kind.
+  public func isSameFile(as other: URL) -> Bool {
+    var (mine, theirs) = (stat(), stat())
+    guard stat(path, &mine) == 0, stat(other.path, &theirs) == 0 else {
+      return resolved == other.resolved
+    }
+    return (mine.st_dev, mine.st_ino) == (theirs.st_dev, theirs.st_ino)
+  }
+
   /// Whether this is another place or lies inside of it, links followed.
   public func lies(in folder: URL) -> Bool {
     (resolved.path + "/").hasPrefix(folder.resolved.path == "/" ? "/" : folder.resolved.path + "/")

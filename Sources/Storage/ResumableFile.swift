@@ -26,8 +26,11 @@ public final class ResumableFile {
       (self.url, job, existing) = (place, nil, Data())
     case .file(let place):
       self.url = place
-      let jobFile = place.deletingLastPathComponent()
-        .appending(path: ".retort-job.\(place.lastPathComponent)")
+      let folder = place.deletingLastPathComponent()
+      guard FileManager.default.fileExists(atPath: folder.path) else {
+        throw StorageError("Cannot write \(url.path): its folder does not exist.")
+      }
+      let jobFile = folder.appending(path: Self.jobName(place.lastPathComponent))
       let wasHere = FileManager.default.fileExists(atPath: jobFile.path)
       guard let lock = try FileLock(jobFile, makes: true) else {
         throw StorageError("Another process is writing to \(url.path).")
@@ -44,18 +47,39 @@ public final class ResumableFile {
         existing = overwrite ? Data() : try OpenFile(place).whole()
       } else {
         existing = Data()
-        guard !isHere || overwrite || isOwn(place) else {
+        guard try !isHere || overwrite || OpenFile(place).byteCount == 0 || isOwn(place) else {
           if !wasHere { lock.remove() }
-          throw StorageError(
-            "\(url.path) is here already and was not written by this command. --overwrite replaces it."
-          )
+          throw foreign
         }
       }
     }
   }
 
-  /// How many whole lines are there.
-  public var lineCount: Int { existing.count { $0 == Self.newline } }
+  /// Names have at most 255 bytes.
+  private static func jobName(_ name: String) -> String {
+    let name = name.utf8.count <= 180 ? name : "\(Fingerprint(of: Data(name.utf8)))"
+    return ".retort-job.\(name)"
+  }
+
+  /// What is told of a file that the command did not make.
+  public var foreign: StorageError {
+    StorageError(
+      "\(url.path) is here already and was not written by this command. --overwrite replaces it.")
+  }
+
+  /// The whole lines that are there. `isOwn` is asked of each, by its number from 0, whether this command would have
+  /// written it; where another has, the file is foreign.
+  public func lines(_ isOwn: (Int, String) -> Bool) throws -> Int {
+    let lines = existing.split(separator: Self.newline, omittingEmptySubsequences: false)
+    for (number, line) in lines.dropLast().enumerated() {
+      guard let text = String(validating: line, as: UTF8.self), isOwn(number, text) else {
+        throw foreign
+      }
+    }
+    // A line that was cut off is the beginning of an object.
+    if let rest = lines.last?.first, rest != UInt8(ascii: "{") { throw foreign }
+    return max(0, lines.count - 1)
+  }
 
   /// Keeps so many lines of what is there, and goes on after them.
   public func keep(lines count: Int) throws {
@@ -73,8 +97,8 @@ public final class ResumableFile {
   private func open(keeping byteCount: Int) throws {
     try job?.replace(by: jobText)
     let descriptor =
-      job == nil
-      ? Foundation.open(url.path, O_WRONLY | O_APPEND | O_CLOEXEC)
+      try job == nil
+      ? OutputPlace.openStream(url)
       : Foundation.open(url.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw StorageError("Cannot write \(url.path)", errno) }
     let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)

@@ -4,15 +4,15 @@ import Foundation
 import Tensors
 
 extension Safetensors {
-  /// Writes a file whole or not at all; `data` gives each tensor when its turn comes. A file that can be
-  /// gone back in gets checksums.
+  /// Writes a file whole or not at all; `data` gives each tensor when its turn comes. A file gets checksums, for
+  /// which the header is written again; a stream cannot be gone back in.
   public static func write(
     _ tensors: [(name: String, type: TensorType)], metadata: [String: String], to url: URL,
     data: (String) throws -> TensorData
   ) throws {
     var checksums = SafetensorsChecksums(for: tensors.map(\.name))
+    let hasChecksums = try !OutputPlace(url).isStream
     try WholeFile.write(to: url) { file in
-      let hasChecksums = fcntl(file.fileDescriptor, F_GETFL) & O_APPEND == 0
       func header() throws -> Data {
         try Self.header(tensors, metadata, hasChecksums ? checksums : nil)
       }

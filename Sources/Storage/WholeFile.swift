@@ -40,8 +40,7 @@ public enum WholeFile {
   }
 
   private static func stream(to url: URL, _ body: (FileHandle) throws -> Void) throws {
-    let descriptor = open(url.path, O_WRONLY | O_APPEND | O_CLOEXEC)
-    guard descriptor >= 0 else { throw StorageError("Cannot write to \(url.path)", errno) }
+    let descriptor = try OutputPlace.openStream(url)
     defer { close(descriptor) }
     do { try body(FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)) } catch {
       throw failure(url, error, "")
@@ -102,6 +101,23 @@ public enum OutputPlace {
       }
     }
     throw StorageError("Cannot write \(url.path): its links lead in a circle.")
+  }
+
+  /// Opens a stream for writing. What is open in this process is written where it stands: opened anew, a file would
+  /// have a second place to write at.
+  static func openStream(_ url: URL) throws -> Int32 {
+    let own = ["/dev/fd", "/proc/self/fd", "/proc/\(getpid())/fd"]
+    let number = Int32(url.lastPathComponent)
+    let isOpen = own.contains(url.deletingLastPathComponent().path)
+    let descriptor =
+      isOpen && number != nil
+      ? fcntl(number ?? -1, F_DUPFD_CLOEXEC, 3) : open(url.path, O_WRONLY | O_APPEND | O_CLOEXEC)
+    guard descriptor >= 0 else { throw StorageError("Cannot write to \(url.path)", errno) }
+    return descriptor
+  }
+
+  public var isStream: Bool {
+    if case .stream = self { true } else { false }
   }
 
   /// The regular file that is here already; nil for a stream and for nothing.

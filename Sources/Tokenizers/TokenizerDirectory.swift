@@ -55,9 +55,16 @@ public struct TokenizerDirectory: Sendable {
     var first: Int32?
     for name in ["config.json", "generation_config.json"] {
       guard let value = try object(name)?["eos_token_id"] else { continue }
-      let ids = (value.array ?? [value]).compactMap(\.int).filter { (0..<1 << 26).contains($0) }
-      ends.formUnion(ids.map { Int32($0) })
-      first = first ?? ids.first.map { Int32($0) }
+      // Some write -1 or null where there is none.
+      for end in value.array ?? [value] where !end.isNull && end.int != -1 {
+        guard let id = end.int.flatMap({ Int32(exactly: $0) }), id >= 0 else {
+          throw TokenizerError(
+            "\(url.appending(path: name).path): eos_token_id is \(end.line.prefix(40)), which is no id."
+          )
+        }
+        ends.insert(id)
+        first = first ?? id
+      }
     }
     endOfText = special["eos_token"].flatMap(tokenizer.id(of:)) ?? first
     if let endOfText { ends.insert(endOfText) }

@@ -33,21 +33,18 @@ public struct Corpus: Sendable {
     training = zip(entries, isHeldOut).filter { !$0.1 }.map(\.0)
   }
 
-  /// Whether the first lines of a text are JSON objects with the keys of completions, or the whole is a list of
-  /// such.
+  /// Whether a text begins as a JSON object with a key that data for training have, or as a list of such objects.
   static func holdsObjects(_ text: String) -> Bool {
-    let keys: Set = ["text", "prompt", "completion", "messages", "request", "input"]
-    func isCompletion(_ json: JSON?) -> Bool {
-      (json?.object?.members ?? []).contains { keys.contains($0.key) }
+    let keys: Set = [
+      "text", "prompt", "completion", "messages", "request", "input", "instruction", "output",
+      "question", "answer",
+      "response", "conversations", "content", "data", "id",
+    ]
+    let beginning = String(text.prefix(1000))
+    guard let first = beginning.prefixMatch(of: /\s*(?:\[\s*)?\{\s*"([^"\n]{1,60})"\s*:/) else {
+      return false
     }
-    if text.utf8.first(where: { $0 > 0x20 }) == UInt8(ascii: "["),
-      let list = (try? JSON(parsing: Data(text.utf8)))?.array
-    {
-      return isCompletion(list.first)
-    }
-    let lines = text.prefix(1 << 16).split(separator: "\n").prefix(2)
-    return !lines.isEmpty
-      && lines.allSatisfy { isCompletion(try? JSON(parsing: Data($0.utf8))) }
+    return keys.contains(String(first.1))
   }
 
   /// The entries of a text: what lies between lines that hold only `%`, as in Debian's `fortunes`;

@@ -11,7 +11,8 @@ struct EmbeddingFile {
   /// How many vectors are there already.
   let rowCount: Int
 
-  init(_ url: URL, count: Int, width: Int, job: JSON, overwrite: Bool) throws {
+  init(_ url: URL, _ sentences: [String], width: Int, job: JSON, overwrite: Bool) throws {
+    let count = sentences.count
     let isLines = url.pathExtension == "jsonl"
     self.isLines = isLines
     file = try ResumableFile(url, job: job, overwrite: overwrite) { url in
@@ -19,12 +20,17 @@ struct EmbeddingFile {
         ? JSONLinesFile.begins(url, with: ["text", "embedding"]) : Self.isOwnTensors(url)
     }
     if isLines {
-      rowCount = min(count, file.lineCount)
+      rowCount = try file.lines { row, line in
+        guard row < count, let json = try? JSON(parsing: Data(line.utf8)) else { return false }
+        return json["text"]?.string == sentences[row] && json["embedding"]?.array?.count == width
+      }
       try file.keep(lines: rowCount)
     } else {
       let beginning = try Safetensors.beginning(
         [("embeddings", TensorType([count, width]))], metadata: writer("embed"))
       guard file.existing.starts(with: beginning) else {
+        // The header may have been cut off.
+        guard beginning.starts(with: file.existing) else { throw file.foreign }
         rowCount = 0
         try file.keep(0)
         try file.append(beginning)

@@ -17,6 +17,8 @@ enum Interrupt {
     for signalNumber in [SIGINT, SIGTERM] {
       signal(signalNumber) { number in
         if Interrupt.isRequested.exchange(true, ordering: .relaxed) { _exit(128 + number) }
+        let text: StaticString = "\nStopping where it can go on from; once more ends it at once.\n"
+        _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
       }
     }
   }

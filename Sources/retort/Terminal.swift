@@ -13,6 +13,11 @@ private func writeError(_ text: String) {
 /// Writes a line to standard output, where results go; one that cannot be written is an error.
 func tell(_ line: String = "") throws { try writeOutput(visible(line) + "\n") }
 
+/// Tells of an output that was written: on standard output, unless the output is a stream itself.
+func tell(ofOutput url: URL, _ line: String) throws {
+  if try OutputPlace(url).isStream { note(line) } else { try tell(line) }
+}
+
 /// Writes a text that a model made to standard output: as it is, but on a terminal without control characters.
 func tellAsIs(_ text: String) throws {
   try writeOutput(isatty(STDOUT_FILENO) != 0 ? visible(text) : text)

@@ -14,20 +14,13 @@ import Testing
         + shop.tiny(["model"], steps: steps) + more)
   }
 
-  private func write(_ shop: Workshop, _ path: String, _ text: String = "precious") throws {
-    let url = URL(fileURLWithPath: shop.path(path))
-    try FileManager.default.createDirectory(
-      at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-    try text.write(to: url, atomically: true, encoding: .utf8)
-  }
-
   @Test(arguments: [[], ["--overwrite"]]) func foldersOfOthersAreLeftAlone(options: [String]) throws
   {
     for path in [
       "model/w.pt", "checkpoints/e.pt", "student-7/t.tex", "report.html", "x/y/z", "notes",
     ] {
       let shop = try Workshop()
-      try write(shop, "p/\(path)")
+      try shop.write("p/\(path)")
       let result = try train(shop, "p", options)
       #expect(result.status == 1 && result.errors.contains("no run wrote"), "\(result.errors)")
       #expect(try shop.read("p/\(path)") == "precious")
@@ -39,9 +32,9 @@ import Testing
   @Test func overwritingDeletesWhatTheRunWroteAndNothingElse() throws {
     let shop = try Workshop()
     #expect(try train(shop, "r").status == 0)
-    try write(shop, "r/mine.txt")
+    try shop.write("r/mine.txt")
     // A file of others among the run's own: nothing is deleted.
-    try write(shop, "r/model/book.txt")
+    try shop.write("r/model/book.txt")
     let refused = try train(shop, "r", ["--overwrite"])
     #expect(refused.status == 1 && refused.errors.contains("model/book.txt"), "\(refused.errors)")
     #expect(shop.exists("r/model/model.safetensors"))
@@ -92,6 +85,21 @@ import Testing
     #expect(free.status == 0, "\(free.errors)")
   }
 
+  @Test func aTraceIsNoFileOfTheRunAndHasAFolder() throws {
+    let shop = try Workshop()
+    for (trace, message) in [
+      ("r/metrics.jsonl", "lies in the run folder"), ("no/x", "folder does not exist"),
+    ] {
+      let result = try train(shop, "r", ["--trace", shop.path(trace)])
+      #expect(result.status == 1 && result.errors.contains(message), "\(result.errors)")
+    }
+    try FileManager.default.createSymbolicLink(
+      atPath: shop.path("link"), withDestinationPath: shop.path("nowhere"))
+    let result = try train(shop, "link")
+    #expect(result.status == 1 && result.errors.contains("leads to nothing"), "\(result.errors)")
+    #expect(!shop.exists("r"))
+  }
+
   /// A run that was killed after its first checkpoint.
   private func killed(_ shop: Workshop, _ command: [String], _ checkpoint: String) throws {
     let (process, _, _) = try start(command, [:], shop.folder)
@@ -134,6 +142,11 @@ import Testing
           String(decoding: $0, as: UTF8.self).replacing("alpha: 0.1", with: "alpha: 0.2").utf8)
       },
       "recipe.yaml has changed")
+    try changing(
+      "t/model/config.json",
+      { $0 = Data(String(decoding: $0, as: UTF8.self).replacing("1e-05", with: "0.1").utf8) },
+      "the teacher has changed")
+    try changing("r/.retort-run", { $0[$0.count / 2] ^= 1 }, "is damaged in")
     try changing("r/origins.json", { $0[$0.count / 2] ^= 1 }, "origins.json")
     let checkpoint = "r/checkpoints/student.safetensors"
     try changing(checkpoint, { $0[$0.count - 9] ^= 16 }, "does not have the checksum")
@@ -150,75 +163,6 @@ import Testing
     ])
     #expect(result.status == 0, "\(result.errors)")
     #expect(try shop.read("r/metrics.jsonl").split(separator: "\n").first == lines[0])
-  }
-
-  @Test func linksAndPipesStayWhatTheyAre() throws {
-    let shop = try Workshop()
-    let model = try shop.model("llama-linear")
-    try write(shop, "victim")
-    try FileManager.default.createSymbolicLink(
-      atPath: shop.path("link"), withDestinationPath: shop.path("victim"))
-    func logits(_ output: String, _ more: [String] = []) throws -> Finished {
-      try shop.run(
-        [
-          "logits", "--device", "reference", "--model", model, "--tokens", "1,2", "--output",
-          shop.path(output),
-        ]
-          + more)
-    }
-    let refused = try logits("link")
-    #expect(
-      refused.status == 1 && refused.errors.contains("was not written by"), "\(refused.errors)")
-    #expect(try shop.read("victim") == "precious")
-    #expect(try logits("link", ["--overwrite"]).status == 0)
-    let target = try FileManager.default.destinationOfSymbolicLink(atPath: shop.path("link"))
-    #expect(target == shop.path("victim"))
-    #expect(try Safetensors(contentsOf: URL(fileURLWithPath: shop.path("victim")))["logits"] != nil)
-    // What a command of this kind wrote may be replaced.
-    #expect(try logits("link").status == 0)
-    #expect(mkfifo(shop.path("pipe"), 0o600) == 0)
-    let reader = Process()
-    reader.executableURL = URL(fileURLWithPath: "/bin/sh")
-    reader.arguments = ["-c", "cat '\(shop.path("pipe"))' > '\(shop.path("copy"))'"]
-    try reader.run()
-    #expect(try logits("pipe").status == 0)
-    reader.waitUntilExit()
-    #expect(try Safetensors(contentsOf: URL(fileURLWithPath: shop.path("copy")))["logits"] != nil)
-    var status = stat()
-    #expect(lstat(shop.path("pipe"), &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
-  }
-
-  @Test func completionsThatWereMadeAreKept() throws {
-    let shop = try Workshop()
-    let model = try shop.model("llama-linear")
-    let lines = (0..<400).map { #"{"prompt": "ab\#($0 % 2 == 0 ? "c" : "d")", "n": \#($0)}"# }
-    try write(shop, "in.jsonl", lines.joined(separator: "\n") + "\n")
-    func arguments(_ output: String, _ more: [String] = []) -> [String] {
-      [
-        "generate", "--device", "reference", "--model", model, "--input", shop.path("in.jsonl"),
-        "--output",
-        shop.path(output), "--count", "12",
-      ] + more
-    }
-    #expect(try shop.run(arguments("whole.jsonl")).status == 0)
-    let (process, _, _) = try start(arguments("part.jsonl"), [:], shop.folder)
-    let deadline = Date().addingTimeInterval(60)
-    while (try? shop.read("part.jsonl").isEmpty) ?? true, Date() < deadline {
-      Thread.sleep(forTimeInterval: 0.005)
-    }
-    process.terminate()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 130)
-    let part = try shop.read("part.jsonl")
-    let whole = try shop.read("whole.jsonl")
-    #expect(part.hasSuffix("\n") && part.count < whole.count)
-    // Another command does not go on with it.
-    let other = try shop.run(arguments("part.jsonl", ["--seed", "2"]))
-    #expect(other.status == 1 && other.errors.contains("another command"), "\(other.errors)")
-    #expect(try shop.run(arguments("part.jsonl")).status == 0)
-    #expect(try shop.read("part.jsonl") == shop.read("whole.jsonl"))
-    let left = try FileManager.default.contentsOfDirectory(atPath: shop.folder.path)
-    #expect(!left.contains { $0.hasPrefix(".") }, "\(left)")
   }
 
   @Test(arguments: [
@@ -240,6 +184,9 @@ import Testing
       (Data([0xFF, 0xFE, 0x61, 0]), "UTF-16"), (Data("a\0b\0".utf8), "offset 1"),
       (Data(#"{"text": "a"}"#.utf8) + Data("\n".utf8), "JSON objects"),
       (Data(#"[{"prompt": "a", "completion": "b"}]"#.utf8), "JSON objects"),
+      (Data("{\n  \"text\": \"the cat\"\n}\n".utf8), "JSON objects"),
+      (Data("[\n {\n  \"instruction\": \"a\",\n  \"output\": \"b\"\n }\n]\n".utf8), "JSON objects"),
+      (Data(#"{"text": "\#(String(repeating: "cat ", count: 300_000))"}"#.utf8), "JSON objects"),
     ] {
       try data.write(to: URL(fileURLWithPath: shop.path("text")))
       let result = try train(shop, "r")
@@ -254,33 +201,6 @@ import Testing
         ["train", "--device", "reference", "--run", shop.path("r")] + shop.tiny(["model"]),
         ["RETORT_MEMORY_LIMIT": limit])
       #expect(result.status == 1 && result.errors.contains("RETORT_MEMORY_LIMIT"), "\(limit)")
-    }
-  }
-
-  @Test func standardErrorMayBeMissingAndStandardOutputMayNot() throws {
-    let shop = try Workshop()
-    let tool = CommandLine.arguments[0]
-    let retort = URL(fileURLWithPath: tool).resolvingSymlinksInPath().deletingLastPathComponent()
-      .appending(path: "retort").path
-    let train = (["train", "--device", "reference"] + shop.tiny(["model"])).map { "'\($0)'" }
-      .joined(separator: " ")
-    func shell(_ command: String) throws -> Int32 {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/bin/sh")
-      process.arguments = ["-c", command]
-      try process.run()
-      process.waitUntilExit()
-      return process.terminationStatus
-    }
-    for (index, stream) in ["2>/dev/full", "2>&-"].enumerated() {
-      #expect(
-        try shell("'\(retort)' \(train) --run '\(shop.path("r\(index)"))' >/dev/null \(stream)")
-          == 0)
-      #expect(shop.exists("r\(index)/model/config.json"))
-    }
-    for stream in [">/dev/full", ">&-"] {
-      #expect(
-        try shell("'\(retort)' inspect '\(shop.path("r0/model"))' \(stream) 2>/dev/null") == 1)
     }
   }
 }

@@ -12,7 +12,7 @@ struct Finished {
 }
 
 /// The folder of the built products: beside the test bundle.
-private let products: URL = {
+let products: URL = {
   let arguments = CommandLine.arguments[0]
   return URL(fileURLWithPath: arguments).resolvingSymlinksInPath().deletingLastPathComponent()
 }()
@@ -52,6 +52,14 @@ final class Workshop {
 
   func read(_ name: String) throws -> String {
     try String(contentsOfFile: path(name), encoding: .utf8)
+  }
+
+  /// Writes a file, and the folder that it lies in.
+  func write(_ path: String, _ text: String = "precious") throws {
+    let url = URL(fileURLWithPath: self.path(path))
+    try FileManager.default.createDirectory(
+      at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try text.write(to: url, atomically: true, encoding: .utf8)
   }
 
   func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }

@@ -91,6 +91,7 @@ import Tokenizers
     try folder.write(
       #"[{"type": "sentence_transformers.base.modules.transformer.Transformer", "path": ""}, {"type": "sentence_transformers.models.Pooling", "path": "1_Pooling"}]"#,
       to: "bert/modules.json")
+    try folder.write("{}", to: "bert/1_Pooling/config.json")
     for file in files { try folder.write(file.text, to: "bert/\(file.path)") }
     return try SentenceEncoder(directory)
   }
@@ -118,6 +119,11 @@ import Tokenizers
     ("config_sentence_transformers.json", #"{"truncate_dim": -3}"#, "truncate_dim"),
     ("modules.json", #"[{"type": "sentence_transformers.models.Dense"}]"#, "Dense"),
     ("modules.json", #"[{"type": "x.Pooling", "path": "../other"}]"#, "not in its own"),
+    (
+      "modules.json", #"[{"type": "x.Pooling", "path": "2_Pooling"}]"#,
+      "2_Pooling/config.json is missing"
+    ),
+    ("modules.json", #"[{"type": "x.Transformer", "path": ""}]"#, "names no pooling"),
   ]) func whatEncodersFilesCannotHaveIsNamed(path: String, file: String, message: String) {
     let error = #expect(throws: StorageError.self) { try encoder([(path, file)]) }
     #expect(error?.description.contains(message) == true, "\(error as Any)")

@@ -194,6 +194,25 @@ import Training
     #expect(error?.description.contains("layer 1 of 1, or the norm after it") == true)
   }
 
+  @Test(arguments: [TeacherCodec.hidden, .logits]) func whatFloat16CannotHoldIsRefused(
+    codec: TeacherCodec
+  ) throws {
+    let store = VariableStore(on: ReferenceDevice(), seed: 3)
+    // Norms that make numbers of a million.
+    for (name, tensor) in teacher.parameters() where tensor.shape == [24] {
+      let large = TensorData([24], Array(repeating: Float(4e6), count: 24))
+      try store.declare("teacher." + name, tensor, value: large)
+    }
+    try teacher.declare(in: store, prefix: "teacher")
+    let writer = try TeacherCacheWriter(
+      folder.url.appending(path: "cache"), codec, teacher: teacher, fingerprint: "t", path: "",
+      store: store, length: 8, classCount: classCount, temperatures: [1], batchSize: 4)
+    let error = #expect(throws: StorageError.self) {
+      try writer.write(writer.missing([data]).prefix(4))
+    }
+    #expect(error?.description.contains("hidden:int8") == true, "\(error as Any)")
+  }
+
   @Test func evaluationByACacheIsThatByTheTeacher() throws {
     let batches = data.evaluationBatches(size: 6)
     let store = try store()

@@ -46,11 +46,11 @@ struct Embed: ParsableCommand {
     if sentences.last?.isEmpty == true { sentences.removeLast() }
     guard !sentences.isEmpty else { throw StorageError("\(input) has no lines.") }
     let target = URL(fileURLWithPath: output)
-    guard target.resolved != source.resolved else {
+    guard !target.isSameFile(as: source) else {
       throw ValidationError("--output must not be the file of --input.")
     }
     let vectors = try EmbeddingFile(
-      target, count: sentences.count, width: encoder.width,
+      target, sentences, width: encoder.width,
       job: try job(directory, sentences), overwrite: overwrite)
     let store = VariableStore(on: try device.open(), seed: 1)
     try directory.load(encoder.encoder, into: store, prefix: "model")
@@ -60,30 +60,32 @@ struct Embed: ParsableCommand {
     let clock = ContinuousClock.now
     func seconds() -> Double { (ContinuousClock.now - clock).seconds }
     let known = vectors.rowCount
+    func interrupted(_ kept: Int) -> ExitCode {
+      progress.end()
+      note(
+        "Interrupted: \(grouped(kept)) of \(grouped(sentences.count)) vectors are kept. The same command goes on."
+      )
+      return ExitCode(130)
+    }
     if known > 0 {
       note("\(grouped(known)) of \(grouped(sentences.count)) vectors are there already.")
     }
     // Sentences of similar length share batches, within parts that are written as they end.
-    let part = batchSize * 32
+    let part = batchSize * 8
     for first in stride(from: known, to: sentences.count, by: part) {
       let rows = first..<min(sentences.count, first + part)
       let embeddings = try embedder.embed(Array(sentences[rows])) { done in
+        guard !Interrupt.wasRequested else { throw interrupted(first) }
         progress.show(
           "sentences", done: first + done, of: sentences.count, seconds: seconds(),
           doneHere: first - known + done, "")
       }
       try vectors.append(zip(sentences[rows], embeddings))
-      if Interrupt.wasRequested, rows.upperBound < sentences.count {
-        progress.end()
-        note(
-          "Interrupted: \(grouped(rows.upperBound)) of \(grouped(sentences.count)) vectors are kept. The same command "
-            + "goes on.")
-        throw ExitCode(130)
-      }
     }
     try vectors.finish()
     progress.end()
     try tell(
+      ofOutput: target,
       "\(output): \(grouped(sentences.count)) sentences, \(encoder.width) numbers each, "
         + "\(fixed(Double(sentences.count - known) / max(seconds(), 1e-9), 0)) sentences/s")
   }

@@ -76,7 +76,7 @@ struct Generate: ParsableCommand {
     let requests: [Request]
     if let input {
       requests = try Request.read(URL(fileURLWithPath: input))
-      if let output, URL(fileURLWithPath: output).resolved == URL(fileURLWithPath: input).resolved {
+      if let output, URL(fileURLWithPath: output).isSameFile(as: URL(fileURLWithPath: input)) {
         throw ValidationError("--output must not be the file of --input.")
       }
     } else if chat {
@@ -166,7 +166,12 @@ struct Generate: ParsableCommand {
     let progress = ProgressLine()
     let clock = ContinuousClock.now
     // Whole batches, so that a batch has the same neighbours as without the interruption.
-    let lineCount = file.lineCount
+    let lineCount = try file.lines { row, line in
+      guard row < requests.count, let json = try? JSON(parsing: Data(line.utf8)),
+        let completion = json["completion"]?.string, let reason = json["finish_reason"]?.string
+      else { return false }
+      return requests[row].line(completion: completion, finishReason: reason) == line
+    }
     let known =
       lineCount == prompts.count
       ? lineCount : lineCount / generator.batchSize * generator.batchSize

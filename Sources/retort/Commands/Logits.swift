@@ -49,7 +49,13 @@ struct Logits: ParsableCommand {
     let ids = try ids(directory)
     guard let largest = ids.max(), let smallest = ids.min(), smallest >= 0,
       Int(largest) < model.vocabularySize
-    else { throw ValidationError("Ids must be from 0 to \(model.vocabularySize - 1).") }
+    else {
+      throw ValidationError(
+        text == nil
+          ? "Ids must be from 0 to \(model.vocabularySize - 1)."
+          : "The tokenizer gives the text ids up to \(ids.max() ?? 0); the model has \(model.vocabularySize)."
+      )
+    }
     guard ids.count <= model.contextLength else {
       throw ValidationError(
         "\(ids.count) tokens do not fit into a context of \(model.contextLength).")
@@ -81,12 +87,19 @@ struct Logits: ParsableCommand {
     try executor.set(input, to: data)
     try executor.run()
     let tensors = try outputs.map { name, tensor in
-      (name, try executor.value(of: tensor).reshaped(to: [ids.count, tensor.shape[2]]))
+      let value = try executor.value(of: tensor)
+      if let place = value.firstNotFinite {
+        throw StorageError(
+          "\(name) of position \(place / tensor.shape[2]) are no numbers (\(value.floats[place])): the model's weights are "
+            + "damaged, or too large for single precision.")
+      }
+      return (name, value.reshaped(to: [ids.count, tensor.shape[2]]))
     }
     try Safetensors.write(
       [("tokens", data.reshaped(to: [ids.count]))] + tensors, metadata: writer("logits"), to: target
     )
     try tell(
+      ofOutput: target,
       "\(output): \(ids.count) tokens, "
         + tensors.map { "\($0) \($1.shape)" }.joined(separator: ", "))
   }

@@ -68,7 +68,7 @@ struct RunArguments: ParsableArguments {
     }
     let recipe = try given(type, settings: settings)
     try folder.requireFree(overwrite: overwrite, sources: recipe.sources)
-    try profiling.requireFree()
+    try profiling.requireFree(run: folder.url)
     return recipe
   }
 

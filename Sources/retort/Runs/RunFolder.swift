@@ -50,6 +50,9 @@ final class RunFolder {
       {
         throw StorageError("\(name) is a file; --run names a folder.")
       }
+      guard !url.isLink else {
+        throw StorageError("\(name) is a link that leads to nothing; --run names a folder.")
+      }
       let others = try FileManager.default.fileExists(atPath: url.path) ? contents() : []
       guard others.isEmpty else {
         throw StorageError(
@@ -97,7 +100,12 @@ final class RunFolder {
       guard !RunLedger.isIn(url) else {
         throw StorageError("Another process has just begun a run in \(name).")
       }
-      ledger = try RunLedger(in: url, makes: true)
+      let new = try RunLedger(in: url, makes: true)
+      // It may have begun, and even ended, while its lock was waited for.
+      guard new.isEmpty else {
+        throw StorageError("Another process has just begun a run in \(name).")
+      }
+      ledger = new
     }
     try claimed().clear(for: command)
     try write(try recipe.yaml(), to: "recipe.yaml")

@@ -9,6 +9,8 @@ final class RunLedger {
   private let file: FileLock
   /// Paths below the folder.
   private(set) var paths: Set<String>
+  /// Whether nobody has begun a run here.
+  let isEmpty: Bool
 
   static let name = ".retort-run"
 
@@ -32,11 +34,19 @@ final class RunLedger {
     }
     self.folder = folder
     self.file = file
-    // A line that is damaged costs the file that it names: nobody may delete that then.
-    let lines = try file.read().split(separator: UInt8(ascii: "\n")).compactMap {
-      try? JSON(parsing: Data($0))
+    let text = try file.read()
+    isEmpty = text.isEmpty
+    // A file whose line was cut off was not written yet.
+    let whole = text.prefix(1 + (text.lastIndex(of: UInt8(ascii: "\n")) ?? -1))
+    let (lines, damagedCount) = JSONLines.lines(in: whole)
+    guard damagedCount == 0 else {
+      throw StorageError(
+        "\(file.url.path), the list of what the run wrote, is damaged in \(damagedCount) of its lines. So nothing here "
+          + "is deleted or written over. Name another folder with --run.")
     }
-    paths = Set(lines.compactMap { $0["wrote"]?.string }.filter(Self.isBelow))
+    let objects = lines.compactMap { try? JSON(parsing: Data($0.utf8)) }
+    paths = Set(objects.compactMap { $0["wrote"]?.string }.filter(Self.isBelow))
+    if whole.count < text.count { try file.replace(by: String(decoding: whole, as: UTF8.self)) }
   }
 
   /// Whether a path stays below the folder it is relative to.
@@ -59,7 +69,8 @@ final class RunLedger {
     guard !FileManager.default.fileExists(atPath: place.path) else {
       throw StorageError("\(place.path) is here already, and this run did not write it.")
     }
-    try file.append(JSON.object(JSON.Object([("wrote", .string(path))])).line + "\n")
+    try file.append(JSONLines.line([("wrote", path)]))
+    try file.synchronize()
     paths.insert(path)
     return place
   }
@@ -84,11 +95,10 @@ final class RunLedger {
     }
     WholeFolder.sweep(folder)
     paths = []
-    let header = JSON.Object([
-      ("retort", .string(Retort.version)), ("command", .string(command)),
-      ("begun", .string(Date().ISO8601Format())),
-    ])
-    try file.replace(by: JSON.object(header).line + "\n")
+    try file.replace(
+      by: JSONLines.line([
+        ("retort", Retort.version), ("command", command), ("begun", Date().ISO8601Format()),
+      ]))
   }
 
   /// Whether a part of a path below the folder is a link.
