@@ -34,7 +34,9 @@ struct AddedTokenFinder: Sendable {
   private let tokens: [AddedToken]
 
   init(_ tokens: [(text: Scalars, token: AddedToken)]) {
-    let ordered = tokens.filter(\.token.isSpecial) + tokens.filter { !$0.token.isSpecial }
+    // The last of equal ones counts.
+    let ordered =
+      tokens.reversed().filter { !$0.token.isSpecial } + tokens.reversed().filter(\.token.isSpecial)
     self.tokens = ordered.map(\.token)
     for (index, token) in ordered.enumerated() where !token.text.isEmpty {
       trie.add(token.text.lazy.map(\.value), Int32(index))

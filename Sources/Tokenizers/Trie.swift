@@ -18,8 +18,8 @@ struct Trie: Sendable {
         values.append(-1)
       }
     }
-    // Of equal keys the first counts.
-    if values[node] < 0 { values[node] = value }
+    // Of equal keys the last counts, as in the library's maps.
+    values[node] = value
   }
 
   private static func edge(_ node: Int, _ symbol: UInt32) -> UInt64 {

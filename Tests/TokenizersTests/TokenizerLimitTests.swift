@@ -121,4 +121,13 @@ import Testing
     _ = tokenizer.decode(ids)
     #expect(ContinuousClock.now - clock < .seconds(20))
   }
+
+  /// The ids are those that `tokenizers` 0.23 gives: of a piece that is there twice the last one counts.
+  @Test func ofEqualPiecesTheLastCounts() throws {
+    let tokenizer = try Self.tokenizer(
+      Self.model(
+        #""type": "Unigram", "unk_id": 0, "vocab": [["<unk>", -5], ["a", -1], ["b", -2], ["ab", -2.5], ["ab", -9], ["a", -3]]"#
+      ))
+    #expect(try tokenizer.encode("abab") == [5, 2, 5, 2] && tokenizer.encode("aab") == [5, 5, 2])
+  }
 }
