@@ -85,9 +85,7 @@ public func evaluate(
       let count = targets[row * length..<(row + 1) * length].count { $0 >= 0 }
       guard count > 0 else { continue }
       guard sum.isFinite else {
-        throw StorageError(
-          "The model's loss on row \(windowLosses.count) of the text is no number: its weights are damaged, or too large "
-            + "for single precision.")
+        throw StorageError.notFinite("The losses on row \(windowLosses.count) of the text")
       }
       windowLosses.append(Double(sum) / Double(count))
       nats += Double(sum)

@@ -115,9 +115,7 @@ public final class Generator {
     try pass.executor.run()
     let logits = try pass.executor.value(of: pass.logits).floats
     guard logits.allSatisfy(\.isFinite) else {
-      throw StorageError(
-        "The model's logits are no numbers: its weights are damaged, or too large for single precision."
-      )
+      throw StorageError.notFinite("The logits of the next token")
     }
     let width = model.vocabularySize
     return texts.indices.map { Array(logits[$0 * width..<$0 * width + drawable]) }

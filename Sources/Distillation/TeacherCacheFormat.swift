@@ -35,6 +35,7 @@ public enum TeacherCodec: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
+  /// Whether numbers are kept as they are, in float16.
   var isFloat16: Bool { self == .hidden || self == .logits }
 
   public var needsHead: Bool { self == .hidden || self == .hidden8 }

@@ -73,3 +73,12 @@ extension Encoder {
       tokens, types: types, AttentionContext(bothDirections: tokens, lengths: lengths))
   }
 }
+
+extension StorageError {
+  /// Numbers of a model that got lost, as "The logits of position 3".
+  public static func notFinite(_ numbers: String) -> StorageError {
+    StorageError(
+      "\(numbers) are not finite: the model's weights are damaged, or too large for single precision."
+    )
+  }
+}

@@ -27,9 +27,6 @@ struct Partial {
     let partial = temporary(url)
     let descriptor = open(partial.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
-      if errno == ENOENT {
-        throw StorageError("Cannot write \(url.path): its folder does not exist.")
-      }
       throw StorageError("Cannot write \(url.path)", errno)
     }
     flock(descriptor, LOCK_EX | LOCK_NB)

@@ -12,8 +12,6 @@ public final class ResumableFile {
   private let jobText: String
   private var file: FileHandle?
 
-  private static let newline = UInt8(ascii: "\n")
-
   /// Opens an output for `job`, a description of all that its content follows from. A regular file that is here
   /// is replaced where `isOwn` says that a command of this kind wrote it, or with `overwrite`; any other is
   /// refused. Nothing is changed before the first `append` or `keep`.
@@ -26,11 +24,8 @@ public final class ResumableFile {
       (self.url, job, existing) = (place, nil, Data())
     case .file(let place):
       self.url = place
-      let folder = place.deletingLastPathComponent()
-      guard FileManager.default.fileExists(atPath: folder.path) else {
-        throw StorageError("Cannot write \(url.path): its folder does not exist.")
-      }
-      let jobFile = folder.appending(path: Self.jobName(place.lastPathComponent))
+      let jobFile = place.deletingLastPathComponent()
+        .appending(path: Self.jobName(place.lastPathComponent))
       let wasHere = FileManager.default.fileExists(atPath: jobFile.path)
       guard let lock = try FileLock(jobFile, makes: true) else {
         throw StorageError("Another process is writing to \(url.path).")
@@ -67,24 +62,31 @@ public final class ResumableFile {
       "\(url.path) is here already and was not written by this command. --overwrite replaces it.")
   }
 
-  /// The whole lines that are there. `isOwn` is asked of each, by its number from 0, whether this command would have
-  /// written it; where another has, the file is foreign.
-  public func lines(_ isOwn: (Int, String) -> Bool) throws -> Int {
-    let lines = existing.split(separator: Self.newline, omittingEmptySubsequences: false)
-    for (number, line) in lines.dropLast().enumerated() {
-      guard let text = String(validating: line, as: UTF8.self), isOwn(number, text) else {
-        throw foreign
-      }
+  /// Keeps the lines that are there, of `total` in all that are written in parts of `part`, and tells how many.
+  /// `isOwn` is asked of each, by its number from 0, whether this command would have written it; where another has,
+  /// the file is foreign.
+  public func keepLines(
+    of total: Int, inParts part: Int, _ isOwn: (Int, String) -> Bool
+  ) throws -> Int {
+    var ends = [0]
+    for (place, byte) in existing.enumerated() where byte == UInt8(ascii: "\n") {
+      let line = existing[existing.startIndex + (ends.last ?? 0)..<existing.startIndex + place]
+      guard ends.count <= total, let text = String(validating: line, as: UTF8.self),
+        isOwn(ends.count - 1, text)
+      else { throw foreign }
+      ends.append(place + 1)
     }
     // A line that was cut off is the beginning of an object.
-    if let rest = lines.last?.first, rest != UInt8(ascii: "{") { throw foreign }
-    return max(0, lines.count - 1)
+    let rest = existing.dropFirst(ends.last ?? 0).first
+    guard rest == nil || rest == UInt8(ascii: "{") else { throw foreign }
+    let count = Self.wholeParts(ends.count - 1, of: total, inParts: part)
+    try keep(ends[count])
+    return count
   }
 
-  /// Keeps so many lines of what is there, and goes on after them.
-  public func keep(lines count: Int) throws {
-    let lines = existing.split(separator: Self.newline, omittingEmptySubsequences: false).dropLast()
-    try keep(lines.prefix(count).reduce(0) { $0 + $1.count + 1 })
+  /// Whole parts alone are gone on from, so that what is made together is the same as without the interruption.
+  public static func wholeParts(_ count: Int, of total: Int, inParts part: Int) -> Int {
+    count >= total ? total : count / part * part
   }
 
   /// Keeps so many bytes of what is there, and goes on after them. A stream is only opened when there is something

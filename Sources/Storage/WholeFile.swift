@@ -82,6 +82,10 @@ public enum OutputPlace {
       var status = stat()
       guard lstat(place.path, &status) == 0 else {
         guard errno == ENOENT else { throw StorageError("Cannot write \(url.path)", errno) }
+        let folder = place.deletingLastPathComponent().path
+        guard FileManager.default.fileExists(atPath: folder) else {
+          throw StorageError("Cannot write \(url.path): its folder does not exist.")
+        }
         self = .file(place)
         return
       }
@@ -107,11 +111,11 @@ public enum OutputPlace {
   /// have a second place to write at.
   static func openStream(_ url: URL) throws -> Int32 {
     let own = ["/dev/fd", "/proc/self/fd", "/proc/\(getpid())/fd"]
-    let number = Int32(url.lastPathComponent)
     let isOpen = own.contains(url.deletingLastPathComponent().path)
     let descriptor =
-      isOpen && number != nil
-      ? fcntl(number ?? -1, F_DUPFD_CLOEXEC, 3) : open(url.path, O_WRONLY | O_APPEND | O_CLOEXEC)
+      isOpen
+      ? fcntl(Int32(url.lastPathComponent) ?? -1, F_DUPFD_CLOEXEC, 3)
+      : open(url.path, O_WRONLY | O_APPEND | O_CLOEXEC)
     guard descriptor >= 0 else { throw StorageError("Cannot write to \(url.path)", errno) }
     return descriptor
   }

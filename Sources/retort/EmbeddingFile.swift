@@ -1,5 +1,6 @@
 // Vectors of sentences in a file that grows.
 import Foundation
+import Models
 import Storage
 import Tensors
 
@@ -11,7 +12,10 @@ struct EmbeddingFile {
   /// How many vectors are there already.
   let rowCount: Int
 
-  init(_ url: URL, _ sentences: [String], width: Int, job: JSON, overwrite: Bool) throws {
+  /// The file for some sentences, which are appended in parts of `part`.
+  init(
+    _ url: URL, _ sentences: [String], part: Int, width: Int, job: JSON, overwrite: Bool
+  ) throws {
     let count = sentences.count
     let isLines = url.pathExtension == "jsonl"
     self.isLines = isLines
@@ -20,11 +24,10 @@ struct EmbeddingFile {
         ? JSONLinesFile.begins(url, with: ["text", "embedding"]) : Self.isOwnTensors(url)
     }
     if isLines {
-      rowCount = try file.lines { row, line in
-        guard row < count, let json = try? JSON(parsing: Data(line.utf8)) else { return false }
+      rowCount = try file.keepLines(of: count, inParts: part) { row, line in
+        guard let json = try? JSON(parsing: Data(line.utf8)) else { return false }
         return json["text"]?.string == sentences[row] && json["embedding"]?.array?.count == width
       }
-      try file.keep(lines: rowCount)
     } else {
       let beginning = try Safetensors.beginning(
         [("embeddings", TensorType([count, width]))], metadata: writer("embed"))
@@ -36,7 +39,8 @@ struct EmbeddingFile {
         try file.append(beginning)
         return
       }
-      rowCount = min(count, (file.existing.count - beginning.count) / (4 * width))
+      rowCount = ResumableFile.wholeParts(
+        (file.existing.count - beginning.count) / (4 * width), of: count, inParts: part)
       try file.keep(beginning.count + rowCount * 4 * width)
     }
   }
@@ -46,9 +50,8 @@ struct EmbeddingFile {
     var data = Data()
     for (sentence, vector) in rows {
       guard vector.allSatisfy(\.isFinite) else {
-        throw StorageError(
-          "The vector of the sentence \(String(sentence.prefix(60)).json) holds what is no number: the model's weights are "
-            + "damaged, or too large for single precision.")
+        throw StorageError.notFinite(
+          "Numbers of the vector of \(String(sentence.prefix(60)).json)")
       }
       if isLines {
         let line = JSONObject([("text", sentence), ("embedding", vector.map(Double.init))])

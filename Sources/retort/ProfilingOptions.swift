@@ -17,17 +17,13 @@ struct ProfilingOptions: ParsableArguments {
 
   var isWanted: Bool { profile || trace != nil }
 
-  /// Throws where the trace would replace a file that is none.
+  /// Throws where the trace has no folder, lies in that of the run, or would replace a file that is none.
   func requireFree(run: URL) throws {
     guard let trace else { return }
     let url = URL(fileURLWithPath: trace)
     guard !url.lies(in: run) else {
       throw StorageError(
         "\(trace) lies in the run folder, which holds only what the run writes. Name another file.")
-    }
-    guard case .file(let place) = try OutputPlace(url) else { return }
-    guard FileManager.default.fileExists(atPath: place.deletingLastPathComponent().path) else {
-      throw StorageError("Cannot write \(trace): its folder does not exist.")
     }
     guard let file = try OutputPlace(url).existingFile else { return }
     let start = try OpenFile(file).read(at: 0, count: min(16, OpenFile(file).byteCount))

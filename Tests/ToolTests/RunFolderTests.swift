@@ -93,6 +93,12 @@ import Testing
       let result = try train(shop, "r", ["--trace", shop.path(trace)])
       #expect(result.status == 1 && result.errors.contains(message), "\(result.errors)")
     }
+    #expect(try train(shop, "s").status == 0)
+    let resumed = try shop.run([
+      "train", "--device", "reference", "--run", shop.path("s"), "--resume", "--trace",
+      shop.path("s/metrics.jsonl"),
+    ])
+    #expect(resumed.status == 1 && resumed.errors.contains("lies in the run folder"))
     try FileManager.default.createSymbolicLink(
       atPath: shop.path("link"), withDestinationPath: shop.path("nowhere"))
     let result = try train(shop, "link")

@@ -49,8 +49,10 @@ struct Embed: ParsableCommand {
     guard !target.isSameFile(as: source) else {
       throw ValidationError("--output must not be the file of --input.")
     }
+    // Sentences of similar length share batches, within parts that are written as they end.
+    let part = batchSize * 8
     let vectors = try EmbeddingFile(
-      target, sentences, width: encoder.width,
+      target, sentences, part: part, width: encoder.width,
       job: try job(directory, sentences), overwrite: overwrite)
     let store = VariableStore(on: try device.open(), seed: 1)
     try directory.load(encoder.encoder, into: store, prefix: "model")
@@ -70,8 +72,6 @@ struct Embed: ParsableCommand {
     if known > 0 {
       note("\(grouped(known)) of \(grouped(sentences.count)) vectors are there already.")
     }
-    // Sentences of similar length share batches, within parts that are written as they end.
-    let part = batchSize * 8
     for first in stride(from: known, to: sentences.count, by: part) {
       let rows = first..<min(sentences.count, first + part)
       let embeddings = try embedder.embed(Array(sentences[rows])) { done in

@@ -165,17 +165,12 @@ struct Generate: ParsableCommand {
     var total = Generator.Timing()
     let progress = ProgressLine()
     let clock = ContinuousClock.now
-    // Whole batches, so that a batch has the same neighbours as without the interruption.
-    let lineCount = try file.lines { row, line in
-      guard row < requests.count, let json = try? JSON(parsing: Data(line.utf8)),
+    let known = try file.keepLines(of: prompts.count, inParts: generator.batchSize) { row, line in
+      guard let json = try? JSON(parsing: Data(line.utf8)),
         let completion = json["completion"]?.string, let reason = json["finish_reason"]?.string
       else { return false }
       return requests[row].line(completion: completion, finishReason: reason) == line
     }
-    let known =
-      lineCount == prompts.count
-      ? lineCount : lineCount / generator.batchSize * generator.batchSize
-    try file.keep(lines: known)
     if known > 0 {
       note("\(grouped(known)) of \(grouped(prompts.count)) completions are there already.")
     }

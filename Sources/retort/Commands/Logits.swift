@@ -89,9 +89,7 @@ struct Logits: ParsableCommand {
     let tensors = try outputs.map { name, tensor in
       let value = try executor.value(of: tensor)
       if let place = value.firstNotFinite {
-        throw StorageError(
-          "\(name) of position \(place / tensor.shape[2]) are no numbers (\(value.floats[place])): the model's weights are "
-            + "damaged, or too large for single precision.")
+        throw StorageError.notFinite("The numbers \(name) of position \(place / tensor.shape[2])")
       }
       return (name, value.reshaped(to: [ids.count, tensor.shape[2]]))
     }

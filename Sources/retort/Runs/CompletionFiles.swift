@@ -14,7 +14,7 @@ enum CompletionFiles {
     let first = lines.first { !$0.allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 } }
     guard let first else { return false }
     // A line that is longer than what was read is known by its beginning.
-    if first.count == start.count, start.count < file.byteCount {
+    if first.endIndex == start.endIndex, start.count < file.byteCount {
       return first.first == UInt8(ascii: "{")
     }
     return (try? JSON(parsing: Data(first)))?.object != nil

@@ -62,13 +62,13 @@ struct RunArguments: ParsableArguments {
   /// holds a run already is only taken when told how.
   func recipe<R: Recipe>(_ type: R.Type, in folder: RunFolder, settings: [String] = []) throws -> R
   {
+    try profiling.requireFree(run: folder.url)
     if resume {
       try folder.resume()
       return try R.load(file: folder.recipe.path, settings: [])
     }
     let recipe = try given(type, settings: settings)
     try folder.requireFree(overwrite: overwrite, sources: recipe.sources)
-    try profiling.requireFree(run: folder.url)
     return recipe
   }
 

@@ -96,12 +96,8 @@ final class RunFolder {
       do {
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
       } catch { throw StorageError("Cannot make the run folder \(name).") }
-      // Another process may have come first.
-      guard !RunLedger.isIn(url) else {
-        throw StorageError("Another process has just begun a run in \(name).")
-      }
       let new = try RunLedger(in: url, makes: true)
-      // It may have begun, and even ended, while its lock was waited for.
+      // Another process may have begun a run, and even ended it, while its lock was waited for.
       guard new.isEmpty else {
         throw StorageError("Another process has just begun a run in \(name).")
       }
