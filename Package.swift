@@ -53,7 +53,7 @@ let package = Package(
       ], swiftSettings: strict),
     .executableTarget(
       name: "benchmarks",
-      dependencies: [argumentParser, "Distillation", "OpenCLBackend"],
+      dependencies: [argumentParser, "Distillation", "OpenCLBackend", "SelfTest"],
       path: "Benchmarks", exclude: ["Results", "Peers"], swiftSettings: strict),
 
     // Kernels/*.cl become string literals at build time.

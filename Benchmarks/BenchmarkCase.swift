@@ -1,5 +1,4 @@
 // What is timed: work of real sizes, in a form that peers can read from a result file.
-import OpenCLBackend
 import Tensors
 
 /// The names that the command takes.
@@ -19,7 +18,7 @@ struct BenchmarkCase {
   /// Every operand and result counted once; 0 where it says nothing.
   let byteCount: Double
   /// Readies the work on a device.
-  let prepare: (OpenCLDevice) throws -> PreparedCase
+  let prepare: (any Device) throws -> PreparedCase
 
   var name: String {
     ([operation] + sizes.map { "\($0.key) \($0.value)" } + [model]).joined(separator: ", ")

@@ -45,6 +45,12 @@ struct Benchmarks: ParsableCommand {
   @Flag(help: "Print each case's graph with the time of every line instead.")
   var profile = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Write the programs that GPUs of each class would build into folders here instead.",
+      valueName: "folder"))
+  var programs: String?
+
   func validate() throws {
     for group in groups where group != "all" && Group(rawValue: group) == nil {
       throw ValidationError("There is no group \(group): see --help.")
@@ -62,12 +68,19 @@ struct Benchmarks: ParsableCommand {
   }
 
   func run() throws {
+    if let programs {
+      for gpu in GPUClass.all {
+        let folder = URL(fileURLWithPath: programs).appending(path: gpu.name)
+        print("\(gpu.name): \(try gpu.writePrograms(to: folder)) programs")
+      }
+      return
+    }
     guard let description = try availableDevices().first(where: { $0.identifier == device }) else {
       throw ValidationError("There is no OpenCL device \(device).")
     }
     let old = try compare.map(ResultFile.init(contentsOf:))
     let peaks = try OpenCLDevice(description).measurePeaks()
-    let unit = MatrixUnit.probe(description, traits: DeviceTraits(of: description))
+    let unit = MatrixUnit.probe(description)
     print(
       "\(description), driver \(description.driverVersion): "
         + "\(short(peaks.flopsPerSecond / 1e9)) GFLOP/s, \(short(peaks.bytesPerSecond / 1e9)) GB/s, "
@@ -126,7 +139,7 @@ struct Benchmarks: ParsableCommand {
     -> OpenCLDevice
   {
     var traits = DeviceTraits.tuned(description)
-    traits.matrixUnit = MatrixUnit.probe(description, traits: traits)
+    traits.matrixUnit = MatrixUnit.probe(description)
     return try OpenCLDevice(description, traits: traits, profiling: profiling)
   }
 

@@ -117,7 +117,7 @@ VECTOR_KERNEL attention_row(__global const T0* q, __global const T1* k, __global
     for (int c = 0; c < count; c++) {
       __global const T1* key = k + HEAD(b, c0 + c, g, TK, G);
       FLOATV product = (FLOATV)(0.0f);
-      EACH_ELEMENT product = fma(query[e], LOAD(key + e * VECTOR), product);
+      EACH_ELEMENT product = MAD(query[e], LOAD(key + e * VECTOR), product);
       weights[c] = vector_sum(product);
       now = max(now, weights[c]);
     }
@@ -129,7 +129,7 @@ VECTOR_KERNEL attention_row(__global const T0* q, __global const T1* k, __global
       __global const T2* value = v + HEAD(b, c0 + c, g, TK, G);
       const float weight = exp_of_log(weights[c] - best);
       total += weight;
-      EACH_ELEMENT sums[e] = fma((FLOATV)(weight), LOAD(value + e * VECTOR), sums[e]);
+      EACH_ELEMENT sums[e] = MAD((FLOATV)(weight), LOAD(value + e * VECTOR), sums[e]);
     }
   }
   EACH_ELEMENT STORE(sums[e] * (1.0f / total), out + HEAD(b, 0, h, 1, H) + e * VECTOR);

@@ -192,7 +192,7 @@ VECTOR_KERNEL attention_heads_gradient(
           const int t = min(c0 + c, TQ - 1);
           const size_t row = HEAD(b, t, h, TQ, H);
           FLOATV delta = (FLOATV)(0.0f);
-          EACH_ELEMENT delta = fma(LOAD(out + row + e * VECTOR), LOAD(dout + row + e * VECTOR), delta);
+          EACH_ELEMENT delta = MAD(LOAD(out + row + e * VECTOR), LOAD(dout + row + e * VECTOR), delta);
           deltas[c] = vector_sum(delta);
           shifts[c] = log_sum[((size_t)b * H + h) * TQ + t];
         }
@@ -238,7 +238,7 @@ VECTOR_KERNEL attention_heads_gradient(
             EACH_ELEMENT sums[e] = LOAD(to + e * VECTOR);
             EACH_ROW {
               const FLOATV left = (FLOATV)(dscores[r][c]);
-              EACH_ELEMENT sums[e] = fma(left, keys_of_tile[r][e], sums[e]);
+              EACH_ELEMENT sums[e] = MAD(left, keys_of_tile[r][e], sums[e]);
             }
             EACH_ELEMENT STORE(sums[e], to + e * VECTOR);
           }

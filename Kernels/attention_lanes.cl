@@ -55,10 +55,10 @@
     EACH_ROW { \
       const float4 left_ = left[ROW][d]; \
       EACH_COLUMN { \
-        product[i][j] = fma(left_.x, right_[j].x, product[i][j]); \
-        product[i][j] = fma(left_.y, right_[j].y, product[i][j]); \
-        product[i][j] = fma(left_.z, right_[j].z, product[i][j]); \
-        product[i][j] = fma(left_.w, right_[j].w, product[i][j]); \
+        product[i][j] = MAD(left_.x, right_[j].x, product[i][j]); \
+        product[i][j] = MAD(left_.y, right_[j].y, product[i][j]); \
+        product[i][j] = MAD(left_.z, right_[j].z, product[i][j]); \
+        product[i][j] = MAD(left_.w, right_[j].w, product[i][j]); \
       } \
     } \
   }
@@ -73,7 +73,7 @@
     EACH_QUAD right_[e] = tile[c][QUAD]; \
     EACH_ROW { \
       const float4 weight_ = (float4)(weights[ROW][c]); \
-      EACH_QUAD sums[i][e] = fma(weight_, right_[e], sums[i][e]); \
+      EACH_QUAD sums[i][e] = MAD(weight_, right_[e], sums[i][e]); \
     } \
   }
 #define STORE_ROWS(sums, factor, to, b, t0, h, T, H) \

@@ -52,7 +52,7 @@
     EACH_COLUMN right[j] = LOAD((columns) + d * COLUMNS + j * VECTOR); \
     EACH_ROW { \
       const FLOATV left = (FLOATV)(LOAD_ONE(rows[r] + d)); \
-      EACH_COLUMN tile[r][j] = fma(left, right[j], tile[r][j]); \
+      EACH_COLUMN tile[r][j] = MAD(left, right[j], tile[r][j]); \
     } \
   }
 
@@ -63,7 +63,7 @@
     EACH_ELEMENT right[e] = LOAD((values) + (size_t)c * (stride) + e * VECTOR); \
     EACH_ROW { \
       const FLOATV left = (FLOATV)(weights[r][c]); \
-      EACH_ELEMENT sums[r][e] = fma(left, right[e], sums[r][e]); \
+      EACH_ELEMENT sums[r][e] = MAD(left, right[e], sums[r][e]); \
     } \
   }
 

@@ -1,7 +1,7 @@
 // Blocks of attention on matrix units: lanes that act as one have BLOCK_ROWS rows of a block of scores and
 // of a result, in fragments. Operands are of 16 bits, weights and their slopes rounded to them.
 #include "attention.cl"
-#include "units.cl"
+#include "units_multiply.cl"
 
 #define BLOCK_ROWS 16
 #define GROUP (ROWS / BLOCK_ROWS * LANES_PER_BLOCK)

@@ -11,13 +11,20 @@
 #define LANES 1
 #endif
 
-// 1 where the device has subgroups.
+// 1 where the device has subgroups and the language their functions.
 #ifndef SUBGROUPS
 #define SUBGROUPS 0
 #endif
-#if SUBGROUPS && defined(cl_khr_subgroups)
+#if defined(cl_khr_subgroups)
 #pragma OPENCL EXTENSION cl_khr_subgroups : enable
+#elif !defined(cl_intel_subgroups) && !defined(__opencl_c_subgroups)
+#undef SUBGROUPS
+#define SUBGROUPS 0
 #endif
+
+// a b + c, which every compiler makes one instruction of where the device has one: contraction is on in
+// OpenCL C unless it is turned off. `fma()` must round once, and is a slow call on drivers that doubt it.
+#define MAD(a, b, c) ((a) * (b) + (c))
 
 #define PASTE_(a, b) a##b
 #define PASTE(a, b) PASTE_(a, b)
@@ -201,20 +208,20 @@ inline float lanes_max(float x, __local float* scratch) {
   }
 
 // ---- Functions -------------------------------------------------------------
-// e^x for x up to 80 or so, such as the logarithm of a probability; 0 below -88. With x log2 e = n + r
-// it is 2^n 2^r: n + 127 is read from the low bits of a sum that was rounded to integers, and is the
-// exponent's field as it stands (0 for the least x); 2^r is a polynomial whose largest relative error
-// is 9e-8. A third fewer instructions than Cephes' expf.
+// e^x for x up to 80 or so, such as the logarithm of a probability; 0 below -88. With x = n ln 2 + r it is
+// 2^n e^r: n + 127 is read from the low bits of a sum that was rounded to integers, and is the exponent's
+// field as it stands (0 for the least x); e^r is a polynomial whose largest relative error is 9e-8. ln 2 is
+// taken away in two parts, the first of nine bits, so that r is right whether or not MAD rounds once.
 #define EXP(TYPE, AS_UINT, AS_FLOAT, given) \
   const TYPE x = max(given, (TYPE)(-88.0f)); \
-  const TYPE shifted = fma(x, (TYPE)(1.44269502f), (TYPE)(12583039.0f)); \
+  const TYPE shifted = MAD(x, (TYPE)(1.44269502f), (TYPE)(12583039.0f)); \
   const TYPE n = shifted - 12583039.0f; \
-  const TYPE r = fma(x, (TYPE)(1.92596303e-8f), fma(x, (TYPE)(1.44269502f), -n)); \
-  TYPE p = fma(r, (TYPE)(1.32647005e-3f), (TYPE)(9.67153441e-3f)); \
-  p = fma(p, r, (TYPE)(5.55073395e-2f)); \
-  p = fma(p, r, (TYPE)(2.40222424e-1f)); \
-  p = fma(p, r, (TYPE)(6.93147004e-1f)); \
-  p = fma(p, r, (TYPE)(1.0f)); \
+  const TYPE r = MAD(n, (TYPE)(2.12194440e-4f), MAD(n, (TYPE)(-0.693359375f), x)); \
+  TYPE p = MAD(r, (TYPE)(8.29027e-3f), (TYPE)(4.189816e-2f)); \
+  p = MAD(p, r, (TYPE)(1.6667638e-1f)); \
+  p = MAD(p, r, (TYPE)(4.9999148e-1f)); \
+  p = MAD(p, r, (TYPE)(9.9999970e-1f)); \
+  p = MAD(p, r, (TYPE)(1.0f)); \
   return p * AS_FLOAT(AS_UINT(shifted) << 23);
 
 __attribute__((overloadable)) inline float exp_of_log(float given) {

@@ -144,7 +144,7 @@ VECTOR_KERNEL matmul_pack_left(__global const T0* a, __global float* packed, con
     _Pragma("unroll") for (int v = 0; v < NV; v++) right_[v] = LOAD((right) + (k) * PANEL + v * VECTOR); \
     _Pragma("unroll") for (int r = 0; r < MR; r++) { \
       const FLOATV value = (FLOATV)(A_ELEMENT(left, r, k)); \
-      _Pragma("unroll") for (int v = 0; v < NV; v++) sum[r][v] = fma(value, right_[v], sum[r][v]); \
+      _Pragma("unroll") for (int v = 0; v < NV; v++) sum[r][v] = MAD(value, right_[v], sum[r][v]); \
     } \
   }
 

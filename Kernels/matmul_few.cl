@@ -33,13 +33,13 @@ __kernel void matmul_few_nt(__global const T0* a, __global const T1* b, __global
       EACH_COLUMN right[j] = LOAD(from[j] + k);
       EACH_ROW {
         const FLOATV left = LOAD(a + m * K + k);
-        EACH_COLUMN sum_v[m][j] = fma(left, right[j], sum_v[m][j]);
+        EACH_COLUMN sum_v[m][j] = MAD(left, right[j], sum_v[m][j]);
       }
     }
     FOR_REST(k, K) {
       EACH_ROW {
         const float left = LOAD_ONE(a + m * K + k);
-        EACH_COLUMN rest[m][j] = fma(left, LOAD_ONE(from[j] + k), rest[m][j]);
+        EACH_COLUMN rest[m][j] = MAD(left, LOAD_ONE(from[j] + k), rest[m][j]);
       }
     }
     EACH_ROW EACH_COLUMN {
@@ -59,7 +59,7 @@ __kernel void matmul_few_nt(__global const T0* a, __global const T1* b, __global
     for (int j = 0; j < COUNT; j++) right[j] = LOAD(b + (size_t)k * N + n + j * VECTOR); \
     EACH_ROW { \
       const FLOATV left = (FLOATV)(LOAD_ONE(a + m * K + k)); \
-      for (int j = 0; j < COUNT; j++) sum[m][j] = fma(left, right[j], sum[m][j]); \
+      for (int j = 0; j < COUNT; j++) sum[m][j] = MAD(left, right[j], sum[m][j]); \
     } \
   } \
   EACH_ROW for (int j = 0; j < COUNT; j++) { \
@@ -83,7 +83,7 @@ __kernel void matmul_few_nn(__global const T0* a, __global const T1* b, __global
     EACH_ROW {
       float sum = 0.0f;
       for (int k = 0; k < K; k++) {
-        sum = fma(LOAD_ONE(a + m * K + k), LOAD_ONE(b + (size_t)k * N + n), sum);
+        sum = MAD(LOAD_ONE(a + m * K + k), LOAD_ONE(b + (size_t)k * N + n), sum);
       }
       const uint index = m * N + n;
       STORE_ONE(EPILOGUE(sum, index), c + index);

@@ -115,10 +115,10 @@ __kernel __attribute__((reqd_work_group_size(GROUP_N, GROUP_M, 1))) void matmul_
       for (int i = 0; i < ITEM_M / 4; i++) {
 #pragma unroll
         for (int j = 0; j < ITEM_N / 4; j++) {
-          sum[4 * i][j] = fma((float4)(left[i].x), right[j], sum[4 * i][j]);
-          sum[4 * i + 1][j] = fma((float4)(left[i].y), right[j], sum[4 * i + 1][j]);
-          sum[4 * i + 2][j] = fma((float4)(left[i].z), right[j], sum[4 * i + 2][j]);
-          sum[4 * i + 3][j] = fma((float4)(left[i].w), right[j], sum[4 * i + 3][j]);
+          sum[4 * i][j] = MAD((float4)(left[i].x), right[j], sum[4 * i][j]);
+          sum[4 * i + 1][j] = MAD((float4)(left[i].y), right[j], sum[4 * i + 1][j]);
+          sum[4 * i + 2][j] = MAD((float4)(left[i].z), right[j], sum[4 * i + 2][j]);
+          sum[4 * i + 3][j] = MAD((float4)(left[i].w), right[j], sum[4 * i + 3][j]);
         }
       }
     }

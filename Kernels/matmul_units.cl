@@ -1,7 +1,7 @@
 // A product on a GPU's matrix units: a work-group computes a tile of C from tiles of A and B in local
 // memory, each group of lanes that acts as one a block of it, in fragments.
 #include "matmul.cl"
-#include "units.cl"
+#include "units_multiply.cl"
 
 // The group's tile, the block of the lanes that act as one, and the values of k that are in local memory at a time.
 #ifndef TILE_M

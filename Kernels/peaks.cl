@@ -15,7 +15,7 @@ __kernel void peak_fma(__global float* out, const int count, const float factor)
   const FLOATV left = (FLOATV)(factor), right = (FLOATV)(1.0f - factor);
   for (int k = 0; k < count; k++) {
 #pragma unroll
-    for (int i = 0; i < CHAINS; i++) sum[i] = fma(sum[i], left, right);
+    for (int i = 0; i < CHAINS; i++) sum[i] = MAD(sum[i], left, right);
   }
   FLOATV all = sum[0];
 #pragma unroll

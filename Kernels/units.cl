@@ -4,11 +4,13 @@
 #define RETORT_UNITS
 #include "common.cl"
 
-// Which unit: 1, NVIDIA's mma.sync.m16n8k16 (PTX ISA, "Matrix Fragments for mma.m16n8k16"); 2, AMD's
-// v_wmma_f32_16x16x16 of RDNA 3 in wave32 (RDNA3 ISA, "WMMA"); 3 and 4, Intel's matrix_mad_k16 for
-// subgroups of 8 and of 16 lanes (cl_intel_subgroup_matrix_multiply_accumulate). EMULATED computes the
-// same from the same registers with ordinary instructions, so that any device can test what surrounds
-// the unit.
+// Which unit: 1, NVIDIA's mma.sync.m16n8k16, from sm_80 on (PTX ISA, "Matrix Fragments for mma.m16n8k16");
+// 2, AMD's v_wmma_f32_16x16x16 of RDNA 3 in wave32 (RDNA3 ISA, "WMMA"); 3 and 4, Intel's matrix_mad_k16 for
+// subgroups of 8 and of 16 lanes (cl_intel_subgroup_matrix_multiply_accumulate); 5, AMD's v_wmma of RDNA 4,
+// whose operands lie in half as many registers; 6, AMD's v_mfma_f32_16x16x16 of CDNA from gfx90a on, in wave64
+// (CDNA3 ISA, "Matrix Arithmetic Instructions"); 7, NVIDIA's mma.sync.m16n8k8 of sm_75, half only: two of them
+// take the fragments of unit 1. EMULATED computes the same from the same registers with ordinary instructions,
+// so that any device can test what surrounds the unit.
 #ifndef UNIT
 #define UNIT 1
 #endif
@@ -24,14 +26,17 @@
 #define LANES_PER_BLOCK 8
 #elif UNIT == 4
 #define LANES_PER_BLOCK 16
+#elif UNIT == 6
+#define LANES_PER_BLOCK 64
 #else
 #define LANES_PER_BLOCK 32
 #endif
+#define WARPS (UNIT == 1 || UNIT == 7)
 
 // A word is two neighbours along k. Sizes of the unit's product; words of a lane's fragments of A
 // [UNIT_M, 16] and B [16, UNIT_N]; numbers of its fragment of C, how many of them are in one row, and
 // their rows and columns.
-#if UNIT == 1
+#if WARPS
 #define UNIT_M 16
 #define UNIT_N 8
 #define A_WORDS 4
@@ -58,6 +63,26 @@
 #define A_INDEX(row, w) (w)
 #define B_LANE(column, w) (column)
 #define B_INDEX(column, w) (w)
+#elif UNIT == 5 || UNIT == 6
+// The lanes of 16 rows follow each other along k. Which k a word has is nobody's concern but the unit's: it is the
+// same for A and B.
+#define UNIT_M 16
+#define UNIT_N 16
+#if UNIT == 5
+#define A_WORDS 4
+#define C_NUMBERS 8
+#else
+#define A_WORDS 2
+#define C_NUMBERS 4
+#endif
+#define B_WORDS A_WORDS
+#define C_COLUMNS 1
+#define C_ROW(lane, i) ((lane) / 16 * C_NUMBERS + (i))
+#define C_COLUMN(lane, i) ((lane) % 16)
+#define A_LANE(row, w) ((row) + (w) / A_WORDS * 16)
+#define A_INDEX(row, w) ((w) % A_WORDS)
+#define B_LANE(column, w) A_LANE(column, w)
+#define B_INDEX(column, w) A_INDEX(column, w)
 #else
 #define UNIT_M 8
 #define UNIT_N LANES_PER_BLOCK
@@ -91,8 +116,10 @@
   ((row) * (words) + (((word) / 4) ^ (SWIZZLE(row, words))) * 4 + (word) % 4)
 #define FOUR_AT(tile, row, word, words) \
   (*(__local const uint4*)((tile) + PLACE(row, word, words)))
+#define TWO_AT(tile, row, word, words) \
+  (*(__local const uint2*)((tile) + PLACE(row, word, words)))
 
-#if UNIT == 1 && !EMULATED
+#if WARPS && !EMULATED
 // ldmatrix (PTX ISA): four matrices of 8 rows of four words; lanes 8 i on name the rows of the i-th, and
 // each lane gets its word of all four.
 #define LOAD_MATRICES(x, from) \
@@ -130,15 +157,19 @@ inline ushort number_of(const float x) {
 // A lane's fragment of A: rows row0 ..< row0 + UNIT_M of a tile, 16 values of k from 16 step on.
 inline void load_a(uint* a, __local const uint* tile, const int row0, const int step, const int words,
                    const int lane) {
-#if UNIT == 1 && !EMULATED
+#if WARPS && !EMULATED
   LOAD_MATRICES(a, tile + PLACE(row0 + lane % 16, step * 8 + lane / 16 * 4, words));
-#elif UNIT == 1
+#elif WARPS
   for (int i = 0; i < 4; i++) {
     a[i] = tile[PLACE(row0 + lane / 4 + i % 2 * 8, step * 8 + lane % 4 + i / 2 * 4, words)];
   }
 #elif UNIT == 2
   vstore4(FOUR_AT(tile, row0 + lane % 16, step * 8, words), 0, a);
   vstore4(FOUR_AT(tile, row0 + lane % 16, step * 8 + 4, words), 1, a);
+#elif UNIT == 5
+  vstore4(FOUR_AT(tile, row0 + lane % 16, step * 8 + lane / 16 * 4, words), 0, a);
+#elif UNIT == 6
+  vstore2(TWO_AT(tile, row0 + lane % 16, step * 8 + lane / 16 * 2, words), 0, a);
 #else
 UNROLL
   for (int i = 0; i < 8; i++) {
@@ -153,104 +184,26 @@ UNROLL
 }
 
 // A lane's fragments of B for COLUMNS_LOADED columns, which are rows column0 on of a tile.
-#define COLUMNS_LOADED (UNIT == 1 ? 16 : UNIT_N)
+#define COLUMNS_LOADED (WARPS ? 16 : UNIT_N)
 #define B_LOADED (COLUMNS_LOADED / UNIT_N)
 inline void load_b(uint (*b)[B_WORDS], __local const uint* tile, const int column0, const int step,
                    const int words, const int lane) {
-#if UNIT == 1 && !EMULATED
+#if WARPS && !EMULATED
   uint both[4];
   LOAD_MATRICES(both, tile + PLACE(column0 + lane / 16 * 8 + lane % 8, step * 8 + lane / 8 % 2 * 4, words));
   vstore2((uint2)(both[0], both[1]), 0, b[0]);
   vstore2((uint2)(both[2], both[3]), 0, b[1]);
-#elif UNIT == 1
+#elif WARPS
   for (int i = 0; i < 4; i++) {
     b[i / 2][i % 2] =
         tile[PLACE(column0 + lane / 4 + i / 2 * 8, step * 8 + lane % 4 + i % 2 * 4, words)];
   }
+#elif UNIT == 5 || UNIT == 6
+  load_a(b[0], tile, column0, step, words, lane);
 #else
   vstore4(FOUR_AT(tile, column0 + lane % UNIT_N, step * 8, words), 0, b[0]);
   vstore4(FOUR_AT(tile, column0 + lane % UNIT_N, step * 8 + 4, words), 1, b[0]);
 #endif
 }
-
-// ---- Products --------------------------------------------------------------
-// MULTIPLY(c, a, b): c += A B, of a lane's fragments.
-#if EMULATED
-// The two numbers of a word.
-inline float2 pair(const uint word) {
-#if BRAIN
-  return (float2)(as_float(word << 16), as_float(word & 0xffff0000u));
-#else
-  const uint kept = word;
-  return vload_half2(0, (__private const half*)&kept);
-#endif
-}
-
-// Every lane shows its registers, then adds up its own elements.
-inline void multiply(float* c, const uint* a, const uint* b, const int lane, __local uint* shown) {
-  for (int i = 0; i < A_WORDS; i++) shown[lane * (A_WORDS + B_WORDS) + i] = a[i];
-  for (int i = 0; i < B_WORDS; i++) shown[lane * (A_WORDS + B_WORDS) + A_WORDS + i] = b[i];
-  barrier(CLK_LOCAL_MEM_FENCE);  // all registers are shown
-  for (int i = 0; i < C_NUMBERS; i++) {
-    const int row = C_ROW(lane, i), column = C_COLUMN(lane, i);
-    for (int w = 0; w < 8; w++) {
-#if HALF_WORDS
-      const float2 x = pair(shown[2 * w * (A_WORDS + B_WORDS) + row] |
-                            shown[(2 * w + 1) * (A_WORDS + B_WORDS) + row] << 16);
-#else
-      const float2 x = pair(shown[A_LANE(row, w) * (A_WORDS + B_WORDS) + A_INDEX(row, w)]);
-#endif
-      const float2 y =
-          pair(shown[B_LANE(column, w) * (A_WORDS + B_WORDS) + A_WORDS + B_INDEX(column, w)]);
-      c[i] += x.x * y.x + x.y * y.y;
-    }
-  }
-  barrier(CLK_LOCAL_MEM_FENCE);  // all have read them before they are shown again
-}
-#define MULTIPLY(c, a, b) multiply(c, a, b, lane, shown + (item - lane) * (A_WORDS + B_WORDS))
-#elif UNIT == 1
-#if BRAIN
-#define PTX_TYPES "f32.bf16.bf16.f32"
-#else
-#define PTX_TYPES "f32.f16.f16.f32"
-#endif
-#define MULTIPLY(c, a, b) \
-  __asm("mma.sync.aligned.m16n8k16.row.col." PTX_TYPES \
-                 " {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};" \
-                 : "+f"((c)[0]), "+f"((c)[1]), "+f"((c)[2]), "+f"((c)[3]) \
-                 : "r"((a)[0]), "r"((a)[1]), "r"((a)[2]), "r"((a)[3]), "r"((b)[0]), "r"((b)[1]))
-#elif UNIT == 2
-#pragma OPENCL EXTENSION cl_khr_fp16 : enable
-typedef short short16_ __attribute__((ext_vector_type(16)));
-typedef half half16_ __attribute__((ext_vector_type(16)));
-#if BRAIN
-#define MULTIPLY(c, a, b) \
-  vstore8(__builtin_amdgcn_wmma_f32_16x16x16_bf16_w32(as_short16(vload8(0, a)), \
-                                                      as_short16(vload8(0, b)), vload8(0, c)), \
-          0, c)
-#else
-#define MULTIPLY(c, a, b) \
-  vstore8(__builtin_amdgcn_wmma_f32_16x16x16_f16_w32(as_half16(vload8(0, a)), \
-                                                     as_half16(vload8(0, b)), vload8(0, c)), \
-          0, c)
-#endif
-#else
-#if BRAIN
-#define MAD intel_sub_group_bf16_bf16_matrix_mad_k16
-#else
-#define MAD intel_sub_group_f16_f16_matrix_mad_k16
-#endif
-#if HALF_WORDS
-#define LEFT(a) as_short8(convert_ushort8(vload8(0, a)))
-#else
-#define LEFT(a) as_int8(vload8(0, a))
-#endif
-#define MULTIPLY(c, a, b) vstore8(MAD(LEFT(a), as_int8(vload8(0, b)), vload8(0, c)), 0, c)
-#endif
-#if UNIT >= 3 && !EMULATED
-#define SUBGROUP_SIZE __attribute__((intel_reqd_sub_group_size(LANES_PER_BLOCK)))
-#else
-#define SUBGROUP_SIZE
-#endif
 
 #endif

@@ -14,7 +14,15 @@ public final class Kernel {
     guard let made else { throw OpenCLError(action: "finding the kernel \(name)", code: code) }
     handle = made
     self.name = name
+    var limit = 0
+    let answer = clGetKernelWorkGroupInfo(
+      made, program.device.handle.device, cl_kernel_work_group_info(CL_KERNEL_WORK_GROUP_SIZE),
+      MemoryLayout<Int>.size, &limit, nil)
+    if answer == CL_SUCCESS, limit > 0 { maximumWorkGroupSize = limit }
   }
+
+  /// The most work-items of a group that the device runs this kernel in, as it was built.
+  public private(set) var maximumWorkGroupSize = Int.max
 
   deinit { clReleaseKernel(handle) }
 

@@ -4,7 +4,7 @@ internal import COpenCL
 /// A built program. A failure to build throws with the options and the driver's log.
 public final class Program {
   let handle: cl_program
-  private let device: DeviceDescription
+  let device: DeviceDescription
 
   /// Builds OpenCL C source text.
   public init(_ context: Context, source: String, options: String, name: String) throws {
@@ -48,7 +48,8 @@ public final class Program {
     guard code == CL_SUCCESS else {
       throw OpenCLError(
         action: "building \(name) for \(device)", code: code,
-        detail: "options: \(options)\nlog:\n\(log())")
+        detail: [knownFault(in: log()), "options: \(options)\nlog:\n\(log())"].compactMap { $0 }
+          .joined(separator: "\n"))
     }
   }
 
@@ -79,4 +80,16 @@ public final class Program {
     }
     return bytes
   }
+}
+
+/// What is known of a fault of an installation that shows in a build log.
+func knownFault(in log: String) -> String? {
+  // Mesa 26 with an unpatched libclc 22: any use of a library function fails (darktable issues 21662 and 22188).
+  if log.contains("nir_shader not fully linked") || log.contains("Mesa libclc not detected") {
+    return """
+      This is a known fault of Mesa's OpenCL (rusticl) with the libclc that is installed, and not of the kernel: \
+      install the libclc that Mesa's packages were made with, or an older one (19 works).
+      """
+  }
+  return nil
 }

@@ -5,6 +5,8 @@ internal import COpenCL
 public final class Queue {
   private let handle: cl_command_queue
   private let context: Context
+  /// Host memory that commands are still reading.
+  private var lent: [(event: cl_event, memory: UnsafeMutableRawBufferPointer)] = []
 
   /// `profiling` makes every launch slower and lets it return an event with its times.
   public init(_ context: Context, profiling: Bool = false) throws {
@@ -19,7 +21,11 @@ public final class Queue {
     handle = made
   }
 
-  deinit { clReleaseCommandQueue(handle) }
+  deinit {
+    if !lent.isEmpty { clFinish(handle) }
+    takeBack(where: { _ in true })
+    clReleaseCommandQueue(handle)
+  }
 
   /// Enqueues a kernel over `global` work-items in groups of `local`, each of 1 to 3 extents.
   public func launch(_ kernel: Kernel, global: [Int], local: [Int]) throws {
@@ -55,6 +61,53 @@ public final class Queue {
       "writing \(bytes.count) bytes to the device")
   }
 
+  /// The most bytes that wait to be read by commands.
+  private static let lentBytes = 64 << 20
+
+  /// Copies host bytes into a buffer in its turn, without waiting for it: they are copied now.
+  public func writeLater(_ bytes: UnsafeRawBufferPointer, to buffer: Buffer) throws {
+    guard !bytes.isEmpty else { return }
+    takeBack(where: { event in
+      var status: cl_int = 0
+      let what = cl_event_info(CL_EVENT_COMMAND_EXECUTION_STATUS)
+      let code = clGetEventInfo(event, what, MemoryLayout<cl_int>.size, &status, nil)
+      return code == CL_SUCCESS && status == CL_COMPLETE
+    })
+    if lent.reduce(bytes.count, { $0 + $1.memory.count }) > Self.lentBytes { try finish() }
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 64)
+    memory.copyMemory(from: bytes)
+    var event: cl_event?
+    let code = clEnqueueWriteBuffer(
+      handle, buffer.handle, cl_bool(CL_FALSE), 0, bytes.count, memory.baseAddress, 0, nil, &event)
+    guard code == CL_SUCCESS, let event else {
+      memory.deallocate()
+      throw OpenCLError(action: "writing \(bytes.count) bytes to the device", code: code)
+    }
+    lent.append((event, memory))
+  }
+
+  private func takeBack(where isDone: (cl_event) -> Bool) {
+    lent.removeAll { event, memory in
+      guard isDone(event) else { return false }
+      clReleaseEvent(event)
+      memory.deallocate()
+      return true
+    }
+  }
+
+  /// Brings buffers, whose content is undefined, to the device.
+  public func migrate(_ buffers: [Buffer]) throws {
+    var handles: [cl_mem?] = buffers.map(\.handle)
+    try check(
+      clEnqueueMigrateMemObjects(
+        handle, cl_uint(handles.count), &handles,
+        cl_mem_migration_flags(CL_MIGRATE_MEM_OBJECT_CONTENT_UNDEFINED), 0, nil, nil),
+      "taking \(buffers.reduce(0) { $0 + $1.byteCount }) bytes on \(context.device)")
+  }
+
+  /// Tells the driver to begin with what is enqueued.
+  public func flush() throws { try check(clFlush(handle), "flushing the queue") }
+
   /// Waits for all earlier commands, then copies a buffer's bytes to the host.
   public func read(_ buffer: Buffer, into bytes: UnsafeMutableRawBufferPointer) throws {
     guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
@@ -65,5 +118,8 @@ public final class Queue {
   }
 
   /// Waits until every enqueued command has finished.
-  public func finish() throws { try check(clFinish(handle), "finishing the queue") }
+  public func finish() throws {
+    try check(clFinish(handle), "finishing the queue")
+    takeBack(where: { _ in true })
+  }
 }

@@ -21,6 +21,6 @@ extension DeviceTraits {
       maximumAllocationBytes: device.maximumAllocationBytes,
       // At least a cache line, so that vectors never straddle two.
       alignmentBytes: max(64, device.alignmentBytes))
-    hasSubgroups = !device.extensions.isDisjoint(with: ["cl_khr_subgroups", "cl_intel_subgroups"])
+    hasSubgroups = device.subgroupOptions != nil
   }
 }

@@ -7,15 +7,14 @@ final class KernelLibrary {
   private let context: Context
   private let cache: KernelCache?
   private let sources: KernelSources
-  private let options: [String]
-  private var programs: [String: Program] = [:]
+  private let compiler: CompilerOptions
+  private var programs: [KernelProgram: Program] = [:]
 
-  /// `options` are given to the compiler of every kernel.
-  init(_ context: Context, cache: KernelCache?, options: [String]) {
+  init(_ context: Context, cache: KernelCache?, _ compiler: CompilerOptions) {
     self.context = context
     self.cache = cache
+    self.compiler = compiler
     sources = KernelSources()
-    self.options = ["-cl-mad-enable", "-cl-denorms-are-zero"] + options
   }
 
   /// A new kernel object for one launch. `storage` has the types of those arguments, by position, that
@@ -25,34 +24,24 @@ final class KernelLibrary {
   }
 
   private func program(_ call: KernelCall, _ storage: [Int: ElementType]) throws -> Program {
-    let file = call.file.isEmpty ? "" : "#include \"\(call.file)\"\n"
-    let source = try sources.expanded(call.prelude + file)
-    let options =
-      (self.options
-      + call.defines.sorted { $0.key < $1.key }.map {
-        "-D\($0.key)=\($0.value)"
-      }
-      + storage.sorted { $0.key < $1.key }.map { "-DT\($0.key)=\($0.value.kernelName)" })
-      .joined(separator: " ")
-    let key = options + "\n" + source
-    if let known = programs[key] { return known }
-    let name = call.file.isEmpty ? "a generated \(call.function) kernel" : call.file
-    let program = try build(source, options, name, KernelCache.Key(context.device, key))
-    programs[key] = program
+    let text = try KernelProgram(call, storage: storage, sources, compiler)
+    if let known = programs[text] { return known }
+    let program = try build(text)
+    programs[text] = program
     return program
   }
 
-  private func build(_ source: String, _ options: String, _ name: String, _ key: KernelCache.Key)
-    throws -> Program
-  {
+  private func build(_ text: KernelProgram) throws -> Program {
+    let key = KernelCache.Key(context.device, text.options + "\n" + text.source)
     // A binary that the driver no longer takes is built again.
     if let binary = cache?.binary(key),
-      let program = try? Program(context, binary: binary, options: options, name: name)
+      let program = try? Program(context, binary: binary, options: text.options, name: text.name)
     {
       return program
     }
     let start = ContinuousClock.now
-    let program = try Program(context, source: source, options: options, name: name)
+    let program = try Program(
+      context, source: text.source, options: text.options, name: text.name)
     if let cache, ContinuousClock.now - start >= cache.minimumBuildTime,
       let binary = try? program.binary()
     {

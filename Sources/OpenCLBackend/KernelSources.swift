@@ -12,6 +12,11 @@ struct KernelSources {
     self.folder = folder
   }
 
+  /// All kernels' text, in an order that is always the same.
+  var everything: String {
+    embeddedKernels.keys.sorted().compactMap { try? source($0) }.joined(separator: "\n")
+  }
+
   /// The text with each `#include "file"` of ours replaced by that file, once.
   func expanded(_ text: String) throws -> String {
     var included: Set<String> = []

@@ -3,24 +3,33 @@ import OpenCL
 import Tensors
 
 extension MatrixUnit {
-  /// The unit whose kernel this device's driver builds and which then multiplies rightly, in both types
-  /// of 16 bits; nil where there is none. Drivers that cannot know a unit's instruction are not asked.
-  public static func probe(_ device: DeviceDescription, traits: DeviceTraits) -> MatrixUnit? {
-    guard device.kind == .gpu, traits.family == .gpu else { return nil }
-    let vendors: [(prefix: String, kind: Kind)] = [
-      ("cl_nv_", .nvidia), ("cl_amd_", .amd),
-      ("cl_intel_subgroup_matrix_multiply_accumulate", .intel16),
-      ("cl_intel_subgroup_matrix_multiply_accumulate", .intel8),
+  /// The units that a device may have, the likeliest first. Drivers that cannot know a unit's instruction are not
+  /// asked.
+  public static func candidates(for device: DeviceDescription) -> [MatrixUnit.Kind] {
+    guard device.kind == .gpu else { return [] }
+    let intel = "cl_intel_subgroup_matrix_multiply_accumulate"
+    let vendors: [(prefix: String, kinds: [Kind])] = [
+      ("cl_nv_", [.nvidia, .turing]), ("cl_amd_", [.rdna4, .rdna3, .cdna]),
+      (intel, [.intel16, .intel8]),
     ]
-    return vendors.first { prefix, kind in
-      device.extensions.contains { $0.hasPrefix(prefix) }
-        && (try? MatrixUnit(kind).multipliesRightly(on: device, traits)) == true
-    }.map { MatrixUnit($0.kind) }
+    return vendors.first { vendor in
+      device.extensions.contains { $0.hasPrefix(vendor.prefix) }
+    }?.kinds ?? []
+  }
+
+  /// The unit whose kernel this device's driver builds and which then multiplies rightly, in each type that it
+  /// takes; nil where there is none. A compiler may end the process that asks it for an instruction that its device
+  /// lacks; `retort` therefore asks in a process of its own and keeps the answer.
+  public static func probe(_ device: DeviceDescription) -> MatrixUnit? {
+    if let kept = DeviceFindings.kept(for: device) { return kept.matrixUnit.map { MatrixUnit($0) } }
+    return candidates(for: device).map { MatrixUnit($0) }.first {
+      (try? $0.multipliesRightly(on: device)) == true
+    }
   }
 
   /// Compares products of small integers, which are exact, with the reference.
-  func multipliesRightly(on device: DeviceDescription, _ traits: DeviceTraits) throws -> Bool {
-    var traits = traits
+  public func multipliesRightly(on device: DeviceDescription) throws -> Bool {
+    var traits = DeviceTraits(of: device, as: .gpu)
     traits.matrixUnit = self
     let (m, n, k) = (70, 50, 100)
     func numbers(_ rows: Int, _ columns: Int, _ factor: Int) -> TensorData {
@@ -30,7 +39,7 @@ extension MatrixUnit {
     let (a, b) = (numbers(m, k, 7), numbers(k, n, 11))
     let op = MatMul(transposeA: false, transposeB: false)
     let expected = op.reference([a, b])[0]
-    return try [ElementType.float16, .bfloat16].allSatisfy { type in
+    return try kind.types.allSatisfy { type in
       let opened = try OpenCLDevice(device, traits: traits)
       let x = Tensor.input("a", TensorType(a.shape, type))
       let y = Tensor.input("b", TensorType(b.shape, type))

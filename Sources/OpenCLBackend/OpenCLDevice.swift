@@ -8,7 +8,7 @@ public final class OpenCLDevice: Device {
   public let name: String
   public let traits: DeviceTraits
   private let context: Context
-  private let queue: Queue
+  private let queue: PacedQueue
   private let library: KernelLibrary
 
   /// Opens a device. `traits` are the device's own unless given; `profiling` makes launches slower
@@ -19,15 +19,33 @@ public final class OpenCLDevice: Device {
     cache: KernelCache? = nil, compilerOptions: [String] = []
   ) throws {
     context = try Context(description)
-    queue = try Queue(context, profiling: profiling)
-    library = KernelLibrary(
-      context, cache: cache ?? .standard(for: description), options: compilerOptions)
-    name = "\(description), driver \(description.driverVersion)"
     self.traits = traits ?? DeviceTraits(of: description)
+    queue = PacedQueue(
+      try Queue(context, profiling: profiling), isPaced: self.traits.family == .gpu && !profiling)
+    var compiler = CompilerOptions(for: description, self.traits)
+    compiler.all += compilerOptions
+    library = KernelLibrary(context, cache: cache ?? .standard(for: description), compiler)
+    name = "\(description), driver \(description.driverVersion)"
   }
 
   public func allocate(byteCount: Int) throws -> any DeviceBuffer {
-    OpenCLBuffer(try Buffer(context, byteCount: byteCount), queue)
+    try refusing(byteCount) { OpenCLBuffer(try Buffer(context, byteCount: byteCount), queue) }
+  }
+
+  /// A processor's memory is taken page by page, which no plan can change.
+  public func commit(_ buffers: [any DeviceBuffer]) throws {
+    guard context.device.kind == .gpu, !buffers.isEmpty else { return }
+    try refusing(buffers.reduce(0) { $0 + $1.byteCount }) {
+      try queue.queue.migrate(buffers.map(own))
+      try queue.finish()
+    }
+  }
+
+  /// Says as a lack of memory what drivers call by several names.
+  private func refusing<T>(_ byteCount: Int, _ body: () throws -> T) throws -> T {
+    do { return try body() } catch let error as OpenCLError where error.isLackOfMemory {
+      throw MemoryError.refused(byteCount: byteCount, device: name, what: "")
+    }
   }
 
   public func scratch(for application: Application) -> [Int] {
@@ -38,14 +56,23 @@ public final class OpenCLDevice: Device {
     _ application: Application, operands: [any DeviceBuffer], results: [any DeviceBuffer],
     scratch: [any DeviceBuffer]
   ) throws -> [any PreparedLaunch] {
-    let launches = application.op.launches(application.operands.map(\.type), on: traits)
-    return try launches.calls.map { call in
-      var storage: [Int: ElementType] = [:]
-      for (index, argument) in call.arguments.enumerated() {
-        storage[index] = argument.elementType(in: application).flatMap { $0.isNarrow ? $0 : nil }
+    var traits = traits
+    while true {
+      let launches = application.op.launches(application.operands.map(\.type), on: traits)
+      do {
+        return try launches.calls.map { call in
+          try prepare(
+            call, operands: operands, results: results, scratch: scratch,
+            storage: call.narrowArguments(of: application))
+        }
+      } catch let error as WorkGroupError {
+        // As built, a kernel may want more registers than a whole group of the device has: then smaller groups.
+        traits.limitWorkGroups(to: error.limit)
+        let smaller = application.op.launches(application.operands.map(\.type), on: traits)
+        guard smaller.scratch == launches.scratch,
+          smaller.calls.map(\.local) != launches.calls.map(\.local)
+        else { throw error }
       }
-      return try prepare(
-        call, operands: operands, results: results, scratch: scratch, storage: storage)
     }
   }
 
@@ -59,6 +86,11 @@ public final class OpenCLDevice: Device {
     scratch: [any DeviceBuffer], storage: [Int: ElementType] = [:]
   ) throws -> any PreparedLaunch {
     let kernel = try library.kernel(call, storage: storage)
+    let limit = kernel.maximumWorkGroupSize
+    let wanted = call.local.reduce(1, *)
+    if wanted > limit {
+      throw WorkGroupError(kernel: call.function, wanted: wanted, limit: limit, device: name)
+    }
     func buffer(_ argument: KernelCall.Argument) throws -> any DeviceBuffer {
       switch argument {
       case .operand(let i): operands[i]
@@ -95,78 +127,35 @@ public final class OpenCLDevice: Device {
   public func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer) throws
     -> any PreparedLaunch
   {
-    let kernel = try library.kernel(
-      KernelCall(
-        "copy_words", file: "copy.cl", defines: ["LANES": traits.lanes], arguments: [], global: [],
-        local: []))
-    let count = source.byteCount / 4
-    try kernel.set(0, to: own(source))
-    try kernel.set(1, to: own(target))
-    try kernel.set(2, to: Int32(count))
-    let local = traits.family == .cpu ? 1 : 64
-    let items =
-      traits.family == .cpu ? traits.computeUnits * 4 : (count + local - 1) / local * local
-    return KernelLaunch(kernel, queue, global: [max(items, local)], local: [local])
+    let call = KernelCall.copy(source.byteCount, on: traits)
+    return try prepare(call, operands: [source], results: [target], scratch: [])
   }
 
   public func finish() throws { try queue.finish() }
 }
 
-extension KernelCall.Argument {
-  /// How an operand or a result, or a part of one, is stored; nil for others.
-  fileprivate func elementType(in application: Application) -> ElementType? {
-    switch self {
-    case .operand(let index): application.operands[index].type.elementType
-    case .result(let index): application.resultTypes[index].elementType
-    case .part(let whole, _, _): whole.elementType(in: application)
-    case .stored(_, let type): type
-    case .scratch, .int, .float: nil
-    }
+/// A kernel that a device does not run in groups of the size that it was planned for.
+struct WorkGroupError: Error, CustomStringConvertible {
+  let kernel: String
+  let wanted: Int
+  let limit: Int
+  let device: String
+
+  var description: String {
+    "\(kernel) needs groups of \(wanted) work-items, and \(device) runs it in groups of \(limit) at most."
   }
 }
 
-/// A buffer together with the queue that fills and reads it.
-private final class OpenCLBuffer: DeviceBuffer {
-  let buffer: Buffer
-  private let queue: Queue
-
-  init(_ buffer: Buffer, _ queue: Queue) {
-    self.buffer = buffer
-    self.queue = queue
-  }
-
-  var byteCount: Int { buffer.byteCount }
-
-  func region(offset: Int, byteCount: Int) throws -> any DeviceBuffer {
-    OpenCLBuffer(try Buffer(region: offset, byteCount: byteCount, of: buffer), queue)
-  }
-
-  func write(_ bytes: UnsafeRawBufferPointer) throws { try queue.write(bytes, to: buffer) }
-
-  func read(into bytes: UnsafeMutableRawBufferPointer) throws {
-    try queue.read(buffer, into: bytes)
-  }
-}
-
-/// A kernel with its arguments set, ready to be enqueued.
-private final class KernelLaunch: PreparedLaunch {
-  private let kernel: Kernel
-  private let queue: Queue
-  private let global: [Int]
-  private let local: [Int]
-
-  init(_ kernel: Kernel, _ queue: Queue, global: [Int], local: [Int]) {
-    self.kernel = kernel
-    self.queue = queue
-    self.global = global
-    self.local = local
-  }
-
-  var name: String { kernel.name }
-
-  func run() throws { try queue.launch(kernel, global: global, local: local) }
-
-  func timedRun() throws -> () throws -> (start: UInt64, end: UInt64) {
-    try queue.profiledLaunch(kernel, global: global, local: local).interval
+extension KernelCall {
+  /// A copy of whole words from operand 0 to result 0.
+  static func copy(_ byteCount: Int, on traits: DeviceTraits) -> KernelCall {
+    let local = traits.family == .cpu ? 1 : min(64, traits.maximumWorkGroupSize)
+    let items =
+      traits.family == .cpu
+      ? traits.computeUnits * 4 : (byteCount / 4 + local - 1) / local * local
+    return KernelCall(
+      "copy_words", file: "copy.cl", defines: ["LANES": traits.lanes],
+      arguments: [.operand(0), .result(0), .int(byteCount / 4)], global: [max(items, local)],
+      local: [local])
   }
 }

@@ -6,7 +6,14 @@ extension OpenCLDevice {
   /// Measures the device's peaks, the best of several tries each; takes about a second.
   public func measurePeaks() throws -> DevicePeaks {
     let isCPU = traits.family == .cpu
-    let local = isCPU ? 1 : min(256, traits.maximumWorkGroupSize)
+    do {
+      return try measurePeaks(isCPU, local: isCPU ? 1 : min(256, traits.maximumWorkGroupSize))
+    } catch let error as WorkGroupError {
+      return try measurePeaks(isCPU, local: error.limit)
+    }
+  }
+
+  private func measurePeaks(_ isCPU: Bool, local: Int) throws -> DevicePeaks {
     let defines = ["VECTOR": traits.vectorWidth, "LANES": traits.lanes, "CHAINS": isCPU ? 12 : 4]
     // Enough bytes that no cache holds them, where the device has that much.
     let byteCount =

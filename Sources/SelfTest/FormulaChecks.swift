@@ -25,6 +25,23 @@ extension SelfTest {
       }
   }
 
+  /// A few kinds of kernels in one graph: norm, products of all layouts, activation, rows, a loss and all their
+  /// gradients. Takes seconds where a driver compiles quickly. Returns what is wrong, or nil.
+  public func briefly() throws -> String? {
+    let formula = Formula(
+      name: "a small network",
+      operands: [
+        Self.numbers([37, 53], salt: 1), Self.numbers([53], salt: 2),
+        Self.numbers([53, 70], salt: 3, scale: 0.3), Self.numbers([45, 70], salt: 4, scale: 0.3),
+        Self.integers([37], salt: 5, below: 45),
+      ]
+    ) { x in
+      let hidden = x[0].rmsNormalized(gain: x[1], epsilon: 1e-5).matmul(x[2]).geluTanh()
+      return hidden.matmul(x[3], transposeOther: true).crossEntropy(labels: x[4])
+    }
+    return try disagreement(formula, storage: .float32, tolerance: 2e-5)
+  }
+
   private func disagreement(
     _ formula: Formula, storage: ElementType, tolerance: Double
   ) throws -> String? {

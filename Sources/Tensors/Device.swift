@@ -7,8 +7,12 @@ public protocol Device: AnyObject {
   /// Whether memory holds what is written to it; not so on a device that only plans.
   var keepsValues: Bool { get }
 
-  /// Memory with undefined content.
+  /// Memory with undefined content; throws `MemoryError.refused` where there is not enough.
   func allocate(byteCount: Int) throws -> any DeviceBuffer
+
+  /// Takes allocated memory for good. Many drivers do so only when it is first used, and a lack of it would show in
+  /// the first step instead of before it.
+  func commit(_ buffers: [any DeviceBuffer]) throws
 
   /// The byte counts of the scratch memory that an application needs here.
   func scratch(for application: Application) -> [Int]
@@ -29,6 +33,7 @@ public protocol Device: AnyObject {
 
 extension Device {
   public var keepsValues: Bool { true }
+  public func commit(_ buffers: [any DeviceBuffer]) throws {}
 }
 
 /// A range of a device's memory.

@@ -40,6 +40,23 @@ public struct DeviceTraits: Sendable, Hashable {
     self.alignmentBytes = alignmentBytes
   }
 
+  /// Plans with groups of at most `size` work-items from now on.
+  public mutating func limitWorkGroups(to size: Int) {
+    maximumWorkGroupSize = min(maximumWorkGroupSize, size)
+    while lanes > max(1, maximumWorkGroupSize) { lanes /= 2 }
+  }
+
+  /// The same device for kernels whose work-items share nothing: those of processors, one item a group. Slow on a
+  /// GPU, and right on any.
+  var withoutLocalMemory: DeviceTraits {
+    var traits = self
+    (traits.family, traits.lanes) = (.cpu, 1)
+    return traits
+  }
+
+  /// Work-items of a group in kernels whose work-items share nothing.
+  var groupSize: Int { family == .cpu ? 1 : min(64, maximumWorkGroupSize) }
+
   /// How many work-groups a row kernel is spread over: enough to balance, few enough that a
   /// group is worth its start.
   var rowGroupLimit: Int { family == .cpu ? computeUnits * 16 : 65_536 }

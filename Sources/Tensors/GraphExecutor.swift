@@ -44,7 +44,11 @@ public final class GraphExecutor {
     try Self.checkMemory(graph, plan, scratchIndices, store)
 
     // Buffers
-    let chunks = try plan.chunkByteCounts.map { try device.allocate(byteCount: $0) }
+    let chunks = try MemoryError.naming("activations and scratch") {
+      let chunks = try plan.chunkByteCounts.map { try device.allocate(byteCount: $0) }
+      try device.commit(chunks)
+      return chunks
+    }
     var regions: [any DeviceBuffer] = []
     for (interval, place) in zip(plan.intervals, plan.places) {
       regions.append(
@@ -61,12 +65,17 @@ public final class GraphExecutor {
         }
         leaves[leaf.identity] = entry.buffer
       case .input:
-        let buffer = try device.allocate(byteCount: leaf.type.byteCount)
+        let buffer = try MemoryError.naming("an input") {
+          try device.allocate(byteCount: leaf.type.byteCount)
+        }
         leaves[leaf.identity] = buffer
         inputs[leaf.identity] = buffer
       case .constant(let data):
-        let buffer = try device.allocate(byteCount: leaf.type.byteCount)
-        try buffer.write(data)
+        let buffer = try MemoryError.naming("a constant") {
+          let buffer = try device.allocate(byteCount: leaf.type.byteCount)
+          try buffer.write(data)
+          return buffer
+        }
         leaves[leaf.identity] = buffer
       case .result: fatal("a result is no leaf")
       }
@@ -206,27 +215,4 @@ public final class GraphExecutor {
   }
 
   public var launchCount: Int { launches.count }
-}
-
-/// Memory that a device does not have.
-public enum MemoryError: Error, CustomStringConvertible {
-  case valueTooLarge(byteCount: Int, limit: Int, device: String)
-  case planTooLarge(
-    byteCount: Int, limit: Int, device: String, classes: [(name: String, byteCount: Int)])
-
-  public var description: String {
-    func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20) MiB" }
-    let advice =
-      "Use fewer sequences per batch, more micro-batches, shorter sequences or a smaller model."
-    switch self {
-    case .valueTooLarge(let bytes, let limit, let device):
-      return "One tensor needs \(mebibytes(bytes)), but \(device) allocates at most "
-        + "\(mebibytes(limit)) at once. \(advice)"
-    case .planTooLarge(let bytes, let limit, let device, let classes):
-      let parts = classes.filter { $0.byteCount > 0 }
-        .map { "\($0.name) \(mebibytes($0.byteCount))" }
-      return "This needs \(mebibytes(bytes)), but \(device) has \(mebibytes(limit)): "
-        + "\(mebibytes(bytes - limit)) too much (\(parts.joined(separator: ", "))). \(advice)"
-    }
-  }
 }

@@ -3,35 +3,54 @@
 /// An instruction that multiplies small matrices of 16 bits and sums in float32.
 public struct MatrixUnit: Sendable, Hashable {
   /// The numbers are those of `UNIT` in `units.cl`.
-  public enum Kind: Int, Sendable, CaseIterable {
+  public enum Kind: Int, Sendable, CaseIterable, Codable {
+    /// NVIDIA's from Ampere (sm_80) on.
     case nvidia = 1
-    case amd = 2
+    /// AMD's of RDNA 3 (RX 7000).
+    case rdna3 = 2
     /// Intel's extension with subgroups of 8 lanes (Arc's first generation), and of 16 (later ones).
     case intel8 = 3
     case intel16 = 4
+    /// AMD's of RDNA 4 (RX 9000), and of CDNA 2 and later (Instinct).
+    case rdna4 = 5
+    case cdna = 6
+    /// NVIDIA's of Turing (RTX 20), for float16 alone.
+    case turing = 7
 
     /// Lanes that act as one.
     var lanes: Int {
       switch self {
-      case .nvidia, .amd: 32
+      case .nvidia, .turing, .rdna3, .rdna4: 32
       case .intel8: 8
       case .intel16: 16
+      case .cdna: 64
       }
     }
+
+    /// The types of operands that it takes.
+    public var types: [ElementType] { self == .turing ? [.float16] : [.float16, .bfloat16] }
 
     /// Rows and columns of a product that such lanes compute: as many as leave their sums and fragments in
     /// registers.
     func block(isLarge: Bool) -> (rows: Int, columns: Int) {
       switch self {
-      case .nvidia: isLarge ? (64, 64) : (32, 32)
-      case .amd: isLarge ? (64, 32) : (32, 32)
+      case .nvidia, .turing: isLarge ? (64, 64) : (32, 32)
+      case .rdna3, .rdna4: isLarge ? (64, 32) : (32, 32)
+      case .cdna: isLarge ? (64, 64) : (64, 32)
       case .intel8: (32, 16)
       case .intel16: (32, 32)
       }
     }
 
     /// Words of a lane's fragments of both operands.
-    fileprivate var fragmentWords: Int { self == .nvidia ? 6 : 16 }
+    fileprivate var fragmentWords: Int {
+      switch self {
+      case .nvidia, .turing: 6
+      case .rdna3, .intel8, .intel16: 16
+      case .rdna4: 8
+      case .cdna: 4
+      }
+    }
   }
 
   public let kind: Kind
@@ -41,6 +60,11 @@ public struct MatrixUnit: Sendable, Hashable {
   public init(_ kind: Kind, isEmulated: Bool = false) {
     self.kind = kind
     self.isEmulated = isEmulated
+  }
+
+  /// Whether it multiplies operands of these types.
+  func takes(_ types: [ElementType]) -> Bool {
+    Set(types).count == 1 && kind.types.contains(types[0])
   }
 
   /// Local memory in which lanes show each other their fragments where it is emulated.

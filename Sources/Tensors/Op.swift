@@ -80,6 +80,8 @@ public struct KernelCall: Sendable {
   public var arguments: [Argument]
   public var global: [Int]
   public var local: [Int]
+  /// Whether a work-item holds so many numbers that a compiler which can give it more registers should.
+  public var wantsManyRegisters = false
 
   public init(
     _ function: String, file: String, prelude: String = "", defines: [String: Int] = [:],

@@ -35,9 +35,17 @@ public final class VariableStore {
       fatal("\(name) is not a variable")
     }
     demand(indexOfName[name] == nil, "two variables are called \(name)")
-    let buffer = try device.allocate(byteCount: tensor.type.byteCount)
-    if device.keepsValues {
-      try buffer.write(value ?? initializer.values(tensor.type, seed: seed, name: name))
+    let (byteCount, limit) = (tensor.type.byteCount, device.traits.maximumAllocationBytes)
+    if byteCount > limit {
+      throw MemoryError.variableTooLarge(
+        name: name, byteCount: byteCount, limit: limit, device: device.name)
+    }
+    let buffer = try MemoryError.naming("\(role.rawValue): \(name)") {
+      let buffer = try device.allocate(byteCount: byteCount)
+      if device.keepsValues {
+        try buffer.write(value ?? initializer.values(tensor.type, seed: seed, name: name))
+      }
+      return buffer
     }
     indexOfTensor[ObjectIdentifier(tensor)] = entries.count
     indexOfName[name] = entries.count

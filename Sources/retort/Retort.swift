@@ -1,6 +1,7 @@
 // The command line of Retort.
 import ArgumentParser
 import Foundation
+import OpenCL
 
 @main
 struct Retort: ParsableCommand {
@@ -17,6 +18,7 @@ struct Retort: ParsableCommand {
       Cache.self,
       Generate.self,
       Evaluate.self, Embed.self, Logits.self, Inspect.self, Export.self, TokenizerCommand.self,
+      Examine.self,
     ])
 
   static let version = "0.1.0"
@@ -35,6 +37,9 @@ struct Retort: ParsableCommand {
       } catch {
         note("Error: \(error)")
         Foundation.exit(1)
+      }
+      if let error = error as? OpenCLError, error.isLostDevice {
+        note("A run that was under way goes on from its latest checkpoint with --resume.")
       }
       Foundation.exit(code.rawValue)
     }

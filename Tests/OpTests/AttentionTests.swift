@@ -165,6 +165,31 @@ import Testing
     #expect(failures.isEmpty, "\(failures)")
   }
 
+  /// Heads of 256 and of 128 where no block of them fits: then without local memory.
+  @Test(arguments: Target.all.filter { $0.family == .gpu }) func largeHeadsNeedNoLocalMemory(
+    target: Target
+  ) throws {
+    var random = RandomData(seed: 21)
+    var traits = target.traits
+    traits.matrixUnit = nil
+    for (d, localMemoryBytes) in [(256, 32 << 10), (128, 8 << 10)] {
+      traits.localMemoryBytes = localMemoryBytes
+      #expect(AttentionTiles.backward(d, [.float32, .float32, .float32, .float32], traits) == nil)
+      let (q, k, v) = (
+        random.floats([1, 9, 2, d]), random.floats([1, 11, 1, d]), random.floats([1, 11, 1, d])
+      )
+      let forward = Attention(mask: .causal, scale: 0.1)
+      let cases = [
+        OpCase(forward, [q, k, v]),
+        OpCase(
+          AttentionGradient(mask: .causal, scale: 0.1),
+          [q, k, v] + forward.reference([q, k, v]) + [random.floats([1, 9, 2, d])]),
+      ]
+      let failures = try kernelFailures(cases, on: target.open(traits))
+      #expect(failures.isEmpty, "\(d): \(failures)")
+    }
+  }
+
   /// Every unit's fragments, with ordinary instructions in the place of the unit's own. Weights are rounded
   /// to 16 bits, as operands of a product.
   @Test(arguments: Target.all.filter { $0.family == .gpu }) func kernelsMatchWithMatrixUnits(
@@ -173,8 +198,9 @@ import Testing
     func cases(_ q: Shape) -> [OpCase] { Self.cases.filter { $0.data[0].shape == q } }
     let small = cases([1, 20, 2, 40])
     let settings: [(MatrixUnit.Kind, ElementType, [OpCase])] = [
-      (.nvidia, .bfloat16, small + cases([1, 150, 2, 32])), (.amd, .float16, small),
+      (.nvidia, .bfloat16, small + cases([1, 150, 2, 32])), (.rdna3, .float16, small),
       (.intel8, .bfloat16, small), (.intel16, .float16, small),
+      (.rdna4, .bfloat16, small), (.cdna, .float16, small),
     ]
     for (kind, storage, cases) in target.share(of: settings) {
       var traits = target.traits

@@ -137,7 +137,7 @@ import Testing
     ]
     var traits = target.traits
     for kind in target.share(of: MatrixUnit.Kind.allCases) {
-      for (computeUnits, storage, cases) in settings {
+      for (computeUnits, storage, cases) in settings where kind.types.contains(storage) {
         traits.matrixUnit = MatrixUnit(kind, isEmulated: true)
         traits.computeUnits = computeUnits
         let device = try target.open(traits)

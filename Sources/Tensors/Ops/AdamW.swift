@@ -61,7 +61,7 @@ public struct AdamW: Op {
 
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let count = operands[0].elementCount
-    let local = traits.family == .cpu ? 1 : 64
+    let local = traits.groupSize
     let most = traits.family == .cpu ? traits.computeUnits * 16 : 1 << 20
     let items = max(1, min(ceilDivide(count, traits.vectorWidth), most))
     return Launches([

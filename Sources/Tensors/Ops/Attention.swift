@@ -88,7 +88,10 @@ public struct Attention: Op {
     let defines = s.defines(
       vector, mask, sight: operands.dropFirst(3).first, tiles: traits.family == .cpu)
     guard traits.family == .cpu else {
-      let tiles = AttentionTiles.forward(s.d, operands[..<3].map(\.elementType), traits)
+      guard let tiles = AttentionTiles.forward(s.d, operands[..<3].map(\.elementType), traits)
+      else {
+        return launches(operands, on: traits.withoutLocalMemory)
+      }
       return Launches([
         tiles.call(
           "attention_rows", defines, whole + sight, rowCount: s.tq, heads: s.b * s.h)

@@ -75,7 +75,7 @@ struct AttentionGradient: Op {
     let paddedQ = s.padded(s.tq, vector)
     let paddedK = s.padded(s.tk, vector)
     let statistics = KernelCall.Argument.scratch(0)
-    let local = isCPU ? 16 : 64
+    let local = isCPU ? min(16, traits.maximumWorkGroupSize) : traits.groupSize
     let delta = KernelCall(
       "attention_delta", file: "attention.cl", defines: defines,
       arguments: [
@@ -84,8 +84,10 @@ struct AttentionGradient: Op {
       global: [roundUp(paddedQ, toMultipleOf: local), s.b * s.h], local: [local, 1])
     let statisticsBytes = 4 * s.b * s.h * 2 * paddedQ
     guard isCPU else {
-      let tiles = AttentionTiles.backward(
-        s.d, [0, 1, 2, 5].map { operands[$0].elementType }, traits)
+      let types = [0, 1, 2, 5].map { operands[$0].elementType }
+      guard let tiles = AttentionTiles.backward(s.d, types, traits) else {
+        return launches(operands, on: traits.withoutLocalMemory)
+      }
       let shared: [KernelCall.Argument] = [
         .operand(0), .operand(1), .operand(2), .operand(5), statistics,
       ]

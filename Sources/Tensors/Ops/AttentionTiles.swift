@@ -1,5 +1,4 @@
 // How a GPU's attention is cut into pieces.
-import Base
 
 /// The blocks of the GPU's kernels: rows that a work-group owns, rows of the other side in local memory
 /// at a time, and the lanes of a group, which multiply and add or feed matrix units.
@@ -42,25 +41,20 @@ struct AttentionTiles {
   private static func first(
     _ lanes: [(Int, Int, Int)], _ d: Int, _ types: [ElementType], _ traits: DeviceTraits,
     laneBytes: (Self) -> Int, unitBytes: (Self, MatrixUnit) -> Int
-  ) -> Self {
-    if let unit = traits.matrixUnit, types[0].isNarrow, Set(types).count == 1, d % 8 == 0 {
+  ) -> Self? {
+    if let unit = traits.matrixUnit, unit.takes(types), d % 8 == 0 {
       let fits = [64, 32, 16].lazy.map { Self(rows: $0, unit, types[0]) }.first {
         $0.group <= traits.maximumWorkGroupSize && unitBytes($0, unit) <= traits.localMemoryBytes
       }
       if let fits { return fits }
     }
-    let fits = lanes.lazy.map { Self(rows: $0.0, columns: $0.1, laneRows: $0.2) }.first {
+    return lanes.lazy.map { Self(rows: $0.0, columns: $0.1, laneRows: $0.2) }.first {
       $0.group <= traits.maximumWorkGroupSize && laneBytes($0) <= traits.localMemoryBytes
     }
-    guard let fits else {
-      fatal(
-        "attention: no block fits \(traits.localMemoryBytes) bytes of local memory")
-    }
-    return fits
   }
 
-  /// For operands q, k and v of these types.
-  static func forward(_ d: Int, _ types: [ElementType], _ traits: DeviceTraits) -> Self {
+  /// For operands q, k and v of these types; nil where no block fits the device's local memory.
+  static func forward(_ d: Int, _ types: [ElementType], _ traits: DeviceTraits) -> Self? {
     first(
       [(64, 32, 8), (64, 16, 8), (32, 16, 4), (16, 8, 2), (8, 8, 1)], d, types, traits,
       laneBytes: { $0.laneBytes(d, tiles: $0.rows + $0.columns, scores: 1) + 12 * $0.rows },
@@ -70,8 +64,8 @@ struct AttentionTiles {
       })
   }
 
-  /// For operands q, k, v and dout of these types.
-  static func backward(_ d: Int, _ types: [ElementType], _ traits: DeviceTraits) -> Self {
+  /// For operands q, k, v and dout of these types; nil as above.
+  static func backward(_ d: Int, _ types: [ElementType], _ traits: DeviceTraits) -> Self? {
     first(
       [(32, 32, 8), (16, 16, 8), (8, 8, 8), (8, 8, 1)], d, types, traits,
       laneBytes: { $0.laneBytes(d, tiles: 2 * ($0.rows + $0.columns), scores: 2) },
@@ -89,8 +83,10 @@ struct AttentionTiles {
     all["ROWS"] = rows
     all["COLUMNS"] = columns
     all["ONLY"] = 1 + (kernels.firstIndex(of: function) ?? -1)
-    return KernelCall(
+    var call = KernelCall(
       function, file: "attention_gpu.cl", defines: all, arguments: arguments,
       global: [ceilDivide(rowCount, rows) * group, heads], local: [group, 1])
+    call.wantsManyRegisters = true
+    return call
   }
 }

@@ -87,7 +87,7 @@ public struct Elementwise: Op, CustomStringConvertible {
     }
     // A core's work-items are few and long, but worth a start each.
     let isCPU = traits.family == .cpu
-    let local = isCPU ? 1 : min(64, traits.maximumWorkGroupSize)
+    let local = traits.groupSize
     let items =
       isCPU
       ? min(ceilDivide(count, 4096), traits.computeUnits * 16)

@@ -74,7 +74,7 @@ struct GatherGradient: Op {
     let count = operands[0].elementCount
     let columns = operands[1].shape.columnCount
     let size = rowCount * columns
-    let local = traits.family == .cpu ? 1 : 64
+    let local = traits.groupSize
     let defines = ["VECTOR": traits.vectorWidth, "LANES": traits.lanes]
     func items(_ wanted: Int) -> [Int] {
       let most = traits.family == .cpu ? traits.computeUnits * 16 : 1 << 16

@@ -139,7 +139,7 @@ extension LinearLoss {
   private static func clearing(
     _ argument: KernelCall.Argument, _ count: Int, on traits: DeviceTraits
   ) -> KernelCall {
-    let local = traits.family == .cpu ? 1 : 64
+    let local = traits.groupSize
     return KernelCall(
       "linear_loss_clear", file: "linearloss.cl", defines: traits.rowDefines,
       arguments: [argument, .int(count)],

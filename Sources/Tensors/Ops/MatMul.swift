@@ -138,8 +138,11 @@ public struct MatMul: Op, CustomStringConvertible {
     if s.batch * s.m * s.n == 0 { return Launches([]) }
     if s.m <= Self.fewRows, s.batch == 1, !transposeA { return few(s, operands, traits) }
     let (left, right) = (operands[0].elementType, operands[1].elementType)
-    if let unit = traits.matrixUnit, left.isNarrow, left == right {
+    if let unit = traits.matrixUnit, unit.takes([left, right]) {
       return tiled(s, unitKernel(s, unit, left, traits), operands, traits)
+    }
+    if traits.family == .gpu, traits.matMulCandidates.isEmpty {
+      return launches(operands, on: traits.withoutLocalMemory)
     }
     return switch traits.plan(for: problem(s)) {
     case .panels(let plan): panels(s, plan, operands, traits)
@@ -262,7 +265,7 @@ public struct MatMul: Op, CustomStringConvertible {
     let more = (2..<operands.count).map { KernelCall.Argument.operand($0) }
     let isSplit = splits > 1
     let count = s.batch * s.m * s.n
-    let product = KernelCall(
+    var product = KernelCall(
       kernel.function, file: kernel.file, prelude: isSplit ? "" : epilogueSource(operands),
       defines: kernel.defines.merging(transposes) { $1 },
       arguments: [
@@ -271,11 +274,13 @@ public struct MatMul: Op, CustomStringConvertible {
       ] + (isSplit ? [] : more),
       global: [groups[0] * kernel.group[0], groups[1] * kernel.group[1], s.batch * splits],
       local: kernel.group + [1])
+    product.wantsManyRegisters = true
     if !isSplit { return Launches([product]) }
+    let local = traits.groupSize
     let sum = KernelCall(
       "matmul_sum", file: "matmul_gpu.cl", prelude: epilogueSource(operands),
       arguments: [.scratch(0), .result(0), .int(count), .int(splits)] + more,
-      global: [roundUp(count, toMultipleOf: 64)], local: [64])
+      global: [roundUp(count, toMultipleOf: local)], local: [local])
     return Launches([product, sum], scratch: [4 * splits * count])
   }
 }

@@ -128,7 +128,7 @@ struct NormalizeGradient: Op {
         ],
         global: [groups * traits.lanes], local: [traits.lanes])
     ]
-    let local = traits.family == .cpu ? 16 : 64
+    let local = traits.family == .cpu ? min(16, traits.maximumWorkGroupSize) : traits.groupSize
     for index in 0..<partials {
       calls.append(
         KernelCall(

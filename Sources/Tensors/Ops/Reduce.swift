@@ -112,7 +112,7 @@ public struct Reduce: Op {
     _ runs: Int, _ traits: DeviceTraits
   ) -> KernelCall {
     let vector = traits.vectorWidth(dividing: inner)
-    let local = traits.family == .cpu ? 1 : 64
+    let local = traits.groupSize
     return KernelCall(
       "reduce_columns", file: "reduce.cl", defines: ["KIND": kind.rawValue, "VECTOR": vector],
       arguments: [from, to, .int(extent), .int(inner), .int(ceilDivide(extent, runs))],

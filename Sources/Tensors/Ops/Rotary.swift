@@ -59,7 +59,7 @@ public struct Rotary: Op {
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     let half = shape[3] / 2
-    let local = traits.family == .cpu ? 1 : 64
+    let local = traits.groupSize
     let items = max(1, min(shape.rowCount, traits.family == .cpu ? 256 : 1 << 20))
     return Launches([
       KernelCall(

@@ -50,7 +50,7 @@ public struct Transpose: Op {
     let g = grid(operands[0].shape)
     let count = operands[0].elementCount
     let vector = traits.vectorWidth(dividing: g.inner)
-    let local = traits.family == .cpu ? 1 : 64
+    let local = traits.groupSize
     let items = max(1, min(ceilDivide(count, vector), traits.family == .cpu ? 4096 : 1 << 20))
     return Launches([
       KernelCall(

@@ -14,7 +14,8 @@ struct Devices: ParsableCommand {
       """)
 
   func run() throws {
-    let devices = try availableDevices()
+    let inventory = try Inventory()
+    let devices = inventory.devices
     var rows = [
       [
         "device", "name", "kind", "units", "memory", "kernels", "GFLOP/s", "GB/s", "us/launch",
@@ -36,10 +37,14 @@ struct Devices: ParsableCommand {
       "reference", "plain Swift", "cpu", "1", "-", "none", "-", "-", "-", "-", "always there, slow",
     ])
     try tell(table(rows))
+    for problem in inventory.problems { note(problem) }
     if devices.isEmpty {
       note(DeviceOptions.withoutDevices)
-      if installedDrivers().isEmpty {
-        note("On Debian and Ubuntu: apt-get install pocl-opencl-icd")
+      DeviceOptions.adviseOnDrivers()
+    } else {
+      for problem in driverProblems() { note(problem) }
+      for (device, why) in DeviceRanking(devices).left {
+        note("\(device) is \(why); a run takes it only if it is named.")
       }
     }
   }

@@ -41,11 +41,11 @@ struct SelfTestCommand: ParsableCommand {
   }
 
   private func open() throws -> any Device {
-    guard let kernels else { return try device.open() }
+    guard let kernels else { return try device.open(isOnTrial: true) }
     guard let family = DeviceTraits.Family(rawValue: kernels) else {
       throw ValidationError("--kernels takes cpu or gpu.")
     }
-    return try device.open(as: family)
+    return try device.open(as: family, isOnTrial: true)
   }
 
   private static func unit(_ traits: DeviceTraits) -> String {

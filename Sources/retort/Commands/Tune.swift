@@ -37,7 +37,7 @@ struct Tune: ParsableCommand {
     let devices = try availableDevices()
     let chosen =
       device.map { name in devices.first { $0.identifier == name } }
-      ?? devices.first { $0.kind == .gpu } ?? devices.first
+      ?? DeviceRanking(devices).devices.first
     guard let chosen else {
       throw ValidationError("There is no OpenCL device\(device.map { " \($0)" } ?? "") to tune.")
     }

@@ -1,0 +1,75 @@
+// The text of a program, as a driver's compiler gets it.
+import OpenCL
+import Tensors
+
+/// What a driver's compiler is told beside the constants of a kernel.
+public struct CompilerOptions: Sendable, Hashable {
+  /// For every kernel.
+  public var all: [String]
+  /// For kernels whose work-items hold many numbers, besides.
+  public var manyRegisters: [String]
+
+  public init(all: [String] = [], manyRegisters: [String] = []) {
+    self.all = all
+    self.manyRegisters = manyRegisters
+  }
+
+  /// Those of a device's driver for kernels of a family.
+  init(for device: DeviceDescription, _ traits: DeviceTraits) {
+    // Sums of subgroups need a language that has them.
+    let language = traits.hasSubgroups && traits.lanes > 1 ? device.subgroupOptions ?? [] : []
+    self.init(
+      all: language + (device.gainsFromFlushing ? ["-cl-denorms-are-zero"] : []),
+      manyRegisters: device.hasLargeRegisterFile ? [Self.intelLargeRegisterFile] : [])
+  }
+
+  /// Intel's GPUs: 256 registers for half as many threads (`cl_intel_` options of its compiler, IGC).
+  public static let intelLargeRegisterFile = "-cl-intel-256-GRF-per-thread"
+}
+
+/// A program to build: its source, whole, and its options.
+public struct KernelProgram: Sendable, Hashable {
+  /// What messages call it.
+  public let name: String
+  public let source: String
+  public let options: String
+
+  /// `storage` has the types of those arguments, by position, that are stored otherwise than as 32 bits.
+  init(
+    _ call: KernelCall, storage: [Int: ElementType], _ sources: KernelSources,
+    _ compiler: CompilerOptions
+  ) throws {
+    name = call.file.isEmpty ? "a generated \(call.function) kernel" : call.file
+    source = try sources.expanded(
+      call.prelude + (call.file.isEmpty ? "" : "#include \"\(call.file)\"\n"))
+    let ours =
+      ["-cl-mad-enable"] + compiler.all + (call.wantsManyRegisters ? compiler.manyRegisters : [])
+    let constants = call.defines.sorted { $0.key < $1.key }.map { "-D\($0.key)=\($0.value)" }
+    let types = storage.sorted { $0.key < $1.key }.map { "-DT\($0.key)=\($0.value.kernelName)" }
+    options = (ours + constants + types).joined(separator: " ")
+  }
+}
+
+extension KernelCall {
+  /// The types of those arguments of a call for an application that are stored in 16 bits.
+  func narrowArguments(of application: Application) -> [Int: ElementType] {
+    var storage: [Int: ElementType] = [:]
+    for (index, argument) in arguments.enumerated() {
+      storage[index] = argument.elementType(in: application).flatMap { $0.isNarrow ? $0 : nil }
+    }
+    return storage
+  }
+}
+
+extension KernelCall.Argument {
+  /// How an operand or a result, or a part of one, is stored; nil for others.
+  fileprivate func elementType(in application: Application) -> ElementType? {
+    switch self {
+    case .operand(let index): application.operands[index].type.elementType
+    case .result(let index): application.resultTypes[index].elementType
+    case .part(let whole, _, _): whole.elementType(in: application)
+    case .stored(_, let type): type
+    case .scratch, .int, .float: nil
+    }
+  }
+}
