@@ -17,8 +17,9 @@ struct GPUClass {
   var hasSubgroups = true
 
   private static let amd = CompilerOptions(all: ["-cl-std=CL2.0"])
-  private static let intel = CompilerOptions(
-    manyRegisters: [CompilerOptions.intelLargeRegisterFile])
+  private static func intel(_ lanes: Int) -> CompilerOptions {
+    CompilerOptions(manyRegisters: CompilerOptions.forIntel(lanes: lanes))
+  }
 
   static let all = [
     GPUClass(
@@ -41,10 +42,10 @@ struct GPUClass {
       options: amd),
     GPUClass(
       name: "intel8", unit: .intel8, localMemory: 64 << 10, groupSize: 1024, computeUnits: 512,
-      options: intel),
+      options: intel(8)),
     GPUClass(
       name: "intel16", unit: .intel16, localMemory: 128 << 10, groupSize: 1024, computeUnits: 160,
-      options: intel),
+      options: intel(16)),
   ]
 
   var traits: DeviceTraits {

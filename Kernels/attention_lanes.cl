@@ -20,8 +20,10 @@
 #define COLUMN (item % GROUP_X + j * GROUP_X)
 #define QUAD (item % GROUP_X + e * GROUP_X)
 #define AT(product, i, j) product[i][j]
+// Unrolled in full, AMD's compiler would fetch all of a row before it multiplies, and spill.
+#define TWO_AT_A_TIME _Pragma("unroll 2")
 #define LANES_OF_BLOCKS
-#define SUBGROUP_SIZE
+#define SUBGROUP_SIZE FEW_LANES
 
 // The vector of padding keeps rows that are read together off each other's banks. One tile serves for
 // scores and for results.
@@ -49,7 +51,7 @@
 #define SCORES(product, left, right) \
   float product[LANE_ROWS][LANE_COLUMNS]; \
   EACH_ROW EACH_COLUMN product[i][j] = 0.0f; \
-  for (int d = 0; d < QUADS; d++) { \
+  TWO_AT_A_TIME for (int d = 0; d < QUADS; d++) { \
     float4 right_[LANE_COLUMNS]; \
     EACH_COLUMN right_[j] = right[COLUMN][d]; \
     EACH_ROW { \
@@ -68,7 +70,7 @@
   EACH_ROW EACH_QUAD sums[i][e] = (float4)(0.0f);
 #define SCALE_SUMS(sums, factor) EACH_ROW EACH_QUAD sums[i][e] *= factor[ROW];
 #define ACCUMULATE(sums, weights, tile) \
-  for (int c = 0; c < COLUMNS; c++) { \
+  TWO_AT_A_TIME for (int c = 0; c < COLUMNS; c++) { \
     float4 right_[LANE_QUADS]; \
     EACH_QUAD right_[e] = tile[c][QUAD]; \
     EACH_ROW { \

@@ -3,7 +3,11 @@
 #include "attention.cl"
 #include "units_multiply.cl"
 
+#if UNIT == 3 || UNIT == 4
+#define BLOCK_ROWS 8
+#else
 #define BLOCK_ROWS 16
+#endif
 #define GROUP (ROWS / BLOCK_ROWS * LANES_PER_BLOCK)
 
 // Elements of a row, with zeros up to whole words of a tile; words of such a row, and of one of weights.
@@ -70,9 +74,9 @@ inline uint4 eight_of_head(__global const ushort* x, const int row, const int ex
 #define PUT_TWO_WEIGHTS(weights, row, column, two) \
   weights[PLACE(row, (column) / 2, C_WORDS)] = number_of((two).x) | (uint)number_of((two).y) << 16;
 
-// More than two steps at a time would want more registers than there are.
-#if EMULATED
-#define UNROLL_STEPS UNROLL
+// More steps at a time would want more registers than there are.
+#if EMULATED || UNIT == 2
+#define UNROLL_STEPS _Pragma("nounroll")
 #else
 #define UNROLL_STEPS _Pragma("unroll 2")
 #endif

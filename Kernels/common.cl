@@ -73,6 +73,14 @@ inline float highest16(float16 v) { return highest8(max(v.lo, v.hi)); }
 // Intel's runtime then builds a product's kernel in a tenth of the time.
 #define VECTOR_KERNEL __kernel __attribute__((vec_type_hint(FLOATV))) void
 
+// Where a compiler chooses how many work-items share an instruction (Intel's), kernels whose work-items hold many
+// numbers say it, since it would choose more than there are registers for.
+#ifdef REQUIRED_LANES
+#define FEW_LANES __attribute__((intel_reqd_sub_group_size(REQUIRED_LANES)))
+#else
+#define FEW_LANES
+#endif
+
 // A finite stand-in for minus infinity, which survives a subtraction from itself.
 #define LOWEST (-3.0e38f)
 

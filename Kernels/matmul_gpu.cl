@@ -62,7 +62,7 @@
 // a: [batch, M, K] or [batch, K, M], b: [batch, K, N] or [batch, N, K] (one for all batches where
 // b_stride is 0), c: [batch, M, N]. Groups: (N / TILE_N, M / TILE_M, batch splits), rounded up.
 // With several splits each has `k_run` values of k, a multiple of DEPTH, and c is [splits, batch, M, N].
-__kernel __attribute__((reqd_work_group_size(GROUP_N, GROUP_M, 1))) void matmul_tiled(
+__kernel FEW_LANES __attribute__((reqd_work_group_size(GROUP_N, GROUP_M, 1))) void matmul_tiled(
     __global const T0* a, __global const T1* b, __global T2* c, const int M, const int N,
     const int K, const int b_stride, const int batches, const int k_run EPILOGUE_PARAMETERS) {
   // A vector of padding keeps the transposing stores off each other's banks.

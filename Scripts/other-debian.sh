@@ -20,7 +20,7 @@ debian_root() {
     -o Dir::Etc::sourceparts="$apt/parts" -o Dir::Etc::preferencesparts="$apt/parts"
     -o Debug::NoLocking=1 -o APT::Sandbox::User=root -o Acquire::Languages=none)
   apt-get "${options[@]}" -qq update >&2 &&
-    apt-get "${options[@]}" -qq -y -d --no-install-recommends install bash "$@" >"$apt/log" 2>&1 ||
+    apt-get "${options[@]}" -qq -y -d --no-install-recommends install bash findutils coreutils sed "$@" >"$apt/log" 2>&1 ||
     { tail -5 "$apt/log" >&2; return 1; }
   for deb in "$apt"/archives/*.deb; do dpkg -x "$deb" "$root"; done
   for deb in bin lib lib64; do [ -e "$root/$deb" ] || ln -s "usr/$deb" "$root/$deb"; done

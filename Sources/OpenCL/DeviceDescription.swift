@@ -34,6 +34,8 @@ public struct DeviceDescription: Sendable, CustomStringConvertible {
   /// The versions of OpenCL C that the compiler takes, such as 1.2 and 3.0, and the optional features of 3.0.
   public let languages: Set<String>
   public let languageFeatures: Set<String>
+  /// How many work-items may share an instruction, where a kernel can choose (`cl_intel_required_subgroup_size`).
+  public let subgroupSizes: [Int]
   let handle: Handle
 
   /// What the compiler must be told so that kernels may use the functions of subgroups: nothing on Intel's drivers,
@@ -132,6 +134,15 @@ func describe(_ handle: DeviceDescription.Handle, named identifier: String) thro
       String?.none
     }
   let uuid = extensions.contains("cl_khr_device_uuid") ? bytes(0x106A, 16).map { "\($0)" } : nil
+  /// CL_DEVICE_SUB_GROUP_SIZES_INTEL, a list.
+  func subgroupSizes() -> [Int] {
+    var size = 0
+    guard extensions.contains("cl_intel_required_subgroup_size"),
+      clGetDeviceInfo(device, 0x4108, 0, nil, &size) == CL_SUCCESS
+    else { return [] }
+    var all = [Int](repeating: 0, count: size / MemoryLayout<Int>.stride)
+    return clGetDeviceInfo(device, 0x4108, size, &all, nil) == CL_SUCCESS ? all : []
+  }
   let type = try number(CL_DEVICE_TYPE, cl_device_type(0))
   let kind: DeviceDescription.Kind =
     type & 4 != 0 ? .gpu : type & 2 != 0 ? .cpu : type & 8 != 0 ? .accelerator : .other
@@ -157,5 +168,6 @@ func describe(_ handle: DeviceDescription.Handle, named identifier: String) thro
     extensions: extensions,
     languages: Set(languages + [language.map(String.init)].compactMap { $0 }),
     languageFeatures: Set(features),
+    subgroupSizes: subgroupSizes(),
     handle: handle)
 }

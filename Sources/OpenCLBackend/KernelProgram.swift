@@ -20,11 +20,15 @@ public struct CompilerOptions: Sendable, Hashable {
     let language = traits.hasSubgroups && traits.lanes > 1 ? device.subgroupOptions ?? [] : []
     self.init(
       all: language + (device.gainsFromFlushing ? ["-cl-denorms-are-zero"] : []),
-      manyRegisters: device.hasLargeRegisterFile ? [Self.intelLargeRegisterFile] : [])
+      manyRegisters: device.hasLargeRegisterFile
+        ? device.subgroupSizes.min().map(Self.forIntel) ?? [] : [])
   }
 
-  /// Intel's GPUs: 256 registers for half as many threads (`cl_intel_` options of its compiler, IGC).
-  public static let intelLargeRegisterFile = "-cl-intel-256-GRF-per-thread"
+  /// Intel's GPUs: 256 registers for half as many threads (an option of its compiler, IGC), and the fewest
+  /// work-items in each that the GPU has, where its compiler would choose more.
+  public static func forIntel(lanes: Int) -> [String] {
+    ["-cl-intel-256-GRF-per-thread", "-DREQUIRED_LANES=\(lanes)"]
+  }
 }
 
 /// A program to build: its source, whole, and its options.

@@ -34,13 +34,15 @@ public struct MatrixUnit: Sendable, Hashable {
     /// registers.
     func block(isLarge: Bool) -> (rows: Int, columns: Int) {
       switch self {
-      case .nvidia, .turing: isLarge ? (64, 64) : (32, 32)
-      case .rdna3, .rdna4: isLarge ? (64, 32) : (32, 32)
+      case .nvidia: isLarge ? (64, 64) : (32, 32)
+      case .turing, .rdna3, .rdna4: isLarge ? (64, 32) : (32, 32)
       case .cdna: isLarge ? (64, 64) : (64, 32)
-      case .intel8: (32, 16)
-      case .intel16: (32, 32)
+      case .intel8, .intel16: (32, 16)
       }
     }
+
+    /// Rows of a block of attention that such lanes have.
+    var attentionRows: Int { self == .intel8 || self == .intel16 ? 8 : 16 }
 
     /// Words of a lane's fragments of both operands.
     fileprivate var fragmentWords: Int {

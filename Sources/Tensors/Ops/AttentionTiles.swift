@@ -15,10 +15,10 @@ struct AttentionTiles {
     defines = ["GROUP_Y": laneRows]
   }
 
-  /// Lanes that act as one have 16 rows.
+  /// Lanes that act as one have some rows.
   private init(rows: Int, _ unit: MatrixUnit, _ type: ElementType) {
     (self.rows, columns) = (rows, 32)
-    group = rows / 16 * unit.kind.lanes
+    group = rows / unit.kind.attentionRows * unit.kind.lanes
     defines = unit.defines(type).merging(["UNITS": 1]) { $1 }
   }
 
@@ -56,7 +56,7 @@ struct AttentionTiles {
   /// For operands q, k and v of these types; nil where no block fits the device's local memory.
   static func forward(_ d: Int, _ types: [ElementType], _ traits: DeviceTraits) -> Self? {
     first(
-      [(64, 32, 8), (64, 16, 8), (32, 16, 4), (16, 8, 2), (8, 8, 1)], d, types, traits,
+      [(64, 32, 16), (64, 16, 16), (32, 16, 8), (16, 8, 4), (8, 8, 1)], d, types, traits,
       laneBytes: { $0.laneBytes(d, tiles: $0.rows + $0.columns, scores: 1) + 12 * $0.rows },
       unitBytes: {
         $0.unitBytes(
@@ -67,7 +67,7 @@ struct AttentionTiles {
   /// For operands q, k, v and dout of these types; nil as above.
   static func backward(_ d: Int, _ types: [ElementType], _ traits: DeviceTraits) -> Self? {
     first(
-      [(32, 32, 8), (16, 16, 8), (8, 8, 8), (8, 8, 1)], d, types, traits,
+      [(32, 32, 16), (16, 16, 8), (8, 8, 8), (8, 8, 1)], d, types, traits,
       laneBytes: { $0.laneBytes(d, tiles: 2 * ($0.rows + $0.columns), scores: 2) },
       unitBytes: {
         $0.unitBytes(d, tiles: 2 * $0.rows + 4 * $0.columns, weights: 2, more: 0, $1)
