@@ -1,8 +1,8 @@
 """What compilers made of kernels: one line per kernel and target, and the programs that spill.
 
-report.py TARGET FOLDER reads what a compiler left in FOLDER: NUMBER.log of NVIDIA's assembler, NUMBER.code of AMD's
-(metadata in the note of the code object), NUMBER.bin of Intel's (section .ze_info). Exits with 1 where a kernel
-spills registers into memory.
+report.py TARGET FOLDER reads what a compiler left in FOLDER: NUMBER.log of NVIDIA's assembler and, where it spilt,
+NUMBER.sass of its disassembler; NUMBER.code of AMD's compiler (metadata in the note of the code object); NUMBER.bin
+of Intel's (section .ze_info). Exits with 1 where a kernel spills registers into memory, on NVIDIA's in a loop.
 """
 import collections
 import pathlib
@@ -10,7 +10,7 @@ import re
 import struct
 import sys
 
-Kernel = collections.namedtuple("Kernel", "name registers spilled local lanes")
+Kernel = collections.namedtuple("Kernel", "name registers spilled local lanes is_bad")
 
 
 def sections(data):
@@ -65,8 +65,9 @@ def of_amd(path):
         metadata, _ = unpacked(content, 12 + (name_size + 3) // 4 * 4)
         for kernel in metadata["amdhsa.kernels"]:
             # Scalar registers spill into lanes of vector registers, not into memory.
-            yield Kernel(kernel[".name"], kernel[".vgpr_count"], 4 * kernel[".vgpr_spill_count"],
-                         kernel[".group_segment_fixed_size"], kernel[".wavefront_size"])
+            spilled = 4 * kernel[".vgpr_spill_count"]
+            yield Kernel(kernel[".name"], kernel[".vgpr_count"], spilled, kernel[".group_segment_fixed_size"],
+                         kernel[".wavefront_size"], spilled > 0)
 
 
 def of_intel(path):
@@ -79,16 +80,35 @@ def of_intel(path):
                 found = re.search(rf"{key}:\s*(\d+)", part)
                 return int(found[1]) if found else 0
             yield Kernel(part.split("\n")[0].strip().strip("'\""), number("grf_count"), number("spill_size"),
-                         number("slm_size"), number("simd_size"))
+                         number("slm_size"), number("simd_size"), number("spill_size") > 0)
+
+
+def spills_in_loop(path):
+    """Whether a function of a disassembly spills between a label and a jump back to it."""
+    for text in path.read_text().split("\n.text.")[1:]:
+        labels, loops, spills = {}, [], []
+        for at, line in enumerate(text.split("\n")):
+            if label := re.match(r"\s*(\.L_x_\d+):", line):
+                labels[label[1]] = at
+            jump = re.search(r"BRA `\((\.L_x_\d+)\)", line)
+            if jump and jump[1] in labels:
+                loops.append((labels[jump[1]], at))
+            if "SpillRefill" in line:
+                spills.append(at)
+        if any(first <= at <= last for at in spills for first, last in loops):
+            return True
+    return False
 
 
 def of_nvidia(path):
+    code = path.with_suffix(".sass")
     for part in path.read_text().split("Compiling entry function '")[1:]:
         def number(pattern):
             found = re.search(pattern, part)
             return int(found[1]) if found else 0
-        yield Kernel(part.split("'")[0], number(r"Used (\d+) registers"), number(r"(\d+) bytes spill stores"),
-                     number(r"(\d+) bytes smem"), 32)
+        spilled = number(r"(\d+) bytes spill stores")
+        yield Kernel(part.split("'")[0], number(r"Used (\d+) registers"), spilled, number(r"(\d+) bytes smem"), 32,
+                     spilled > 0 and spills_in_loop(code))
 
 
 READERS = {".log": of_nvidia, ".code": of_amd, ".bin": of_intel}
@@ -101,7 +121,7 @@ def main(target, folder):
         reader = READERS.get(path.suffix)
         for kernel in reader(path) if reader else []:
             rows[kernel.name].append(kernel)
-            if kernel.spilled:
+            if kernel.is_bad:
                 options = path.with_suffix(".options").read_text()
                 spills.append(f"{target} {kernel.name} spills {kernel.spilled} bytes, "
                               f"{kernel.lanes} lanes ({path.stem}): {options}")

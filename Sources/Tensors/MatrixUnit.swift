@@ -31,10 +31,10 @@ public struct MatrixUnit: Sendable, Hashable {
     public var types: [ElementType] { self == .turing ? [.float16] : [.float16, .bfloat16] }
 
     /// Rows and columns of a product that such lanes compute: as many as leave their sums and fragments in
-    /// registers.
-    func block(isLarge: Bool) -> (rows: Int, columns: Int) {
+    /// registers. Rows that are no whole vectors (`isAligned` false) take more to fetch.
+    func block(isLarge: Bool, isAligned: Bool) -> (rows: Int, columns: Int) {
       switch self {
-      case .nvidia: isLarge ? (64, 64) : (32, 32)
+      case .nvidia: isLarge ? (64, isAligned ? 64 : 32) : (32, 32)
       case .turing, .rdna3, .rdna4: isLarge ? (64, 32) : (32, 32)
       case .cdna: isLarge ? (64, 64) : (64, 32)
       case .intel8, .intel16: (32, 16)

@@ -230,19 +230,20 @@ public struct MatMul: Op, CustomStringConvertible {
     func lanes(_ tile: Int, _ block: (rows: Int, columns: Int)) -> Int {
       tile / block.rows * (tile / block.columns) * unit.kind.lanes
     }
-    let largeGroup = lanes(128, unit.kind.block(isLarge: true))
+    let isAligned = isAligned(s, to: 8)
+    let largeGroup = lanes(128, unit.kind.block(isLarge: true, isAligned: isAligned))
     let isLarge =
       tiles >= 2 * traits.computeUnits && largeGroup <= traits.maximumWorkGroupSize
       // Two tiles of 128 x 32 numbers of 16 bits of each operand.
       && 4 * 128 * 32 * 2 + unit.shownBytes(lanes: largeGroup) <= traits.localMemoryBytes
     let tile = isLarge ? 128 : 64
-    let block = unit.kind.block(isLarge: isLarge)
+    let block = unit.kind.block(isLarge: isLarge, isAligned: isAligned)
     return TileKernel(
       function: "matmul_units", file: "matmul_units.cl", rows: tile, columns: tile, depth: 32,
       group: [lanes(tile, block), 1],
       defines: [
         "TILE_M": tile, "TILE_N": tile, "BLOCK_M": block.rows, "BLOCK_N": block.columns,
-        "DEPTH": 32, "ALIGNED": isAligned(s, to: 8) ? 1 : 0,
+        "DEPTH": 32, "ALIGNED": isAligned ? 1 : 0,
       ].merging(unit.defines(type)) { $1 })
   }
 
