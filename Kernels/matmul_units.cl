@@ -32,6 +32,9 @@
 #define UNITS_N (BLOCK_N / UNIT_N)
 // Vectors of 8 numbers of a tile that each work-item copies.
 #define COPIES(rows) ((rows) * DEPTH / 8 / ITEMS)
+#if COPIES(TILE_M) == 0 || COPIES(TILE_M) % 2 || COPIES(TILE_N) == 0 || COPIES(TILE_N) % 2
+#error "work-items copy pairs of vectors: a tile of this size has too few for so many"
+#endif
 
 // Eight neighbours of a row of x as words of two; `at` is a multiple of 8. What lies at `extent` and
 // beyond is zero, or, where rows are whole vectors, the row's last eight.

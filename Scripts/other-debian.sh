@@ -1,10 +1,9 @@
-#!/usr/bin/env bash
 # Sourced by scripts that need packages of other Debian releases: they are unpacked into a folder of their own in
 # the user's cache, and nothing is installed on the machine.
 
 # debian_root RELEASE PACKAGE...: sets `root` to a folder with the packages and all that they depend on.
 debian_root() {
-  local release=$1 deb
+  local release=$1 deb folder
   shift
   root="${XDG_CACHE_HOME:-$HOME/.cache}/retort/debian/$release-$(printf '%s\n' "$@" | sort | md5sum | cut -c1-8)"
   [ ! -e "$root/ready" ] || return 0
@@ -22,8 +21,8 @@ debian_root() {
   apt-get "${options[@]}" -qq update >&2 &&
     apt-get "${options[@]}" -qq -y -d --no-install-recommends install bash findutils coreutils sed "$@" >"$apt/log" 2>&1 ||
     { tail -5 "$apt/log" >&2; return 1; }
-  for deb in "$apt"/archives/*.deb; do dpkg -x "$deb" "$root"; done
-  for deb in bin lib lib64; do [ -e "$root/$deb" ] || ln -s "usr/$deb" "$root/$deb"; done
+  for deb in "$apt"/archives/*.deb; do dpkg -x "$deb" "$root" || return 1; done
+  for folder in bin lib lib64; do [ -e "$root/$folder" ] || ln -s "usr/$folder" "$root/$folder"; done
   rm -rf "$apt"
   touch "$root/ready"
 }

@@ -117,9 +117,14 @@ READERS = {".log": of_nvidia, ".code": of_amd, ".bin": of_intel}
 def main(target, folder):
     rows = collections.defaultdict(list)
     spills = []
+    unread = 0
     for path in sorted(pathlib.Path(folder).iterdir()):
-        reader = READERS.get(path.suffix)
-        for kernel in reader(path) if reader else []:
+        if path.suffix != ".cl":
+            continue
+        results = [path.with_suffix(suffix) for suffix in READERS if path.with_suffix(suffix).exists()]
+        kernels = [kernel for result in results for kernel in READERS[result.suffix](result)]
+        unread += not kernels
+        for kernel in kernels:
             rows[kernel.name].append(kernel)
             if kernel.is_bad:
                 options = path.with_suffix(".options").read_text()
@@ -132,7 +137,9 @@ def main(target, folder):
               f"{max(k.local for k in kernels):11} {spilling:8} {max(k.spilled for k in kernels):11}")
     for line in spills:
         print(line, file=sys.stderr)
-    return 1 if spills else 0
+    if unread or not rows:
+        print(f"{target}: of {unread} programs no kernel was found in what the compiler left", file=sys.stderr)
+    return 1 if spills or unread or not rows else 0
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ public struct Inventory: Sendable {
     var count: cl_uint = 0
     let code = clGetPlatformIDs(0, nil, &count)
     // The loader's word for no platform at all (cl_khr_icd).
-    if code == -1001 || count == 0 { return }
+    if code == -1001 { return }
     try check(code, "listing the platforms")
+    if count == 0 { return }
     var platforms = [cl_platform_id?](repeating: nil, count: Int(count))
     try check(clGetPlatformIDs(count, &platforms, nil), "listing the platforms")
     for (index, platform) in platforms.compactMap({ $0 }).enumerated() { add(platform, index) }

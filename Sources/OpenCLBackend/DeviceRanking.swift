@@ -11,8 +11,10 @@ public struct DeviceRanking: Sendable {
 
   public init(_ all: [DeviceDescription]) {
     for device in all.enumerated().sorted(by: Self.isBetter).map(\.element) {
+      // Two devices of one driver are two.
       let same = devices.first {
-        device.kind == .gpu && !$0.identities.isDisjoint(with: device.identities)
+        device.kind == .gpu && $0.platformName != device.platformName
+          && !$0.identities.isDisjoint(with: device.identities)
       }
       if let same {
         left.append((device, "the same card as \(same.identifier)"))
@@ -37,11 +39,19 @@ public struct DeviceRanking: Sendable {
       let driver = device.platformName == "Clover" ? 2 : device.platformName == "rusticl" ? 1 : 0
       return [
         0, driver == 2 ? 1 : 0, device.sharesHostMemory ? 1 : 0, driver,
-        -device.computeUnits * device.clock,
+        -device.computeUnits * lanesPerUnit(device) * device.clock,
       ]
     case .accelerator: return [1]
     case .cpu: return [2]
     case .other: return [3]
     }
+  }
+
+  /// Multiply-adds that a unit starts at once: what drivers call a unit is a whole multiprocessor of NVIDIA's, a
+  /// compute unit of AMD's, one execution unit of Intel's.
+  private static func lanesPerUnit(_ device: DeviceDescription) -> Int {
+    for (prefix, lanes) in [("cl_nv_", 128), ("cl_amd_", 64), ("cl_intel_", 8)]
+    where device.extensions.contains(where: { $0.hasPrefix(prefix) }) { return lanes }
+    return 32
   }
 }

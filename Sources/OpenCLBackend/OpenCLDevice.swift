@@ -21,7 +21,8 @@ public final class OpenCLDevice: Device {
     context = try Context(description)
     self.traits = traits ?? DeviceTraits(of: description)
     queue = PacedQueue(
-      try Queue(context, profiling: profiling), isPaced: self.traits.family == .gpu && !profiling)
+      try Queue(context, profiling: profiling), name: "\(description)",
+      isPaced: (description.kind == .gpu || self.traits.family == .gpu) && !profiling)
     var compiler = CompilerOptions(for: description, self.traits)
     compiler.all += compilerOptions
     library = KernelLibrary(context, cache: cache ?? .standard(for: description), compiler)
@@ -29,22 +30,15 @@ public final class OpenCLDevice: Device {
   }
 
   public func allocate(byteCount: Int) throws -> any DeviceBuffer {
-    try refusing(byteCount) { OpenCLBuffer(try Buffer(context, byteCount: byteCount), queue) }
+    try queue.refusing(byteCount) { OpenCLBuffer(try Buffer(context, byteCount: byteCount), queue) }
   }
 
   /// A processor's memory is taken page by page, which no plan can change.
   public func commit(_ buffers: [any DeviceBuffer]) throws {
     guard context.device.kind == .gpu, !buffers.isEmpty else { return }
-    try refusing(buffers.reduce(0) { $0 + $1.byteCount }) {
+    try queue.refusing(buffers.reduce(0) { $0 + $1.byteCount }) {
       try queue.queue.migrate(buffers.map(own))
       try queue.finish()
-    }
-  }
-
-  /// Says as a lack of memory what drivers call by several names.
-  private func refusing<T>(_ byteCount: Int, _ body: () throws -> T) throws -> T {
-    do { return try body() } catch let error as OpenCLError where error.isLackOfMemory {
-      throw MemoryError.refused(byteCount: byteCount, device: name, what: "")
     }
   }
 
@@ -57,8 +51,9 @@ public final class OpenCLDevice: Device {
     scratch: [any DeviceBuffer]
   ) throws -> [any PreparedLaunch] {
     var traits = traits
+    var scratch = scratch
+    var launches = application.op.launches(application.operands.map(\.type), on: traits)
     while true {
-      let launches = application.op.launches(application.operands.map(\.type), on: traits)
       do {
         return try launches.calls.map { call in
           try prepare(
@@ -66,12 +61,15 @@ public final class OpenCLDevice: Device {
             storage: call.narrowArguments(of: application))
         }
       } catch let error as WorkGroupError {
-        // As built, a kernel may want more registers than a whole group of the device has: then smaller groups.
+        // As built, a kernel may want more registers than a whole group of the device has: then smaller groups,
+        // with scratch memory of their own where they need another amount.
         traits.limitWorkGroups(to: error.limit)
         let smaller = application.op.launches(application.operands.map(\.type), on: traits)
-        guard smaller.scratch == launches.scratch,
-          smaller.calls.map(\.local) != launches.calls.map(\.local)
-        else { throw error }
+        guard smaller.calls.map(\.local) != launches.calls.map(\.local) else { throw error }
+        if smaller.scratch != launches.scratch {
+          scratch = try smaller.scratch.map { try allocate(byteCount: $0) }
+        }
+        launches = smaller
       }
     }
   }
@@ -127,8 +125,15 @@ public final class OpenCLDevice: Device {
   public func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer) throws
     -> any PreparedLaunch
   {
-    let call = KernelCall.copy(source.byteCount, on: traits)
-    return try prepare(call, operands: [source], results: [target], scratch: [])
+    func prepared(_ traits: DeviceTraits) throws -> any PreparedLaunch {
+      try prepare(
+        .copy(source.byteCount, on: traits), operands: [source], results: [target], scratch: [])
+    }
+    do { return try prepared(traits) } catch let error as WorkGroupError {
+      var smaller = traits
+      smaller.limitWorkGroups(to: error.limit)
+      return try prepared(smaller)
+    }
   }
 
   public func finish() throws { try queue.finish() }

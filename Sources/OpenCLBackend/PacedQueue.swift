@@ -10,14 +10,16 @@ import Tensors
 final class PacedQueue {
   let queue: Queue
   let isPaced: Bool
+  private let name: String
   private var sinceFlush = 0.0
   private var sinceFinish = 0.0
 
   /// Seconds of work between flushes, and between waits.
   static let (flushSeconds, finishSeconds) = (0.05, 1.0)
 
-  init(_ queue: Queue, isPaced: Bool) {
+  init(_ queue: Queue, name: String, isPaced: Bool) {
     self.queue = queue
+    self.name = name
     self.isPaced = isPaced
   }
 
@@ -41,6 +43,13 @@ final class PacedQueue {
     try work()
     try finish()
     return (ContinuousClock.now - start).seconds
+  }
+
+  /// Says as a lack of memory what drivers call by several names.
+  func refusing<T>(_ byteCount: Int, _ body: () throws -> T) throws -> T {
+    do { return try body() } catch let error as OpenCLError where error.isLackOfMemory {
+      throw MemoryError.refused(byteCount: byteCount, device: name, what: "")
+    }
   }
 
   func finish() throws {
@@ -69,10 +78,12 @@ final class OpenCLBuffer: DeviceBuffer {
   private static let smallBytes = 1 << 20
 
   func write(_ bytes: UnsafeRawBufferPointer) throws {
-    if queue.isPaced, bytes.count <= Self.smallBytes {
-      try queue.queue.writeLater(bytes, to: buffer)
-    } else {
-      try queue.queue.write(bytes, to: buffer)
+    try queue.refusing(bytes.count) {
+      if queue.isPaced, bytes.count <= Self.smallBytes {
+        try queue.queue.writeLater(bytes, to: buffer)
+      } else {
+        try queue.queue.write(bytes, to: buffer)
+      }
     }
   }
 

@@ -6,10 +6,11 @@ extension OpenCLDevice {
   /// Measures the device's peaks, the best of several tries each; takes about a second.
   public func measurePeaks() throws -> DevicePeaks {
     let isCPU = traits.family == .cpu
-    do {
-      return try measurePeaks(isCPU, local: isCPU ? 1 : min(256, traits.maximumWorkGroupSize))
-    } catch let error as WorkGroupError {
-      return try measurePeaks(isCPU, local: error.limit)
+    var local = isCPU ? 1 : min(256, traits.maximumWorkGroupSize)
+    while true {
+      do { return try measurePeaks(isCPU, local: local) } catch let error as WorkGroupError
+        where error.limit < local
+      { local = error.limit }
     }
   }
 

@@ -37,7 +37,8 @@ public struct MatrixUnit: Sendable, Hashable {
       case .nvidia: isLarge ? (64, isAligned ? 64 : 32) : (32, 32)
       case .turing, .rdna3, .rdna4: isLarge ? (64, 32) : (32, 32)
       case .cdna: isLarge ? (64, 64) : (64, 32)
-      case .intel8, .intel16: (32, 16)
+      case .intel8: (32, 16)
+      case .intel16: isLarge ? (32, 32) : (32, 16)
       }
     }
 

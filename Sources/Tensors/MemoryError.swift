@@ -35,8 +35,7 @@ public enum MemoryError: Error, CustomStringConvertible {
     case .refused(let bytes, let device, let what):
       return
         "\(device) has no room left for \(mebibytes(bytes)) of \(what.isEmpty ? "memory" : what), although "
-        + "it has that much in all: other programs, or a display, use the rest. \(advice) RETORT_MEMORY_LIMIT "
-        + "(in MiB) lets a run plan with less."
+        + "the plan fits what it says it has; other programs or a display may use the rest. \(advice)"
     }
   }
 }

@@ -38,7 +38,8 @@ struct Retort: ParsableCommand {
         note("Error: \(error)")
         Foundation.exit(1)
       }
-      if let error = error as? OpenCLError, error.isLostDevice {
+      let isRun = ["train", "distill"].contains(CommandLine.arguments.dropFirst().first)
+      if isRun, let error = error as? OpenCLError, error.isLostDevice {
         note("A run that was under way goes on from its latest checkpoint with --resume.")
       }
       Foundation.exit(code.rawValue)

@@ -80,7 +80,7 @@ private let pocl = Target.devices.filter(\.isPoCL)
     // Where none was named, the run goes on elsewhere.
     let auto = try logits(shop, as: ["WRONG": "1"])
     #expect(auto.status == 0, "\(auto.errors)")
-    #expect(auto.errors.contains("No device computes rightly"))
+    #expect(auto.errors.contains("No device can be used"))
   }
 
   @Test(arguments: pocl) func aLostDeviceIsNamedAndTheRunGoesOn(device: DeviceDescription) throws {
@@ -102,6 +102,9 @@ private let pocl = Target.devices.filter(\.isPoCL)
     for pose in [["LOCAL": "4096", "GROUP": "64"], ["KERNEL_GROUP": "32"]] {
       let done = try logits(shop, as: pose.merging(["TYPE": "gpu"]) { $1 })
       #expect(done.status == 0 && !done.errors.contains("reference"), "\(pose): \(done.errors)")
+      // The first check has products of all layouts, a loss and gradients.
+      #expect(try findings(shop).fault == nil)
+      try FileManager.default.removeItem(atPath: shop.path("cache"))
     }
   }
 
@@ -112,6 +115,8 @@ private let pocl = Target.devices.filter(\.isPoCL)
     let full = try logits(shop, ["--device", "0:0"], as: ["TYPE": "gpu", "FULL": "1"])
     #expect(full.status == 1)
     #expect(full.errors.contains("activations and scratch"), "\(full.errors)")
+    // What lacked memory is no fault of the device.
+    #expect(throws: (any Error).self) { try findings(shop) }
     let small = try logits(shop, ["--device", "0:0"], as: ["TYPE": "gpu", "ALLOCATION": "1024"])
     #expect(small.status == 1)
     #expect(small.errors.contains("in one piece"), "\(small.errors)")

@@ -139,7 +139,10 @@ public struct MatMul: Op, CustomStringConvertible {
     if s.m <= Self.fewRows, s.batch == 1, !transposeA { return few(s, operands, traits) }
     let (left, right) = (operands[0].elementType, operands[1].elementType)
     if let unit = traits.matrixUnit, unit.takes([left, right]) {
-      return tiled(s, unitKernel(s, unit, left, traits), operands, traits)
+      let kernel = unitKernel(s, unit, left, traits)
+      if kernel.group[0] <= traits.maximumWorkGroupSize {
+        return tiled(s, kernel, operands, traits)
+      }
     }
     if traits.family == .gpu, traits.matMulCandidates.isEmpty {
       return launches(operands, on: traits.withoutLocalMemory)

@@ -9,9 +9,11 @@ struct Examine: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Answer one question about a device; may die of it.", shouldDisplay: false)
 
-  /// The last line of the answer where all is well; else it is what was wrong.
+  /// The line of the answer where all is well.
   static let good = "good"
-  /// What begins the last line where the answer may be another one next time.
+  /// What begins the line that says what was computed wrongly, or that the device has no such unit.
+  static let wrong = "wrong: "
+  /// What begins it where the answer may be another one next time.
   static let notNow = "not now: "
 
   @Argument(help: "PLATFORM:INDEX")
@@ -29,13 +31,18 @@ struct Examine: ParsableCommand {
 
   private func answer(_ device: DeviceDescription) -> String? {
     do {
-      guard let unit else { return try SelfTest(on: OpenCLDevice(device)).briefly() }
-      guard let kind = MatrixUnit.Kind.allCases.first(where: { "\($0)" == unit }) else {
-        return "there is no matrix unit \(unit)"
+      guard let unit else {
+        return try SelfTest(on: OpenCLDevice(device)).briefly().map { Self.wrong + $0 }
       }
-      return try MatrixUnit(kind).multipliesRightly(on: device) ? nil : "wrong products"
-    } catch let error as MemoryError {
-      return Self.notNow + "\(error)"
-    } catch { return "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ") }
+      guard let kind = MatrixUnit.Kind.allCases.first(where: { "\($0)" == unit }) else {
+        return Self.wrong + "there is no matrix unit \(unit)"
+      }
+      return try MatrixUnit(kind).multipliesRightly(on: device) ? nil : Self.wrong + "products"
+    } catch {
+      let text = "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
+      // A unit whose kernel does not build is not there; a kernel of everybody's may build with another library.
+      let isAnswer = unit != nil && (error as? OpenCLError)?.code == -11
+      return (isAnswer ? Self.wrong : Self.notNow) + text.prefix(400)
+    }
   }
 }

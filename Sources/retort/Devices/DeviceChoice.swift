@@ -49,9 +49,11 @@ struct DeviceOptions: ParsableArguments {
           note("Computing on \(device). Other GPUs here, for --device: \(names).")
         }
         return opened
-      } catch let refusal as WrongDevice { note("\(refusal)") }
+      } catch let refusal as WrongDevice {
+        note("\(refusal)")
+      } catch let error as OpenCLError { note("\(device) cannot be opened. \(error)") }
     }
-    return fallBack(devices.isEmpty ? Self.withoutDevices : "No device computes rightly.", opening)
+    return fallBack(devices.isEmpty ? Self.withoutDevices : "No device can be used.", opening)
   }
 
   /// How devices are opened.
@@ -86,7 +88,7 @@ struct DeviceOptions: ParsableArguments {
   /// Why there is no OpenCL device, as far as it can be seen.
   static var withoutDevices: String {
     let drivers = installedDrivers()
-    let problems = driverProblems()
+    let problems = driverProblems() + ((try? Inventory().problems) ?? [])
     let why =
       drivers.isEmpty
       ? "No OpenCL driver is installed."
@@ -118,8 +120,10 @@ struct WrongDevice: Error, CustomStringConvertible {
   let fault: String
 
   var description: String {
-    "\(device) with driver \(device.driverVersion) did not pass the check at its first use: \(fault). "
+    "\(device) with driver \(device.driverVersion) did not pass the check at its first use (\(fault)). "
       + "`retort selftest --device \(device.identifier)` shows more; another driver may help."
-      + (DeviceFindings.url(for: device).map { " The answer is kept in \($0.path)." } ?? "")
+      + (DeviceFindings.url(for: device).map {
+        " Without \($0.path), where the answer is kept, it is checked again."
+      } ?? "")
   }
 }

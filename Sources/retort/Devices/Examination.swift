@@ -11,42 +11,42 @@ enum Examination {
   /// asked: which matrix unit there is.
   static func findings(of device: DeviceDescription) -> DeviceFindings {
     if let kept = DeviceFindings.kept(for: device) { return kept }
-    let isKept = DeviceFindings.url(for: device) != nil
+    var isKept = DeviceFindings.url(for: device) != nil
     var findings = DeviceFindings()
     if isKept { note("A short check of \(device), which is new here; the answer is kept.") }
     for kind in MatrixUnit.candidates(for: device) {
-      guard case .success = ask(device, about: kind) else { continue }
-      findings.matrixUnit = kind
-      break
+      switch ask(device, about: kind) {
+      case .success: findings.matrixUnit = kind
+      case .failure(let answer): isKept = isKept && answer.isForGood
+      }
+      if findings.matrixUnit != nil { break }
     }
-    guard isKept else { return findings }
-    switch ask(device, about: nil) {
-    case .success: break
-    case .failure(let answer):
-      // A child that could not be started, or had no memory, says nothing of the device.
-      guard answer.isOfDevice else {
-        note("The check could not be made: \(answer.text)")
+    guard DeviceFindings.url(for: device) != nil else { return findings }
+    if case .failure(let answer) = ask(device, about: nil) {
+      guard answer.isForGood else {
+        note("The check could not be made, and will be at the next start: \(answer.text)")
         return findings
       }
       findings.fault = answer.text
     }
-    findings.keep(for: device)
+    if isKept { findings.keep(for: device) }
     return findings
   }
 
   struct Refusal: Error {
     let text: String
-    var isOfDevice = true
+    /// Whether it says something of the device, and not of this moment.
+    var isForGood = true
   }
 
-  /// How long a child may be silent: some compilers take minutes.
+  /// How long a child may take: some compilers take minutes.
   private static let limit: TimeInterval = 300
 
   private static func ask(_ device: DeviceDescription, about kind: MatrixUnit.Kind?)
     -> Result<Void, Refusal>
   {
     guard let executable = Bundle.main.executableURL else {
-      return .failure(Refusal(text: "this program does not know its own file", isOfDevice: false))
+      return .failure(Refusal(text: "this program does not know its own file", isForGood: false))
     }
     let process = Process()
     process.executableURL = executable
@@ -57,7 +57,7 @@ enum Examination {
     // What ends a process says so there.
     process.standardError = output
     do { try process.run() } catch {
-      return .failure(Refusal(text: "\(error)", isOfDevice: false))
+      return .failure(Refusal(text: "\(error)", isForGood: false))
     }
     let timer = DispatchSource.makeTimerSource()
     timer.schedule(deadline: .now() + limit)
@@ -68,20 +68,26 @@ enum Examination {
     process.waitUntilExit()
     timer.cancel()
     if process.terminationReason == .uncaughtSignal {
+      // These a driver earns itself; the others are sent, by a person, a container or a lack of memory.
       let signal = process.terminationStatus
+      let isOwn = [SIGSEGV, SIGABRT, SIGILL, SIGBUS, SIGFPE].contains(signal)
       return .failure(
         Refusal(
-          text: signal == SIGKILL
-            ? "it did not answer within \(Int(limit)) seconds, or was stopped"
-            : "its driver ended the process (signal \(signal))"))
+          text: isOwn
+            ? "its driver ended the process (signal \(signal))"
+            : "the check was stopped (signal \(signal)), or took more than \(Int(limit)) seconds",
+          isForGood: isOwn))
     }
     let lines = answer.split(whereSeparator: \.isNewline).map(String.init)
     if process.terminationStatus == 0, lines.contains(Examine.good) { return .success(()) }
-    let last = lines.last ?? "it gave no answer"
-    let isForNow = last.hasPrefix(Examine.notNow)
+    // Drivers may have had the last word.
+    let last =
+      lines.last { $0.hasPrefix(Examine.wrong) || $0.hasPrefix(Examine.notNow) }
+      ?? Examine.notNow + (lines.last ?? "it gave no answer")
+    let isForNow = !last.hasPrefix(Examine.wrong)
     return .failure(
       Refusal(
-        text: isForNow ? String(last.dropFirst(Examine.notNow.count)) : last,
-        isOfDevice: !isForNow))
+        text: String(last.dropFirst(isForNow ? Examine.notNow.count : Examine.wrong.count)),
+        isForGood: !isForNow))
   }
 }
