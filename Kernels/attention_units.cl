@@ -74,7 +74,7 @@ inline uint4 eight_of_head(__global const ushort* x, const int row, const int ex
 #define PUT_TWO_WEIGHTS(weights, row, column, two) \
   weights[PLACE(row, (column) / 2, C_WORDS)] = number_of((two).x) | (uint)number_of((two).y) << 16;
 
-// More steps at a time would want more registers than there are.
+// More steps at a time would want more registers than there are (emulated, they only cost build time).
 #if EMULATED || UNIT == 2
 #define UNROLL_STEPS _Pragma("nounroll")
 #else

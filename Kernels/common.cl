@@ -218,7 +218,7 @@ inline float lanes_max(float x, __local float* scratch) {
 // ---- Functions -------------------------------------------------------------
 // e^x for x up to 80 or so, such as the logarithm of a probability; 0 below -88. With x = n ln 2 + r it is
 // 2^n e^r: n + 127 is read from the low bits of a sum that was rounded to integers, and is the exponent's
-// field as it stands (0 for the least x); e^r is a polynomial whose largest relative error is 9e-8. ln 2 is
+// field as it stands (0 for the least x); e^r is a polynomial whose largest relative error is below 1e-7. ln 2 is
 // taken away in two parts, the first of nine bits, so that r is right whether or not MAD rounds once.
 #define EXP(TYPE, AS_UINT, AS_FLOAT, given) \
   const TYPE x = max(given, (TYPE)(-88.0f)); \

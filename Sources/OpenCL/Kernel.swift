@@ -4,6 +4,8 @@ internal import COpenCL
 /// A kernel object. Its arguments stay set, so one object serves one launch for ever.
 public final class Kernel {
   public let name: String
+  /// The most work-items of a group that the device runs this kernel in, as it was built.
+  public let maximumWorkGroupSize: Int
   let handle: cl_kernel
   /// The buffers that were set as arguments; OpenCL does not keep them alive.
   private var held: [Int: Buffer] = [:]
@@ -18,11 +20,8 @@ public final class Kernel {
     let answer = clGetKernelWorkGroupInfo(
       made, program.device.handle.device, cl_kernel_work_group_info(CL_KERNEL_WORK_GROUP_SIZE),
       MemoryLayout<Int>.size, &limit, nil)
-    if answer == CL_SUCCESS, limit > 0 { maximumWorkGroupSize = limit }
+    maximumWorkGroupSize = answer == CL_SUCCESS && limit > 0 ? limit : .max
   }
-
-  /// The most work-items of a group that the device runs this kernel in, as it was built.
-  public private(set) var maximumWorkGroupSize = Int.max
 
   deinit { clReleaseKernel(handle) }
 

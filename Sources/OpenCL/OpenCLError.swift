@@ -32,10 +32,10 @@ public struct OpenCLError: Error, CustomStringConvertible, Sendable {
     switch code {
     case -1: "no device of that kind was found"
     case -2: "the device is not available"
+    case -3: "the driver has no compiler"
     case -4: "the device has no room for a buffer of that size"
     case -5: "the driver ran out of resources, often local memory or registers"
     case -6: "the driver ran out of host memory"
-    case -3: "the driver has no compiler"
     case -11: "the kernel source did not build"
     case -13: "a sub-buffer is not aligned as the device demands"
     case -14: "an earlier command failed, and with it the work that waited for it"

@@ -35,7 +35,7 @@ public struct DeviceFindings: Codable, Equatable, Sendable {
   /// nil where nothing is kept, since `RETORT_CACHE` is off.
   public static func url(for device: DeviceDescription) -> URL? {
     guard let folder = KernelCache.standardFolder else { return nil }
-    let name = KernelCache.Key(device, "findings 1\n" + KernelSources().everything).fileName
-    return folder.appending(path: "findings-" + name.dropLast(4) + ".json")
+    let key = KernelCache.Key(device, "findings 1\n" + KernelSources().everything)
+    return folder.appending(path: "findings-" + key.digest + ".json")
   }
 }

@@ -17,13 +17,13 @@ public struct KernelCache: Sendable {
     }
 
     /// 128 bits of FNV-1a, as two hashes with different starts.
-    var fileName: String {
+    var digest: String {
       func hash(_ start: UInt64) -> String {
         let value = text.utf8.reduce(start) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
         let digits = String(value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
       }
-      return hash(0xcbf2_9ce4_8422_2325) + hash(0x9ae1_6a3b_2f90_404f) + ".bin"
+      return hash(0xcbf2_9ce4_8422_2325) + hash(0x9ae1_6a3b_2f90_404f)
     }
   }
 
@@ -58,7 +58,9 @@ public struct KernelCache: Sendable {
 
   /// The stored binary, if the file holds it whole and for exactly this key.
   func binary(_ key: Key) -> [UInt8]? {
-    guard let data = try? Data(contentsOf: folder.appending(path: key.fileName)) else { return nil }
+    guard let data = try? Data(contentsOf: folder.appending(path: key.digest + ".bin")) else {
+      return nil
+    }
     let head = Array(key.text.utf8)
     // The file: length of the key, the key, a checksum of the binary, the binary.
     guard data.count > 16 + head.count else { return nil }
@@ -77,7 +79,7 @@ public struct KernelCache: Sendable {
     let file =
       Self.bytes(UInt64(head.count)) + head + Self.bytes(Self.checksum(binary)) + binary
     try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    try? Data(file).write(to: folder.appending(path: key.fileName), options: .atomic)
+    try? Data(file).write(to: folder.appending(path: key.digest + ".bin"), options: .atomic)
   }
 
   private static func checksum(_ bytes: [UInt8]) -> UInt64 {

@@ -27,29 +27,41 @@ extension MatrixUnit {
     }
   }
 
-  /// Compares products of small integers, which are exact, with the reference.
+  /// Compares products of small integers, which are exact, with the reference: of every layout, in large tiles and in
+  /// small ones, with rows that are whole vectors and rows that are not.
   public func multipliesRightly(on device: DeviceDescription) throws -> Bool {
+    try kind.types.allSatisfy { type in
+      try [(false, false), (false, true), (true, false)].allSatisfy { transposeA, transposeB in
+        // With one unit to fill, tiles are large from two on.
+        try multiplies(
+          m: 137, n: 130, k: 96, transposeA, transposeB, type, on: device, computeUnits: 1)
+      } && multiplies(m: 72, n: 48, k: 104, false, false, type, on: device, computeUnits: 64)
+    }
+  }
+
+  private func multiplies(
+    m: Int, n: Int, k: Int, _ transposeA: Bool, _ transposeB: Bool, _ type: ElementType,
+    on device: DeviceDescription, computeUnits: Int
+  ) throws -> Bool {
     var traits = DeviceTraits(of: device, as: .gpu)
     traits.matrixUnit = self
-    let (m, n, k) = (70, 50, 100)
-    func numbers(_ rows: Int, _ columns: Int, _ factor: Int) -> TensorData {
+    traits.computeUnits = computeUnits
+    func numbers(_ rows: Int, _ columns: Int, _ isTransposed: Bool, _ factor: Int) -> TensorData {
       TensorData(
-        [rows, columns], (0..<rows * columns).map { Float($0 * factor % 17 - 8) })
+        isTransposed ? [columns, rows] : [rows, columns],
+        (0..<rows * columns).map { Float($0 * factor % 17 - 8) })
     }
-    let (a, b) = (numbers(m, k, 7), numbers(k, n, 11))
-    let op = MatMul(transposeA: false, transposeB: false)
-    let expected = op.reference([a, b])[0]
-    return try kind.types.allSatisfy { type in
-      let opened = try OpenCLDevice(device, traits: traits)
-      let x = Tensor.input("a", TensorType(a.shape, type))
-      let y = Tensor.input("b", TensorType(b.shape, type))
-      let c = x.matmul(y)
-      let executor = try GraphExecutor(
-        Graph(outputs: [c]), on: VariableStore(on: opened, seed: 1))
-      try executor.set(x, to: a.stored(as: type))
-      try executor.set(y, to: b.stored(as: type))
-      try executor.run()
-      return try executor.value(of: c) == expected
-    }
+    let (a, b) = (numbers(m, k, transposeA, 7), numbers(k, n, transposeB, 11))
+    let expected = MatMul(transposeA: transposeA, transposeB: transposeB).reference([a, b])[0]
+    let x = Tensor.input("a", TensorType(a.shape, type))
+    let y = Tensor.input("b", TensorType(b.shape, type))
+    let c = x.matmul(y, transposeSelf: transposeA, transposeOther: transposeB)
+    let executor = try GraphExecutor(
+      Graph(outputs: [c]),
+      on: VariableStore(on: OpenCLDevice(device, traits: traits), seed: 1))
+    try executor.set(x, to: a.stored(as: type))
+    try executor.set(y, to: b.stored(as: type))
+    try executor.run()
+    return try executor.value(of: c) == expected
   }
 }

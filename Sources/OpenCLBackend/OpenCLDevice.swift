@@ -43,34 +43,36 @@ public final class OpenCLDevice: Device {
   }
 
   public func scratch(for application: Application) -> [Int] {
-    application.op.launches(application.operands.map(\.type), on: traits).scratch
+    application.launches(on: traits).scratch
   }
 
   public func prepare(
     _ application: Application, operands: [any DeviceBuffer], results: [any DeviceBuffer],
     scratch: [any DeviceBuffer]
   ) throws -> [any PreparedLaunch] {
-    var traits = traits
-    var scratch = scratch
-    var launches = application.op.launches(application.operands.map(\.type), on: traits)
-    while true {
-      do {
-        return try launches.calls.map { call in
-          try prepare(
-            call, operands: operands, results: results, scratch: scratch,
-            storage: call.narrowArguments(of: application))
-        }
-      } catch let error as WorkGroupError {
-        // As built, a kernel may want more registers than a whole group of the device has: then smaller groups,
-        // with scratch memory of their own where they need another amount.
-        traits.limitWorkGroups(to: error.limit)
-        let smaller = application.op.launches(application.operands.map(\.type), on: traits)
-        guard smaller.calls.map(\.local) != launches.calls.map(\.local) else { throw error }
-        if smaller.scratch != launches.scratch {
-          scratch = try smaller.scratch.map { try allocate(byteCount: $0) }
-        }
-        launches = smaller
+    let planned = self.scratch(for: application)
+    return try withGroupsThatFit { traits in
+      let launches = application.launches(on: traits)
+      // Smaller groups may need another amount of scratch memory, which is then their own.
+      let scratch =
+        launches.scratch == planned
+        ? scratch : try launches.scratch.map { try allocate(byteCount: $0) }
+      return try launches.calls.map { call in
+        try prepare(
+          call, operands: operands, results: results, scratch: scratch,
+          storage: call.narrowArguments(of: application))
       }
+    }
+  }
+
+  /// Plans for the device's largest groups, and for smaller ones as often as a kernel turns out to want more registers
+  /// than such a group has.
+  func withGroupsThatFit<T>(_ plan: (DeviceTraits) throws -> T) throws -> T {
+    var traits = traits
+    while true {
+      do { return try plan(traits) } catch let error as WorkGroupError
+        where error.limit < traits.maximumWorkGroupSize
+      { traits.limitWorkGroups(to: error.limit) }
     }
   }
 
@@ -125,14 +127,9 @@ public final class OpenCLDevice: Device {
   public func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer) throws
     -> any PreparedLaunch
   {
-    func prepared(_ traits: DeviceTraits) throws -> any PreparedLaunch {
+    try withGroupsThatFit { traits in
       try prepare(
         .copy(source.byteCount, on: traits), operands: [source], results: [target], scratch: [])
-    }
-    do { return try prepared(traits) } catch let error as WorkGroupError {
-      var smaller = traits
-      smaller.limitWorkGroups(to: error.limit)
-      return try prepared(smaller)
     }
   }
 
@@ -154,7 +151,7 @@ struct WorkGroupError: Error, CustomStringConvertible {
 extension KernelCall {
   /// A copy of whole words from operand 0 to result 0.
   static func copy(_ byteCount: Int, on traits: DeviceTraits) -> KernelCall {
-    let local = traits.family == .cpu ? 1 : min(64, traits.maximumWorkGroupSize)
+    let local = traits.groupSize
     let items =
       traits.family == .cpu
       ? traits.computeUnits * 4 : (byteCount / 4 + local - 1) / local * local

@@ -5,16 +5,12 @@ import Tensors
 extension OpenCLDevice {
   /// Measures the device's peaks, the best of several tries each; takes about a second.
   public func measurePeaks() throws -> DevicePeaks {
-    let isCPU = traits.family == .cpu
-    var local = isCPU ? 1 : min(256, traits.maximumWorkGroupSize)
-    while true {
-      do { return try measurePeaks(isCPU, local: local) } catch let error as WorkGroupError
-        where error.limit < local
-      { local = error.limit }
-    }
+    try withGroupsThatFit { try measurePeaks(groups: $0) }
   }
 
-  private func measurePeaks(_ isCPU: Bool, local: Int) throws -> DevicePeaks {
+  private func measurePeaks(groups traits: DeviceTraits) throws -> DevicePeaks {
+    let isCPU = traits.family == .cpu
+    let local = isCPU ? 1 : min(256, traits.maximumWorkGroupSize)
     let defines = ["VECTOR": traits.vectorWidth, "LANES": traits.lanes, "CHAINS": isCPU ? 12 : 4]
     // Enough bytes that no cache holds them, where the device has that much.
     let byteCount =

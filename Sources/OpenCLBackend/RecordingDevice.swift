@@ -1,5 +1,4 @@
 // What a device would have to compile, without the device.
-import Base
 import Tensors
 
 /// Stands for a GPU that is not here: plans kernels for its traits and keeps the text of every program that it
@@ -19,52 +18,33 @@ public final class RecordingDevice: Device {
 
   public var keepsValues: Bool { false }
 
-  public func allocate(byteCount: Int) -> any DeviceBuffer { EmptyBuffer(byteCount) }
+  public func allocate(byteCount: Int) -> any DeviceBuffer { CountedBuffer(byteCount: byteCount) }
 
   public func scratch(for application: Application) -> [Int] {
-    application.op.launches(application.operands.map(\.type), on: traits).scratch
+    application.launches(on: traits).scratch
   }
 
   public func prepare(
     _ application: Application, operands: [any DeviceBuffer], results: [any DeviceBuffer],
     scratch: [any DeviceBuffer]
   ) throws -> [any PreparedLaunch] {
-    let launches = application.op.launches(application.operands.map(\.type), on: traits)
-    return try launches.calls.map { call in
-      programs.insert(
-        try KernelProgram(call, storage: call.narrowArguments(of: application), sources, compiler))
-      return NoLaunch(call.function)
+    try application.launches(on: traits).calls.map { call in
+      try record(call, storage: call.narrowArguments(of: application))
     }
   }
 
   public func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer) throws
     -> any PreparedLaunch
   {
-    programs.insert(
-      try KernelProgram(.copy(source.byteCount, on: traits), storage: [:], sources, compiler))
-    return NoLaunch("copy")
+    try record(.copy(source.byteCount, on: traits))
+  }
+
+  private func record(_ call: KernelCall, storage: [Int: ElementType] = [:]) throws
+    -> any PreparedLaunch
+  {
+    programs.insert(try KernelProgram(call, storage: storage, sources, compiler))
+    return NothingLaunched()
   }
 
   public func finish() {}
-}
-
-private final class EmptyBuffer: DeviceBuffer {
-  let byteCount: Int
-
-  init(_ byteCount: Int) { self.byteCount = byteCount }
-
-  func region(offset: Int, byteCount: Int) -> any DeviceBuffer { EmptyBuffer(byteCount) }
-  func write(_ bytes: UnsafeRawBufferPointer) {}
-  func read(into bytes: UnsafeMutableRawBufferPointer) {
-    bytes.initializeMemory(as: UInt8.self, repeating: 0)
-  }
-}
-
-private final class NoLaunch: PreparedLaunch {
-  let name: String
-
-  init(_ name: String) { self.name = name }
-
-  func run() {}
-  func timedRun() -> () throws -> (start: UInt64, end: UInt64) { { (0, 0) } }
 }

@@ -16,7 +16,7 @@ public struct TuningFile {
     let files = ["matmul_cpu.cl", "matmul_gpu.cl"]
     let text = files.compactMap { try? sources.expanded("#include \"\($0)\"") }
     let key = KernelCache.Key(device, "tuning 1 \(family)\n" + text.joined())
-    url = folder.appending(path: "tuning-" + key.fileName.dropLast(4) + ".json")
+    url = folder.appending(path: "tuning-" + key.digest + ".json")
     let data = try? Data(contentsOf: url)
     findings = data.flatMap { try? JSONDecoder().decode([Tuner.Finding].self, from: $0) } ?? []
   }

@@ -55,7 +55,7 @@ public struct DeviceTraits: Sendable, Hashable {
   }
 
   /// Work-items of a group in kernels whose work-items share nothing.
-  var groupSize: Int { family == .cpu ? 1 : min(64, maximumWorkGroupSize) }
+  package var groupSize: Int { family == .cpu ? 1 : min(64, maximumWorkGroupSize) }
 
   /// How many work-groups a row kernel is spread over: enough to balance, few enough that a
   /// group is worth its start.

@@ -2,7 +2,7 @@
 import Base
 
 /// A graph on a device: rewritten, placed in memory, its launches prepared. A run is one loop over
-/// those launches; it allocates nothing and waits for nothing.
+/// those launches; it allocates nothing.
 public final class GraphExecutor {
   public struct Options: Sendable {
     /// Whether the graph is rewritten first.

@@ -57,6 +57,13 @@ public struct Launches: Sendable {
   }
 }
 
+extension Application {
+  /// What a device runs for it.
+  package func launches(on traits: DeviceTraits) -> Launches {
+    op.launches(operands.map(\.type), on: traits)
+  }
+}
+
 /// A kernel function, over how many work-items, with which arguments and build constants.
 public struct KernelCall: Sendable {
   public indirect enum Argument: Sendable, Hashable {

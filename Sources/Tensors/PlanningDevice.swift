@@ -41,20 +41,22 @@ public final class PlanningDevice: Device {
 }
 
 /// Memory that nobody has.
-private final class CountedBuffer: DeviceBuffer {
-  let byteCount: Int
+package final class CountedBuffer: DeviceBuffer {
+  package let byteCount: Int
 
-  init(byteCount: Int) { self.byteCount = byteCount }
+  package init(byteCount: Int) { self.byteCount = byteCount }
 
-  func region(offset: Int, byteCount: Int) -> any DeviceBuffer {
+  package func region(offset: Int, byteCount: Int) -> any DeviceBuffer {
     CountedBuffer(byteCount: byteCount)
   }
-  func write(_ bytes: UnsafeRawBufferPointer) {}
-  func read(into bytes: UnsafeMutableRawBufferPointer) {}
+  package func write(_ bytes: UnsafeRawBufferPointer) {}
+  package func read(into bytes: UnsafeMutableRawBufferPointer) {}
 }
 
-private final class NothingLaunched: PreparedLaunch {
-  let name = "nothing"
-  func run() {}
-  func timedRun() -> () throws -> (start: UInt64, end: UInt64) { { (0, 0) } }
+package final class NothingLaunched: PreparedLaunch {
+  package let name = "nothing"
+
+  package init() {}
+  package func run() {}
+  package func timedRun() -> () throws -> (start: UInt64, end: UInt64) { { (0, 0) } }
 }

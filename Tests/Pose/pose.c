@@ -82,7 +82,10 @@ cl_int clBuildProgram(cl_program program, cl_uint count, const cl_device_id *dev
   strcpy(own, options ? options : "");
   if (more) strcat(strcat(own, " "), more);
   if (given("POSE_DIE") && strstr(own, given("POSE_DIE"))) abort();
-  if (given("POSE_FAIL") && strstr(own, given("POSE_FAIL"))) return CL_BUILD_PROGRAM_FAILURE;
+  if (given("POSE_FAIL") && strstr(own, given("POSE_FAIL"))) {
+    free(own);
+    return CL_BUILD_PROGRAM_FAILURE;
+  }
   char *emulated = given("POSE_EMULATE") ? strstr(own, "EMULATED=0") : NULL;
   if (emulated) emulated[strlen("EMULATED=")] = '1';
   const cl_int code = behind(program, count, devices, own, notify, data);

@@ -11,8 +11,7 @@ private let pocl = Target.devices.filter(\.isPoCL)
 @Suite struct PoseTests {
   /// The library that poses, built by the compiler that comes with Swift.
   private static let library = Result<String, any Error> {
-    let folder = FileManager.default.temporaryDirectory
-    let library = folder.appending(path: "retort-pose-\(UUID()).so").path
+    let library = products.appending(path: "retort-pose.so").path
     let compiler = Process()
     compiler.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     compiler.arguments = [

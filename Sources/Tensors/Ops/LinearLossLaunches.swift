@@ -110,10 +110,11 @@ extension LinearLoss {
       if givesGradients {
         arguments += (firstWeight..<operands.count).map { part(.operand($0)) }
       }
-      calls.append(
-        .rows(
-          function, file: function == "linear_loss" ? "linearloss.cl" : "linearloss_list.cl",
-          rowCount: rows, defines: defines, arguments: arguments, on: traits))
+      var loss = KernelCall.rows(
+        function, file: function == "linear_loss" ? "linearloss.cl" : "linearloss_list.cl",
+        rowCount: rows, defines: defines, arguments: arguments, on: traits)
+      loss.wantsManyRegisters = true
+      calls.append(loss)
       if !givesGradients { continue }
       let slopeType = TensorType([rows, vocabulary], narrow)
       product(
