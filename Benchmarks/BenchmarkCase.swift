@@ -55,8 +55,10 @@ extension BenchmarkCase {
 
 /// Numbers spread over [-1, 1), or integers over their range; which ones does not matter to the
 /// time.
-func someData(_ type: TensorType, _ integersBelow: Int) -> TensorData {
-  let scrambled = (0..<type.elementCount).map { UInt32(truncatingIfNeeded: $0) &* 2_654_435_761 }
+func someData(_ type: TensorType, _ integersBelow: Int, salt: Int = 0) -> TensorData {
+  let scrambled = (0..<type.elementCount).map {
+    UInt32(truncatingIfNeeded: $0 + salt * 7919) &* 2_654_435_761
+  }
   if type.elementType == .int32 {
     return TensorData(type.shape, scrambled.map { Int32($0 >> 1) % Int32(integersBelow) })
   }

@@ -51,6 +51,12 @@ struct Benchmarks: ParsableCommand {
       valueName: "folder"))
   var programs: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Write the launches of GPUs of this class, with what the device computes for them, into --programs instead.",
+      valueName: "class"))
+  var launches: String?
+
   func validate() throws {
     for group in groups where group != "all" && Group(rawValue: group) == nil {
       throw ValidationError("There is no group \(group): see --help.")
@@ -67,7 +73,25 @@ struct Benchmarks: ParsableCommand {
     }
   }
 
+  private var described: DeviceDescription {
+    get throws {
+      guard let found = try availableDevices().first(where: { $0.identifier == device }) else {
+        throw ValidationError("There is no OpenCL device \(device).")
+      }
+      return found
+    }
+  }
+
   func run() throws {
+    if let programs, let launches {
+      guard let gpu = GPUClass.all.first(where: { $0.name == launches }) else {
+        throw ValidationError("There is no class \(launches) of GPUs.")
+      }
+      let count = try gpu.writeLaunches(
+        to: URL(fileURLWithPath: programs), computedOn: try described)
+      print("\(gpu.name): \(count) launches")
+      return
+    }
     if let programs {
       for gpu in GPUClass.all {
         let folder = URL(fileURLWithPath: programs).appending(path: gpu.name)
@@ -75,9 +99,7 @@ struct Benchmarks: ParsableCommand {
       }
       return
     }
-    guard let description = try availableDevices().first(where: { $0.identifier == device }) else {
-      throw ValidationError("There is no OpenCL device \(device).")
-    }
+    let description = try described
     let old = try compare.map(ResultFile.init(contentsOf:))
     let peaks = try OpenCLDevice(description).measurePeaks()
     let unit = MatrixUnit.probe(description)

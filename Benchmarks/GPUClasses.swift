@@ -72,12 +72,14 @@ struct GPUClass {
       ($0.name, $0.options, $0.source) < ($1.name, $1.options, $1.source)
     }
     for (index, program) in programs.enumerated() {
-      let url = folder.appending(path: String(index))
-      try program.source.write(
-        to: url.appendingPathExtension("cl"), atomically: false, encoding: .utf8)
-      try program.options.write(
-        to: url.appendingPathExtension("options"), atomically: false, encoding: .utf8)
+      try write(program, to: folder.appending(path: String(index)))
     }
     return programs.count
+  }
+
+  /// Writes a program as `NAME.cl` and `NAME.options`.
+  func write(_ program: KernelProgram, to url: URL) throws {
+    try Data(program.source.utf8).write(to: url.appendingPathExtension("cl"))
+    try Data(program.options.utf8).write(to: url.appendingPathExtension("options"))
   }
 }

@@ -46,5 +46,13 @@ public final class Buffer {
     self.byteCount = byteCount
   }
 
+  /// Which allocation it lies in, and at which byte.
+  public var place: Place { Place(allocation: ObjectIdentifier(parent ?? self), start: start) }
+
+  public struct Place: Hashable {
+    let allocation: ObjectIdentifier
+    let start: Int
+  }
+
   deinit { clReleaseMemObject(handle) }
 }

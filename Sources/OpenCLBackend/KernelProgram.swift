@@ -67,7 +67,7 @@ extension KernelCall {
 
 extension KernelCall.Argument {
   /// How an operand or a result, or a part of one, is stored; nil for others.
-  fileprivate func elementType(in application: Application) -> ElementType? {
+  func elementType(in application: Application) -> ElementType? {
     switch self {
     case .operand(let index): application.operands[index].type.elementType
     case .result(let index): application.resultTypes[index].elementType

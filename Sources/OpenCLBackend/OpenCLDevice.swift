@@ -81,7 +81,8 @@ public final class OpenCLDevice: Device {
     try prepare(call, operands: buffers, results: [], scratch: [])
   }
 
-  private func prepare(
+  /// Readies one kernel of an application; `storage` has the types of its arguments in 16 bits, by position.
+  func prepare(
     _ call: KernelCall, operands: [any DeviceBuffer], results: [any DeviceBuffer],
     scratch: [any DeviceBuffer], storage: [Int: ElementType] = [:]
   ) throws -> any PreparedLaunch {
@@ -91,21 +92,11 @@ public final class OpenCLDevice: Device {
     if wanted > limit {
       throw WorkGroupError(kernel: call.function, wanted: wanted, limit: limit, device: name)
     }
-    func buffer(_ argument: KernelCall.Argument) throws -> any DeviceBuffer {
-      switch argument {
-      case .operand(let i): operands[i]
-      case .result(let i): results[i]
-      case .scratch(let i): scratch[i]
-      case .part(let whole, let offset, let byteCount):
-        try buffer(whole).region(offset: offset, byteCount: byteCount)
-      case .stored(let whole, _): try buffer(whole)
-      case .int, .float: fatal("\(call.function): a number is no buffer")
-      }
-    }
     for (index, argument) in call.arguments.enumerated() {
       switch argument {
       case .operand, .result, .scratch, .part, .stored:
-        try kernel.set(index, to: own(buffer(argument)))
+        try kernel.set(
+          index, to: own(argument.memory(operands: operands, results: results, scratch: scratch)))
       case .int(let number):
         guard let small = Int32(exactly: number) else {
           fatal("\(call.function): the size \(number) exceeds 32 bits")
@@ -145,6 +136,26 @@ struct WorkGroupError: Error, CustomStringConvertible {
 
   var description: String {
     "\(kernel) needs groups of \(wanted) work-items, and \(device) runs it in groups of \(limit) at most."
+  }
+}
+
+extension KernelCall.Argument {
+  /// The memory that an argument stands for.
+  func memory(
+    operands: [any DeviceBuffer], results: [any DeviceBuffer], scratch: [any DeviceBuffer]
+  ) throws -> any DeviceBuffer {
+    func of(_ argument: Self) throws -> any DeviceBuffer {
+      try argument.memory(operands: operands, results: results, scratch: scratch)
+    }
+    return switch self {
+    case .operand(let index): operands[index]
+    case .result(let index): results[index]
+    case .scratch(let index): scratch[index]
+    case .part(let whole, let offset, let byteCount):
+      try of(whole).region(offset: offset, byteCount: byteCount)
+    case .stored(let whole, _): try of(whole)
+    case .int, .float: fatal("a number is no memory")
+    }
   }
 }
 
