@@ -31,6 +31,10 @@ public struct Target: Sendable, CustomStringConvertible {
     return all.enumerated().filter { $0.offset % names.count == turn }.map(\.element)
   }
 
+  /// Whether the device is an interpreter that looks for races and wrong accesses: it takes a hundred times as long,
+  /// and formulas matter less to it than who touches what.
+  public var isInterpreter: Bool { device.platformName.contains("Oclgrind") }
+
   /// Both families on every device present.
   public static let all: [Target] = devices.flatMap { device in
     DeviceTraits.Family.allCases.map { Target(device: device, family: $0) }
