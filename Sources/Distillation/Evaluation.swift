@@ -27,10 +27,11 @@ public struct Evaluation: Sendable {
 }
 
 /// Evaluates a model whose variables are in `store`, and compares it with a teacher if one is given.
-/// Classes beyond `classCount` are padding.
+/// Classes beyond `classCount` are padding. `onProgress` is told how many batches of all are done; what it throws
+/// ends the work.
 public func evaluate(
   _ model: any LanguageModel, teacher: Teacher?, on batches: [TokenBatch], classCount: Int? = nil,
-  store: VariableStore
+  store: VariableStore, onProgress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
 ) throws -> Evaluation {
   guard let type = batches.first?.tokens.type else { fatal("nothing to evaluate on") }
   let tokens = Tensor.input("tokens", type)
@@ -100,6 +101,7 @@ public func evaluate(
       if let theirs, theirs[place] == likeliest[place] { agreeing += 1 }
     }
     if teacher != nil { kl += Double(try detail.value(of: outputs[3]).floats[0]) }
+    try onProgress(index + 1, batches.count)
   }
   let isCompared = teacher != nil && tokenCount > 0
   return Evaluation(

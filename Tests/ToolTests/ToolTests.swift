@@ -227,6 +227,29 @@ import Testing
     #expect(steps == (1...400).map { 2 * $0 })
   }
 
+  @Test func anInterruptWhileJudgingLosesNothing() throws {
+    let shop = try Workshop()
+    let lines = (0..<2000).map { "Saying number \($0): the cat sat on mat \($0 % 7)." }
+    try shop.write("long", lines.joined(separator: "\n%\n"))
+    let train = ["train", "--device", "reference", "--run", shop.path("run")]
+    let (process, _, errors) = try start(
+      train + shop.tiny(["model"])
+        + ["--set", "data.text=[\(shop.path("long"))]", "--set", "data.held_out=0.5"],
+      [:], shop.folder)
+    let deadline = Date().addingTimeInterval(60)
+    func messages() throws -> String { try String(contentsOf: errors, encoding: .utf8) }
+    while try !messages().contains("judging the model 1/"), Date() < deadline {
+      Thread.sleep(forTimeInterval: 0.01)
+    }
+    process.interrupt()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 130)
+    let said = try messages()
+    #expect(said.contains("Interrupted while the model was judged"), "\(said)")
+    let resumed = try shop.run(train + ["--resume"])
+    #expect(resumed.status == 0 && resumed.output.contains("held out:"), "\(resumed.errors)")
+  }
+
   @Test func withoutADriverTheReferenceComputes() throws {
     let shop = try Workshop()
     let nothing = ["OCL_ICD_VENDORS": shop.path("no-vendors")]

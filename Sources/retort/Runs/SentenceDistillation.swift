@@ -175,7 +175,8 @@ struct SentenceDistillation {
 
   /// Vectors of the held-out sentences, and sentences per second.
   private func vectors(
-    _ arm: Arm, _ encoder: SentenceEncoder, _ text: RunSentences, _ device: any Device
+    _ arm: Arm, _ encoder: SentenceEncoder, _ text: RunSentences, _ device: any Device,
+    _ progress: JudgingProgress
   )
     throws -> (vectors: [[Float]], speed: Double)
   {
@@ -185,13 +186,17 @@ struct SentenceDistillation {
     // The first call also compiles kernels.
     _ = try embedder.embed(Array(text.heldOut.sentences.prefix(32)))
     let clock = ContinuousClock.now
-    let vectors = try embedder.embed(text.heldOut.sentences)
+    progress.begin()
+    let vectors = try embedder.embed(text.heldOut.sentences) {
+      try progress.show(arm.name, done: $0, of: text.heldOut.sentences.count, "sentences")
+    }
     let seconds = (ContinuousClock.now - clock).seconds
     return (vectors, Double(vectors.count) / max(seconds, 1e-9))
   }
 
   private func judge(_ text: RunSentences, _ device: any Device) throws {
-    let expected = try vectors(teacher, teacherEncoder, text, device)
+    let progress = JudgingProgress(folder, command: "distill")
+    let expected = try vectors(teacher, teacherEncoder, text, device, progress)
     var rows: [SentenceVerdictRow] = [
       SentenceVerdictRow(
         arm: "teacher", parameterCount: teacher.model.parameterCount, evaluations: [],
@@ -200,7 +205,7 @@ struct SentenceDistillation {
     func add(_ name: String, _ arms: [Arm]) throws -> [SentenceEvaluation] {
       var speed = 0.0
       let evaluations = try arms.map { arm in
-        let own = try vectors(arm, try sentenceEncoder(arm), text, device)
+        let own = try vectors(arm, try sentenceEncoder(arm), text, device, progress)
         speed = own.speed
         return SentenceEvaluation(student: own.vectors, teacher: expected.vectors)
       }
