@@ -57,9 +57,13 @@ private func nodesWithoutRights(_ folder: String) -> [String] {
   guard !closed.isEmpty else { return [] }
   let groups = Set(closed.compactMap(group)).sorted()
   let advice =
-    groups.isEmpty
-    ? ""
-    : " Join their group with `sudo usermod -aG \(groups.joined(separator: ",")) $USER`, then log in again."
+    switch groups {
+    case []: ""
+    case ["root"]:
+      " They are root's alone: the driver's package, or a rule of udev, gives them to the group `render`."
+    default:
+      " Join their group with `sudo usermod -aG \(groups.filter { $0 != "root" }.joined(separator: ",")) $USER`, then log in again."
+    }
   return [
     "A GPU is here whose devices this user may not open (\(closed.joined(separator: ", "))).\(advice)"
   ]
