@@ -58,6 +58,9 @@ struct Benchmarks: ParsableCommand {
   var launches: String?
 
   func validate() throws {
+    if launches != nil && programs == nil {
+      throw ValidationError("--launches needs a folder: --programs.")
+    }
     for group in groups where group != "all" && Group(rawValue: group) == nil {
       throw ValidationError("There is no group \(group): see --help.")
     }

@@ -6,8 +6,9 @@ import SelfTest
 import Tensors
 
 extension GPUClass {
-  /// Writes every launch of the self-test and of some products and attentions at odd sizes, as such a GPU would do
-  /// them, into a folder; returns how many. A processor computes what they must leave.
+  /// Writes the launches of the self-test and of some products and attentions at odd sizes, as such a GPU would do
+  /// them, into a folder; returns how many. Those that are alike but for what memory holds are written once, copies
+  /// not at all. A processor computes what they must leave.
   ///
   /// `NUMBER.cl` and `NUMBER.options` are a program; `NUMBER-LAUNCH.json` is a launch of one of its kernels, and
   /// `NUMBER-LAUNCH.before` and `.after` are the memories that it names, one after another.
@@ -15,8 +16,11 @@ extension GPUClass {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     var programs: [KernelProgram: Int] = [:]
     var launchCount = 0
+    var known: Set<String> = []
     func keep(_ launch: RecordedLaunch) throws {
       let number = programs[launch.program] ?? programs.count
+      let key = "\(number) \(launch.function) \(launch.global) \(launch.arguments)"
+      guard known.insert(key).inserted else { return }
       if programs.updateValue(number, forKey: launch.program) == nil {
         try write(launch.program, to: folder.appending(path: "\(number)"))
       }

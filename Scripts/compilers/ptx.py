@@ -1,8 +1,11 @@
 """An interpreter of PTX, the code that NVIDIA's OpenCL compiler makes, as far as Retort's kernels need it.
 
-All threads of some work-groups run together: each step does the instruction that the hindmost of them have
-reached, for those that are there. Every access is checked: whether it is aligned and lies in the memory of an
-argument or of the group, and whether whole warps take part where an instruction wants them.
+The warps of a work-group run one after another, each until a barrier or its end, the last or the first one first;
+so what is read without a barrier was not yet written, or is written over. In a warp each step does the instruction that the
+hindmost threads have reached, for those that are there. Some groups run side by side. Every access is checked:
+whether it is aligned and lies in the memory of an argument or of the group, whether whole warps take part where an
+instruction wants them, and whether all of a group wait at the same barrier. Registers and shared memory begin with
+all bits set.
 Source: NVIDIA, PTX ISA 8.0.
 """
 import re
@@ -53,6 +56,8 @@ class Kernel:
         for text in (outside, body):
             for align, kind, variable, count in re.findall(
                     r"\.shared\s+\.align\s+(\d+)\s+\.(\w+)\s+([\w$]+)(?:\[(\d+)\])?", text):
+                if not re.search(rf"(?<![\w$]){re.escape(variable)}(?![\w$])", body):
+                    continue
                 self.shared_bytes += -self.shared_bytes % int(align)
                 self.shared[variable] = self.shared_bytes
                 self.shared_bytes += np.dtype(TYPES[kind]).itemsize * int(count or 1)
@@ -128,8 +133,9 @@ class Groups:
             self.special[f"%envreg{6 + axis}"] = self.special[f"%nctaid.{letter}"]
         self.parameters = {name: np.full(self.count, value, TYPES[kind])
                            for (kind, name), value in zip(kernel.parameters, arguments, strict=True)}
-        self.values = {name: np.zeros(self.count, kind) for name, kind in kernel.registers.items()}
-        self.shared = np.zeros(kernel.shared_stride * len(groups), np.uint8)
+        self.warp = item // WARP
+        self.values = {name: ~np.zeros(self.count, kind) for name, kind in kernel.registers.items()}
+        self.shared = np.full(kernel.shared_stride * len(groups), 255, np.uint8)
         self.constants = {}
 
     def get(self, operand, kind):
@@ -187,37 +193,39 @@ class Groups:
             raise PTXError(f"an access of {width} bytes lies outside of {space} memory")
         return bytes_
 
-    def run(self, execute):
-        """Runs until every thread has ended; `execute` does one instruction."""
+    def run(self, execute, last_first):
+        """Runs until every thread has ended; `execute` does one instruction. Returns how many were done."""
         at = np.zeros(self.count, np.int64)
         alive, waiting = np.ones(self.count, bool), np.zeros(self.count, bool)
-        steps = 0
-        while True:
-            ready = alive & ~waiting
-            if not ready.any():
-                if not alive.any():
-                    return steps
-                waiting[:] = False
-                continue
-            now = at[ready].min()
-            here = ready & (at == now)
-            guard, operation, operands = self.kernel.code[now]
-            mask = here
-            if guard:
-                mask = here & (self.values[guard[0]] != guard[1])
-            steps += 1
-            if steps > STEP_LIMIT:
-                raise PTXError(f"does not end within {steps} steps")
-            name = operation[0]
-            at[here] += 1
-            if name == "bra":
-                at[mask] = self.kernel.labels[operands[0]]
-            elif name in ("ret", "exit"):
-                alive &= ~mask
-            elif name in ("bar", "barrier"):
-                # A group goes on when all that are left of it have come.
-                waiting |= mask
-                missing = np.bincount(self.group[alive & ~waiting], minlength=self.group[-1] + 1)
-                waiting &= missing[self.group] > 0
-            elif mask.any():
-                execute(self, operation, operands, None if mask.all() else mask)
+        steps, warps = 0, range(self.warp.max() + 1)
+        while alive.any():
+            for warp in reversed(warps) if last_first else warps:
+                while (ready := alive & ~waiting & (self.warp == warp)).any():
+                    self._step(execute, at, alive, waiting, ready)
+                    steps += 1
+                    if steps > STEP_LIMIT:
+                        raise PTXError(f"does not end within {steps} steps")
+            # Every thread has ended or waits: a group goes on when all that are left of it have come to one place.
+            first, last = (np.where(waiting, at, end).reshape(-1, self.size) for end in (len(self.kernel.code), -1))
+            if ((first.min(1) != last.max(1)) & waiting.reshape(-1, self.size).any(1)).any():
+                raise PTXError("threads of a group wait at different barriers")
+            waiting[:] = False
+        return steps
+
+    def _step(self, execute, at, alive, waiting, ready):
+        now = at[ready].min()
+        here = ready & (at == now)
+        guard, operation, operands = self.kernel.code[now]
+        mask = here & (self.values[guard[0]] != guard[1]) if guard else here
+        name = operation[0]
+        at[here] += 1
+        if name == "bra":
+            at[mask] = self.kernel.labels[operands[0]]
+        elif name in ("ret", "exit"):
+            alive &= ~mask
+        elif name in ("bar", "barrier"):
+            if operation[1] != "sync" or operands != ["0"]:
+                raise PTXError(f"{'.'.join(operation)} {', '.join(operands)} is not built")
+            waiting |= mask
+        elif mask.any():
+            execute(self, operation, operands, None if mask.all() else mask)

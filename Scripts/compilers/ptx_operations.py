@@ -6,6 +6,14 @@ import numpy as np
 
 from ptx import PTXError, TYPES, WARP, brain_floats
 
+# What may follow the name of an instruction; other modifiers change what it does in ways that are not built.
+MODIFIERS = (
+    {"approx", "full", "rn", "rm", "rni", "rzi", "rmi", "rpi", "lo", "hi", "wide", "pred", "to", "nc", "uni"}
+    | {"param", "global", "shared", "v2", "v4", "sync", "aligned", "m8n8", "x1", "x2", "x4", "trans", "row", "col"}
+    | {"m16n8k16", "m16n8k8", "bf16"} | set(TYPES))
+# Those that only some have.
+SPECIAL = {("cvt", "sat"), ("fma", "sat"), ("ex2", "ftz"), ("cvt", "ftz")}
+
 WIDER = {"s16": "s32", "u16": "u32", "s32": "s64", "u32": "u64"}
 
 
@@ -42,6 +50,11 @@ def names(operand):
     return [name.strip() for name in operand.strip("{} ").split(",")]
 
 
+def saturated(value):
+    """In [0, 1]; what is no number becomes 0."""
+    return np.where(np.isnan(value), np.float32(0), np.clip(value, 0, 1))
+
+
 def multiplied(groups, operation, operands, kind):
     """mul, mad and fma: x y, the sum with z, in the part that is asked for."""
     x, y = groups.get(operands[0], kind), groups.get(operands[1], kind)
@@ -53,7 +66,7 @@ def multiplied(groups, operation, operands, kind):
         result = total.astype(np.float32)
         if "rm" in operation:
             result = np.where(result > total, np.nextafter(result, np.float32(-np.inf)), result)
-        return np.clip(result, 0, 1) if "sat" in operation else result.astype(x.dtype)
+        return saturated(result) if "sat" in operation else result.astype(x.dtype)
     part = operation[1]
     if part in ("wide", "hi"):
         wide = TYPES[WIDER[kind]]
@@ -79,7 +92,7 @@ def converted(groups, operation, operand):
         limits = np.iinfo(wanted)
         value = np.where(np.isnan(value), 0, np.clip(value.astype(np.float64), limits.min, limits.max))
     elif "sat" in operation:
-        value = np.clip(value, 0, 1)
+        value = saturated(value)
     return value.astype(wanted)
 
 
@@ -120,12 +133,12 @@ def accessed(groups, operation, operands, mask):
     """ld and st, of one element or a vector of some."""
     kind = operation[-1]
     count = next((int(part[1]) for part in operation if part in ("v2", "v4")), 1)
-    space = next(part for part in operation if part in ("param", "global", "shared", "local", "const"))
+    space = next((part for part in operation if part in ("param", "global", "shared")), None)
+    if space is None:
+        raise PTXError(f"{'.'.join(operation)} is not built: only parameters, global and shared memory are")
     if space == "param":
         groups.put(operands[0], groups.parameters[operands[1].strip("[]")], mask)
         return
-    if space not in ("global", "shared"):
-        raise PTXError(f"{space} memory is not built")
     item = np.dtype(TYPES[kind])
     where = slice(None) if mask is None else mask
     address = groups.addresses(operands[1] if operation[0] == "ld" else operands[0])[where]
@@ -207,6 +220,9 @@ def execute(groups, operation, operands, mask):
     """Does one instruction in the threads of a mask; None is all."""
     name, kind = operation[0], operation[-1]
     get = groups.get
+    for part in operation[1:]:
+        if part not in MODIFIERS and (name, part) not in SPECIAL and not (name == "setp" and part in COMPARISONS):
+            raise PTXError(f"{'.'.join(operation)}: .{part} is not built")
     if name in ("ld", "st"):
         return accessed(groups, operation, operands, mask)
     if name == "ldmatrix":

@@ -89,7 +89,11 @@ public final class LaunchRecorder: Device {
           // A result that takes an operand's place is the same memory.
           let place = (memory as? OpenCLBuffer)?.buffer.place
           let index = place.flatMap { positions[$0] } ?? memories.count
-          if index == memories.count { memories.append(memory) }
+          if index == memories.count {
+            memories.append(memory)
+          } else if memory.byteCount > memories[index].byteCount {
+            memories[index] = memory
+          }
           if let place { positions[place] = index }
           return .memory(index, of: argument.elementType(in: application) ?? .float32)
         }

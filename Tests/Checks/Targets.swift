@@ -24,8 +24,10 @@ public struct Target: Sendable, CustomStringConvertible {
   }
 
   /// What this target tests of many settings that are alike to a compiler: PoCL and Intel's runtime every other
-  /// one, so that each setting is compiled by one of them; any other device, such as Oclgrind, all.
+  /// one, so that each setting is compiled by one of them, where `RETORT_SHARED_SETTINGS` says that both are tested;
+  /// any other device, such as Oclgrind, all.
   public func share<T>(of all: [T]) -> [T] {
+    guard ProcessInfo.processInfo.environment["RETORT_SHARED_SETTINGS"] != nil else { return all }
     let names = ["Portable Computing Language", "Intel"]
     guard let turn = names.firstIndex(where: device.platformName.contains) else { return all }
     return all.enumerated().filter { $0.offset % names.count == turn }.map(\.element)

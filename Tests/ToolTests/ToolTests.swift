@@ -246,8 +246,12 @@ import Testing
     #expect(process.terminationStatus == 130)
     let said = try messages()
     #expect(said.contains("Interrupted while the model was judged"), "\(said)")
+    let steps = try shop.read("run/metrics.jsonl")
     let resumed = try shop.run(train + ["--resume"])
     #expect(resumed.status == 0 && resumed.output.contains("held out:"), "\(resumed.errors)")
+    // Nothing was trained again.
+    #expect(!resumed.errors.contains("model 4/4") && steps.split(separator: "\n").count == 2)
+    #expect(try shop.read("run/metrics.jsonl") == steps)
   }
 
   @Test func withoutADriverTheReferenceComputes() throws {

@@ -37,6 +37,7 @@ struct DistillationJudge {
           ) { try progress.show(arm.name, done: $0, of: $1, "batches") })
         if index == 0 {
           let (continuation, seconds) = try self.continuation(arm, store)
+          try progress.check(arm.name)
           continuations.append((name, text.prompt + continuation))
           try tell("\(name): \(text.prompt)|\(continuation)\n")
           speed = seconds

@@ -18,15 +18,19 @@ final class JudgingProgress {
   /// Begins another arm.
   func begin() { start = seconds }
 
+  /// Throws after an interrupt.
+  func check(_ arm: String) throws {
+    guard Interrupt.wasRequested else { return }
+    note(
+      "Interrupted while the \(arm) was judged; everything is trained. Go on with "
+        + "`retort \(command) --run \(folder.name) --resume`, on the same --device.")
+    throw ExitCode(130)
+  }
+
   /// Shows that `done` parts of an arm's work are done; throws after an interrupt.
   func show(_ arm: String, done: Int, of total: Int, _ unit: String) throws {
-    if Interrupt.wasRequested {
-      line.end()
-      note(
-        "Interrupted while the \(arm) was judged; everything is trained. Go on with "
-          + "`retort \(command) --run \(folder.name) --resume`, on the same --device.")
-      throw ExitCode(130)
-    }
+    if Interrupt.wasRequested { line.end() }
+    try check(arm)
     line.show(
       "judging the \(arm)", done: done, of: total, seconds: seconds - start, doneHere: done, unit)
     if done == total { line.end() }
