@@ -16,11 +16,8 @@ extension GPUClass {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     var programs: [KernelProgram: Int] = [:]
     var launchCount = 0
-    var known: Set<String> = []
     func keep(_ launch: RecordedLaunch) throws {
       let number = programs[launch.program] ?? programs.count
-      let key = "\(number) \(launch.function) \(launch.global) \(launch.arguments)"
-      guard known.insert(key).inserted else { return }
       if programs.updateValue(number, forKey: launch.program) == nil {
         try write(launch.program, to: folder.appending(path: "\(number)"))
       }
@@ -28,12 +25,11 @@ extension GPUClass {
         launch, to: folder.appending(path: "\(number)-\(launchCount)"))
       launchCount += 1
     }
+    let device = try OpenCLDevice(processor, traits: traits, compilerOptions: ["-cl-opt-disable"])
+    let recorder = LaunchRecorder(traits, options, on: device, record: keep)
     // Large blocks where a GPU has one unit, small ones and divided sums where it has many.
     for computeUnits in [1, computeUnits] {
-      var traits = traits
-      traits.computeUnits = computeUnits
-      let device = try OpenCLDevice(processor, traits: traits, compilerOptions: ["-cl-opt-disable"])
-      let recorder = LaunchRecorder(traits, options, on: device, record: keep)
+      recorder.traits.computeUnits = computeUnits
       var failures: [String] = []
       SelfTest(on: recorder).run { result in
         if let failure = result.failure { failures.append("\(result.claim): \(failure)") }

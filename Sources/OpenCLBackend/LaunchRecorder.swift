@@ -27,7 +27,8 @@ public struct RecordedLaunch {
 /// The first launch of every kernel with its sizes is handed on. What a compiler made of the kernel can so be run in
 /// an interpreter and must leave the same.
 public final class LaunchRecorder: Device {
-  public let traits: DeviceTraits
+  /// The GPU's; may change between graphs.
+  public var traits: DeviceTraits
   private let device: OpenCLDevice
   private let compiler: CompilerOptions
   private let sources = KernelSources()
@@ -56,10 +57,6 @@ public final class LaunchRecorder: Device {
 
   public func allocate(byteCount: Int) throws -> any DeviceBuffer {
     try device.allocate(byteCount: byteCount)
-  }
-
-  public func scratch(for application: Application) -> [Int] {
-    application.launches(on: traits).scratch
   }
 
   public func prepare(

@@ -42,10 +42,6 @@ public final class OpenCLDevice: Device {
     }
   }
 
-  public func scratch(for application: Application) -> [Int] {
-    application.launches(on: traits).scratch
-  }
-
   public func prepare(
     _ application: Application, operands: [any DeviceBuffer], results: [any DeviceBuffer],
     scratch: [any DeviceBuffer]

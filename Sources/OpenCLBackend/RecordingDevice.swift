@@ -20,10 +20,6 @@ public final class RecordingDevice: Device {
 
   public func allocate(byteCount: Int) -> any DeviceBuffer { CountedBuffer(byteCount: byteCount) }
 
-  public func scratch(for application: Application) -> [Int] {
-    application.launches(on: traits).scratch
-  }
-
   public func prepare(
     _ application: Application, operands: [any DeviceBuffer], results: [any DeviceBuffer],
     scratch: [any DeviceBuffer]

@@ -34,6 +34,10 @@ public protocol Device: AnyObject {
 extension Device {
   public var keepsValues: Bool { true }
   public func commit(_ buffers: [any DeviceBuffer]) throws {}
+
+  public func scratch(for application: Application) -> [Int] {
+    application.launches(on: traits).scratch
+  }
 }
 
 /// A range of a device's memory.

@@ -59,12 +59,12 @@ struct Train: ParsableCommand {
     }
     let store = VariableStore(on: device, seed: recipe.seed)
     try arm.load(into: store)
-    let progress = JudgingProgress(folder, command: "train")
+    let progress = JudgingProgress(arm.name, in: folder, command: "train")
     let result = try evaluate(
       model, teacher: nil,
       on: text.heldOut.evaluationBatches(size: recipe.training.batchSize),
       classCount: classCount, store: store
-    ) { try progress.show(arm.name, done: $0, of: $1, "batches") }
+    ) { try progress.show(done: $0, of: $1, "batches") }
     let row = VerdictRow(
       arm: arm.name, parameterCount: arm.model.parameterCount, [result],
       bytesPerToken: text.bytesPerToken)

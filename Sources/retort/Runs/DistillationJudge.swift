@@ -17,7 +17,6 @@ struct DistillationJudge {
   private var hasControl: Bool { recipe.distillation.withoutControl.isEmpty }
 
   func judge() throws {
-    let progress = JudgingProgress(folder, command: "distill")
     var rows: [VerdictRow] = []
     var continuations: [(arm: String, text: String)] = []
     /// Adds a row for the arms of one name, one for each seed, and a continuation of the first.
@@ -27,17 +26,17 @@ struct DistillationJudge {
       for (index, arm) in models.enumerated() {
         let store = VariableStore(on: device, seed: recipe.seed)
         try arm.load(into: store)
-        progress.begin()
+        let progress = JudgingProgress(arm.name, in: folder, command: "distill")
         let teacher = isTeacher ? nil : try arms.loadTeacher(into: store)
         evaluations.append(
           try evaluate(
             try arm.languageModel(), teacher: teacher,
             on: text.heldOut.evaluationBatches(size: recipe.training.batchSize),
             classCount: arms.classCount, store: store
-          ) { try progress.show(arm.name, done: $0, of: $1, "batches") })
+          ) { try progress.show(done: $0, of: $1, "batches") })
         if index == 0 {
           let (continuation, seconds) = try self.continuation(arm, store)
-          try progress.check(arm.name)
+          try progress.check()
           continuations.append((name, text.prompt + continuation))
           try tell("\(name): \(text.prompt)|\(continuation)\n")
           speed = seconds

@@ -1,25 +1,24 @@
 // How far the judging of a run is, and its end where a person asks for it.
 import ArgumentParser
 
-/// A progress line for the evaluation of arms that are all trained. Nothing is lost where it is interrupted: the
+/// A progress line for the evaluation of an arm, when all are trained. Nothing is lost where it is interrupted: the
 /// arms are in their folder, and a resumed run judges them again.
-final class JudgingProgress {
-  private let folder: RunFolder
-  private let command: String
+struct JudgingProgress {
+  let arm: String
+  let folder: RunFolder
+  /// The command that resumes the run.
+  let command: String
   private let line = ProgressLine()
-  private let clock = ContinuousClock.now
-  private var start = 0.0
+  private let start = ContinuousClock.now
 
-  init(_ folder: RunFolder, command: String) {
+  init(_ arm: String, in folder: RunFolder, command: String) {
+    self.arm = arm
     self.folder = folder
     self.command = command
   }
 
-  /// Begins another arm.
-  func begin() { start = seconds }
-
   /// Throws after an interrupt.
-  func check(_ arm: String) throws {
+  func check() throws {
     guard Interrupt.wasRequested else { return }
     note(
       "Interrupted while the \(arm) was judged; everything is trained. Go on with "
@@ -27,14 +26,13 @@ final class JudgingProgress {
     throw ExitCode(130)
   }
 
-  /// Shows that `done` parts of an arm's work are done; throws after an interrupt.
-  func show(_ arm: String, done: Int, of total: Int, _ unit: String) throws {
+  /// Shows that `done` parts of the work are done; throws after an interrupt.
+  func show(done: Int, of total: Int, _ unit: String) throws {
     if Interrupt.wasRequested { line.end() }
-    try check(arm)
+    try check()
     line.show(
-      "judging the \(arm)", done: done, of: total, seconds: seconds - start, doneHere: done, unit)
+      "judging the \(arm)", done: done, of: total,
+      seconds: (ContinuousClock.now - start).seconds, doneHere: done, unit)
     if done == total { line.end() }
   }
-
-  private var seconds: Double { (ContinuousClock.now - clock).seconds }
 }

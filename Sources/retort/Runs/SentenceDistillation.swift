@@ -175,8 +175,7 @@ struct SentenceDistillation {
 
   /// Vectors of the held-out sentences, and sentences per second.
   private func vectors(
-    _ arm: Arm, _ encoder: SentenceEncoder, _ text: RunSentences, _ device: any Device,
-    _ progress: JudgingProgress
+    _ arm: Arm, _ encoder: SentenceEncoder, _ text: RunSentences, _ device: any Device
   )
     throws -> (vectors: [[Float]], speed: Double)
   {
@@ -186,17 +185,16 @@ struct SentenceDistillation {
     // The first call also compiles kernels.
     _ = try embedder.embed(Array(text.heldOut.sentences.prefix(32)))
     let clock = ContinuousClock.now
-    progress.begin()
+    let progress = JudgingProgress(arm.name, in: folder, command: "distill")
     let vectors = try embedder.embed(text.heldOut.sentences) {
-      try progress.show(arm.name, done: $0, of: text.heldOut.sentences.count, "sentences")
+      try progress.show(done: $0, of: text.heldOut.sentences.count, "sentences")
     }
     let seconds = (ContinuousClock.now - clock).seconds
     return (vectors, Double(vectors.count) / max(seconds, 1e-9))
   }
 
   private func judge(_ text: RunSentences, _ device: any Device) throws {
-    let progress = JudgingProgress(folder, command: "distill")
-    let expected = try vectors(teacher, teacherEncoder, text, device, progress)
+    let expected = try vectors(teacher, teacherEncoder, text, device)
     var rows: [SentenceVerdictRow] = [
       SentenceVerdictRow(
         arm: "teacher", parameterCount: teacher.model.parameterCount, evaluations: [],
@@ -205,7 +203,7 @@ struct SentenceDistillation {
     func add(_ name: String, _ arms: [Arm]) throws -> [SentenceEvaluation] {
       var speed = 0.0
       let evaluations = try arms.map { arm in
-        let own = try vectors(arm, try sentenceEncoder(arm), text, device, progress)
+        let own = try vectors(arm, try sentenceEncoder(arm), text, device)
         speed = own.speed
         return SentenceEvaluation(student: own.vectors, teacher: expected.vectors)
       }
