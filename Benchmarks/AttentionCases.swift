@@ -1,8 +1,11 @@
 // Causal attention at the sequence lengths of real models.
 import Tensors
 
-enum AttentionCases {
-  static var all: [BenchmarkCase] {
+struct AttentionCases {
+  /// How operands are stored.
+  let storage: ElementType
+
+  var all: [BenchmarkCase] {
     both("student", b: 8, t: 256, h: 6, g: 6) + both("student", b: 1, t: 2048, h: 6, g: 6)
       + both("student", b: 1, t: 4096, h: 6, g: 6) + both("teacher", b: 8, t: 256, h: 12, g: 12)
       + both("gpt2-small", b: 1, t: 1024, h: 12, g: 12)
@@ -10,11 +13,11 @@ enum AttentionCases {
   }
 
   /// Forward, and forward with the three gradients.
-  private static func both(_ model: String, b: Int, t: Int, h: Int, g: Int) -> [BenchmarkCase] {
+  private func both(_ model: String, b: Int, t: Int, h: Int, g: Int) -> [BenchmarkCase] {
     let d = 64
-    let q = Tensor.input("q", TensorType([b, t, h, d]))
-    let k = Tensor.input("k", TensorType([b, t, g, d]))
-    let v = Tensor.input("v", TensorType([b, t, g, d]))
+    let q = Tensor.input("q", TensorType([b, t, h, d], storage))
+    let k = Tensor.input("k", TensorType([b, t, g, d], storage))
+    let v = Tensor.input("v", TensorType([b, t, g, d], storage))
     let slope = Tensor.input("slope", q.type)
     let out = q.attention(keys: k, values: v, mask: .causal)
     let sizes: KeyValuePairs = ["b": b, "t": t, "h": h, "g": g, "d": d]

@@ -20,6 +20,9 @@ struct BenchmarkCase {
   /// Readies the work on a device.
   let prepare: (any Device) throws -> PreparedCase
 
+  /// Whether it is made of products, which matrix units may do.
+  var isOfProducts: Bool { [.matmul, .attention, .step].contains(group) }
+
   var name: String {
     ([operation] + sizes.map { "\($0.key) \($0.value)" } + [model]).joined(separator: ", ")
   }
@@ -36,7 +39,7 @@ struct PreparedCase {
 }
 
 extension BenchmarkCase {
-  /// The computation of some tensors from random inputs.
+  /// The computation of some tensors from random inputs; results are stored as narrowly as those.
   init(
     _ group: Group, _ operation: String, model: String, _ sizes: KeyValuePairs<String, Int>,
     flopCount: Double = 0, inputs: [Tensor], integersBelow: Int = 1, outputs: [Tensor]
@@ -45,8 +48,10 @@ extension BenchmarkCase {
       group: group, operation: operation, model: model, sizes: sizes, flopCount: flopCount,
       byteCount: Double((inputs + outputs).reduce(0) { $0 + $1.type.byteCount })
     ) { device in
+      let storage = inputs.first { $0.type.elementType.isNarrow }?.type.elementType ?? .float32
       let executor = try GraphExecutor(
-        Graph(outputs: outputs), on: VariableStore(on: device, seed: 1))
+        Graph(outputs: outputs), on: VariableStore(on: device, seed: 1),
+        options: .init(storage: storage))
       for input in inputs { try executor.set(input, to: someData(input.type, integersBelow)) }
       return PreparedCase(run: executor.run, profile: executor.profiledRun)
     }

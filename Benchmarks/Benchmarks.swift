@@ -68,7 +68,8 @@ struct Benchmarks: ParsableCommand {
 
   private var chosen: [BenchmarkCase] {
     let all =
-      MatMulCases(storage: precision.storage).all + AttentionCases.all + RowCases.all
+      MatMulCases(storage: precision.storage).all
+      + AttentionCases(storage: precision.storage).all + RowCases.all
       + LossCases.all + MemoryCases.all + StepCases(precision: precision).all
     return all.filter { item in
       (groups.contains("all") || groups.contains(item.group.rawValue))
@@ -104,13 +105,16 @@ struct Benchmarks: ParsableCommand {
     }
     let description = try described
     let old = try compare.map(ResultFile.init(contentsOf:))
-    let peaks = try OpenCLDevice(description).measurePeaks()
-    let unit = MatrixUnit.probe(description)
+    let opened = try open(description)
+    let peaks = try opened.measurePeaks()
     print(
       "\(description), driver \(description.driverVersion): "
         + "\(short(peaks.flopsPerSecond / 1e9)) GFLOP/s, \(short(peaks.bytesPerSecond / 1e9)) GB/s, "
         + "\(short(peaks.secondsPerLaunch * 1e6)) us per launch, "
-        + (unit.map { "\($0.kind) matrix units" } ?? "no matrix units"))
+        + (opened.traits.matrixUnit.map { unit in
+          "\(unit.kind) matrix units, "
+            + "\(short((peaks.unitFlopsPerSecond ?? 0) / 1e9)) GFLOP/s"
+        } ?? "no matrix units"))
     if profile {
       for item in chosen { try profile(item, on: description, peaks) }
       return
@@ -151,7 +155,9 @@ struct Benchmarks: ParsableCommand {
       work.facts["share_between_launches"] = gaps
     }
     let flops = item.flopCount > 0 ? item.flopCount : work.facts["flops"] ?? 0
-    let bound = peaks.bound(flopCount: flops, byteCount: item.byteCount)
+    let bound = peaks.bound(
+      flopCount: flops, byteCount: item.byteCount,
+      of: item.isOfProducts ? precision.storage : .float32)
     return Measurement(
       group: item.group.rawValue, operation: item.operation, model: item.model,
       sizes: Dictionary(item.sizes.map { ($0.key, $0.value) }) { $1 }, name: item.name,

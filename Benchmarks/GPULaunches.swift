@@ -55,7 +55,8 @@ extension GPUClass {
     func input(_ name: String, _ extents: [Int]) -> Tensor {
       .input(name, TensorType(Shape(extents), storage))
     }
-    let products = [(72, 56, 104), (137, 130, 50), (9, 11, 600)].flatMap { m, n, k in
+    let products = [(72, 56, 104), (137, 130, 50), (9, 11, 600), (136, 264, 104)].flatMap {
+      m, n, k in
       [(false, false), (false, true), (true, false), (true, true)].map { ta, tb in
         let (a, b) = (input("a", ta ? [k, m] : [m, k]), input("b", tb ? [n, k] : [k, n]))
         return (inputs: [a, b], outputs: [a.matmul(b, transposeSelf: ta, transposeOther: tb)])

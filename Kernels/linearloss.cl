@@ -2,7 +2,8 @@
 // work-group owns one row at a time. Rows whose label is negative give 0, those whose label is no class NaN.
 #include "divergence.cl"
 
-// 1 where there is a teacher, where the gradient is wanted, where the temperature is 1.
+// 1 where there is a teacher whose logits are of the same rows, 2 where they are of all; 1 where the gradient is
+// wanted; 1 where the temperature is 1.
 #ifndef TEACHER
 #define TEACHER 1
 #endif
@@ -13,12 +14,13 @@
 #define UNIT 0
 #endif
 
-// student: [rows, columns]; labels, ce, dce: [rows], dce the weight of ce; slopes: [rows, columns], which
-// may be the student's own logits in float. With a teacher: teacher: [rows, columns]; term (the divergence
-// at T), unit_kl (forward KL at T = 1), floored (how many log p the floor of the reverse KL raised) and
-// dterm, the weight of term: [rows].
+// student, slopes: [rows, columns], of the rows from `first` on of all; slopes may be the student's own logits in
+// float. Of all rows: labels, ce, dce, the weight of ce, and with a teacher its logits [columns each], term (the
+// divergence at T), unit_kl (forward KL at T = 1), floored (how many log p the floor of the reverse KL raised) and
+// dterm, the weight of term.
 __kernel void linear_loss(__global const float* student, __global const int* labels,
-                          __global float* ce, __global T3* slopes, const int rows, const int columns
+                          __global float* ce, __global T3* slopes, const int rows, const int columns,
+                          const int first
 #if TEACHER
                           , __global const float* teacher, __global float* term,
                           __global float* unit_kl, __global float* floored,
@@ -35,13 +37,14 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
   ROW_SCRATCH
   FOR_ROWS(row, rows) {
     __global const float* s = student + (size_t)row * columns;
-    const int label = labels[row];
+    const size_t place = (size_t)first + row;
+    const int label = labels[place];
     const float chosen = label < columns ? s[max(label, 0)] : NAN;
     ROW_HIGHEST(best_s, s, columns)
     ROW_SUM(sum_s, s, columns, exp_of_log(value - best_s))
     const float log_s = best_s + log(sum_s);
 #if TEACHER
-    __global const float* t = teacher + (size_t)row * columns;
+    __global const float* t = teacher + (TEACHER == 2 ? place : row) * columns;
     ROW_HIGHEST(best_t, t, columns)
     ROW_SUM(sum_t, t, columns, exp_of_log(value - best_t))
     const float log_t = best_t + log(sum_t);
@@ -89,18 +92,18 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
 #endif
     row_sync();  // every lane has read `chosen` before a gradient is written over it
     if (get_local_id(0) == 0) {
-      ce[row] = label < 0 ? 0.0f : log_s - chosen;
+      ce[place] = label < 0 ? 0.0f : log_s - chosen;
 #if TEACHER
-      term[row] = label < 0 ? 0.0f : loss;
-      unit_kl[row] = label < 0 ? 0.0f : kl;
-      floored[row] = label < 0 ? 0.0f : low;
+      term[place] = label < 0 ? 0.0f : loss;
+      unit_kl[place] = label < 0 ? 0.0f : kl;
+      floored[place] = label < 0 ? 0.0f : low;
 #endif
     }
 #if GRADIENT
     __global T3* out = slopes + (size_t)row * columns;
-    const float weight = label < 0 ? 0.0f : label < columns ? dce[row] : NAN;
+    const float weight = label < 0 ? 0.0f : label < columns ? dce[place] : NAN;
 #if TEACHER
-    const float scale = label < 0 ? 0.0f : dterm[row] * inverse_temperature;
+    const float scale = label < 0 ? 0.0f : dterm[place] * inverse_temperature;
     FOR_VECTORS(c, columns) {
       const FLOATV own = LOAD(s + c);
       const FLOATV lq = own * inverse_temperature - shift_s;

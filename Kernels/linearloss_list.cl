@@ -16,13 +16,13 @@
 // A lane's share of the list.
 #define FOR_LISTED(i) for (uint i = get_local_id(0); i < (uint)count; i += LANES)
 
-// student: [rows, columns]; labels, ce: [rows]; slopes: [rows, columns], which may be the student's own
-// logits in float; classes, given (the teacher's logits of them): [rows, count]; sums: [rows, 2], the teacher's
-// log-sum-exp at T and at 1; kept: [rows, count], where the student's logits of the list survive;
-// term, unit_kl, floored, dce, dterm: [rows].
+// student, slopes: [rows, columns], of the rows from `first` on of all; slopes may be the student's own logits in
+// float; kept: [rows, count], where the student's logits of the list survive. Of all rows: labels, ce; classes and
+// given, the teacher's logits of them: [count each]; sums: [2 each], the teacher's log-sum-exp at T and at 1; term,
+// unit_kl, floored, dce, dterm.
 __kernel void linear_loss_list(__global const float* student, __global const int* labels,
                                __global float* ce, __global T3* slopes, const int rows,
-                               const int columns, __global const int* classes,
+                               const int columns, const int first, __global const int* classes,
                                __global const float* given, __global const float* sums,
                                __global float* kept, const int count, __global float* term,
                                __global float* unit_kl, __global float* floored,
@@ -35,10 +35,11 @@ __kernel void linear_loss_list(__global const float* student, __global const int
   ROW_SCRATCH
   FOR_ROWS(row, rows) {
     __global const float* s = student + (size_t)row * columns;
-    __global const int* own = classes + (size_t)row * count;
-    __global const float* t = given + (size_t)row * count;
+    const size_t place = (size_t)first + row;
+    __global const int* own = classes + place * count;
+    __global const float* t = given + place * count;
     __global float* k = kept + (size_t)row * count;
-    const int label = labels[row];
+    const int label = labels[place];
     const float chosen = label < columns ? s[max(label, 0)] : NAN;
     ROW_HIGHEST(best, s, columns)
     ROW_SUM(sum, s, columns, exp_of_log(value - best))
@@ -49,7 +50,7 @@ __kernel void linear_loss_list(__global const float* student, __global const int
     ROW_SUM(warm, s, columns, exp_of_log((value - best) * inverse_temperature))
     const float shift_s = best * inverse_temperature + log(warm);
 #endif
-    const float shift_t = sums[2 * row], log_t = sums[2 * row + 1];
+    const float shift_t = sums[2 * place], log_t = sums[2 * place + 1];
     float loss = 0.0f, inner = 0.0f, kl = 0.0f, low = 0.0f, has_label = 0.0f;
     // What the list has of each distribution: of student and teacher at T, then at 1.
     float listed_s = 0.0f, listed_t = 0.0f, unit_s = 0.0f, unit_t = 0.0f;
@@ -80,15 +81,15 @@ __kernel void linear_loss_list(__global const float* student, __global const int
     has_label = row_sum(has_label);
     row_sync();  // every lane has read what it needs before a gradient is written over it
     if (get_local_id(0) == 0) {
-      ce[row] = label < 0 ? 0.0f : log_s - chosen;
-      term[row] = label < 0 ? 0.0f : loss;
-      unit_kl[row] = label < 0 ? 0.0f : kl;
-      floored[row] = label < 0 ? 0.0f : low;
+      ce[place] = label < 0 ? 0.0f : log_s - chosen;
+      term[place] = label < 0 ? 0.0f : loss;
+      unit_kl[place] = label < 0 ? 0.0f : kl;
+      floored[place] = label < 0 ? 0.0f : low;
     }
 #if GRADIENT
     __global T3* out = slopes + (size_t)row * columns;
-    const float weight = label < 0 ? 0.0f : label < columns ? dce[row] : NAN;
-    const float scale = label < 0 ? 0.0f : dterm[row] * inverse_temperature;
+    const float weight = label < 0 ? 0.0f : label < columns ? dce[place] : NAN;
+    const float scale = label < 0 ? 0.0f : dterm[place] * inverse_temperature;
     // A class of the tail has its part of the tail's slope.
     const float tail_slope = SLOPE(tail_t, tail_s) * scale;
     FOR_VECTORS(c, columns) {

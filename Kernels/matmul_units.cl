@@ -23,6 +23,14 @@
 #ifndef ALIGNED
 #define ALIGNED 0
 #endif
+// How many tiles of each operand are in local memory: 2 where they pass through registers; else they are copied
+// as they lie (units_direct.cl), STAGES - 1 of them ahead.
+#ifndef DIRECT
+#define DIRECT 0
+#endif
+#ifndef STAGES
+#define STAGES 2
+#endif
 
 #define BLOCKS_N (TILE_N / BLOCK_N)
 #define ITEMS (TILE_M / BLOCK_M * BLOCKS_N * LANES_PER_BLOCK)
@@ -32,9 +40,44 @@
 #define UNITS_N (BLOCK_N / UNIT_N)
 // Vectors of 8 numbers of a tile that each work-item copies.
 #define COPIES(rows) ((rows) * DEPTH / 8 / ITEMS)
-#if COPIES(TILE_M) == 0 || COPIES(TILE_M) % 2 || COPIES(TILE_N) == 0 || COPIES(TILE_N) % 2
+#if DIRECT
+#include "units_direct.cl"
+#if TRANSPOSE_A
+#define FROM_A FROM_ACROSS_K(a_from, a, TILE_M, m0, M)
+#define COPY_A(tile) COPY_ACROSS_K(tile, a_from, TILE_M, M)
+#define LOAD_A(i) load_a_across(left[i], a_tile, row0 + (i) * UNIT_M, step, TILE_M / 2, lane)
+#else
+#define FROM_A FROM_ALONG_K(a_from, a, TILE_M, m0, M)
+#define COPY_A(tile) COPY_ALONG_K(tile, a_from, TILE_M, M)
+#endif
+#if TRANSPOSE_B
+#define FROM_B FROM_ALONG_K(b_from, b, TILE_N, n0, N)
+#define COPY_B(tile) COPY_ALONG_K(tile, b_from, TILE_N, N)
+#else
+#define FROM_B FROM_ACROSS_K(b_from, b, TILE_N, n0, N)
+#define COPY_B(tile) COPY_ACROSS_K(tile, b_from, TILE_N, N)
+#define LOAD_B(j) load_b_across(right + (j), b_tile, column0 + (j) * UNIT_N, step, TILE_N / 2, lane)
+#endif
+#elif COPIES(TILE_M) == 0 || COPIES(TILE_M) % 2 || COPIES(TILE_N) == 0 || COPIES(TILE_N) % 2
 #error "work-items copy pairs of vectors: a tile of this size has too few for so many"
 #endif
+#ifndef LOAD_A
+#define LOAD_A(i) load_a(left[i], a_tile, row0 + (i) * UNIT_M, step, WORDS, lane)
+#endif
+#ifndef LOAD_B
+#define LOAD_B(j) load_b(right + (j), b_tile, column0 + (j) * UNIT_N, step, WORDS, lane)
+#endif
+
+// sum += A B of the tiles a_tile and b_tile.
+#define MULTIPLY_TILES \
+  UNROLL for (int step = 0; step < DEPTH / 16; step++) { \
+    uint left[UNITS_M][A_WORDS], right[UNITS_N][B_WORDS]; \
+    UNROLL for (int i = 0; i < UNITS_M; i++) LOAD_A(i); \
+    UNROLL for (int j = 0; j < UNITS_N; j += B_LOADED) LOAD_B(j); \
+    UNROLL for (int i = 0; i < UNITS_M; i++) { \
+      UNROLL for (int j = 0; j < UNITS_N; j++) MULTIPLY(sum[i][j], left[i], right[j]); \
+    } \
+  }
 
 // Eight neighbours of a row of x as words of two; `at` is a multiple of 8. What lies at `extent` and
 // beyond is zero, or, where rows are whole vectors, the row's last eight.
@@ -105,9 +148,8 @@ UNROLL
 __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void matmul_units(
     __global const T0* a, __global const T1* b, __global T2* c, const int M, const int N,
     const int K, const int b_stride, const int batches, const int k_run EPILOGUE_PARAMETERS) {
-  // Two tiles of each, so that one is written while the other is read.
-  __local uint a_tiles[2 * TILE_M * WORDS] __attribute__((aligned(16)));
-  __local uint b_tiles[2 * TILE_N * WORDS] __attribute__((aligned(16)));
+  __local uint a_tiles[STAGES * TILE_M * WORDS] __attribute__((aligned(16)));
+  __local uint b_tiles[STAGES * TILE_N * WORDS] __attribute__((aligned(16)));
 #if EMULATED
   __local uint shown[ITEMS * (A_WORDS + B_WORDS)];
 #endif
@@ -128,6 +170,29 @@ UNROLL
       for (int e = 0; e < C_NUMBERS; e++) sum[i][j][e] = 0.0f;
     }
   }
+#if DIRECT
+  __global const ushort *a_from[COPIES(TILE_M)], *b_from[COPIES(TILE_N)];
+  FROM_A
+  FROM_B
+  int k0 = first_k, stage = 0, free = STAGES - 1;
+  for (int i = 0; i < STAGES - 1; i++, k0 += DEPTH) {
+    COPY_A(a_tiles + i * TILE_M * WORDS)
+    COPY_B(b_tiles + i * TILE_N * WORDS)
+    COMMIT_COPIES
+  }
+  for (int k = first_k; k < last_k; k += DEPTH, k0 += DEPTH) {
+    AWAIT_COPIES(STAGES - 2)
+    barrier(CLK_LOCAL_MEM_FENCE);  // these tiles are complete, and all have read those before them
+    COPY_A(a_tiles + free * TILE_M * WORDS)
+    COPY_B(b_tiles + free * TILE_N * WORDS)
+    COMMIT_COPIES
+    __local const uint* a_tile = a_tiles + stage * TILE_M * WORDS;
+    __local const uint* b_tile = b_tiles + stage * TILE_N * WORDS;
+    MULTIPLY_TILES
+    free = stage;
+    stage = stage + 1 < STAGES ? stage + 1 : 0;
+  }
+#else
   uint4 a_next[COPIES(TILE_M)], b_next[COPIES(TILE_N)];
   int k0 = first_k, half_ = 0;
   FETCH_A
@@ -142,37 +207,37 @@ UNROLL
     FETCH_B
     __local const uint* a_tile = a_tiles + half_ * TILE_M * WORDS;
     __local const uint* b_tile = b_tiles + half_ * TILE_N * WORDS;
-UNROLL
-    for (int step = 0; step < DEPTH / 16; step++) {
-      uint left[UNITS_M][A_WORDS], right[UNITS_N][B_WORDS];
-UNROLL
-      for (int i = 0; i < UNITS_M; i++) load_a(left[i], a_tile, row0 + i * UNIT_M, step, WORDS, lane);
-UNROLL
-      for (int j = 0; j < UNITS_N; j += B_LOADED) {
-        load_b(right + j, b_tile, column0 + j * UNIT_N, step, WORDS, lane);
-      }
-UNROLL
-      for (int i = 0; i < UNITS_M; i++) {
-UNROLL
-        for (int j = 0; j < UNITS_N; j++) MULTIPLY(sum[i][j], left[i], right[j]);
-      }
-    }
+    MULTIPLY_TILES
     half_ ^= 1;
     PUT_A(a_tiles + half_ * TILE_M * WORDS)
     PUT_B(b_tiles + half_ * TILE_N * WORDS)
     barrier(CLK_LOCAL_MEM_FENCE);  // the next tiles are complete, and all have read these
   }
+#endif
 UNROLL
   for (int i = 0; i < UNITS_M; i++) {
 UNROLL
-    for (int e = 0; e < C_NUMBERS; e++) {
+    for (int e = 0; e < C_NUMBERS; e += C_COLUMNS) {
       const int m = m0 + row0 + i * UNIT_M + C_ROW(lane, e);
 UNROLL
       for (int j = 0; j < UNITS_N; j++) {
         const int n = n0 + column0 + j * UNIT_N + C_COLUMN(lane, e);
         if (m < M && n < N) {
           const uint index = ((uint)batch * M + m) * (uint)N + n;
-          STORE_ONE(EPILOGUE(sum[i][j][e], index), c + (size_t)split * batches * M * N + index);
+          __global T2* to = c + (size_t)split * batches * M * N + index;
+          const float one = EPILOGUE(sum[i][j][e], index);
+#if C_COLUMNS == 2
+          // A lane's pairs begin at even columns.
+          const float other = n + 1 < N ? EPILOGUE(sum[i][j][e + 1], index + 1) : 0.0f;
+          if (N % 2 == 0) {
+            store_aligned_2((float2)(one, other), to);
+          } else {
+            STORE_ONE(one, to);
+            if (n + 1 < N) STORE_ONE(other, to + 1);
+          }
+#else
+          STORE_ONE(one, to);
+#endif
         }
       }
     }

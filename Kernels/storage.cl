@@ -87,6 +87,13 @@ OVERLOAD float4 load_aligned_4(__global const bfloat16* p) {
   return as_float4(convert_uint4(*(__global const ushort4*)p) << 16);
 }
 
+OVERLOAD void store_aligned_2(float2 v, __global float* p) { *(__global float2*)p = v; }
+OVERLOAD void store_aligned_2(float2 v, __global half* p) { vstorea_half2_rte(v, 0, p); }
+OVERLOAD void store_aligned_2(float2 v, __global bfloat16* p) {
+  const uint2 bits = as_uint2(v);
+  *(__global ushort2*)p = convert_ushort2(ROUND_TO_BFLOAT16(uint2, bits));
+}
+
 // Elements at ..< at + 4 of x, which has `extent`: zeros beyond it, and nothing stored there. `at` is a
 // multiple of 4.
 #define WITHIN(TYPE) \

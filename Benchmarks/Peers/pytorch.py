@@ -83,7 +83,7 @@ def prepare(case):
         return finished(forward(lambda a, b: (a.T if ta else a) @ (b.T if tb else b), a, b))
     if case["group"] == "attention":
         b, t, h, g, d = (sizes[name] for name in "bthgd")
-        q, k, v = (torch.randn(b, heads, t, d) for heads in (h, g, g))
+        q, k, v = (torch.randn(b, heads, t, d).to(precision) for heads in (h, g, g))
         run = lambda q, k, v: F.scaled_dot_product_attention(
             q, k, v, is_causal=True, enable_gqa=h != g)
         return finished((with_gradient if "gradients" in operation else forward)(run, q, k, v))

@@ -137,6 +137,8 @@ class Groups:
         self.values = {name: ~np.zeros(self.count, kind) for name, kind in kernel.registers.items()}
         self.shared = np.full(kernel.shared_stride * len(groups), 255, np.uint8)
         self.constants = {}
+        # Of each warp, batches of copies to shared memory that are under way; the last is not committed yet.
+        self.batches = {}
 
     def get(self, operand, kind):
         """An operand's value in every thread, as numbers of a type."""

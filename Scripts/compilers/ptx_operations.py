@@ -10,7 +10,7 @@ from ptx import PTXError, TYPES, WARP, brain_floats
 MODIFIERS = (
     {"approx", "full", "rn", "rm", "rni", "rzi", "rmi", "rpi", "lo", "hi", "wide", "pred", "to", "nc", "uni"}
     | {"param", "global", "shared", "v2", "v4", "sync", "aligned", "m8n8", "x1", "x2", "x4", "trans", "row", "col"}
-    | {"m16n8k16", "m16n8k8", "bf16"} | set(TYPES))
+    | {"m16n8k16", "m16n8k8", "bf16", "async", "cg", "commit_group", "wait_group"} | set(TYPES))
 # Those that only some have.
 SPECIAL = {("cvt", "sat"), ("fma", "sat"), ("ex2", "ftz"), ("cvt", "ftz")}
 
@@ -185,6 +185,33 @@ def matrices_loaded(groups, operation, operands, mask):
         groups.values[name].reshape(-1, WARP)[warps] = words
 
 
+def copied_later(groups, operation, operands, mask):
+    """cp.async of 16 bytes: what is asked for comes at the wait for its batch, zeros where it asks for none."""
+    if operation[1:] == ["async", "cg", "shared", "global"]:
+        where = np.arange(groups.count) if mask is None else np.flatnonzero(mask)
+        count = groups.get(operands[3], "u32")[where] if len(operands) > 3 else np.full(len(where), 16)
+        if operands[2] != "16" or not np.isin(count, (0, 16)).all():
+            raise PTXError("cp.async of other than 16 bytes is not built")
+        to, of = (groups.addresses(operand)[where] for operand in operands[:2])
+        groups.places("shared", to, 16)
+        groups.places("global", of[count > 0], 16)
+        for warp in np.unique(where // WARP):
+            mine = where // WARP == warp
+            groups.batches.setdefault(warp, [[]])[-1].append((where[mine], to[mine], of[mine], count[mine]))
+        return
+    if operation[1:] not in (["async", "commit_group"], ["async", "wait_group"]):
+        raise PTXError(f"{'.'.join(operation)} is not built")
+    for warp in np.flatnonzero(whole_warps(groups, mask, operation)):
+        batches = groups.batches.setdefault(warp, [[]])
+        if operation[2] == "commit_group":
+            batches.append([])
+        while operation[2] == "wait_group" and len(batches) - 1 > int(operands[0]):
+            for where, to, of, count in batches.pop(0):
+                at = (to + groups.group[where] * groups.kernel.shared_stride)[:, None] + np.arange(16)
+                groups.shared[at] = 0
+                groups.shared[at[count > 0]] = groups.memory.bytes[of[count > 0][:, None] + np.arange(16)]
+
+
 def matrices_multiplied(groups, operation, operands, mask):
     """mma.m16n8k16 and m16n8k8 with f32 sums: D = A B + C, a fragment of each in every lane."""
     shape, kind = operation[3], operation[7]
@@ -227,6 +254,8 @@ def execute(groups, operation, operands, mask):
         return accessed(groups, operation, operands, mask)
     if name == "ldmatrix":
         return matrices_loaded(groups, operation, operands, mask)
+    if name == "cp":
+        return copied_later(groups, operation, operands, mask)
     if name == "mma":
         return matrices_multiplied(groups, operation, operands, mask)
     if name == "mov" and "{" in operands[0] + operands[1]:

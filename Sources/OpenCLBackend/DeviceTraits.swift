@@ -21,6 +21,7 @@ extension DeviceTraits {
       maximumAllocationBytes: device.maximumAllocationBytes,
       // At least a cache line, so that vectors never straddle two.
       alignmentBytes: max(64, device.alignmentBytes))
+    sharesAllocations = device.takesOverlappingRegions
     hasSubgroups = device.subgroupOptions != nil
   }
 }

@@ -66,12 +66,11 @@ extension KernelCall {
 }
 
 extension KernelCall.Argument {
-  /// How an operand or a result, or a part of one, is stored; nil for others.
+  /// How an operand, a result or scratch memory is stored; nil for others.
   func elementType(in application: Application) -> ElementType? {
     switch self {
     case .operand(let index): application.operands[index].type.elementType
     case .result(let index): application.resultTypes[index].elementType
-    case .part(let whole, _, _): whole.elementType(in: application)
     case .stored(_, let type): type
     case .scratch, .int, .float: nil
     }

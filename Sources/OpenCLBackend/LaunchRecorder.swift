@@ -77,12 +77,12 @@ public final class LaunchRecorder: Device {
 
       var memories: [any DeviceBuffer] = []
       var positions: [Buffer.Place: Int] = [:]
-      let arguments = try call.arguments.map { argument -> RecordedLaunch.Argument in
+      let arguments = call.arguments.map { argument -> RecordedLaunch.Argument in
         switch argument {
         case .int(let number): return .int(number)
         case .float(let number): return .float(number)
-        case .operand, .result, .scratch, .part, .stored:
-          let memory = try argument.memory(operands: operands, results: results, scratch: scratch)
+        case .operand, .result, .scratch, .stored:
+          let memory = argument.memory(operands: operands, results: results, scratch: scratch)
           // A result that takes an operand's place is the same memory.
           let place = (memory as? OpenCLBuffer)?.buffer.place
           let index = place.flatMap { positions[$0] } ?? memories.count

@@ -90,7 +90,7 @@ public final class OpenCLDevice: Device {
     }
     for (index, argument) in call.arguments.enumerated() {
       switch argument {
-      case .operand, .result, .scratch, .part, .stored:
+      case .operand, .result, .scratch, .stored:
         try kernel.set(
           index, to: own(argument.memory(operands: operands, results: results, scratch: scratch)))
       case .int(let number):
@@ -116,7 +116,7 @@ public final class OpenCLDevice: Device {
   {
     try withGroupsThatFit { traits in
       try prepare(
-        .copy(source.byteCount, on: traits), operands: [source], results: [target], scratch: [])
+        .copy(target.byteCount, on: traits), operands: [source], results: [target], scratch: [])
     }
   }
 
@@ -139,17 +139,13 @@ extension KernelCall.Argument {
   /// The memory that an argument stands for.
   func memory(
     operands: [any DeviceBuffer], results: [any DeviceBuffer], scratch: [any DeviceBuffer]
-  ) throws -> any DeviceBuffer {
-    func of(_ argument: Self) throws -> any DeviceBuffer {
-      try argument.memory(operands: operands, results: results, scratch: scratch)
-    }
-    return switch self {
+  ) -> any DeviceBuffer {
+    switch self {
     case .operand(let index): operands[index]
     case .result(let index): results[index]
     case .scratch(let index): scratch[index]
-    case .part(let whole, let offset, let byteCount):
-      try of(whole).region(offset: offset, byteCount: byteCount)
-    case .stored(let whole, _): try of(whole)
+    case .stored(let whole, _):
+      whole.memory(operands: operands, results: results, scratch: scratch)
     case .int, .float: fatal("a number is no memory")
     }
   }

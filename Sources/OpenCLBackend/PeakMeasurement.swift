@@ -20,7 +20,7 @@ extension OpenCLDevice {
     try source.write(TensorData(zeros: TensorType([byteCount / 4])))
 
     /// The least seconds per launch over `tries` of `count` launches.
-    func best(_ call: KernelCall, count: Int, tries: Int) throws -> Double {
+    func best(_ call: KernelCall, _ count: Int, _ tries: Int) throws -> Double {
       let launch = try prepare(call, buffers: [source, target])
       try launch.run()
       try finish()
@@ -42,13 +42,14 @@ extension OpenCLDevice {
       local: [local])
     func fmaSeconds(tries: Int) throws -> Double {
       fma.arguments = [.operand(0), .int(rounds), .float(0.5)]
-      return try best(fma, count: 1, tries: tries)
+      return try best(fma, 1, tries)
     }
     while try fmaSeconds(tries: 1) < 0.02, rounds < 1 << 26 { rounds *= 2 }
     let fmaTime = try fmaSeconds(tries: 5)
     let flopCount =
       2 * Double((defines["CHAINS"] ?? 0) * traits.vectorWidth) * Double(rounds) * Double(items)
 
+    let unitRate = try unitFlopsPerSecond(groups, best)
     let copy = KernelCall(
       "peak_copy", file: "peaks.cl", defines: defines,
       arguments: [.operand(0), .operand(1), .int(byteCount / 4 / traits.vectorWidth)],
@@ -58,8 +59,30 @@ extension OpenCLDevice {
       "peak_launch", file: "peaks.cl", defines: defines, arguments: [.operand(0)],
       global: [groups * local], local: [local])
     return DevicePeaks(
-      flopsPerSecond: flopCount / fmaTime,
-      bytesPerSecond: 2 * Double(byteCount) / (try best(copy, count: 1, tries: 9)),
-      secondsPerLaunch: try best(nothing, count: 500, tries: 5))
+      flopsPerSecond: flopCount / fmaTime, unitFlopsPerSecond: unitRate,
+      bytesPerSecond: 2 * Double(byteCount) / (try best(copy, 1, 9)),
+      secondsPerLaunch: try best(nothing, 500, 5))
+  }
+
+  /// What the matrix unit does per second; nil where there is none, or where ordinary instructions stand in for it.
+  private func unitFlopsPerSecond(
+    _ groups: Int, _ best: (KernelCall, Int, Int) throws -> Double
+  ) throws -> Double? {
+    guard let unit = traits.matrixUnit, !unit.isEmulated, let type = unit.kind.types.last,
+      traits.maximumWorkGroupSize >= 256
+    else { return nil }
+    let (chains, local) = (8, 256)
+    var rounds = 1024
+    func seconds(tries: Int) throws -> Double {
+      try best(
+        KernelCall(
+          "peak_units", file: "peaks_units.cl",
+          defines: unit.defines(type).merging(["CHAINS": chains, "ITEMS": local]) { $1 },
+          arguments: [.operand(0), .int(rounds)], global: [groups * local], local: [local]), 1,
+        tries)
+    }
+    while try seconds(tries: 1) < 0.02, rounds < 1 << 24 { rounds *= 2 }
+    let products = chains * rounds * (local / unit.kind.lanes) * groups
+    return Double(products) * unit.kind.flopCount / (try seconds(tries: 5))
   }
 }

@@ -23,7 +23,7 @@ public protocol Device: AnyObject {
     scratch: [any DeviceBuffer]
   ) throws -> [any PreparedLaunch]
 
-  /// Readies a copy of a whole buffer into another.
+  /// Readies a copy of as many bytes into a buffer as it has.
   func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer) throws
     -> any PreparedLaunch
 

@@ -51,9 +51,10 @@ public final class GraphExecutor {
     }
     var regions: [any DeviceBuffer] = []
     for (interval, place) in zip(plan.intervals, plan.places) {
+      let chunk = chunks[place.chunk]
       regions.append(
-        try chunks[place.chunk].region(
-          offset: place.offset, byteCount: max(interval.byteCount, 1)))
+        device.traits.sharesAllocations
+          ? try chunk.region(offset: place.offset, byteCount: max(interval.byteCount, 1)) : chunk)
     }
     var leaves: [Tensor.Identity: any DeviceBuffer] = [:]
     var inputs: [Tensor.Identity: any DeviceBuffer] = [:]
@@ -145,7 +146,8 @@ public final class GraphExecutor {
     }
     let plan = MemoryPlan(
       assignment.intervals, alignment: traits.alignmentBytes,
-      chunkLimit: traits.maximumAllocationBytes / traits.alignmentBytes * traits.alignmentBytes)
+      chunkLimit: traits.maximumAllocationBytes / traits.alignmentBytes * traits.alignmentBytes,
+      isShared: traits.sharesAllocations)
     return (graph, assignment, plan)
   }
 

@@ -18,12 +18,21 @@ public struct MatrixUnit: Sendable, Hashable {
     case turing = 7
 
     /// Lanes that act as one.
-    var lanes: Int {
+    package var lanes: Int {
       switch self {
       case .nvidia, .turing, .rdna3, .rdna4: 32
       case .intel8: 8
       case .intel16: 16
       case .cdna: 64
+      }
+    }
+
+    /// Operations of one product in its fragments, of 16 values of k.
+    package var flopCount: Double {
+      switch self {
+      case .nvidia, .turing, .intel16: 2 * 16 * 8 * 16
+      case .rdna3, .rdna4, .cdna: 2 * 16 * 16 * 16
+      case .intel8: 2 * 8 * 8 * 16
       }
     }
 
@@ -74,7 +83,7 @@ public struct MatrixUnit: Sendable, Hashable {
   func shownBytes(lanes: Int) -> Int { isEmulated ? 4 * lanes * kind.fragmentWords : 0 }
 
   /// The build constants of kernels that use it on operands of this type.
-  func defines(_ type: ElementType) -> [String: Int] {
+  package func defines(_ type: ElementType) -> [String: Int] {
     [
       "UNIT": kind.rawValue, "EMULATED": isEmulated ? 1 : 0, "BRAIN": type == .bfloat16 ? 1 : 0,
     ]

@@ -34,8 +34,11 @@ public struct MemoryPlan: Sendable {
   public let lowerBound: Int
 
   /// Tries a few orders of placing and keeps the best. A chunk is one allocation, of at most
-  /// `chunkLimit` bytes; traps for a value that no chunk can hold.
-  public init(_ intervals: [Interval], alignment: Int, chunkLimit: Int) {
+  /// `chunkLimit` bytes; traps for a value that no chunk can hold. With `isShared` false no two values that live
+  /// at one time lie in one allocation, so that each begins at its start.
+  public init(
+    _ intervals: [Interval], alignment: Int, chunkLimit: Int, isShared: Bool = true
+  ) {
     self.intervals = intervals
     lowerBound = Self.largestLiveSum(intervals, alignment)
     let orders: [(Interval, Interval) -> Bool] = [
@@ -47,7 +50,10 @@ public struct MemoryPlan: Sendable {
     chunkByteCounts = []
     var best = Int.max
     for order in orders {
-      let (places, chunks) = Self.place(intervals, order, alignment, chunkLimit)
+      let (places, chunks) =
+        isShared
+        ? Self.place(intervals, order, alignment, chunkLimit)
+        : Self.placeApart(intervals, order, alignment)
       let total = chunks.reduce(0, +)
       if total < best { (self.places, chunkByteCounts, best) = (places, chunks, total) }
     }
@@ -119,6 +125,31 @@ public struct MemoryPlan: Sendable {
       chunks[place.chunk].size = max(chunks[place.chunk].size, place.offset + size)
       chunks[place.chunk].members.append(index)
       places[index] = place
+    }
+    return (places, chunks.map(\.size))
+  }
+
+  /// Gives each value the smallest allocation that holds it and is free for as long as it lives, or the largest
+  /// free one, which grows, or its own.
+  private static func placeApart(
+    _ intervals: [Interval], _ order: (Interval, Interval) -> Bool, _ alignment: Int
+  ) -> (places: [Place], chunks: [Int]) {
+    var places = [Place](repeating: Place(chunk: 0, offset: 0), count: intervals.count)
+    var chunks: [(size: Int, members: [Int])] = []
+    for index in intervals.indices.sorted(by: { order(intervals[$0], intervals[$1]) }) {
+      let interval = intervals[index]
+      let size = roundUp(max(interval.byteCount, 1), toMultipleOf: alignment)
+      func cost(_ chunk: Int) -> (missing: Int, wasted: Int, Int) {
+        (max(0, size - chunks[chunk].size), max(0, chunks[chunk].size - size), chunk)
+      }
+      let free = chunks.indices.filter { chunk in
+        !chunks[chunk].members.contains { intervals[$0].overlaps(interval) }
+      }
+      let chunk = free.min { cost($0) < cost($1) } ?? chunks.count
+      if chunk == chunks.count { chunks.append((0, [])) }
+      chunks[chunk].size = max(chunks[chunk].size, size)
+      chunks[chunk].members.append(index)
+      places[index] = Place(chunk: chunk, offset: 0)
     }
     return (places, chunks.map(\.size))
   }

@@ -70,8 +70,6 @@ public struct KernelCall: Sendable {
     case operand(Int)
     case result(Int)
     case scratch(Int)
-    /// A range of bytes of an operand or a result; the offset is a multiple of the alignment.
-    case part(Argument, offset: Int, byteCount: Int)
     /// Scratch memory that holds numbers of a type other than float32.
     case stored(Argument, as: ElementType)
     case int(Int)
@@ -112,10 +110,23 @@ public struct KernelCall: Sendable {
       case .operand(let index): operands[index]
       case .result(let index): results[index]
       case .scratch(let index): .scratch(firstScratch + index)
-      case .part, .stored, .int, .float: $0
+      case .stored, .int, .float: $0
       }
     }
     return bound
+  }
+
+  /// A copy of `rows` rows of `columns` numbers, from a row of one argument on to a row of another.
+  static func copyRows(
+    _ source: Argument, _ from: Int, _ target: Argument, _ to: Int, _ rows: Int, _ columns: Int,
+    on traits: DeviceTraits
+  ) -> KernelCall {
+    let local = traits.groupSize
+    let items = traits.family == .cpu ? traits.computeUnits * 4 : rows * columns
+    return KernelCall(
+      "copy_rows", file: "copy.cl", defines: ["LANES": traits.lanes],
+      arguments: [source, target, .int(from), .int(to), .int(rows), .int(columns)],
+      global: [roundUp(max(items, 1), toMultipleOf: local)], local: [local])
   }
 
   /// A kernel in which one work-group of `traits.lanes` work-items owns a row at a time.

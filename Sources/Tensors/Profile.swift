@@ -63,7 +63,9 @@ public struct Profile {
           fixed(bytes / time / 1e9, 1, 8),
         ]
         if let peaks {
-          let share = peaks.bound(flopCount: flops, byteCount: bytes) / time
+          let share =
+            peaks.bound(
+              flopCount: flops, byteCount: bytes, of: types.first?.elementType ?? .float32) / time
           cells.append(fixed(100 * share, 0, 5) + "%")
         }
         cells.append("  \(launch.name): \(lines[owner])")

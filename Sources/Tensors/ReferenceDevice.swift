@@ -37,7 +37,7 @@ public final class ReferenceDevice: Device {
   public func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer)
     -> any PreparedLaunch
   {
-    let type = TensorType([source.byteCount / 4], .int32)
+    let type = TensorType([target.byteCount / 4], .int32)
     return HostLaunch(name: "copy") { try target.write(try source.read(as: type)) }
   }
 

@@ -137,7 +137,18 @@ import Testing
       (computeUnits: 64, storage: .bfloat16, cases([(9, 11, 13)], flags[...]) + slices),
       (1, ElementType.float16, cases([(36, 40, 96), (137, 130, 50)], flags[1...2])),
     ]
+    // Of the tiles that are copied as they lie: the widest, and the one between the large and the small.
+    let direct = [
+      (1, cases([(136, 264, 104)], flags[...])), (4, cases([(136, 72, 72)], flags[1...2])),
+    ]
     var traits = target.traits
+    for (computeUnits, cases) in target.isInterpreter ? [] : direct {
+      traits.matrixUnit = MatrixUnit(.nvidia, isEmulated: true)
+      traits.computeUnits = computeUnits
+      let device = try target.open(traits)
+      let failures = try kernelFailures(cases, on: device, tolerance: 1e-3, storage: .bfloat16)
+      #expect(failures.isEmpty, "direct: \(failures)")
+    }
     for kind in target.share(of: MatrixUnit.Kind.allCases) {
       // Large tiles are small ones side by side: an interpreter sees those of three units.
       let isSmallOnly = target.isInterpreter && ![.nvidia, .turing, .rdna3].contains(kind)

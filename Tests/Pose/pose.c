@@ -10,6 +10,8 @@
 //   POSE_WRONG=1              numbers that are read back are not what was computed
 //   POSE_LOSE=NAME            the device is lost at the fortieth launch of a kernel of that name
 //   POSE_FULL=1               memory is refused when it is first used
+//   POSE_PLATFORM=NAME        the name of the platform
+//   POSE_WHOLE=1              regions of a buffer are refused
 #define _GNU_SOURCE
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
@@ -33,6 +35,20 @@ static cl_int answer(const void *value, size_t size, size_t room, void *out, siz
   if (room < size) return CL_INVALID_VALUE;
   memcpy(out, value, size);
   return CL_SUCCESS;
+}
+
+cl_int clGetPlatformInfo(cl_platform_id platform, cl_platform_info what, size_t room, void *out, size_t *needed) {
+  BEHIND(clGetPlatformInfo);
+  const char *name = what == CL_PLATFORM_NAME ? given("POSE_PLATFORM") : NULL;
+  return name ? answer(name, strlen(name) + 1, room, out, needed) : behind(platform, what, room, out, needed);
+}
+
+cl_mem clCreateSubBuffer(cl_mem buffer, cl_mem_flags flags, cl_buffer_create_type type, const void *info,
+                         cl_int *code) {
+  BEHIND(clCreateSubBuffer);
+  if (!given("POSE_WHOLE")) return behind(buffer, flags, type, info, code);
+  if (code) *code = CL_INVALID_VALUE;
+  return NULL;
 }
 
 cl_int clGetDeviceInfo(cl_device_id device, cl_device_info what, size_t room, void *out, size_t *needed) {

@@ -26,6 +26,15 @@ import Testing
     }
   }
 
+  @Test(arguments: 1...40) func valuesApartBeginTheirAllocations(seed: UInt64) {
+    let intervals = Self.randomIntervals(seed)
+    let plan = MemoryPlan(intervals, alignment: 64, chunkLimit: .max / 2, isShared: false)
+    #expect(plan.violations() == [])
+    #expect(plan.places.allSatisfy { $0.offset == 0 })
+    #expect(plan.chunkByteCounts.count < intervals.count || intervals.count < 20)
+    #expect(Double(plan.peak) < 1.6 * Double(plan.lowerBound) + 4096)
+  }
+
   @Test func theCheckerSeesAnOverlap() {
     // Two values alive together, forced into the same place by a plan for shorter lives.
     let short = [

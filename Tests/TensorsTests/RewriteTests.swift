@@ -21,13 +21,16 @@ import Testing
   }
 
   @Test(arguments: Target.all) func devicesAgreeOnRandomGraphs(target: Target) throws {
-    let device = try target.open()
-    for seed in 1...6 as ClosedRange<UInt64> {
-      let graph = RandomGraph(seed: seed)
-      let expected = try evaluate(graph.outputs, graph.feeds)
-      let got = try evaluate(
-        graph.outputs, graph.feeds, on: device, options: .init(poisonsFreedMemory: true))
-      for (a, b) in zip(got, expected) { #expect(relativeError(a, b) < 1e-3, "seed \(seed)") }
+    var apart = target.traits
+    apart.sharesAllocations = false
+    for device in [try target.open(), try target.open(apart)] {
+      for seed in 1...6 as ClosedRange<UInt64> {
+        let graph = RandomGraph(seed: seed)
+        let expected = try evaluate(graph.outputs, graph.feeds)
+        let got = try evaluate(
+          graph.outputs, graph.feeds, on: device, options: .init(poisonsFreedMemory: true))
+        for (a, b) in zip(got, expected) { #expect(relativeError(a, b) < 1e-3, "seed \(seed)") }
+      }
     }
   }
 

@@ -69,6 +69,20 @@ private let pocl = Target.devices.filter(\.isPoCL)
     #expect(second.status == 0 && !second.errors.contains("A short check"), "\(second.errors)")
   }
 
+  /// NVIDIA's driver ends the process over regions of buffers.
+  @Test(arguments: pocl) func nvidiasDriverIsAskedForWholeBuffersAlone(device: DeviceDescription)
+    throws
+  {
+    let shop = try Workshop()
+    let command = ["examine", device.identifier]
+    let pose = ["WHOLE": "1", "PLATFORM": "NVIDIA CUDA"]
+    let whole = try run(shop, command, as: pose)
+    #expect(whole.status == 0 && whole.output.contains("good"), "\(whole.output) \(whole.errors)")
+    // Others are asked for regions.
+    let other = try run(shop, command, as: ["WHOLE": "1"])
+    #expect(other.output.contains("of a buffer of"), "\(other.output)")
+  }
+
   @Test(arguments: pocl) func aDeviceThatComputesWronglyIsRefusedByName(device: DeviceDescription)
     throws
   {

@@ -1,10 +1,10 @@
 // The kernels of the loss of a head's logits: chunk by chunk, so that the logits are never all there.
+import Base
 
 extension LinearLoss {
   /// The logits of a chunk take about this many bytes ...
   private static let chunkBytes = 32 << 20
-  /// ... but products want this many rows, of which a small device has fewer; also what keeps parts of
-  /// operands aligned.
+  /// ... but products want this many rows, of which a small device has fewer.
   private static let leastRows = 512
   private static let leastRowsOfSmallDevice = 128
   private static let smallDeviceBytes = 4 << 30
@@ -25,35 +25,39 @@ extension LinearLoss {
     let rowCount = operands[0].shape.rowCount
     let (vocabulary, width) = (classCount, operands[1].shape[1])
     let chunk = chunk(operands, memoryBytes: traits.memoryBytes)
-    // Scratch: the student's logits, what the teacher needs, a narrow gradient, and what products need, one
-    // after another.
+    // Scratch: the student's logits, what the teacher needs, a narrow gradient, the rows of a chunk, and what
+    // products need, one after another.
+    var scratch: [Int] = []
+    func reserve(_ byteCount: Int) -> KernelCall.Argument {
+      scratch.append(byteCount)
+      return .scratch(scratch.count - 1)
+    }
     let logitsBytes = 4 * chunk * vocabulary
-    var scratch = [logitsBytes]
-    switch teaching?.source {
-    case .head: scratch.append(logitsBytes)
-    case .list(let count): scratch.append(4 * chunk * count)
-    case .logits, nil: break
-    }
-    let logits = KernelCall.Argument.scratch(0)
-    // The heads' rows that are classes.
-    func classes(_ operand: Int) -> (KernelCall.Argument, TensorType) {
-      let (columns, type) = (operands[operand].shape[1], operands[operand].elementType)
-      let bytes = vocabulary * columns * type.byteCount
-      return (
-        .part(.operand(operand), offset: 0, byteCount: bytes),
-        TensorType([vocabulary, columns], type)
-      )
-    }
-    let (weight, weightType) = classes(1)
+    let logits = reserve(logitsBytes)
+    let ofTeacher: KernelCall.Argument? =
+      switch teaching?.source {
+      case .head: reserve(logitsBytes)
+      case .list(let count): reserve(4 * chunk * count)
+      case .logits, nil: nil
+      }
     // The logits' gradient is written over them or, where x is narrow, stored like x.
     let narrow = operands[0].elementType
-    var slopes = logits
-    if givesGradients, narrow.isNarrow {
-      slopes = .stored(.scratch(scratch.count), as: narrow)
-      scratch.append(logitsBytes / 2)
-    }
-    let shared = scratch.count
+    let slopes =
+      givesGradients && narrow.isNarrow
+      ? KernelCall.Argument.stored(reserve(logitsBytes / 2), as: narrow) : logits
     var calls: [KernelCall] = []
+    /// Where a chunk's rows of an operand or a result lie: there, or copied, since products know only whole buffers.
+    func rows(of argument: KernelCall.Argument, _ type: TensorType) -> KernelCall.Argument {
+      if chunk == rowCount { return argument }
+      let place = reserve(chunk * type.shape.columnCount * type.elementType.byteCount)
+      return type.elementType.isNarrow ? .stored(place, as: type.elementType) : place
+    }
+    let x = rows(of: .operand(0), operands[0])
+    let dx =
+      givesGradients
+      ? rows(of: .result(firstGradient), TensorType(operands[0].shape)) : nil
+    let teacherX = teaching?.source == .head ? rows(of: .operand(3), operands[3]) : nil
+    let shared = scratch.count
     func product(
       _ op: MatMul, _ types: [TensorType], _ from: [KernelCall.Argument], _ to: KernelCall.Argument
     ) {
@@ -64,68 +68,69 @@ extension LinearLoss {
       }
       calls += part.calls.map { $0.binding(operands: from, results: [to], firstScratch: shared) }
     }
+    // The heads' rows that are classes come first.
+    func classes(_ operand: Int) -> TensorType {
+      TensorType([vocabulary, operands[operand].shape[1]], operands[operand].elementType)
+    }
     let head = MatMul(transposeA: false, transposeB: true)
     for first in stride(from: 0, to: rowCount, by: chunk) {
       let rows = min(chunk, rowCount - first)
-      /// The rows of this chunk of an argument with `columns` numbers per row.
-      func part(
-        _ argument: KernelCall.Argument, _ columns: Int = 1, of type: ElementType = .float32
-      ) -> KernelCall.Argument {
-        let rowBytes = columns * type.byteCount
-        return .part(argument, offset: first * rowBytes, byteCount: rows * rowBytes)
+      func copy(
+        _ source: KernelCall.Argument, _ from: Int, _ target: KernelCall.Argument, _ to: Int,
+        _ columns: Int
+      ) {
+        if chunk == rowCount { return }
+        calls.append(.copyRows(source, from, target, to, rows, columns, on: traits))
       }
       let xType = TensorType([rows, width], operands[0].elementType)
-      let x = part(.operand(0), width, of: xType.elementType)
-      product(head, [xType, weightType], [x, weight], logits)
+      copy(.operand(0), first, x, 0, width)
+      product(head, [xType, classes(1)], [x, .operand(1)], logits)
       var arguments = [
-        logits, part(.operand(2)), part(.result(0)), slopes, .int(rows), .int(vocabulary),
+        logits, .operand(2), .result(0), slopes, .int(rows), .int(vocabulary), .int(first),
       ]
       var function = "linear_loss"
       var defines = ["TEACHER": 0, "GRADIENT": givesGradients ? 1 : 0]
       if let teaching {
+        defines["TEACHER"] = 1
         switch teaching.source {
         case .head:
-          let given = operands[3].elementType
-          let (columns, teacherWidth) = (
-            part(.operand(3), operands[4].shape[1], of: given), classes(4)
-          )
+          guard let teacherX, let ofTeacher else { fatal("a teacher's head has no memory") }
+          let columns = operands[4].shape[1]
+          copy(.operand(3), first, teacherX, 0, columns)
           product(
-            head, [TensorType([rows, operands[4].shape[1]], given), teacherWidth.1],
-            [columns, teacherWidth.0], .scratch(1))
-          arguments.append(.scratch(1))
-        case .logits: arguments.append(part(.operand(3), vocabulary))
+            head, [TensorType([rows, columns], operands[3].elementType), classes(4)],
+            [teacherX, .operand(4)], ofTeacher)
+          arguments.append(ofTeacher)
+        case .logits:
+          arguments.append(.operand(3))
+          defines["TEACHER"] = 2
         case .list(let count):
+          guard let ofTeacher else { fatal("a teacher's list has no memory") }
           function = "linear_loss_list"
-          arguments += [
-            part(.operand(3), count), part(.operand(4), count), part(.operand(5), 2), .scratch(1),
-            .int(count),
-          ]
+          arguments += [.operand(3), .operand(4), .operand(5), ofTeacher, .int(count)]
         }
-        arguments += (1...3).map { part(.result($0)) }
+        arguments += (1...3).map { .result($0) }
         arguments += Divergence.constants(teaching.kind, teaching.temperature)
-        defines["TEACHER"] = 1
         defines["UNIT"] = teaching.temperature == 1 ? 1 : 0
         defines.merge(Divergence.define(teaching.kind)) { $1 }
       }
-      if givesGradients {
-        arguments += (firstWeight..<operands.count).map { part(.operand($0)) }
-      }
+      if givesGradients { arguments += (firstWeight..<operands.count).map { .operand($0) } }
       var loss = KernelCall.rows(
         function, file: function == "linear_loss" ? "linearloss.cl" : "linearloss_list.cl",
         rowCount: rows, defines: defines, arguments: arguments, on: traits)
       loss.wantsManyRegisters = true
       calls.append(loss)
-      if !givesGradients { continue }
+      guard let dx else { continue }
       let slopeType = TensorType([rows, vocabulary], narrow)
       product(
-        MatMul(transposeA: false, transposeB: false), [slopeType, weightType],
-        [slopes, weight], part(.result(firstGradient), width))
+        MatMul(transposeA: false, transposeB: false), [slopeType, classes(1)],
+        [slopes, .operand(1)], dx)
+      copy(dx, 0, .result(firstGradient), first, width)
       // The first chunk writes the weight's gradient, the others add to it.
-      let whole = KernelCall.Argument.result(firstGradient + 1)
-      let dw = KernelCall.Argument.part(whole, offset: 0, byteCount: 4 * vocabulary * width)
+      let dw = KernelCall.Argument.result(firstGradient + 1)
       let isFirst = first == 0
       if isFirst, operands[1].shape[0] > vocabulary {
-        calls.append(Self.clearing(whole, operands[1].elementCount, on: traits))
+        calls.append(Self.clearing(dw, operands[1].elementCount, on: traits))
       }
       product(
         MatMul(transposeA: true, transposeB: false, epilogue: isFirst ? nil : .adding),

@@ -228,26 +228,12 @@ public struct MatMul: Op, CustomStringConvertible {
   private func unitKernel(
     _ s: Sizes, _ unit: MatrixUnit, _ type: ElementType, _ traits: DeviceTraits
   ) -> TileKernel {
-    // Large tiles are quicker where there are enough of them for every unit of the device.
-    let tiles = s.batch * ceilDivide(s.m, 128) * ceilDivide(s.n, 128)
-    func lanes(_ tile: Int, _ block: (rows: Int, columns: Int)) -> Int {
-      tile / block.rows * (tile / block.columns) * unit.kind.lanes
-    }
     let isAligned = isAligned(s, to: 8)
-    let largeGroup = lanes(128, unit.kind.block(isLarge: true, isAligned: isAligned))
-    let isLarge =
-      tiles >= 2 * traits.computeUnits && largeGroup <= traits.maximumWorkGroupSize
-      // Two tiles of 128 x 32 numbers of 16 bits of each operand.
-      && 4 * 128 * 32 * 2 + unit.shownBytes(lanes: largeGroup) <= traits.localMemoryBytes
-    let tile = isLarge ? 128 : 64
-    let block = unit.kind.block(isLarge: isLarge, isAligned: isAligned)
+    let tiles = unit.tiles(m: s.m, n: s.n, batch: s.batch, isAligned: isAligned, on: traits)
     return TileKernel(
-      function: "matmul_units", file: "matmul_units.cl", rows: tile, columns: tile, depth: 32,
-      group: [lanes(tile, block), 1],
-      defines: [
-        "TILE_M": tile, "TILE_N": tile, "BLOCK_M": block.rows, "BLOCK_N": block.columns,
-        "DEPTH": 32, "ALIGNED": isAligned ? 1 : 0,
-      ].merging(unit.defines(type)) { $1 })
+      function: "matmul_units", file: "matmul_units.cl", rows: tiles.rows, columns: tiles.columns,
+      depth: tiles.depth, group: [tiles.lanes(unit), 1],
+      defines: tiles.defines(isAligned: isAligned).merging(unit.defines(type)) { $1 })
   }
 
   /// Whether stored rows of both operands are whole vectors.

@@ -117,7 +117,8 @@ struct Arm {
     let trainer = try Trainer(
       objective, parameters: model.parameters(prefix: prefix), data: data,
       options: options, origins: origins.fingerprint, store: store)
-    let peak = try (store.device as? OpenCLDevice)?.measurePeaks().flopsPerSecond
+    let peak = try (store.device as? OpenCLDevice)?.measurePeaks()
+      .flopsPerSecond(of: options.precision.storage)
     let flops = trainer.flopsPerStep
     let checkpoint = try folder.claim(folder.checkpoint(name))
     let resumed = try Self.checkpointStep(checkpoint)

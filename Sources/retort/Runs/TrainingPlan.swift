@@ -48,7 +48,8 @@ struct TrainingPlan {
     func mebibytes(_ bytes: Int) -> String {
       "\(grouped(bytes >> 20 + (bytes & 0xFFFFF == 0 ? 0 : 1))) MiB"
     }
-    let peak = try (device as? OpenCLDevice)?.measurePeaks().flopsPerSecond
+    let peak = try (device as? OpenCLDevice)?.measurePeaks()
+      .flopsPerSecond(of: phases.first?.options.precision.storage ?? .float32)
     let time =
       peak.map {
         ", all training about \(duration(flops / $0 / 0.5)) at half of the device's peak"
