@@ -39,7 +39,8 @@ struct PreparedCase {
 }
 
 extension BenchmarkCase {
-  /// The computation of some tensors from random inputs; results are stored as narrowly as those.
+  /// The computation of some tensors from random inputs; what lies between is stored as narrowly as those, results as
+  /// float32.
   init(
     _ group: Group, _ operation: String, model: String, _ sizes: KeyValuePairs<String, Int>,
     flopCount: Double = 0, inputs: [Tensor], integersBelow: Int = 1, outputs: [Tensor]

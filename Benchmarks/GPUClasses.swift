@@ -54,7 +54,6 @@ struct GPUClass {
       maximumWorkGroupSize: groupSize, localMemoryBytes: localMemory, memoryBytes: 1 << 40,
       maximumAllocationBytes: 1 << 40, alignmentBytes: 256)
     traits.hasSubgroups = hasSubgroups
-    traits.sharesAllocations = ![.nvidia, .turing].contains(unit)
     traits.matrixUnit = unit.map { MatrixUnit($0) }
     return traits
   }

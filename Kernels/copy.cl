@@ -11,5 +11,5 @@ __kernel void copy_rows(__global const T0* source, __global T1* target, const in
                         const int rows, const int columns) {
   source += (size_t)from * columns;
   target += (size_t)to * columns;
-  FOR_OWN(i, rows * columns, 1) STORE_ONE(LOAD_ONE(source + i), target + i);
+  FOR_OWN(i, (uint)rows * (uint)columns, 1) STORE_ONE(LOAD_ONE(source + i), target + i);
 }

@@ -107,7 +107,7 @@
 #endif
 
 // ---- Tiles -----------------------------------------------------------------
-// A tile has rows of `words` words along k, a multiple of 16, in local memory. Fours of words change
+// A tile has rows of `words` words, a multiple of 16, in local memory: along k, or across it (units_direct.cl). Fours of words change
 // places by their row, so that lanes which read or write together meet all banks.
 #define SWIZZLE(row, words) \
   ((words) % 32 ? ((row) / 2 % 2 * 2 + (row) / 4 % 2) ^ (row) / 8 % 2 * 2 \

@@ -1,6 +1,6 @@
 // Tiles of warps that lie in local memory as their operands lie in global memory. They are copied there without
 // passing through registers, several tiles ahead (PTX ISA, "cp.async", from sm_80 on); fragments of an operand that
-// is stored across k are turned while they are loaded.
+// is stored across k are transposed while they are loaded.
 #ifndef RETORT_UNITS_DIRECT
 #define RETORT_UNITS_DIRECT
 #include "units.cl"
@@ -20,8 +20,8 @@
   }
 #define COMMIT_COPIES __asm volatile("cp.async.commit_group;" : : : "memory");
 #define AWAIT_COPIES(pending) __asm volatile("cp.async.wait_group %0;" : : "n"(pending) : "memory");
-// ldmatrix as in LOAD_MATRICES, of matrices whose rows and columns change places.
-#define LOAD_MATRICES_TURNED(x, from) \
+// As LOAD_MATRICES, each matrix transposed.
+#define LOAD_MATRICES_TRANSPOSED(x, from) \
   __asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];" \
                  : "=r"((x)[0]), "=r"((x)[1]), "=r"((x)[2]), "=r"((x)[3]) : "l"(from) : "memory")
 #endif
@@ -68,7 +68,7 @@ inline void load_a_across(uint* a, __local const uint* tile, const int row0, con
     a[i] = pair_across(tile, step * 16 + lane % 4 * 2 + i / 2 * 8, row0 + lane / 4 + i % 2 * 8, words);
   }
 #else
-  LOAD_MATRICES_TURNED(
+  LOAD_MATRICES_TRANSPOSED(
       a, tile + PLACE(step * 16 + lane / 16 * 8 + lane % 8, (row0 + lane / 8 % 2 * 8) / 2, words));
 #endif
 }
@@ -81,7 +81,7 @@ inline void load_b_across(uint (*b)[B_WORDS], __local const uint* tile, const in
   }
 #else
   uint both[4];
-  LOAD_MATRICES_TURNED(
+  LOAD_MATRICES_TRANSPOSED(
       both, tile + PLACE(step * 16 + lane / 8 % 2 * 8 + lane % 8, (column0 + lane / 16 * 8) / 2, words));
   vstore2((uint2)(both[0], both[1]), 0, b[0]);
   vstore2((uint2)(both[2], both[3]), 0, b[1]);

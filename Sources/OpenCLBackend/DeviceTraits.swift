@@ -21,7 +21,7 @@ extension DeviceTraits {
       maximumAllocationBytes: device.maximumAllocationBytes,
       // At least a cache line, so that vectors never straddle two.
       alignmentBytes: max(64, device.alignmentBytes))
-    sharesAllocations = device.takesOverlappingRegions
+    usesSubBuffers = device.releasesSubBuffers
     hasSubgroups = device.subgroupOptions != nil
   }
 }

@@ -12,9 +12,10 @@ extension DeviceDescription {
     return !isPoCL || !["4", "5", "6"].contains(major)
   }
 
-  /// Whether regions of one buffer may overlap. NVIDIA's driver (580.159 on an H100) ends the process when a dozen of
-  /// them were made and are released one by one; pairs do no harm. What else it takes was not found out.
-  var takesOverlappingRegions: Bool { platformName != "NVIDIA CUDA" }
+  /// Whether sub-buffers can be released. NVIDIA's driver (580.159 on an H100) ends the process when a dozen were made
+  /// of one buffer, some of which overlap, and are released one by one; pairs do no harm, nor six that do not
+  /// overlap. What else it takes was not found out.
+  var releasesSubBuffers: Bool { platformName != "NVIDIA CUDA" }
 
   /// Whether a work-item can have twice the registers if the compiler is asked (Intel's GPUs since Gen12).
   var hasLargeRegisterFile: Bool {

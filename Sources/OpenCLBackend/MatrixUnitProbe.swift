@@ -32,9 +32,14 @@ extension MatrixUnit {
   public func multipliesRightly(on device: DeviceDescription) throws -> Bool {
     try kind.types.allSatisfy { type in
       try [(false, false), (false, true), (true, false)].allSatisfy { transposeA, transposeB in
-        // With one unit to fill, tiles are large from two on.
+        // With one unit to fill tiles are large, with 12 small; those of whole vectors differ from others.
         try multiplies(
           m: 137, n: 130, k: 96, transposeA, transposeB, type, on: device, computeUnits: 1)
+          && [1, 10, 12].allSatisfy { units in
+            try multiplies(
+              m: 136, n: 264, k: 104, transposeA, transposeB, type, on: device,
+              computeUnits: units)
+          }
       } && multiplies(m: 72, n: 48, k: 104, false, false, type, on: device, computeUnits: 64)
     }
   }

@@ -49,7 +49,8 @@ extension OpenCLDevice {
     let flopCount =
       2 * Double((defines["CHAINS"] ?? 0) * traits.vectorWidth) * Double(rounds) * Double(items)
 
-    let unitRate = try unitFlopsPerSecond(groups, best)
+    // A peak is no reason to refuse a run.
+    let unitRate = try? unitFlopsPerSecond(traits, groups, best)
     let copy = KernelCall(
       "peak_copy", file: "peaks.cl", defines: defines,
       arguments: [.operand(0), .operand(1), .int(byteCount / 4 / traits.vectorWidth)],
@@ -59,14 +60,14 @@ extension OpenCLDevice {
       "peak_launch", file: "peaks.cl", defines: defines, arguments: [.operand(0)],
       global: [groups * local], local: [local])
     return DevicePeaks(
-      flopsPerSecond: flopCount / fmaTime, unitFlopsPerSecond: unitRate,
+      flopsPerSecond: flopCount / fmaTime, unitFlopsPerSecond: unitRate ?? nil,
       bytesPerSecond: 2 * Double(byteCount) / (try best(copy, 1, 9)),
       secondsPerLaunch: try best(nothing, 500, 5))
   }
 
   /// What the matrix unit does per second; nil where there is none, or where ordinary instructions stand in for it.
   private func unitFlopsPerSecond(
-    _ groups: Int, _ best: (KernelCall, Int, Int) throws -> Double
+    _ traits: DeviceTraits, _ groups: Int, _ best: (KernelCall, Int, Int) throws -> Double
   ) throws -> Double? {
     guard let unit = traits.matrixUnit, !unit.isEmulated, let type = unit.kind.types.last,
       traits.maximumWorkGroupSize >= 256

@@ -32,7 +32,7 @@ public final class RecordingDevice: Device {
   public func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer) throws
     -> any PreparedLaunch
   {
-    try record(.copy(source.byteCount, on: traits))
+    try record(.copy(target.byteCount, on: traits))
   }
 
   private func record(_ call: KernelCall, storage: [Int: ElementType] = [:]) throws

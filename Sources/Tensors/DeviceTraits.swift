@@ -17,8 +17,8 @@ public struct DeviceTraits: Sendable, Hashable {
   public var maximumAllocationBytes: Int
   /// Alignment of values inside one allocation.
   public var alignmentBytes: Int
-  /// Whether values that live at one time may lie in one allocation, as regions of it.
-  public var sharesAllocations = true
+  /// Whether values that live at one time may lie in one allocation, as sub-buffers of it.
+  public var usesSubBuffers = true
   /// Whether work-items of a subgroup can add up without local memory.
   public var hasSubgroups = false
   /// What multiplies matrices of 16 bits, where something does and gave the right numbers.

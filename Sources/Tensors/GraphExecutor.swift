@@ -53,7 +53,7 @@ public final class GraphExecutor {
     for (interval, place) in zip(plan.intervals, plan.places) {
       let chunk = chunks[place.chunk]
       regions.append(
-        device.traits.sharesAllocations
+        device.traits.usesSubBuffers
           ? try chunk.region(offset: place.offset, byteCount: max(interval.byteCount, 1)) : chunk)
     }
     var leaves: [Tensor.Identity: any DeviceBuffer] = [:]
@@ -147,7 +147,7 @@ public final class GraphExecutor {
     let plan = MemoryPlan(
       assignment.intervals, alignment: traits.alignmentBytes,
       chunkLimit: traits.maximumAllocationBytes / traits.alignmentBytes * traits.alignmentBytes,
-      isShared: traits.sharesAllocations)
+      usesSubBuffers: traits.usesSubBuffers)
     return (graph, assignment, plan)
   }
 

@@ -34,10 +34,10 @@ public struct MemoryPlan: Sendable {
   public let lowerBound: Int
 
   /// Tries a few orders of placing and keeps the best. A chunk is one allocation, of at most
-  /// `chunkLimit` bytes; traps for a value that no chunk can hold. With `isShared` false no two values that live
-  /// at one time lie in one allocation, so that each begins at its start.
+  /// `chunkLimit` bytes; traps for a value that no chunk can hold. With `usesSubBuffers` false no two values that live
+  /// at one time lie in one allocation, so that each begins at its start, and a chunk is as large as its largest.
   public init(
-    _ intervals: [Interval], alignment: Int, chunkLimit: Int, isShared: Bool = true
+    _ intervals: [Interval], alignment: Int, chunkLimit: Int, usesSubBuffers: Bool = true
   ) {
     self.intervals = intervals
     lowerBound = Self.largestLiveSum(intervals, alignment)
@@ -51,7 +51,7 @@ public struct MemoryPlan: Sendable {
     var best = Int.max
     for order in orders {
       let (places, chunks) =
-        isShared
+        usesSubBuffers
         ? Self.place(intervals, order, alignment, chunkLimit)
         : Self.placeApart(intervals, order, alignment)
       let total = chunks.reduce(0, +)

@@ -27,9 +27,9 @@ struct UnitTiles: Sendable, Hashable {
   }
 
   func fits(_ unit: MatrixUnit, _ traits: DeviceTraits) -> Bool {
-    let lanes = lanes(unit)
+    let (lanes, bytesPerNumber) = (lanes(unit), 2)
     return lanes <= traits.maximumWorkGroupSize
-      && 2 * stages * depth * (rows + columns) + unit.shownBytes(lanes: lanes)
+      && bytesPerNumber * stages * depth * (rows + columns) + unit.shownBytes(lanes: lanes)
         <= traits.localMemoryBytes
   }
 
@@ -51,10 +51,10 @@ extension MatrixUnit {
     let ranked: [(tiles: UnitTiles, groupsPerUnit: Int)]
     if kind == .nvidia, isAligned {
       ranked = [
-        (UnitTiles(128, 256, block: (64, 64), directStages: 2), 2),
         (UnitTiles(128, 128, block: (64, 64), directStages: 3), 1),
         (UnitTiles(128, 64, block: (64, 32), directStages: 4), 1),
         (UnitTiles(64, 64, block: (32, 32), directStages: 4), 0),
+        (UnitTiles(64, 64, block: (32, 32), directStages: 2), 0),
       ]
     } else {
       ranked = [

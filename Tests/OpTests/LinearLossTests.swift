@@ -133,6 +133,35 @@ import Testing
     #expect(try kernelError(OpCase(op(16_500), data), on: target.open()) < 1e-5)
   }
 
+  /// The second chunk finds its rows of whatever a teacher gives, also in 16 bits.
+  @Test(arguments: Target.all.filter { !$0.isInterpreter }) func everyTeacherHasSeveralChunks(
+    target: Target
+  ) throws {
+    // On a small device a chunk of a large vocabulary has 128 rows.
+    var traits = target.traits
+    traits.memoryBytes = 1 << 30
+    let device = try target.open(traits)
+    func item(_ teaching: LinearLoss.Teaching?) -> OpCase {
+      OpCase(
+        LinearLoss(teaching: teaching, givesGradients: true, classCount: 33_000),
+        Self.data(
+          teaching, rows: 131, vocabulary: 33_000, width: 4, teacherWidth: 3, weights: true))
+    }
+    let (head, logits, list) = (
+      item(Self.firstOfEachTeacher[1]), item(Self.firstOfEachTeacher[2]),
+      item(Self.firstOfEachTeacher[3])
+    )
+    for item in [head, logits, list] {
+      let calls = item.op.launches(item.data.map(\.type), on: traits).calls
+      #expect(calls.count { $0.function.hasPrefix("linear_loss") } == 2)
+    }
+    // Of a list of 3 of 33,000 the rest is nearly 1, whose logarithm few digits are left for.
+    let failures = try kernelFailures([logits, list], on: device, tolerance: 2e-4)
+    #expect(failures.isEmpty, "\(failures)")
+    let narrow = try kernelFailures([head], on: device, tolerance: 4e-3, storage: .bfloat16)
+    #expect(narrow.isEmpty, "\(narrow)")
+  }
+
   @Test(arguments: Target.all) func aLargeVocabularyFitsInto2GB(target: Target) throws {
     var traits = target.traits
     traits.memoryBytes = 2 << 30

@@ -137,12 +137,13 @@ import Testing
       (computeUnits: 64, storage: .bfloat16, cases([(9, 11, 13)], flags[...]) + slices),
       (1, ElementType.float16, cases([(36, 40, 96), (137, 130, 50)], flags[1...2])),
     ]
-    // Of the tiles that are copied as they lie: the widest, and the one between the large and the small.
+    // Tiles that are copied as they lie (`UnitTilesTests` says which these are), small ones alone for an interpreter.
     let direct = [
-      (1, cases([(136, 264, 104)], flags[...])), (4, cases([(136, 72, 72)], flags[1...2])),
+      (64, cases([(24, 16, 40)], flags[...])), (1, cases([(136, 264, 104)], flags[...])),
+      (4, cases([(136, 72, 72), (136, 72, 50)], flags[2...2])),
     ]
     var traits = target.traits
-    for (computeUnits, cases) in target.isInterpreter ? [] : direct {
+    for (computeUnits, cases) in direct.prefix(target.isInterpreter ? 1 : 3) {
       traits.matrixUnit = MatrixUnit(.nvidia, isEmulated: true)
       traits.computeUnits = computeUnits
       let device = try target.open(traits)

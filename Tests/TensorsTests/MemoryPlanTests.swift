@@ -28,7 +28,7 @@ import Testing
 
   @Test(arguments: 1...40) func valuesApartBeginTheirAllocations(seed: UInt64) {
     let intervals = Self.randomIntervals(seed)
-    let plan = MemoryPlan(intervals, alignment: 64, chunkLimit: .max / 2, isShared: false)
+    let plan = MemoryPlan(intervals, alignment: 64, chunkLimit: .max / 2, usesSubBuffers: false)
     #expect(plan.violations() == [])
     #expect(plan.places.allSatisfy { $0.offset == 0 })
     #expect(plan.chunkByteCounts.count < intervals.count || intervals.count < 20)

@@ -22,7 +22,7 @@ import Testing
 
   @Test(arguments: Target.all) func devicesAgreeOnRandomGraphs(target: Target) throws {
     var apart = target.traits
-    apart.sharesAllocations = false
+    apart.usesSubBuffers = false
     for device in [try target.open(), try target.open(apart)] {
       for seed in 1...6 as ClosedRange<UInt64> {
         let graph = RandomGraph(seed: seed)

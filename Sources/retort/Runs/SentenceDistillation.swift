@@ -222,8 +222,10 @@ struct SentenceDistillation {
     }
     let cells = [SentenceVerdictRow.header] + rows.map(\.cells)
     let sentence =
-      verdict?.sentence(unit: "of distance to the teacher's vectors", rows: "sentences")
-      ?? "Whether distilling helped is not known: no control was trained (\(declined))."
+      verdict.map {
+        [$0.sentence(unit: "of distance to the teacher's vectors", rows: "sentences"), $0.advice]
+          .compactMap { $0 }.joined(separator: " ")
+      } ?? "Whether distilling helped is not known: no control was trained (\(declined))."
     try tell("\n" + table(cells) + "\n\n" + sentence + "\n")
     for reason in folder.forced { try tell("This run was forced although \(reason).\n") }
     let json = JSONObject(

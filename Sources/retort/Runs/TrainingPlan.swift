@@ -48,8 +48,7 @@ struct TrainingPlan {
     func mebibytes(_ bytes: Int) -> String {
       "\(grouped(bytes >> 20 + (bytes & 0xFFFFF == 0 ? 0 : 1))) MiB"
     }
-    let peak = try (device as? OpenCLDevice)?.measurePeaks()
-      .flopsPerSecond(of: phases.first?.options.precision.storage ?? .float32)
+    let peak = try (device as? OpenCLDevice)?.measurePeaks().flopsPerSecond
     let time =
       peak.map {
         ", all training about \(duration(flops / $0 / 0.5)) at half of the device's peak"

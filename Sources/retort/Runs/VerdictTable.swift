@@ -93,10 +93,14 @@ struct VerdictTable {
     guard let verdict else {
       return "Whether distilling helped is not known: no control was trained (\(declined))."
     }
-    return verdict.sentence(unit: "nats/token", rows: "windows")
-      + (gapClosed.map {
-        " It closes \(fixed(100 * $0, 0)) % of the gap between control and teacher."
-      } ?? "")
+    var parts = [verdict.sentence(unit: "nats/token", rows: "windows")]
+    if let teacher = row("teacher"), let student = row("student"), let control = row("control") {
+      parts.append(
+        standing(
+          teacher: teacher.natsPerToken, student: student.natsPerToken,
+          control: control.natsPerToken))
+    }
+    return (parts + [verdict.advice].compactMap { $0 }).joined(separator: " ")
   }
 
   /// The content of `verdict.json`.
@@ -113,20 +117,6 @@ struct VerdictTable {
 }
 
 extension Verdict {
-  /// What came of it, in words. Losses and distances are in `unit`, over `rows` of held-out data.
-  func sentence(unit: String, rows: String) -> String {
-    let seeds = seedDifferences.count
-    let subject =
-      switch outcome {
-      case .beats, .doesNotBeat: "The distilled student \(outcome.rawValue) the control"
-      case .inconclusive: "Whether the distilled student beats the control is INCONCLUSIVE"
-      }
-    return subject + ": control - student = \(fixed(difference, 4)) \(unit), 95 % interval "
-      + "[\(fixed(interval.lowerBound, 4)), \(fixed(interval.upperBound, 4))] over "
-      + "\(grouped(windowCount)) paired held-out \(rows), "
-      + (seeds == 1 ? "one seed." : "\(seeds) seeds.")
-  }
-
   /// The fields of `verdict.json` that say so; without a verdict the reason why there is none.
   static func fields(_ verdict: Verdict?, unit: String, declined: String)
     -> [(key: String, value: any JSONValue)]
