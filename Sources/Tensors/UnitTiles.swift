@@ -4,21 +4,20 @@ import Base
 /// A work-group's tile of `rows` x `columns` of a product on matrix units, from `depth` values of k at a time in local
 /// memory; lanes that act as one have a block of it.
 struct UnitTiles: Sendable, Hashable {
-  var rows: Int
-  var columns: Int
-  var depth = 32
-  var block: (rows: Int, columns: Int) { (blockRows, blockColumns) }
+  let rows: Int
+  let columns: Int
+  let depth = 32
   private let blockRows: Int
   private let blockColumns: Int
   /// How many tiles of each operand are in local memory.
-  var stages = 2
+  let stages: Int
   /// Whether they are copied there as they lie, without passing through registers.
-  var isDirect = false
+  let isDirect: Bool
 
   init(_ rows: Int, _ columns: Int, block: (rows: Int, columns: Int), directStages: Int? = nil) {
     (self.rows, self.columns) = (rows, columns)
     (blockRows, blockColumns) = block
-    if let directStages { (stages, isDirect) = (directStages, true) }
+    (stages, isDirect) = (directStages ?? 2, directStages != nil)
   }
 
   /// Work-items of a group.
