@@ -150,17 +150,3 @@ extension KernelCall.Argument {
     }
   }
 }
-
-extension KernelCall {
-  /// A copy of whole words from operand 0 to result 0.
-  static func copy(_ byteCount: Int, on traits: DeviceTraits) -> KernelCall {
-    let local = traits.groupSize
-    let items =
-      traits.family == .cpu
-      ? traits.computeUnits * 4 : (byteCount / 4 + local - 1) / local * local
-    return KernelCall(
-      "copy_words", file: "copy.cl", defines: ["LANES": traits.lanes],
-      arguments: [.operand(0), .result(0), .int(byteCount / 4)], global: [max(items, local)],
-      local: [local])
-  }
-}

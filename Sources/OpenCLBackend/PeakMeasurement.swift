@@ -35,22 +35,20 @@ extension OpenCLDevice {
 
     let groups = traits.computeUnits * (isCPU ? 4 : 16)
     let items = groups * local
-    // About 20 ms of work on a device of the slowest kind that is likely.
-    var rounds = 4096
-    var fma = KernelCall(
-      "peak_fma", file: "peaks.cl", defines: defines, arguments: [], global: [items],
-      local: [local])
-    func fmaSeconds(tries: Int) throws -> Double {
-      fma.arguments = [.operand(0), .int(rounds), .float(0.5)]
-      return try best(fma, 1, tries)
+    /// How often per second a kernel goes round, measured over about 20 ms.
+    func roundsPerSecond(_ call: (Int) -> KernelCall) throws -> Double {
+      var rounds = 1024
+      while try best(call(rounds), 1, 1) < 0.02, rounds < 1 << 26 { rounds *= 2 }
+      return Double(rounds) / (try best(call(rounds), 1, 5))
     }
-    while try fmaSeconds(tries: 1) < 0.02, rounds < 1 << 26 { rounds *= 2 }
-    let fmaTime = try fmaSeconds(tries: 5)
-    let flopCount =
-      2 * Double((defines["CHAINS"] ?? 0) * traits.vectorWidth) * Double(rounds) * Double(items)
-
+    let fmaRounds = try roundsPerSecond {
+      KernelCall(
+        "peak_fma", file: "peaks.cl", defines: defines,
+        arguments: [.operand(0), .int($0), .float(0.5)], global: [items], local: [local])
+    }
+    let flopsPerRound = 2 * Double((defines["CHAINS"] ?? 0) * traits.vectorWidth * items)
     // A peak is no reason to refuse a run.
-    let unitRate = try? unitFlopsPerSecond(traits, groups, best)
+    let unitRate = try? unitFlopsPerSecond(traits, groups, roundsPerSecond)
     let copy = KernelCall(
       "peak_copy", file: "peaks.cl", defines: defines,
       arguments: [.operand(0), .operand(1), .int(byteCount / 4 / traits.vectorWidth)],
@@ -60,30 +58,26 @@ extension OpenCLDevice {
       "peak_launch", file: "peaks.cl", defines: defines, arguments: [.operand(0)],
       global: [groups * local], local: [local])
     return DevicePeaks(
-      flopsPerSecond: flopCount / fmaTime, unitFlopsPerSecond: unitRate ?? nil,
+      flopsPerSecond: flopsPerRound * fmaRounds, unitFlopsPerSecond: unitRate,
       bytesPerSecond: 2 * Double(byteCount) / (try best(copy, 1, 9)),
       secondsPerLaunch: try best(nothing, 500, 5))
   }
 
   /// What the matrix unit does per second; nil where there is none, or where ordinary instructions stand in for it.
   private func unitFlopsPerSecond(
-    _ traits: DeviceTraits, _ groups: Int, _ best: (KernelCall, Int, Int) throws -> Double
+    _ traits: DeviceTraits, _ groups: Int,
+    _ roundsPerSecond: ((Int) -> KernelCall) throws -> Double
   ) throws -> Double? {
-    guard let unit = traits.matrixUnit, !unit.isEmulated, let type = unit.kind.types.last,
-      traits.maximumWorkGroupSize >= 256
-    else { return nil }
     let (chains, local) = (8, 256)
-    var rounds = 1024
-    func seconds(tries: Int) throws -> Double {
-      try best(
-        KernelCall(
-          "peak_units", file: "peaks_units.cl",
-          defines: unit.defines(type).merging(["CHAINS": chains, "ITEMS": local]) { $1 },
-          arguments: [.operand(0), .int(rounds)], global: [groups * local], local: [local]), 1,
-        tries)
+    guard let unit = traits.matrixUnit, !unit.isEmulated, let type = unit.kind.types.last,
+      traits.maximumWorkGroupSize >= local
+    else { return nil }
+    let rounds = try roundsPerSecond {
+      KernelCall(
+        "peak_units", file: "peaks_units.cl",
+        defines: unit.defines(type).merging(["CHAINS": chains, "ITEMS": local]) { $1 },
+        arguments: [.operand(0), .int($0)], global: [groups * local], local: [local])
     }
-    while try seconds(tries: 1) < 0.02, rounds < 1 << 24 { rounds *= 2 }
-    let products = chains * rounds * (local / unit.kind.lanes) * groups
-    return Double(products) * unit.kind.flopCount / (try seconds(tries: 5))
+    return Double(chains * (local / unit.kind.lanes) * groups) * unit.kind.flopCount * rounds
   }
 }

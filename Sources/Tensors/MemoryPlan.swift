@@ -50,10 +50,8 @@ public struct MemoryPlan: Sendable {
     chunkByteCounts = []
     var best = Int.max
     for order in orders {
-      let (places, chunks) =
-        usesSubBuffers
-        ? Self.place(intervals, order, alignment, chunkLimit)
-        : Self.placeApart(intervals, order, alignment)
+      let (places, chunks) = Self.place(
+        intervals, order, alignment, chunkLimit, usesSubBuffers: usesSubBuffers)
       let total = chunks.reduce(0, +)
       if total < best { (self.places, chunkByteCounts, best) = (places, chunks, total) }
     }
@@ -82,74 +80,64 @@ public struct MemoryPlan: Sendable {
     }.max() ?? 0
   }
 
-  /// Gives each value the tightest gap that is free for as long as it lives.
+  private struct Chunk {
+    var size = 0
+    var members: [Int] = []
+  }
+
+  /// Gives each value in turn a place that is free for as long as it lives.
   private static func place(
     _ intervals: [Interval], _ order: (Interval, Interval) -> Bool, _ alignment: Int,
-    _ chunkLimit: Int
+    _ chunkLimit: Int, usesSubBuffers: Bool
   ) -> (places: [Place], chunks: [Int]) {
+    func size(_ value: Int) -> Int {
+      roundUp(max(intervals[value].byteCount, 1), toMultipleOf: alignment)
+    }
     var places = [Place](repeating: Place(chunk: 0, offset: 0), count: intervals.count)
-    var chunks: [(size: Int, members: [Int])] = []
-    for index in intervals.indices.sorted(by: { order(intervals[$0], intervals[$1]) }) {
-      let interval = intervals[index]
-      let size = roundUp(max(interval.byteCount, 1), toMultipleOf: alignment)
-      demand(size <= chunkLimit, "a value of \(size) bytes exceeds the largest allocation")
-      var chosen: Place?
+    var chunks: [Chunk] = []
+
+    /// The tightest gap of the first chunk that has one, or its end.
+    func gap(_ value: Int) -> Place? {
+      let wanted = size(value)
       for chunk in chunks.indices {
         let taken = chunks[chunk].members
-          .filter { intervals[$0].overlaps(interval) }
-          .map { member -> (start: Int, end: Int) in
-            let start = places[member].offset
-            let bytes = roundUp(max(intervals[member].byteCount, 1), toMultipleOf: alignment)
-            return (start, start + bytes)
-          }
+          .filter { intervals[$0].overlaps(intervals[value]) }
+          .map { (start: places[$0].offset, end: places[$0].offset + size($0)) }
           .sorted { $0.start < $1.start }
         var free = 0
         var tightest: (offset: Int, waste: Int)?
         for (start, end) in taken {
-          if start - free >= size, start - free - size < tightest?.waste ?? Int.max {
-            tightest = (free, start - free - size)
+          if start - free >= wanted, start - free - wanted < tightest?.waste ?? Int.max {
+            tightest = (free, start - free - wanted)
           }
           free = max(free, end)
         }
-        if let tightest {
-          chosen = Place(chunk: chunk, offset: tightest.offset)
-        } else if free
-          + size <= chunkLimit
-        {
-          chosen = Place(chunk: chunk, offset: free)
-        }
-        if chosen != nil { break }
+        if let tightest { return Place(chunk: chunk, offset: tightest.offset) }
+        if free + wanted <= chunkLimit { return Place(chunk: chunk, offset: free) }
       }
-      if chosen == nil { chunks.append((0, [])) }
-      let place = chosen ?? Place(chunk: chunks.count - 1, offset: 0)
-      chunks[place.chunk].size = max(chunks[place.chunk].size, place.offset + size)
-      chunks[place.chunk].members.append(index)
-      places[index] = place
+      return nil
     }
-    return (places, chunks.map(\.size))
-  }
 
-  /// Gives each value the smallest allocation that holds it and is free for as long as it lives, or the largest
-  /// free one, which grows, or its own.
-  private static func placeApart(
-    _ intervals: [Interval], _ order: (Interval, Interval) -> Bool, _ alignment: Int
-  ) -> (places: [Place], chunks: [Int]) {
-    var places = [Place](repeating: Place(chunk: 0, offset: 0), count: intervals.count)
-    var chunks: [(size: Int, members: [Int])] = []
-    for index in intervals.indices.sorted(by: { order(intervals[$0], intervals[$1]) }) {
-      let interval = intervals[index]
-      let size = roundUp(max(interval.byteCount, 1), toMultipleOf: alignment)
+    /// The start of the smallest free chunk that holds it, or of the largest, which grows.
+    func start(_ value: Int) -> Place? {
+      let wanted = size(value)
       func cost(_ chunk: Int) -> (missing: Int, wasted: Int, Int) {
-        (max(0, size - chunks[chunk].size), max(0, chunks[chunk].size - size), chunk)
+        (max(0, wanted - chunks[chunk].size), max(0, chunks[chunk].size - wanted), chunk)
       }
-      let free = chunks.indices.filter { chunk in
-        !chunks[chunk].members.contains { intervals[$0].overlaps(interval) }
-      }
-      let chunk = free.min { cost($0) < cost($1) } ?? chunks.count
-      if chunk == chunks.count { chunks.append((0, [])) }
-      chunks[chunk].size = max(chunks[chunk].size, size)
-      chunks[chunk].members.append(index)
-      places[index] = Place(chunk: chunk, offset: 0)
+      return chunks.indices.filter { chunk in
+        !chunks[chunk].members.contains { intervals[$0].overlaps(intervals[value]) }
+      }.min { cost($0) < cost($1) }.map { Place(chunk: $0, offset: 0) }
+    }
+
+    for value in intervals.indices.sorted(by: { order(intervals[$0], intervals[$1]) }) {
+      demand(
+        size(value) <= chunkLimit, "a value of \(size(value)) bytes exceeds the largest allocation")
+      let found = usesSubBuffers ? gap(value) : start(value)
+      if found == nil { chunks.append(Chunk()) }
+      let place = found ?? Place(chunk: chunks.count - 1, offset: 0)
+      chunks[place.chunk].size = max(chunks[place.chunk].size, place.offset + size(value))
+      chunks[place.chunk].members.append(value)
+      places[value] = place
     }
     return (places, chunks.map(\.size))
   }

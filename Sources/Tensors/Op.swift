@@ -116,19 +116,6 @@ public struct KernelCall: Sendable {
     return bound
   }
 
-  /// A copy of `rows` rows of `columns` numbers, from a row of one argument on to a row of another.
-  static func copyRows(
-    _ source: Argument, _ from: Int, _ target: Argument, _ to: Int, _ rows: Int, _ columns: Int,
-    on traits: DeviceTraits
-  ) -> KernelCall {
-    let local = traits.groupSize
-    let items = traits.family == .cpu ? traits.computeUnits * 4 : rows * columns
-    return KernelCall(
-      "copy_rows", file: "copy.cl", defines: ["LANES": traits.lanes],
-      arguments: [source, target, .int(from), .int(to), .int(rows), .int(columns)],
-      global: [roundUp(max(items, 1), toMultipleOf: local)], local: [local])
-  }
-
   /// A kernel in which one work-group of `traits.lanes` work-items owns a row at a time.
   public static func rows(
     _ function: String, file: String, rowCount: Int, defines: [String: Int] = [:],

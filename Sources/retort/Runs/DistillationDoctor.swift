@@ -19,13 +19,8 @@ struct DistillationDoctor {
     let plan = try plan()
     return try vocabulary() + conversations() + common.targets()
       + [plan.passes(of: recipe.training.options(for: recipe.student, seed: recipe.seed))]
-      + rowsOfCache() + teacherOnText() + evidence() + [plan.cost(on: device)]
-  }
-
-  private func evidence() -> [Finding] {
-    recipe.distillation.withoutControl.isEmpty
-      ? Evidence(rowCount: text.heldOut.count, rows: "windows", seeds: recipe.seeds).findings()
-      : []
+      + rowsOfCache() + teacherOnText()
+      + recipe.evidence(text.heldOut.count, "windows") + [plan.cost(on: device)]
   }
 
   private func vocabulary() throws -> [Finding] {

@@ -27,12 +27,8 @@ struct SentenceDoctor {
           return (objective, student.model.parameters(prefix: "student"))
         }
       ], data: data)
-    let evidence =
-      recipe.distillation.withoutControl.isEmpty
-      ? Evidence(rowCount: sentences.heldOut.count, rows: "sentences", seeds: recipe.seeds)
-        .findings() : []
-    return [lengths(), plan.passes(of: options), try vectors()] + evidence
-      + [try plan.cost(on: device)]
+    return [lengths(), plan.passes(of: options), try vectors()]
+      + recipe.evidence(sentences.heldOut.count, "sentences") + [try plan.cost(on: device)]
   }
 
   /// How much of the rows is text, and how many sentences do not fit.

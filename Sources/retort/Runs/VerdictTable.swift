@@ -94,12 +94,7 @@ struct VerdictTable {
       return "Whether distilling helped is not known: no control was trained (\(declined))."
     }
     var parts = [verdict.sentence(unit: "nats/token", rows: "windows")]
-    if let teacher = row("teacher"), let student = row("student"), let control = row("control") {
-      parts.append(
-        standing(
-          teacher: teacher.natsPerToken, student: student.natsPerToken,
-          control: control.natsPerToken))
-    }
+    if row("teacher") != nil { parts.append(standing(gapClosed: gapClosed)) }
     return (parts + [verdict.advice].compactMap { $0 }).joined(separator: " ")
   }
 

@@ -34,13 +34,13 @@ extension Verdict {
   }
 }
 
-/// Where the student's loss lies between the control's and the teacher's, in nats per token.
-func standing(teacher: Double, student: Double, control: Double) -> String {
-  if teacher >= control { return "The teacher is no better than the control on this text." }
-  if student <= teacher { return "It is as good as its teacher." }
-  if student > control { return "The student is further from the teacher than the control." }
-  return "It closes \(fixed(100 * (control - student) / (control - teacher), 0)) % of the gap "
-    + "between control and teacher."
+/// Where the student stands, by the share of the control's distance from the teacher that it is nearer; nil where the
+/// teacher is no better than the control.
+func standing(gapClosed: Double?) -> String {
+  guard let gapClosed else { return "The teacher is no better than the control on this text." }
+  if gapClosed >= 1 { return "It is as good as its teacher." }
+  if gapClosed < 0 { return "The student is further from the teacher than the control." }
+  return "It closes \(fixed(100 * gapClosed, 0)) % of the gap between control and teacher."
 }
 
 /// What a verdict will rest on, before anything is trained.
@@ -70,5 +70,13 @@ struct Evidence {
       faults.isEmpty
         ? .fine(sentence) : .warning("\(sentence). \(faults.joined(separator: ". "))")
     ]
+  }
+}
+
+extension DistillRecipe {
+  /// What its verdict will rest on; nothing where it declines one.
+  func evidence(_ rowCount: Int, _ rows: String) -> [Finding] {
+    distillation.withoutControl.isEmpty
+      ? Evidence(rowCount: rowCount, rows: rows, seeds: seeds).findings() : []
   }
 }
