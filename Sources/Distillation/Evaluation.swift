@@ -21,7 +21,6 @@ public struct Evaluation: Sendable {
   /// The expected calibration error: how far the probability of the likeliest token is from how often it
   /// is right, over 15 bins (Guo et al., arXiv 1706.04599).
   public let calibrationError: Double
-  public let tokensPerSecond: Double
 
   public var natsPerToken: Double { nats / Double(max(1, tokenCount)) }
 }
@@ -42,13 +41,10 @@ public func evaluate(
   let losses = LinearLoss.crossEntropy(
     hidden: hidden, weight: model.headWeight, labels: labels, classCount: classCount
   ).sum(axis: 1)
-  // The model alone is what is timed; everything else runs after it.
-  let alone = try GraphExecutor(Graph(outputs: [losses]), on: store)
-
   let logits = hidden.matmul(model.headWeight, transposeOther: true).prefix(classCount)
   let best = logits.argMax()
   // -log of the likeliest token's probability
-  var outputs = [best, logits.crossEntropy(labels: best)]
+  var outputs = [losses, best, logits.crossEntropy(labels: best)]
   var inputs: [BatchInput] = []
   if let teacher {
     let (given, own) = teacher.distributions(tokens: tokens, temperature: 1)
@@ -60,26 +56,17 @@ public func evaluate(
     outputs += [teacherBest, kl]
     inputs = own + more
   }
-  let detail = try GraphExecutor(Graph(outputs: outputs), on: store)
+  let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
 
   var windowLosses: [Double] = []
-  var (nats, kl, agreeing, tokenCount, seconds) = (0.0, 0.0, 0, 0, 0.0)
+  var (nats, kl, agreeing, tokenCount) = (0.0, 0.0, 0, 0)
   var calibration = Calibration()
   for (index, batch) in batches.enumerated() {
-    for executor in [alone, detail] {
-      try executor.set(tokens, to: batch.tokens)
-      try executor.set(labels, to: batch.labels)
-    }
-    for input in inputs { try detail.set(input.tensor, to: input.value(batch)) }
-    // The first run also finishes the compilation of kernels: it is not timed.
-    if index == 0 {
-      try alone.run()
-      _ = try alone.value(of: losses)
-    }
-    let clock = ContinuousClock.now
-    try alone.run()
-    let sums = try alone.value(of: losses).floats
-    seconds += (ContinuousClock.now - clock).seconds
+    try executor.set(tokens, to: batch.tokens)
+    try executor.set(labels, to: batch.labels)
+    for input in inputs { try executor.set(input.tensor, to: input.value(batch)) }
+    try executor.run()
+    let sums = try executor.value(of: losses).floats
     let targets = batch.labels.integers
     let length = type.shape[1]
     for (row, sum) in sums.enumerated() {
@@ -92,15 +79,14 @@ public func evaluate(
       nats += Double(sum)
     }
     tokenCount += batch.targetCount
-    try detail.run()
-    let likeliest = try detail.value(of: best).integers
-    let surprise = try detail.value(of: outputs[1]).floats
-    let theirs = try teacher.map { _ in try detail.value(of: outputs[2]).integers }
+    let likeliest = try executor.value(of: best).integers
+    let surprise = try executor.value(of: outputs[2]).floats
+    let theirs = try teacher.map { _ in try executor.value(of: outputs[3]).integers }
     for place in targets.indices where targets[place] >= 0 {
       calibration.add(surprise[place], isRight: likeliest[place] == targets[place])
       if let theirs, theirs[place] == likeliest[place] { agreeing += 1 }
     }
-    if teacher != nil { kl += Double(try detail.value(of: outputs[3]).floats[0]) }
+    if teacher != nil { kl += Double(try executor.value(of: outputs[4]).floats[0]) }
     try onProgress(index + 1, batches.count)
   }
   let isCompared = teacher != nil && tokenCount > 0
@@ -108,5 +94,5 @@ public func evaluate(
     windowLosses: windowLosses, tokenCount: tokenCount, nats: nats,
     klToTeacher: isCompared ? kl / Double(tokenCount) : nil,
     agreement: isCompared ? Double(agreeing) / Double(tokenCount) : nil,
-    calibrationError: calibration.error, tokensPerSecond: Double(tokenCount) / max(seconds, 1e-9))
+    calibrationError: calibration.error)
 }

@@ -42,7 +42,11 @@ public final class Generator {
   private let model: any LanguageModel
   private let store: VariableStore
   private let cache: KeyValueCache
-  private let cacheName: String
+  /// A name that no other generator in the store has taken when this one first reads.
+  private lazy var cacheName: String = {
+    let number = (0...).first { store.entry(named: "cache\($0).0.keys") == nil } ?? 0
+    return "cache\(number)"
+  }()
   private var passes: [Int: Pass] = [:]
   /// How many ids may be drawn: a table may be padded with rows that are no tokens.
   private let drawable: Int
@@ -58,8 +62,6 @@ public final class Generator {
     self.capacity = max(2, min(capacity, model.contextLength))
     drawable = min(vocabularySize ?? model.vocabularySize, model.vocabularySize)
     cache = KeyValueCache(capacity: self.capacity)
-    let number = (0...).first { store.entry(named: "cache\($0).0.keys") == nil } ?? 0
-    cacheName = "cache\(number)"
   }
 
   /// The pass for some tokens of each text, made when it is first needed.

@@ -186,6 +186,12 @@ public struct DistillationObjective: Objective {
     return combined(parts[0].crossEntropy, term, unitKL, extra, inputs, adding: matched)
   }
 
+  /// The student's own cross-entropy, by which a control is measured as well.
+  public func validationLoss(tokens: Tensor, labels: Tensor) -> Loss {
+    NextTokenObjective(student, classCount: classCount, readsSpans: readsSpans)
+      .loss(tokens: tokens, labels: labels)
+  }
+
   /// The loss of given logits [..., V], of which the first `classCount` are classes.
   public func loss(student: Tensor, teacher: Tensor, labels: Tensor) -> Loss {
     let count = classCount ?? min(student.shape.columnCount, teacher.shape.columnCount)

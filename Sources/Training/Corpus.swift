@@ -1,15 +1,17 @@
-// Text, split into what is trained on and what is held out.
+// Text, split into what is trained on, what weights are chosen by and what is held out.
 import Foundation
 import Storage
 import Tensors
 
-/// Entries of text in two parts.
+/// Entries of text in three parts.
 public struct Corpus: Sendable {
   public let training: [String]
+  public let validation: [String]
   public let heldOut: [String]
 
-  /// Reads text files; a share of their entries, chosen by `seed`, is held out.
-  public init(files: [URL], heldOutShare: Double, seed: UInt64) throws {
+  /// Reads text files; shares of their entries, chosen by `seed`, are held out and kept for validation.
+  public init(files: [URL], heldOutShare: Double, validationShare: Double = 0, seed: UInt64) throws
+  {
     guard !files.isEmpty else { throw StorageError("No text was given.") }
     let entries = try files.flatMap { file in
       let text = try String(contentsOfText: file)
@@ -24,13 +26,9 @@ public struct Corpus: Sendable {
     guard !entries.isEmpty else {
       throw StorageError("The text is empty: \(files.map(\.path).joined(separator: ", ")).")
     }
-    // Which part an entry goes to depends on its number and the seed alone.
-    let heldOutCount = Int((Double(entries.count) * heldOutShare).rounded())
-    let isHeldOut = entries.indices.map {
-      Philox.permuted($0, of: entries.count, seed: seed, stream: 0x7465_7874) < heldOutCount
-    }
-    heldOut = zip(entries, isHeldOut).filter(\.1).map(\.0)
-    training = zip(entries, isHeldOut).filter { !$0.1 }.map(\.0)
+    let parts = Parts(
+      of: entries.count, heldOutShare: heldOutShare, validationShare: validationShare, seed: seed)
+    (training, validation, heldOut) = parts.split(entries)
   }
 
   /// Whether a text begins as a JSON object with a key that data for training have, or as a list of such objects.

@@ -40,9 +40,14 @@ public protocol Objective {
   /// Whether the loss reads the spans of rows that hold several texts.
   var readsSpans: Bool { get }
   func loss(tokens: Tensor, labels: Tensor) -> Loss
+  /// What weights are compared by on validation rows.
+  func validationLoss(tokens: Tensor, labels: Tensor) -> Loss
 }
 
 extension Objective {
   public var parameters: [(name: String, tensor: Tensor)] { [] }
   public var readsSpans: Bool { false }
+  public func validationLoss(tokens: Tensor, labels: Tensor) -> Loss {
+    loss(tokens: tokens, labels: labels)
+  }
 }

@@ -4,46 +4,6 @@ import Foundation
 import Storage
 import Tensors
 
-/// The sizes of a training run.
-public struct TrainingOptions: Sendable, Hashable {
-  public var stepCount = 500
-  /// Sequences per micro-batch, and micro-batches per step.
-  public var batchSize = 32
-  public var microBatchCount = 1
-  public var optimizer = OptimizerOptions()
-  public var precision = Precision.fp32
-  public var seed: UInt64 = 1
-  /// Steps between log lines, and between checkpoints; the last step does both.
-  public var logInterval = 10
-  public var checkpointInterval = 200
-
-  public init() {}
-}
-
-/// What happened at a step that is logged.
-public struct StepMetrics: Sendable {
-  /// The number of steps done.
-  public let step: Int
-  public let stepCount: Int
-  /// Means over the targets that count, by name; "loss" is what is trained on.
-  public let means: [String: Double]
-  public let learningRate: Double
-  public let gradientNorm: Double
-  /// Targets that counted since the run began, this arm alone.
-  public let tokenCount: Int
-  public let tokensPerSecond: Double
-  /// Seconds since this process began to train.
-  public let seconds: Double
-}
-
-/// What a trainer tells while it works. It prints nothing.
-public enum TrainingEvent: Sendable {
-  case step(StepMetrics)
-  case checkpoint(URL)
-  /// Stopped on request after this many steps; a checkpoint holds them.
-  case interrupted(step: Int)
-}
-
 /// Trains the parameters of one model on one device. Variables named otherwise are left alone.
 public final class Trainer {
   public let options: TrainingOptions
@@ -66,18 +26,24 @@ public final class Trainer {
   public let accumulate: GraphExecutor
   private let update: GraphExecutor?
   /// What a checkpoint belongs to: settings, data, formula, origins.
-  private let fingerprint: String
+  let fingerprint: String
   /// Targets that counted before the checkpoint that was resumed.
-  private var resumedTokenCount = 0
+  var resumedTokenCount = 0
+  let parameterNames: [String]
   /// The variables that a checkpoint holds: parameters and moments.
-  private let checkpointNames: [String]
+  let checkpointNames: [String]
+  private let validation: Validation?
+  /// Steps that were done when training ended.
+  public private(set) var lastStep = 0
 
   /// `parameters` are declared in `store`; the objective's own are declared here and trained with them. `origins`
-  /// tells what the run starts from: a checkpoint belongs to runs with the same.
+  /// tells what the run starts from: a checkpoint belongs to runs with the same. `validation` are rows by which the
+  /// best weights are chosen.
   /// Throws where the plan does not fit the device.
   public init(
     _ objective: any Objective, parameters: [(name: String, tensor: Tensor)],
-    data: any TokenData, options: TrainingOptions, origins: String = "", store: VariableStore
+    data: any TokenData, validation: (any TokenData)? = nil, options: TrainingOptions,
+    origins: String = "", store: VariableStore
   ) throws {
     self.options = options
     self.store = store
@@ -128,7 +94,11 @@ public final class Trainer {
     accumulate = try GraphExecutor(
       isSplit ? Graph(outputs: [], assignments: adds) : updates, on: store, options: execution)
     update = isSplit ? try GraphExecutor(updates, on: store, options: execution) : nil
-    let own = Set(parameters.map(\.name))
+    self.validation = try validation.map {
+      try Validation(objective, on: $0, options, store: store)
+    }
+    parameterNames = parameters.map(\.name)
+    let own = Set(parameterNames)
     checkpointNames = store.entries.map(\.name).filter {
       own.contains($0) || $0.hasPrefix("optimizer.")
     }
@@ -149,20 +119,30 @@ public final class Trainer {
 
   /// Trains to the last step, or until `shouldStop` answers true after a step.
   ///
-  /// Goes on from the checkpoint where there is one. Returns whether the last step was reached.
+  /// Goes on from the checkpoint where there is one. Returns whether training is done: the last step was reached, or
+  /// patience was at its end. The weights are then the best by the validation rows, which are kept in a file `best`
+  /// meanwhile; without validation rows, or without that file, the last.
   public func run(
-    checkpoint: URL?, onEvent: (TrainingEvent) throws -> Void, shouldStop: () -> Bool = { false }
+    checkpoint: URL?, best bestFile: URL? = nil, onEvent: (TrainingEvent) throws -> Void,
+    shouldStop: () -> Bool = { false }
   ) throws -> Bool {
     let first = try checkpoint.map(resume) ?? 0
+    var best = try bestFile.flatMap(keptBest)
+    lastStep = first
     let clock = ContinuousClock.now
     var tokenCount = resumedTokenCount
     var counted = 0
-    for step in first..<max(first, options.stepCount) {
+    let end = isOutOfPatience(first, best) ? first : max(first, options.stepCount)
+    for step in first..<end {
       let targetCount = try runStep(step)
       tokenCount += targetCount
       counted += targetCount
       let done = step + 1
-      let isLast = done == options.stepCount
+      lastStep = done
+      if validation != nil, done % options.validationInterval == 0 || done == options.stepCount {
+        try validate(done, &best, bestFile, onEvent)
+      }
+      let isLast = done == options.stepCount || isOutOfPatience(done, best)
       if done % options.logInterval == 0 || isLast {
         let metrics = try metrics(
           done, targetCount: targetCount, tokenCount: tokenCount, counted: counted, since: clock)
@@ -184,8 +164,30 @@ public final class Trainer {
         try onEvent(.interrupted(step: done))
         return false
       }
+      if isLast { break }
     }
+    if let best, let bestFile, best.step != lastStep { try loadBest(bestFile) }
     return true
+  }
+
+  /// Measures the validation rows, and keeps the weights if they are the best.
+  private func validate(
+    _ step: Int, _ best: inout BestWeights?, _ file: URL?, _ onEvent: (TrainingEvent) throws -> Void
+  ) throws {
+    guard let loss = try validation?.measure() else { return }
+    let isBest = loss < best?.loss ?? .infinity
+    if isBest {
+      let new = BestWeights(step: step, loss: loss)
+      if let file { try saveBest(new, to: file) }
+      best = new
+    }
+    try onEvent(.validation(step: step, loss: loss, isBest: isBest))
+  }
+
+  /// Whether the latest measurements brought nothing better for too long.
+  private func isOutOfPatience(_ step: Int, _ best: BestWeights?) -> Bool {
+    guard options.patience > 0, let best else { return false }
+    return step - best.step >= options.patience * options.validationInterval
   }
 
   /// One micro-batch of a step.
@@ -258,37 +260,5 @@ public final class Trainer {
       learningRate: options.optimizer.rate(step: step - 1, of: options.stepCount),
       gradientNorm: norm, tokenCount: tokenCount,
       tokensPerSecond: Double(counted) / max(seconds, 1e-9), seconds: seconds)
-  }
-
-  // MARK: Checkpoints
-
-  private func save(_ url: URL, step: Int, tokenCount: Int) throws {
-    let names = Set(checkpointNames)
-    try store.save(
-      to: url,
-      metadata: ["step": String(step), "tokens": String(tokenCount), "run": fingerprint],
-      where: { names.contains($0.name) })
-  }
-
-  /// The number of steps that the checkpoint holds, with its variables loaded; 0 without one.
-  func resume(_ url: URL) throws -> Int {
-    resumedTokenCount = 0
-    guard FileManager.default.fileExists(atPath: url.path) else { return 0 }
-    let file = try Safetensors(contentsOf: url)
-    guard file.metadata["run"] == fingerprint else {
-      throw StorageError(
-        "\(url.path) belongs to a run with other settings or data. Resume with what the run folder holds and "
-          + "what it began with, or start a new run with --overwrite.")
-    }
-    guard let step = file.metadata["step"].flatMap({ Int($0) }),
-      (0...options.stepCount).contains(step),
-      let tokens = file.metadata["tokens"].flatMap({ Int($0) }), tokens >= 0
-    else {
-      throw StorageError(
-        "\(url.path) does not say which of the \(options.stepCount) steps it holds: it is damaged.")
-    }
-    try store.load(checkpointNames, from: file)
-    resumedTokenCount = tokens
-    return step
   }
 }

@@ -65,12 +65,16 @@ import Testing
     let teacher = try shop.teacher()
     let seeds = try shop.run(
       [
-        "distill", "--device", "reference", "--teacher", teacher, "--seeds", "3", "--run",
-        shop.path("seeds"),
-      ] + shop.tiny(["student"]))
+        "distill", "--device", "reference", "--teacher", teacher, "--run", shop.path("seeds"),
+      ] + shop.tiny(["student"]) + ["--set", "seeds=0"])
     #expect(seeds.status == 0 && seeds.output.contains("3 seeds"), "\(seeds.errors)")
+    // Small runs take three seeds; a second control that takes as much as the rest is left to the person.
+    #expect(try shop.read("seeds/recipe.yaml").contains("\nseeds: 3\n"))
+    #expect(try shop.read("seeds/recipe.yaml").contains("controls: data\n"))
+    #expect(seeds.errors.contains("--controls both trains it"), "\(seeds.errors)")
     let verdict = try shop.json("seeds/verdict.json")
-    #expect(verdict["seed_differences"]?.array?.count == 3)
+    #expect(verdict["equal_data"]?["seed_differences"]?.array?.count == 3)
+    #expect(verdict["equal_compute"] == nil && !shop.exists("seeds/control-compute"))
     let student = verdict["arms"]?["student"]
     for key in [
       "kl_to_teacher", "top1_agreement", "expected_calibration_error", "training_flops",
@@ -180,18 +184,20 @@ import Testing
       }
     }
     #expect(kills > 2)
-    for arm in ["teacher", "student", "control"] {
+    for arm in ["teacher", "student", "control", "control-compute"] {
       let name = "\(arm)/model.safetensors"
       let bits = try ["whole", "killed"].map {
         try Data(contentsOf: URL(fileURLWithPath: shop.path("\($0)/\(name)")))
       }
       #expect(bits[0] == bits[1], "\(arm) after \(kills) kills")
     }
-    // Every logged step is there once.
-    let steps = try shop.read("killed/metrics.jsonl").split(separator: "\n").map {
-      try JSON(parsing: Data($0.utf8))
+    // Every logged step is there once, and so is every measurement.
+    let (steps, validation) = try shop.metrics("killed")
+    func places(_ records: [JSON]) -> Set<String> {
+      Set(records.map { "\($0["arm"]?.string ?? "") \($0["step"]?.int ?? 0)" })
     }
-    #expect(steps.count == 3 * 200)
-    #expect(Set(steps.map { "\($0["arm"]?.string ?? "") \($0["step"]?.int ?? 0)" }).count == 600)
+    #expect(places(steps).count == steps.count && places(validation).count == validation.count)
+    #expect(steps.count(where: { $0["arm"]?.string != "control-compute" }) == 3 * 200)
+    #expect(validation.count == 4 * 20)
   }
 }

@@ -45,25 +45,32 @@ import Testing
     let result = try shop.run(run + shop.tiny(["teacher", "student"]))
     #expect(result.status == 0, "\(result.errors)")
     #expect(result.output.contains("BEAT") || result.output.contains("INCONCLUSIVE"))
-    for arm in ["teacher", "student", "control"] {
+    for arm in ["teacher", "student", "control", "control-compute"] {
       for file in ["config.json", "model.safetensors", "tokenizer.json"] {
         #expect(shop.exists("run/\(arm)/\(file)"), "\(arm)/\(file)")
       }
       #expect(shop.exists("run/checkpoints/\(arm).safetensors"))
-      #expect(result.output.contains("\(arm): "))
+      #expect(result.errors.contains("\(arm): "))
     }
-    let verdict = try JSONSerialization.jsonObject(with: Data(shop.read("run/verdict.json").utf8))
-    #expect((verdict as? [String: Any])?["interval_95"] is [Double])
-    let records = try shop.read("run/metrics.jsonl").split(separator: "\n")
-      .map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
-    #expect(records.count == 6)
+    let verdict = try shop.json("run/verdict.json")
+    for question in ["equal_data", "equal_compute"] {
+      #expect(verdict[question]?["interval_95"]?.array?.count == 2, "\(question)")
+      #expect(result.output.contains("At \(question.replacing("_", with: " ")) "))
+    }
+    let (records, validation) = try shop.metrics("run")
+    #expect(records.count(where: { $0["arm"]?.string != "control-compute" }) == 6)
+    #expect(validation.count(where: { $0["arm"]?.string == "student" }) == 4)
     let keys = [
       "arm", "step", "loss", "ce", "kl", "divergence", "hidden", "relations", "cosine", "floored",
       "learning_rate",
       "gradient_norm", "tokens",
       "tokens_per_second", "seconds", "crc32c",
     ]
-    #expect(records.allSatisfy { Set($0?.keys.map { $0 } ?? []) == Set(keys) })
+    #expect(records.allSatisfy { Set($0.object?.members.map(\.key) ?? []) == Set(keys) })
+    #expect(
+      validation.allSatisfy {
+        $0.object?.members.map(\.key) == ["arm", "step", "validation", "crc32c"]
+      })
     let report = try shop.read("run/report.html")
     #expect(report.contains("<svg") && report.contains("<polyline") && !report.contains("http"))
     #expect(try shop.read("run/recipe.yaml").contains("sequence_length: 8"))
@@ -220,11 +227,9 @@ import Testing
     let resumed = try shop.run(
       ["train", "--run", shop.path("run"), "--resume", "--device", "reference"])
     #expect(resumed.status == 0 && shop.exists("run/model/config.json"), "\(resumed.errors)")
-    let steps = try shop.read("run/metrics.jsonl").split(separator: "\n").map { line in
-      let record = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
-      return record?["step"] as? Int
-    }
-    #expect(steps == (1...400).map { 2 * $0 })
+    let (steps, validation) = try shop.metrics("run")
+    #expect(steps.map { $0["step"]?.int } == (1...400).map { 2 * $0 })
+    #expect(validation.map { $0["step"]?.int } == (1...20).map { 40 * $0 })
   }
 
   @Test func anInterruptWhileJudgingLosesNothing() throws {
@@ -250,7 +255,7 @@ import Testing
     let resumed = try shop.run(train + ["--resume"])
     #expect(resumed.status == 0 && resumed.output.contains("held out:"), "\(resumed.errors)")
     // Nothing was trained again.
-    #expect(!resumed.errors.contains("model 4/4") && steps.split(separator: "\n").count == 2)
+    #expect(!resumed.errors.contains("model 4/4") && steps.split(separator: "\n").count == 6)
     #expect(try shop.read("run/metrics.jsonl") == steps)
   }
 

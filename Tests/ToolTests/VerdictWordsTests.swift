@@ -14,24 +14,41 @@ import Testing
       })
   }
 
-  private func sentence(_ verdict: Verdict) -> String {
-    verdict.sentence(unit: "nats/token", rows: "windows")
+  private func answers(_ data: Verdict, _ compute: Verdict? = nil) -> Answers {
+    let asked: [(Question, Verdict?)] = [(.data, data), (.compute, compute)]
+    return Answers(
+      answers: asked.compactMap { question, verdict in
+        verdict.map { .init(question: question, verdict: $0, controlSteps: 7) }
+      }, unit: "nats/token", rows: "windows", declined: "")
   }
 
+  private func lines(_ verdict: Verdict) -> [String] { answers(verdict).sentences }
+
   @Test func oneSeedIsOneSeed() {
-    let one = sentence(verdict(0.1))
-    #expect(one.hasPrefix("The distilled student BEATS (one seed) the control: "), "\(one)")
-    #expect(one.hasSuffix("not of the seed: --seeds 3 covers both."), "\(one)")
-    #expect(sentence(verdict(-0.1)).contains("DOES NOT BEAT (one seed)"))
-    #expect(sentence(verdict(-5e-5)).contains("is INCONCLUSIVE (one seed): "))
-    let three = sentence(verdict(0.1, 0.11, 0.09))
-    #expect(three.contains("BEATS the control") && three.hasSuffix("windows, 3 seeds."), "\(three)")
-    #expect(sentence(verdict(0.1, 0.11)).contains("one degree of freedom"))
+    let one = lines(verdict(0.1))
+    #expect(one[0].hasPrefix("At equal data the distilled student BEATS (one seed) the control: "))
+    #expect(one.last?.hasSuffix("not of the seed: --seeds 3 covers both.") == true, "\(one)")
+    #expect(lines(verdict(-0.1))[0].contains("DOES NOT BEAT (one seed)"))
+    #expect(lines(verdict(-5e-5))[0].contains("is INCONCLUSIVE (one seed): "))
+    let three = lines(verdict(0.1, 0.11, 0.09))
+    #expect(three.count == 1 && three[0].contains("BEATS the control"), "\(three)")
+    #expect(three[0].hasSuffix("windows, 3 seeds."))
+    #expect(lines(verdict(0.1, 0.11)).last?.contains("one degree of freedom") == true)
+  }
+
+  @Test func eachQuestionHasItsAnswer() throws {
+    let both = answers(verdict(0.1, 0.11, 0.09), verdict(-0.1, -0.11, -0.09))
+    #expect(both.sentences.count == 3)
+    #expect(both.sentences[1].hasPrefix("At equal compute the distilled student DOES NOT BEAT "))
+    #expect(both.sentences[2].contains("retort cache"))
+    #expect(both.fields.map(\.key) == ["equal_data", "equal_compute"])
+    let none = Answers(answers: [], unit: "", rows: "", declined: "no time")
+    #expect(none.sentences[0].contains("(no time)") && none.fields[0].key == "without_control")
   }
 
   @Test func whoIsNoBetterIsToldWhatToTry() {
-    #expect(verdict(-0.1).advice?.contains("distillation.alpha") == true)
-    #expect(verdict(0.1).advice == nil && verdict(-5e-5).advice == nil)
+    #expect(answers(verdict(-0.1)).advice?.contains("distillation.alpha") == true)
+    #expect(answers(verdict(0.1)).advice == nil && answers(verdict(-5e-5)).advice == nil)
   }
 
   @Test(

@@ -73,7 +73,7 @@ final class Workshop {
       errors: try String(contentsOf: errors, encoding: .utf8))
   }
 
-  /// The settings of tiny models.
+  /// The settings of tiny models; students with one seed.
   func tiny(_ sections: [String], steps: Int = 4) -> [String] {
     let sizes = sections.flatMap { section in
       ["layers=1", "width=8", "heads=2", "key_value_heads=1", "mlp_width=8", "steps=\(steps)"]
@@ -83,7 +83,8 @@ final class Workshop {
       "data.text=[\(path("text"))]", "data.sequence_length=8", "training.batch_size=2",
       "training.log_interval=2", "training.warmup_steps=1", "training.checkpoint_interval=2",
     ]
-    return (sizes + rest).flatMap { ["--set", $0] }
+    let seeds = sections.contains("student") ? ["seeds=1"] : []
+    return (sizes + seeds + rest).flatMap { ["--set", $0] }
   }
 }
 
@@ -115,6 +116,16 @@ extension Workshop {
 extension Workshop {
   func json(_ name: String) throws -> JSON {
     try JSON(contentsOf: URL(fileURLWithPath: path(name)))
+  }
+
+  /// The logged steps of a run, and its measurements of the validation rows.
+  func metrics(_ run: String) throws -> (steps: [JSON], validation: [JSON]) {
+    let records = try read("\(run)/metrics.jsonl").split(separator: "\n").map {
+      try JSON(parsing: Data($0.utf8))
+    }
+    return (
+      records.filter { $0["validation"] == nil }, records.filter { $0["validation"] != nil }
+    )
   }
 
   /// A teacher that knows the workshop's text.

@@ -74,7 +74,8 @@ struct Cache: ParsableCommand {
     let opened = try device.open()
     let size = min(tokenizer.tokenizer.vocabularySize, model.vocabularySize)
     let text = try RunText(
-      recipe.data, tokenizer, classCount: size, seed: recipe.seed, shifts: false)
+      recipe.data, tokenizer, classCount: size, seed: recipe.seed, shifts: false
+    ).slice(recipe.student.textShare)
     note("\(opened.name)\n\(text.description)")
     let store = VariableStore(on: opened, seed: recipe.seed)
     try directory.load(model, into: store, prefix: "teacher")

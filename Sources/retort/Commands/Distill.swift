@@ -11,14 +11,14 @@ struct Distill: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Distil a teacher into a student, and find out whether it helped.",
     discussion: """
-      Trains a teacher on text (or takes the one that --teacher names), distils it into a student, \
-      trains the same student without the teacher on the same budget as a control, and compares the \
-      two on held-out text. Without a recipe the text is Debian's `fortunes`. Any key of the recipe \
+      Trains a teacher on text (or takes the one that --teacher names), distils it into a student, trains the same \
+      student without the teacher as a control, once on the same data and once with the same arithmetic, and compares \
+      them on held-out text. Without a recipe the text is Debian's `fortunes`. Any key of the recipe \
       can be set on the command line: --set student.layers=4
 
       --student takes the folder of a model, sizes of a new one ('layers: 4, width: 256'), or parts of \
       the teacher ('from-teacher: {layers: [0, 2, 4], width: 256}'). --data takes texts, or .jsonl that \
-      a teacher wrote; --cache what `retort cache` kept of a teacher. A teacher that is a sentence encoder       gets a student whose vectors are like its own; the control then learns from sentences alone.
+      a teacher wrote; --cache what `retort cache` kept of a teacher. A teacher that is a sentence encoder gets a student whose vectors are like its own; the control then learns from sentences alone.
       """)
 
   @OptionGroup var models: DistillationOptions
@@ -34,10 +34,11 @@ struct Distill: ParsableCommand {
   func run() throws {
     Interrupt.install()
     let folder = RunFolder(arguments.run)
-    let recipe = try arguments.recipe(DistillRecipe.self, in: folder, settings: models.settings)
+    var recipe = try arguments.recipe(DistillRecipe.self, in: folder, settings: models.settings)
     let path = recipe.teacher.path
     if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {
-      try SentenceDistillation(recipe, arguments, in: folder).run()
+      var distillation = try SentenceDistillation(recipe, arguments, in: folder)
+      try distillation.run()
       return
     }
     let arms = try DistillationArms(recipe, folder: folder)
@@ -46,12 +47,17 @@ struct Distill: ParsableCommand {
         recipe.data, arms.tokenizer, classCount: arms.classCount, seed: recipe.seed,
         shifts: arms.cache == nil)
     }
+    let slice = try text.slice(recipe.student.textShare)
+    let plan = try arms.plan(recipe, text, slice: slice, device: device)
+    try plan.settle(&recipe)
     var origins = RunOrigins()
     try origins.add(recipe)
     origins.add("the text", text.fingerprint)
     try arms.addOrigins(recipe, to: &origins)
     try arguments.begin(recipe, in: folder, origins: origins, command: "distill") {
-      try DistillationDoctor(arms: arms, text: text, recipe: recipe, device: device).findings()
+      try DistillationDoctor(
+        arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, device: device
+      ).findings()
     }
     let export = ModelExport(tokenizer: arms.tokenizer, precision: recipe.training.export)
     /// Trains an arm that is not finished, on what `make` gives for its store.
@@ -63,36 +69,37 @@ struct Distill: ParsableCommand {
       let store = VariableStore(on: device, seed: seed)
       let (objective, data) = try make(store)
       try arm.train(
-        objective, recipe.training.options(for: sizes, seed: seed), on: data, folder: folder,
-        origins: origins, store: store, prefix: prefix, profiling: arguments.profiling,
-        export: export)
-    }
-    func nextToken(_ arm: Arm) throws -> NextTokenObjective {
-      NextTokenObjective(
-        try arm.languageModel(), classCount: arms.classCount, readsSpans: text.training.isPacked)
+        objective, recipe.training.options(for: sizes, seed: seed), on: data,
+        validation: text.validation, folder: folder, origins: origins, store: store,
+        prefix: prefix, profiling: arguments.profiling, export: export)
     }
     if let teacher = arms.teacher, recipe.teacher.path.isEmpty {
       try train(teacher, recipe.teacher, seed: recipe.seed, as: teacher.name) { _ in
-        (try nextToken(teacher), text.training)
+        (try arms.nextToken(teacher, text), text.training)
       }
     }
-    for pair in arms.pairs {
-      try train(pair.student, recipe.student, seed: pair.seed, as: "student") { store in
+    let trials = try arms.trials(of: recipe)
+    for trial in trials {
+      try train(trial.student, recipe.student, seed: trial.seed, as: "student") { store in
         (
           try arms.objective(
-            recipe.distillation, student: pair.student, store: store,
-            readsSpans: text.training.isPacked),
-          try studentData(pair.student, text, arms, recipe, store: store)
+            recipe.distillation, student: trial.student, store: store,
+            readsSpans: slice.training.isPacked),
+          try studentData(trial.student, slice, arms, recipe, store: store)
         )
       }
-      guard recipe.distillation.withoutControl.isEmpty else { continue }
-      // Same names, same seed, same batches: only the teacher is missing.
-      try train(pair.control, recipe.student, seed: pair.seed, as: "student") { _ in
-        (try nextToken(pair.control), text.training)
+      for control in trial.controls {
+        // Same names, same seed, same batches: only the teacher is missing.
+        let sizes = try plan.controlRecipe(control.question, recipe)
+        try train(control.arm, sizes, seed: trial.seed, as: "student") { _ in
+          (try arms.nextToken(control.arm, slice), slice.training)
+        }
       }
     }
-    try DistillationJudge(arms: arms, text: text, recipe: recipe, device: device, folder: folder)
-      .judge()
+    try DistillationJudge(
+      arms: arms, text: text, trials: trials, plan: plan, recipe: recipe, device: device,
+      folder: folder
+    ).judge()
   }
 
   /// The text, or rows of it that the student continues itself.

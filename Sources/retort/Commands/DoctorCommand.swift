@@ -32,11 +32,13 @@ struct DoctorCommand: ParsableCommand {
   }
 
   private func training(_ device: any Device) throws -> (any CustomStringConvertible, [Finding]) {
-    guard !models.areGiven else {
+    guard !models.areModelsGiven else {
       throw ValidationError("--model is for a training; it takes no teacher or student.")
     }
-    let recipe = try arguments.given(
-      TrainRecipe.self, settings: model.map { ["model.path=\(quoted($0))"] } ?? [])
+    var recipe = try arguments.given(
+      TrainRecipe.self,
+      settings: (model.map { ["model.path=\(quoted($0))"] } ?? [])
+        + models.schedule.settings(of: "model"))
     let tokenizer = try RunTokenizer.of(recipe.data, model: recipe.model.path)
     let arm = try Arm(
       "model", recipe.model, vocabularySize: tokenizer.tokenizer.vocabularySize,
@@ -44,6 +46,8 @@ struct DoctorCommand: ParsableCommand {
       folder: RunFolder(arguments.run))
     let size = min(tokenizer.tokenizer.vocabularySize, arm.model.vocabularySize)
     let text = try RunText(recipe.data, tokenizer, classCount: size, seed: recipe.seed)
+      .slice(recipe.model.textShare)
+    recipe.model.settleSteps(on: text.training, recipe.training)
     return (
       text,
       try TrainingDoctor(arm: arm, text: text, classCount: size, recipe: recipe, device: device)
@@ -54,19 +58,24 @@ struct DoctorCommand: ParsableCommand {
   private func distillation(_ device: any Device) throws -> (
     any CustomStringConvertible, [Finding]
   ) {
-    let recipe = try arguments.given(DistillRecipe.self, settings: models.settings)
+    var recipe = try arguments.given(DistillRecipe.self, settings: models.settings)
     let path = recipe.teacher.path
     if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {
-      return try SentenceDistillation(recipe, arguments, in: RunFolder(arguments.run))
-        .examination(on: device)
+      var distillation = try SentenceDistillation(recipe, arguments, in: RunFolder(arguments.run))
+      return try distillation.examination(on: device)
     }
     let arms = try DistillationArms(recipe, folder: RunFolder(arguments.run))
     let text = try RunText(
       recipe.data, arms.tokenizer, classCount: arms.classCount, seed: recipe.seed,
       shifts: arms.cache == nil)
+    let slice = try text.slice(recipe.student.textShare)
+    let plan = try arms.plan(recipe, text, slice: slice, device: device)
+    try plan.settle(&recipe)
     return (
       text,
-      try DistillationDoctor(arms: arms, text: text, recipe: recipe, device: device).findings()
+      try DistillationDoctor(
+        arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, device: device
+      ).findings()
     )
   }
 }

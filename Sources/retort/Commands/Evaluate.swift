@@ -75,12 +75,14 @@ struct Evaluate: ParsableCommand {
           + "needs \(length + 1). Give more text or a smaller --window.")
     }
     let step = min(stride ?? length, length)
+    let batches = windows.evaluationBatches(
+      size: min(batchSize ?? max(1, 2048 / length), max(1, windows.tokens.count / step)),
+      stride: step)
     let result = try evaluate(
-      loaded.model, teacher: other.map { .model($0.model) },
-      on: windows.evaluationBatches(
-        size: min(batchSize ?? max(1, 2048 / length), max(1, windows.tokens.count / step)),
-        stride: step),
-      classCount: classCount, store: store)
+      loaded.model, teacher: other.map { .model($0.model) }, on: batches, classCount: classCount,
+      store: store)
+    let speed = try Speed.of(
+      [loaded.model], on: batches[0], classCount: classCount, store: store)[0]
     let row = VerdictRow(
       arm: "model", parameterCount: loaded.model.parameterCount, [result],
       bytesPerToken: Corpus.bytesPerToken(corpus.training, windows.tokens))
@@ -94,6 +96,6 @@ struct Evaluate: ParsableCommand {
       try tell("top-1 agreement  \(fixed(100 * agreement, 1)) %")
     }
     try tell("calibration      \(fixed(result.calibrationError, 4)) (ECE, 15 bins)")
-    try tell("tokens/s         \(grouped(Int(result.tokensPerSecond)))")
+    try tell("tokens/s         \(grouped(Int(speed.tokensPerSecond)))")
   }
 }

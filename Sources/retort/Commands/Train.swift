@@ -20,13 +20,21 @@ struct Train: ParsableCommand {
   @Option(help: "The folder of a model to train further.")
   var model: String?
 
+  @OptionGroup var schedule: StepOptions
   @OptionGroup var arguments: RunArguments
+
+  func validate() throws {
+    if arguments.resume, model != nil || schedule.areGiven {
+      throw ValidationError("--resume goes on with the recipe in the folder; it takes no other.")
+    }
+  }
 
   func run() throws {
     Interrupt.install()
     let folder = RunFolder(arguments.run)
-    let recipe = try arguments.recipe(
-      TrainRecipe.self, in: folder, settings: model.map { ["model.path=\(quoted($0))"] } ?? [])
+    let settings = model.map { ["model.path=\(quoted($0))"] } ?? []
+    var recipe = try arguments.recipe(
+      TrainRecipe.self, in: folder, settings: settings + schedule.settings(of: "model"))
     let profiling = arguments.profiling
     let tokenizer = try RunTokenizer.of(recipe.data, model: recipe.model.path)
     let arm = try Arm(
@@ -37,7 +45,9 @@ struct Train: ParsableCommand {
     let classCount = min(tokenizer.tokenizer.vocabularySize, model.vocabularySize)
     let (device, text) = try arguments.open {
       try RunText(recipe.data, tokenizer, classCount: classCount, seed: recipe.seed)
+        .slice(recipe.model.textShare)
     }
+    recipe.model.settleSteps(on: text.training, recipe.training)
     var origins = RunOrigins()
     try origins.add(recipe)
     origins.add("the text", text.fingerprint)
@@ -52,7 +62,7 @@ struct Train: ParsableCommand {
       try arm.train(
         NextTokenObjective(
           model, classCount: classCount, readsSpans: text.training.isPacked), options,
-        on: text.training, folder: folder, origins: origins,
+        on: text.training, validation: text.validation, folder: folder, origins: origins,
         store: VariableStore(on: device, seed: recipe.seed), prefix: arm.name,
         profiling: profiling,
         export: ModelExport(tokenizer: tokenizer, precision: recipe.training.export))
@@ -81,6 +91,6 @@ struct Train: ParsableCommand {
           fixed(row.bitsPerByte, 4),
         ],
       ],
-      sentence: "", device: device.name)
+      sentences: [], device: device.name)
   }
 }

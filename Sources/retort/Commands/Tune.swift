@@ -73,7 +73,7 @@ struct Tune: ParsableCommand {
     guard let teacher = try arms.teacher?.languageModel() else {
       throw ValidationError("A recipe with a cache has no teacher whose products could be tuned.")
     }
-    let student = try arms.pairs[0].student.languageModel()
+    let student = try arms.student.languageModel()
     let type = TensorType([recipe.training.batchSize, recipe.data.sequenceLength], .int32)
     let (tokens, labels) = (Tensor.input("tokens", type), Tensor.input("labels", type))
     let distillation = DistillationObjective(

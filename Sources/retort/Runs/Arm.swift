@@ -108,7 +108,7 @@ struct Arm {
   /// called the same in every arm, so that both arms start from the same numbers.
   func train(
     _ objective: any Objective, _ options: TrainingOptions, on data: any TokenData,
-    folder: RunFolder, origins: RunOrigins,
+    validation: (any TokenData)?, folder: RunFolder, origins: RunOrigins,
     store: VariableStore, prefix: String, profiling: ProfilingOptions, export: ModelExport
   ) throws {
     let start = try begin(in: store, prefix: prefix)
@@ -116,11 +116,12 @@ struct Arm {
       "\(name): \(grouped(model.parameterCount)) parameters, \(start); loss = \(objective.formula)")
     let trainer = try Trainer(
       objective, parameters: model.parameters(prefix: prefix), data: data,
-      options: options, origins: origins.fingerprint, store: store)
+      validation: validation, options: options, origins: origins.fingerprint, store: store)
     let peak = try (store.device as? OpenCLDevice)?.measurePeaks()
       .flopsPerSecond(of: options.precision.storage)
     let flops = trainer.flopsPerStep
     let checkpoint = try folder.claim(folder.checkpoint(name))
+    let best = try validation.map { _ in try folder.claim(folder.best(name)) }
     let resumed = try Self.checkpointStep(checkpoint)
     let metrics = try folder.openMetrics(arm: name, resumingFrom: resumed)
     let events = try folder.tensorBoard(name)
@@ -143,15 +144,18 @@ struct Arm {
         progress.show(
           name, done: m.step, of: m.stepCount, seconds: m.seconds, doneHere: m.step - resumed,
           (numbers + [speed]).joined(separator: "  "))
+      case .validation(let step, let loss, _):
+        try metrics.append([("arm", name), ("step", step), ("validation", loss)])
+        try events.append(step: step, [("validation", loss)])
       case .checkpoint:
         try folder.writeReport(
-          title: "Run in progress", sentence: "The \(name) is being trained.",
+          title: "Run in progress", sentences: ["The \(name) is being trained."],
           device: store.device.name)
       case .interrupted(let step): interruptedAt = step
       }
     }
     let isDone = try trainer.run(
-      checkpoint: checkpoint, onEvent: show, shouldStop: { Interrupt.wasRequested })
+      checkpoint: checkpoint, best: best, onEvent: show, shouldStop: { Interrupt.wasRequested })
     progress.end()
     guard isDone else {
       note(
@@ -160,7 +164,7 @@ struct Arm {
           + "--run \(folder.name) --resume`, on the same --device.")
       throw ExitCode(130)
     }
-    try folder.finish(name, flops: flops * Double(options.stepCount))
+    try folder.finish(name, flops: flops * Double(trainer.lastStep))
     let card = ModelCard(
       arm: String(name.prefix { $0 != "-" }), origin: start, formula: objective.formula,
       options: options,

@@ -5,23 +5,19 @@ import Foundation
 import Models
 import Storage
 import Tensors
+import Training
 
 /// Teacher, students and controls, with the tokenizer that they share.
 struct DistillationArms {
-  /// A student with its control, and the seed of both.
-  struct Pair {
-    let student: Arm
-    let control: Arm
-    let seed: UInt64
-  }
-
   let tokenizer: RunTokenizer
   /// nil where a cache stands for it.
   let teacher: Arm?
   let cache: TeacherCache?
   /// Teachers besides the first, with their weights.
   let others: [(arm: Arm, weight: Float)]
-  let pairs: [Pair]
+  /// The first student, which shows what all students and controls are.
+  let student: Arm
+  private let arm: (String) throws -> Arm
   /// Rows of models' tables beyond these are padding.
   let classCount: Int
 
@@ -70,18 +66,13 @@ struct DistillationArms {
       return (arm, Float(other.weight))
     }
     if !recipe.student.path.isEmpty { try tokenizer.requireSame(as: recipe.student.path) }
-    func arm(_ name: String) throws -> Arm {
+    arm = { [source] name in
       try Arm(
         name, recipe.student, teacher: source, vocabularySize: size, sequenceLength: length,
         folder: folder)
     }
-    pairs = try (0..<recipe.seeds).map { index in
-      let end = index == 0 ? "" : "-\(index + 1)"
-      return Pair(
-        student: try arm("student\(end)"), control: try arm("control\(end)"),
-        seed: recipe.seed &+ UInt64(index))
-    }
-    let models = [teacher?.model, pairs[0].student.model] + others.map(\.arm.model)
+    student = try arm("student")
+    let models = [teacher?.model, student.model] + others.map(\.arm.model)
     let tables = models.compactMap { $0?.vocabularySize }
     classCount = min(size, tables.min() ?? size, cache?.description.classCount ?? size)
     // Tokens that a table has not may be there, as long as no text holds them.
@@ -91,6 +82,49 @@ struct DistillationArms {
         "data.sequence_length must be at most \(arm.model.contextLength), the context of the teacher."
       )
     }
+  }
+
+  /// Students and controls of a recipe whose costs are settled.
+  func trials(of recipe: DistillRecipe) throws -> [Trial] {
+    try Trial.all(of: recipe, make: arm)
+  }
+
+  /// What a language model learns from text alone.
+  func nextToken(_ arm: Arm, _ text: RunText) throws -> NextTokenObjective {
+    NextTokenObjective(
+      try arm.languageModel(), classCount: classCount, readsSpans: text.training.isPacked)
+  }
+
+  /// What each arm's training takes. `slice` is what student and controls read of the text.
+  func plan(
+    _ recipe: DistillRecipe, _ text: RunText, slice: RunText, device: any Device
+  ) throws -> DistillationPlan {
+    func phase(
+      _ name: String, _ arm: Arm, _ sizes: ModelRecipe, _ text: RunText,
+      _ objective: @escaping (VariableStore) throws -> any Objective
+    ) -> TrainingPhase {
+      TrainingPhase(
+        name, options: recipe.training.options(for: sizes, seed: recipe.seed), text: text,
+        device: device
+      ) { store in
+        try arm.plan(in: store, prefix: "trained")
+        return (try objective(store), arm.model.parameters(prefix: "trained"))
+      }
+    }
+    let isTrained = recipe.teacher.path.isEmpty
+    return DistillationPlan(
+      teacher: isTrained
+        ? teacher.map { arm in
+          phase(arm.name, arm, recipe.teacher, text) { _ in try nextToken(arm, text) }
+        } : nil,
+      student: phase("student", student, recipe.student, slice) { store in
+        try objective(
+          recipe.distillation, student: student, teacher: try planTeachers(in: store),
+          readsSpans: slice.training.isPacked)
+      },
+      control: phase("control", student, recipe.student, slice) { _ in
+        try nextToken(student, slice)
+      }, text: text.training, slice: slice.training, device: device)
   }
 
   /// The teacher's side of the loss, its variables declared in `store`.

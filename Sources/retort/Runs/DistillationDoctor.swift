@@ -10,21 +10,34 @@ import Training
 struct DistillationDoctor {
   let arms: DistillationArms
   let text: RunText
+  /// What student and controls read of it.
+  let slice: RunText
   let recipe: DistillRecipe
+  let plan: DistillationPlan
   let device: any Device
 
-  private var common: TextDoctor { TextDoctor(text: text, classCount: arms.classCount) }
+  private var common: TextDoctor { TextDoctor(text: slice, classCount: arms.classCount) }
 
   func findings() throws -> [Finding] {
-    let plan = try plan()
-    return try vocabulary() + conversations() + common.targets()
-      + [plan.passes(of: recipe.training.options(for: recipe.student, seed: recipe.seed))]
+    try vocabulary() + conversations() + slices() + common.targets()
+      + common.passes(recipe.training.options(for: recipe.student, seed: recipe.seed))
       + rowsOfCache() + teacherOnText()
-      + recipe.evidence(text.heldOut.count, "windows") + [plan.cost(on: device)]
+      + recipe.evidence(text.heldOut.count, "windows") + plan.findings(recipe)
+  }
+
+  /// What student and controls see of the text, where it is not all.
+  private func slices() -> [Finding] {
+    guard recipe.student.textShare < 1 else { return [] }
+    return [
+      .fine(
+        "student and controls see \(grouped(slice.training.count)) of \(grouped(text.training.count)) rows "
+          + "(student.text_share \(recipe.student.textShare))"
+          + (arms.cache == nil && recipe.teacher.path.isEmpty ? ", the teacher all" : ""))
+    ]
   }
 
   private func vocabulary() throws -> [Finding] {
-    let student = arms.pairs[0].student.model
+    let student = arms.student.model
     let rows = [arms.teacher?.model.vocabularySize, student.vocabularySize].compactMap { $0 }
     let padded = rows.contains { $0 > arms.classCount }
     return [
@@ -63,10 +76,10 @@ struct DistillationDoctor {
 
   private func rowsOfCache() -> [Finding] {
     guard let cache = arms.cache else { return [] }
-    let missing = [text.training, text.heldOut].reduce(0) { sum, data in
+    let missing = [slice.training, text.heldOut].reduce(0) { sum, data in
       sum + data.evaluationBatches(size: 1).count { !cache.holds($0) }
     }
-    let all = text.training.count + text.heldOut.count
+    let all = slice.training.count + text.heldOut.count
     return [
       missing == 0
         ? .fine("the cache (\(cache.description.codec)) holds all \(grouped(all)) rows")
@@ -80,41 +93,5 @@ struct DistillationDoctor {
     guard let teacher = arms.teacher, !recipe.teacher.path.isEmpty else { return [] }
     return try common.perplexity(
       of: teacher, teaches: true, batchSize: recipe.training.batchSize, on: device)
-  }
-
-  /// Every training of the run.
-  private func plan() throws -> TrainingPlan {
-    let pair = arms.pairs[0]
-    func phase(
-      _ arm: Arm, _ sizes: ModelRecipe, _ repetitions: Int,
-      _ objective: @escaping (VariableStore) throws -> any Objective
-    ) -> TrainingPlan.Phase {
-      .init(
-        name: arm.name, options: recipe.training.options(for: sizes, seed: recipe.seed),
-        repetitions: repetitions
-      ) { store in
-        try arm.plan(in: store, prefix: "trained")
-        return (try objective(store), arm.model.parameters(prefix: "trained"))
-      }
-    }
-    func nextToken(_ arm: Arm) throws -> NextTokenObjective {
-      NextTokenObjective(
-        try arm.languageModel(), classCount: arms.classCount, readsSpans: text.training.isPacked)
-    }
-    var phases: [TrainingPlan.Phase] = []
-    if let teacher = arms.teacher, recipe.teacher.path.isEmpty {
-      phases.append(phase(teacher, recipe.teacher, 1) { _ in try nextToken(teacher) })
-    }
-    phases.append(
-      phase(pair.student, recipe.student, recipe.seeds) { store in
-        try arms.objective(
-          recipe.distillation, student: pair.student, teacher: try arms.planTeachers(in: store),
-          readsSpans: text.training.isPacked)
-      })
-    if recipe.distillation.withoutControl.isEmpty {
-      phases.append(
-        phase(pair.control, recipe.student, recipe.seeds) { _ in try nextToken(pair.control) })
-    }
-    return TrainingPlan(phases: phases, data: text.training)
   }
 }

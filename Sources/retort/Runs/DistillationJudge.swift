@@ -10,19 +10,19 @@ import Training
 struct DistillationJudge {
   let arms: DistillationArms
   let text: RunText
+  let trials: [Trial]
+  let plan: DistillationPlan
   let recipe: DistillRecipe
   let device: any Device
   let folder: RunFolder
 
-  private var hasControl: Bool { recipe.distillation.withoutControl.isEmpty }
-
   func judge() throws {
+    let speeds = try self.speeds()
     var rows: [VerdictRow] = []
     var continuations: [(arm: String, text: String)] = []
     /// Adds a row for the arms of one name, one for each seed, and a continuation of the first.
     func add(_ name: String, _ models: [Arm], isTeacher: Bool = false) throws -> [Evaluation] {
       var evaluations: [Evaluation] = []
-      var speed: Double?
       for (index, arm) in models.enumerated() {
         let store = VariableStore(on: device, seed: recipe.seed)
         try arm.load(into: store)
@@ -35,45 +35,61 @@ struct DistillationJudge {
             classCount: arms.classCount, store: store
           ) { try progress.show(done: $0, of: $1, "batches") })
         if index == 0 {
-          let (continuation, seconds) = try self.continuation(arm, store)
+          let continuation = try self.continuation(arm, store)
           try progress.check()
           continuations.append((name, text.prompt + continuation))
-          try tell("\(name): \(text.prompt)|\(continuation)\n")
-          speed = seconds
+          try tell("\(Question.title(ofArm: name)): \(text.prompt)|\(continuation)\n")
         }
       }
       var row = VerdictRow(
         arm: name, parameterCount: models[0].model.parameterCount, evaluations,
         bytesPerToken: text.bytesPerToken)
-      row.secondsPerToken = speed
+      row.speed = isTeacher ? speeds.teacher : speeds.student
       row.cost = folder.cost(of: models[0].name)
       rows.append(row)
       return evaluations
     }
     try tell()
     if let teacher = arms.teacher { _ = try add("teacher", [teacher], isTeacher: true) }
-    let students = try add("student", arms.pairs.map(\.student))
-    var verdict: Verdict?
-    if hasControl {
-      let controls = try add("control", arms.pairs.map(\.control))
-      verdict = Verdict(
-        zip(students, controls).map { ($0.windowLosses, $1.windowLosses) })
+    let students = try add("student", trials.map(\.student))
+    let answers = try recipe.distillation.questions.map { question in
+      let controls = try add(question.arm, trials.compactMap { $0.control(question) })
+      return Answers.Answer(
+        question: question,
+        verdict: Verdict(zip(students, controls).map { ($0.windowLosses, $1.windowLosses) }),
+        controlSteps: try plan.controlSteps(question, recipe))
     }
     let result = VerdictTable(
-      rows: rows, verdict: verdict, declined: recipe.distillation.withoutControl)
-    try tell(table(result.cells) + "\n\n" + result.sentence + "\n")
+      rows: rows,
+      answers: Answers(
+        answers: answers, unit: "nats/token", rows: "windows",
+        declined: recipe.distillation.withoutControl))
+    try tell(table(result.cells) + "\n\n" + result.sentences.joined(separator: "\n") + "\n")
     for reason in folder.forced { try tell("This run was forced although \(reason).\n") }
     try folder.write(
       result.json(device: device.name, forced: folder.forced), to: "verdict.json")
     try folder.writeReport(
       title: "Distillation run", table: result.cells,
-      sentence: result.sentence, device: device.name,
+      sentences: result.sentences, device: device.name,
       continuations: continuations)
     try tell("Everything is in \(folder.name); open report.html there.")
   }
 
-  /// What a model makes of the prompt, and the seconds that each new token took.
-  private func continuation(_ arm: Arm, _ store: VariableStore) throws -> (String, Double?) {
+  /// The speed of the teacher, if it is a model, and of all students and controls, which have one shape.
+  private func speeds() throws -> (teacher: Speed?, student: Speed) {
+    let measured = [arms.teacher, trials[0].student].compactMap { $0 }
+    let store = VariableStore(on: device, seed: recipe.seed)
+    for arm in measured { try arm.load(into: store) }
+    let batch = text.heldOut.evaluationBatches(size: recipe.training.batchSize)[0]
+    let progress = JudgingProgress("speed", in: folder, command: "distill")
+    let speeds = try Speed.of(
+      measured.map { try $0.languageModel() }, on: batch, classCount: arms.classCount, store: store,
+      check: progress.check)
+    return (arms.teacher == nil ? nil : speeds[0], speeds[speeds.count - 1])
+  }
+
+  /// What a model makes of the prompt.
+  private func continuation(_ arm: Arm, _ store: VariableStore) throws -> String {
     var sampling = Sampling()
     sampling.temperature = 0.7
     sampling.seed = UInt32(truncatingIfNeeded: recipe.seed)
@@ -83,10 +99,6 @@ struct DistillationJudge {
       capacity: text.promptTokens.count + 120)
     let ids = try generator.generate(
       [text.promptTokens], count: 120, sampling: sampling, ends: [tokenizer.endOfText])[0]
-    let timing = generator.timing
-    return (
-      tokenizer.tokenizer.decode(ids),
-      timing.newTokens > 0 ? timing.newSeconds / Double(timing.newTokens) : nil
-    )
+    return tokenizer.tokenizer.decode(ids)
   }
 }

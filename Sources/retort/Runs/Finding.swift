@@ -1,5 +1,6 @@
 // What was found before a run.
 import Foundation
+import Training
 
 /// Something that was looked at before a run.
 struct Finding {
@@ -18,4 +19,19 @@ struct Finding {
   static func refusal(_ text: String) -> Finding { Finding(level: .refusal, text: text) }
 
   var line: String { "\(level.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)) \(text)" }
+}
+
+extension Finding {
+  /// How often some data are seen by a model that is trained like this.
+  static func passes(_ options: TrainingOptions, over data: any TokenData, isValidated: Bool)
+    -> Finding
+  {
+    let rows = options.stepCount * options.batchSize * options.microBatchCount
+    let passes = Double(rows) / Double(max(1, data.count))
+    let sentence = "the data are seen \(fixed(passes, 1)) times"
+    guard passes > 20 else { return .fine(sentence) }
+    return isValidated
+      ? .fine(sentence + "; of every model the weights are kept that are best on validation text")
+      : .warning(sentence + ": they may be learnt by heart")
+  }
 }

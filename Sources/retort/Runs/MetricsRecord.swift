@@ -11,6 +11,8 @@ struct MetricsRecord: Decodable {
   let ce: Double?
   let kl: Double?
   let cosine: Double?
+  /// The loss on the validation rows, in a line of its own.
+  let validation: Double?
   let seconds: Double?
 
   init?(_ line: String) {

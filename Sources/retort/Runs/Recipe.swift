@@ -14,9 +14,19 @@ struct DataRecipe: Codable {
   var tokenizer = ""
   /// The share of entries that is held out.
   var heldOut = 0.1
+  /// The share of entries by which every model's best weights are chosen while it is trained; 0 keeps the last ones.
+  var validation = 0.01
+  /// Of a longer held-out text at most so many tokens, but 128 rows, are judged, chosen by entries; 0 judges all.
+  var judgedTokens = 131_072
   var sequenceLength = 128
   /// Whether short completions share a row, of which none sees another; rows of plain text are full anyway.
   var packing = false
+
+  /// The share of some held-out rows that is judged.
+  func judgedShare(ofRows count: Int) -> Double {
+    guard judgedTokens > 0, count > 0 else { return 1 }
+    return Double(max(128, judgedTokens / sequenceLength)) / Double(count)
+  }
 
   mutating func eachPath(_ body: (inout String) -> Void) {
     for index in text.indices { body(&text[index]) }
@@ -25,61 +35,10 @@ struct DataRecipe: Codable {
   }
 
   enum CodingKeys: String, CodingKey {
-    case text, completions, tokenizer, packing
+    case text, completions, tokenizer, validation, packing
     case heldOut = "held_out"
+    case judgedTokens = "judged_tokens"
     case sequenceLength = "sequence_length"
-  }
-}
-
-/// Which parts of the teacher a student begins with.
-struct ReductionRecipe: Codable {
-  /// Numbers of the teacher's layers, from 0; empty keeps all.
-  var layers: [Int] = []
-  /// The width that is kept; 0 keeps all.
-  var width = 0
-
-  var isWanted: Bool { !layers.isEmpty || width != 0 }
-}
-
-/// A model: a folder to load it from, parts of a teacher, or the sizes of a new one; and how long it is
-/// trained.
-struct ModelRecipe: Codable {
-  /// A folder with `config.json` and weights; empty makes a new model.
-  var path = ""
-  var fromTeacher = ReductionRecipe()
-  var layers: Int
-  var width: Int
-  var heads: Int
-  var keyValueHeads: Int
-  var mlpWidth: Int
-  var steps: Int
-  /// 0 takes what suits the model: new ones learn faster than trained ones bear.
-  var learningRate = 0.0
-
-  enum CodingKeys: String, CodingKey {
-    case path, layers, width, heads, steps
-    case fromTeacher = "from_teacher"
-    case keyValueHeads = "key_value_heads"
-    case mlpWidth = "mlp_width"
-    case learningRate = "learning_rate"
-  }
-
-  static let teacher = ModelRecipe(
-    layers: 4, width: 192, heads: 3, keyValueHeads: 3, mlpWidth: 512, steps: 450)
-  static let student = ModelRecipe(
-    layers: 2, width: 96, heads: 3, keyValueHeads: 3, mlpWidth: 256, steps: 500)
-
-  /// Settles a learning rate that is left open, with the one that suits new models.
-  mutating func resolve(rateOfNew: Double) {
-    guard learningRate == 0 else { return }
-    learningRate = path.isEmpty && !fromTeacher.isWanted ? rateOfNew : 1e-4
-  }
-
-  func configuration(vocabularySize: Int, contextLength: Int) -> LlamaConfiguration {
-    LlamaConfiguration(
-      vocabularySize: vocabularySize, width: width, intermediateWidth: mlpWidth,
-      layerCount: layers, headCount: heads, keyValueHeadCount: keyValueHeads,
-      contextLength: contextLength)
   }
 }
 
@@ -112,11 +71,25 @@ struct DistillationRecipe: Codable {
   var sentences = EmbeddingObjective.Kind.cosine
   /// A folder that `retort cache` made: the teacher need not be in memory.
   var cache = ""
-  /// Why no control is trained; empty trains one.
+  /// Which controls are trained.
+  var controls = Controls.auto
+  /// Why no control is trained; empty trains those of `controls`.
   var withoutControl = ""
 
+  enum Controls: String, Codable, CaseIterable {
+    /// Both where the second takes less than half of what the rest of the run takes.
+    case auto
+    case data, compute, both
+  }
+
+  /// What the run's controls answer.
+  var questions: [Question] {
+    guard withoutControl.isEmpty else { return [] }
+    return Question.allCases.filter { controls == .both || controls.rawValue == $0.rawValue }
+  }
+
   enum CodingKeys: String, CodingKey {
-    case objective, beta, skew, temperature, alpha, hidden, relations, sentences, cache
+    case objective, beta, skew, temperature, alpha, hidden, relations, sentences, cache, controls
     case moreTeachers = "more_teachers"
     case onPolicy = "on_policy"
     case withoutControl = "without_control"
@@ -191,7 +164,7 @@ struct TrainingRecipe: Codable {
   var precision = Precision.fp32
   /// How the weights of finished models are written.
   var export = Precision.fp32
-  var batchSize = 32
+  var batchSize = 16
   var microBatches = 1
   var warmupSteps = 50
   var finalRateShare = 0.1
@@ -202,9 +175,13 @@ struct TrainingRecipe: Codable {
   var clipNorm = 1.0
   var logInterval = 10
   var checkpointInterval = 200
+  /// Steps between measurements of the validation text; 0 measures twenty times.
+  var validationInterval = 0
+  /// How many measurements in a row may bring nothing better before a training ends; 0 never ends it early.
+  var patience = 0
 
   enum CodingKeys: String, CodingKey {
-    case precision, export, beta1, beta2, epsilon
+    case precision, export, beta1, beta2, epsilon, patience
     case batchSize = "batch_size"
     case microBatches = "micro_batches"
     case warmupSteps = "warmup_steps"
@@ -213,6 +190,7 @@ struct TrainingRecipe: Codable {
     case clipNorm = "clip_norm"
     case logInterval = "log_interval"
     case checkpointInterval = "checkpoint_interval"
+    case validationInterval = "validation_interval"
   }
 
   func options(for model: ModelRecipe, seed: UInt64) -> TrainingOptions {
@@ -224,6 +202,9 @@ struct TrainingRecipe: Codable {
     options.seed = seed
     options.logInterval = logInterval
     options.checkpointInterval = checkpointInterval
+    options.validationInterval =
+      validationInterval > 0 ? validationInterval : (model.steps + 19) / 20
+    options.patience = patience
     options.optimizer.learningRate = model.learningRate
     options.optimizer.warmupSteps = min(warmupSteps, model.steps / 2)
     options.optimizer.finalRateShare = finalRateShare
@@ -244,12 +225,13 @@ struct DistillRecipe: Recipe {
   var distillation = DistillationRecipe()
   var training = TrainingRecipe()
   var seed: UInt64 = 1
-  /// How many seeds student and control are trained with.
-  var seeds = 1
+  /// How many seeds student and controls are trained with; 0 takes three for small runs and one otherwise.
+  var seeds = 0
 
   mutating func resolve() {
     teacher.resolve(rateOfNew: 3e-3)
-    student.resolve(rateOfNew: 4e-3)
+    let isTaughtHere = teacher.path.isEmpty && distillation.cache.isEmpty
+    student.resolve(rateOfNew: 4e-3, textShare: isTaughtHere ? 0.03 : 1)
   }
 
   mutating func eachPath(_ body: (inout String) -> Void) {

@@ -1,6 +1,8 @@
 // Reading recipes: the defaults, a YAML file over them, single values over that.
+import Distillation
 import Foundation
 import Storage
+import Training
 import Yams
 
 /// A recipe that can be read from a file. Its default value is also its schema: only keys that the
@@ -58,7 +60,7 @@ extension Recipe {
     var recipe: Self
     do { recipe = try YAMLDecoder().decode(Self.self, from: tree) } catch let error as DecodingError
     {
-      throw RecipeError(explanation(error))
+      throw RecipeError(explanation(error, in: tree))
     }
     recipe.resolve()
     try recipe.validate()
@@ -124,15 +126,42 @@ private func keys(_ mapping: Node.Mapping) -> String {
   mapping.keys.compactMap(\.string).joined(separator: ", ")
 }
 
-private func explanation(_ error: DecodingError) -> String {
+/// The words that a key takes, where these are few.
+private let choices: [String: [String]] = [
+  "precision": Precision.allCases.map(\.rawValue), "export": Precision.allCases.map(\.rawValue),
+  "objective": DistillationRecipe.Objective.allCases.map(\.rawValue),
+  "controls": DistillationRecipe.Controls.allCases.map(\.rawValue),
+  "sentences": EmbeddingObjective.Kind.allCases.map(\.rawValue),
+]
+
+private func explanation(_ error: DecodingError, in tree: Node) -> String {
   switch error {
   case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
-    "\(path(context)) must be a value of type \(type)."
+    return "\(path(context)) must be \(name(of: type))."
   case .dataCorrupted(let context):
-    "\(path(context)) has a value that is not allowed: "
-      + "\(context.debugDescription)."
-  case .keyNotFound(let key, let context): "\(path(context)) lacks \(key.stringValue)."
-  @unknown default: "\(error)"
+    let value =
+      context.codingPath.reduce(Optional(tree)) { node, key in
+        key.intValue.map { node?[$0] } ?? node?[key.stringValue]
+      }?.string ?? ""
+    if let key = context.codingPath.last?.stringValue, let allowed = choices[key] {
+      let near = nearest(to: value, in: allowed).map { " Did you mean \($0)?" } ?? ""
+      return "\(path(context)) is one of \(allowed.joined(separator: ", ")), not '\(value)'.\(near)"
+    }
+    return "\(path(context)) has a value that is not allowed: '\(value)'."
+  case .keyNotFound(let key, let context): return "\(path(context)) lacks \(key.stringValue)."
+  @unknown default: return "\(error)"
+  }
+}
+
+/// A type in words.
+private func name(of type: any Any.Type) -> String {
+  switch type {
+  case is Bool.Type: "true or false"
+  case is Double.Type, is Float.Type: "a number"
+  case is any FixedWidthInteger.Type: "a whole number"
+  case is String.Type: "a text"
+  case is [any Decodable].Type, is [String].Type, is [Int].Type: "a list"
+  default: "of another kind"
   }
 }
 

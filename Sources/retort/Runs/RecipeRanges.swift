@@ -13,6 +13,10 @@ extension DataRecipe {
       !packing || !completions.isEmpty, "data.packing", "false for plain text, whose rows are full")
     try require(heldOut > 0 && heldOut < 1, "data.held_out", "above 0 and below 1")
     try require(
+      validation >= 0 && heldOut + validation < 1, "data.validation",
+      "at least 0, and below 1 with data.held_out")
+    try require(judgedTokens >= 0, "data.judged_tokens", "at least 0")
+    try require(
       (1...65_536).contains(sequenceLength), "data.sequence_length", "from 1 to 65536")
   }
 }
@@ -30,6 +34,8 @@ extension ModelRecipe {
       "a divisor of the number of heads (\(heads))")
     try require((1...131_072).contains(mlpWidth), "\(section).mlp_width", "from 1 to 131072")
     try require((1...100_000_000).contains(steps), "\(section).steps", "from 1 to 100000000")
+    try require(epochs >= 0 && epochs <= 100_000, "\(section).epochs", "from 0 to 100000")
+    try require(textShare > 0 && textShare <= 1, "\(section).text_share", "above 0 and at most 1")
     try require(
       Float(learningRate) >= .leastNormalMagnitude && learningRate <= 1, "\(section).learning_rate",
       "above 0 and at most 1")
@@ -60,6 +66,10 @@ extension TrainingRecipe {
     try require(steps.contains(logInterval), "training.log_interval", "from 1 to 1000000000")
     try require(
       steps.contains(checkpointInterval), "training.checkpoint_interval", "from 1 to 1000000000")
+    try require(
+      validationInterval == 0 || steps.contains(validationInterval), "training.validation_interval",
+      "from 0 to 1000000000")
+    try require((0...1_000_000).contains(patience), "training.patience", "from 0 to 1000000")
   }
 }
 
@@ -117,7 +127,7 @@ extension DistillRecipe {
       distillation.moreTeachers.allSatisfy {
         isWeight($0.weight) && Float($0.weight) >= .leastNormalMagnitude
       }, "distillation.more_teachers", "teachers with finite weights above 0")
-    try require((1...1000).contains(seeds), "seeds", "from 1 to 1000")
+    try require((0...1000).contains(seeds), "seeds", "from 1 to 1000, or 0 to leave it open")
     try require(
       seed <= UInt64.max - UInt64(seeds), "seed", "at most 2^64 less the number of seeds")
     try require(

@@ -6,7 +6,7 @@ struct Report {
   let title: String
   let records: [MetricsRecord]
   let table: [[String]]
-  let sentence: String
+  let sentences: [String]
   let recipe: String
   let device: String
   let continuations: [(arm: String, text: String)]
@@ -23,9 +23,10 @@ struct Report {
     .verdict { font-weight: 600; }
     </style></head><body>
     <h1>\(escape(title))</h1>
-    <p class="verdict">\(escape(sentence))</p>
+    \(sentences.map { "<p class=\"verdict\">\(escape($0))</p>" }.joined(separator: "\n"))
     \(tableHTML)
     \(chart("Cross-entropy while training, nats") { $0.ce })
+    \(chart("Loss on validation rows, by which the best weights are kept") { $0.validation })
     \(chart("KL to the teacher while training, nats per token") { $0.kl })
     \(chart("Distance to the teacher's vectors while training, 1 - cos") { $0.cosine })
     \(continuationsHTML)
@@ -51,7 +52,8 @@ struct Report {
   }
 
   private static let colors = [
-    "teacher": "#888888", "student": "#1f6feb", "control": "#d1663a", "model": "#1f6feb",
+    "teacher": "#888888", "student": "#1f6feb", "control": "#d1663a",
+    "control-compute": "#a3399a", "model": "#1f6feb",
   ]
 
   /// One curve per arm over its steps.

@@ -19,13 +19,13 @@ final class RunFolder {
   private static let beginnings: Set = ["recipe.yaml", "origins.json", "forced.json"]
   private static let files: Set = [
     "metrics.jsonl", "arms.jsonl", "verdict.json", "report.html", "checkpoints", "tensorboard",
-    "teacher", "student", "control", "model",
+    "teacher", "model",
   ]
 
   /// Whether a run writes something of this name at the top of its folder.
   private static func isOwn(_ name: String) -> Bool {
     beginnings.contains(name) || files.contains(name)
-      || name.wholeMatch(of: /(student|control)-\d+/) != nil
+      || Trial.isArm(name)
   }
 
   // MARK: Beginning
@@ -137,6 +137,8 @@ final class RunFolder {
   private var arms: URL { url.appending(path: "arms.jsonl") }
 
   func checkpoint(_ arm: String) -> String { "checkpoints/\(arm).safetensors" }
+  /// The best weights of an arm so far.
+  func best(_ arm: String) -> String { "checkpoints/\(arm).best.safetensors" }
   func model(_ arm: String) -> URL { url.appending(path: arm) }
 
   /// Whether an arm's finished model is here.
@@ -151,12 +153,12 @@ final class RunFolder {
 
   /// Writes `report.html` from what the folder holds, and what is given.
   func writeReport(
-    title: String, table: [[String]] = [], sentence: String, device: String,
+    title: String, table: [[String]] = [], sentences: [String], device: String,
     continuations: [(arm: String, text: String)] = []
   ) throws {
     let recipe = (try? String(contentsOf: self.recipe, encoding: .utf8)) ?? ""
     let report = Report(
-      title: title, records: records(), table: table, sentence: sentence, recipe: recipe,
+      title: title, records: records(), table: table, sentences: sentences, recipe: recipe,
       device: device, continuations: continuations)
     try write(report.html, to: "report.html")
   }
@@ -191,8 +193,7 @@ final class RunFolder {
   /// part in it.
   func finish(_ arm: String, flops: Double) throws {
     var (seconds, last) = (0.0, 0.0)
-    for record in records() where record.arm == arm {
-      let own = record.seconds ?? 0
+    for own in records().filter({ $0.arm == arm }).compactMap(\.seconds) {
       if own < last { seconds += last }
       last = own
     }

@@ -6,9 +6,11 @@ import Tensors
 import Tokenizers
 import Training
 
-/// What a run trains on and what it is judged by.
+/// What a run trains on, chooses weights by and is judged by.
 struct RunText: CustomStringConvertible {
-  let training: any TokenData
+  private(set) var training: any TokenData
+  /// Few rows, by which every arm's best weights are chosen; nil where the text has none to spare.
+  let validation: (any TokenData)?
   let heldOut: any TokenData
   /// The start of a held-out text, which every model continues.
   let prompt: String
@@ -16,9 +18,29 @@ struct RunText: CustomStringConvertible {
   /// Bytes of held-out text per token; the end of a text counts as one byte.
   let bytesPerToken: Double
   let description: String
+  /// Rows of a share of the entries that are trained on.
+  private let rows: (_ share: Double) throws -> any TokenData
+
+  /// At most so many rows are measured for validation: they are measured again and again.
+  private static let validationRows = 64
 
   /// What tells these data from others.
-  var fingerprint: String { training.fingerprint + heldOut.fingerprint }
+  var fingerprint: String {
+    training.fingerprint + heldOut.fingerprint + (validation?.fingerprint ?? "")
+  }
+
+  /// The same with a share of what is trained on, chosen by entries.
+  func slice(_ share: Double) throws -> RunText {
+    guard share < 1 else { return self }
+    var slice = self
+    slice.training = try rows(share)
+    guard slice.training.count > 0 else {
+      throw StorageError(
+        "A share of \(share) of the training text is smaller than one sequence of \(training.length) tokens. Give "
+          + "more text, or set student.text_share higher.")
+    }
+    return slice
+  }
 
   /// Reads a recipe's text or completions. Ids from `classCount` on are in no table of the models. Without `shifts`
   /// the rows of every pass are the same.
@@ -46,23 +68,34 @@ struct RunText: CustomStringConvertible {
     text recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int, seed: UInt64, shifts: Bool
   ) throws {
     let corpus = try Corpus(
-      files: try Self.files(recipe), heldOutShare: recipe.heldOut, seed: seed)
-    func windows(_ entries: [String]) throws -> TokenWindows {
+      files: try Self.files(recipe), heldOutShare: recipe.heldOut,
+      validationShare: recipe.validation, seed: seed)
+    func windows(_ entries: [String], atMost limit: Int = .max) throws -> TokenWindows {
       let tokens = try Corpus.tokens(entries, endOfText: tokenizer.endOfText) {
         try tokenizer.tokenizer.encode($0)
       }
       try tokenizer.tokenizer.require(tokens, below: classCount)
-      return TokenWindows(tokens, length: recipe.sequenceLength, shifts: shifts)
+      let length = recipe.sequenceLength
+      let used = limit < .max ? Array(tokens.prefix(limit * length + 1)) : tokens
+      return TokenWindows(used, length: length, shifts: shifts)
     }
-    let (training, heldOut) = (try windows(corpus.training), try windows(corpus.heldOut))
+    let training = try windows(corpus.training)
+    let share = recipe.judgedShare(ofRows: try windows(corpus.heldOut).count)
+    let judged = Parts.slice(corpus.heldOut, share: share, seed: seed)
+    let heldOut = try windows(judged)
+    let validation = try windows(corpus.validation, atMost: Self.validationRows)
     (self.training, self.heldOut) = (training, heldOut)
-    bytesPerToken = Corpus.bytesPerToken(corpus.heldOut, heldOut.tokens)
+    self.validation = validation.count > 0 ? validation : nil
+    rows = { try windows(Parts.slice(corpus.training, share: $0, seed: seed)) }
+    bytesPerToken = Corpus.bytesPerToken(judged, heldOut.tokens)
     let longEnough = corpus.heldOut.first { $0.utf8.count > 60 } ?? corpus.heldOut.first ?? ""
     prompt = longEnough.split(separator: " ").prefix(4).joined(separator: " ")
     promptTokens = [tokenizer.endOfText] + (try tokenizer.tokenizer.encode(prompt, endsText: false))
     description =
       "\(grouped(corpus.training.count)) entries (\(grouped(training.tokens.count)) tokens) to train "
-      + "on, \(grouped(corpus.heldOut.count)) (\(grouped(heldOut.tokens.count))) held out"
+      + "on, \(grouped(validation.targetCount)) tokens to choose weights by, "
+      + "\(grouped(corpus.heldOut.count)) entries held out, of which \(grouped(judged.count)) (\(grouped(heldOut.tokens.count)) tokens) "
+      + "are judged"
   }
 
   private init(
@@ -76,20 +109,27 @@ struct RunText: CustomStringConvertible {
     let all = try recipe.completions.flatMap {
       try reader.examples(contentsOf: URL(fileURLWithPath: $0))
     }
-    let heldOutCount = Int((Double(all.count) * recipe.heldOut).rounded())
-    let isHeldOut = all.indices.map {
-      Philox.permuted($0, of: all.count, seed: seed, stream: 0x7465_7874) < heldOutCount
+    let parts = Parts(
+      of: all.count, heldOutShare: recipe.heldOut, validationShare: recipe.validation, seed: seed
+    ).split(all)
+    func rows(_ examples: [TokenExamples.Example], packs: Bool) -> TokenExamples {
+      TokenExamples(examples, length: recipe.sequenceLength, packs: packs)
     }
-    func part(_ held: Bool) -> TokenExamples {
-      TokenExamples(
-        zip(all, isHeldOut).filter { $0.1 == held }.map(\.0), length: recipe.sequenceLength,
-        packs: recipe.packing && !held)
+    let training = rows(parts.training, packs: recipe.packing)
+    // Objectives that read spans read them here too.
+    let validation = rows(
+      Array(parts.validation.prefix(Self.validationRows)), packs: recipe.packing)
+    let judged = Parts.slice(
+      parts.heldOut, share: recipe.judgedShare(ofRows: parts.heldOut.count), seed: seed)
+    let heldOut = rows(judged, packs: false)
+    self.rows = {
+      rows(Parts.slice(parts.training, share: $0, seed: seed), packs: recipe.packing)
     }
-    let (training, heldOut) = (part(false), part(true))
-    for example in training.examples + heldOut.examples {
+    for example in training.examples + validation.examples + heldOut.examples {
       try tokenizer.tokenizer.require(example.tokens, below: classCount)
     }
     (self.training, self.heldOut) = (training, heldOut)
+    self.validation = validation.count > 0 ? validation : nil
     let targets = heldOut.examples.map { example in
       zip(example.tokens, example.isTarget).filter(\.1).map(\.0)
     }
@@ -109,7 +149,7 @@ struct RunText: CustomStringConvertible {
     description =
       "\(grouped(training.examples.count)) texts (\(grouped(training.targetCount)) tokens that are learnt"
       + (recipe.packing ? ", in \(grouped(training.count)) rows" : "")
-      + ") to train on, \(grouped(heldOut.count)) (\(grouped(heldOut.targetCount))) held out"
+      + ") to train on, \(grouped(validation.targetCount)) tokens to choose weights by, \(grouped(heldOut.count)) texts (\(grouped(heldOut.targetCount))) held out"
       + (cut > 0 ? "; \(grouped(cut)) are longer than a sequence and lose their end" : "")
       + (lost > 0 ? "; \(grouped(lost)) are left out, as no completion is in what fits" : "")
   }

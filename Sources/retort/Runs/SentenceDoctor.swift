@@ -9,26 +9,14 @@ import Training
 struct SentenceDoctor {
   let sentences: RunSentences
   let recipe: DistillRecipe
-  let objective: any Objective
-  let student: Arm
-  let teacher: Arm
+  let plan: DistillationPlan
   /// The teacher's vectors of some texts.
   let embed: ([[Int32]]) throws -> [[Float]]
-  let device: any Device
 
   func findings() throws -> [Finding] {
-    let data = sentences.training
     let options = recipe.training.options(for: recipe.student, seed: recipe.seed)
-    let plan = TrainingPlan(
-      phases: [
-        .init(name: student.name, options: options, repetitions: recipe.seeds) { store in
-          try teacher.plan(in: store, prefix: teacher.name)
-          try student.plan(in: store, prefix: "student")
-          return (objective, student.model.parameters(prefix: "student"))
-        }
-      ], data: data)
-    return [lengths(), plan.passes(of: options), try vectors()]
-      + recipe.evidence(sentences.heldOut.count, "sentences") + [try plan.cost(on: device)]
+    return [lengths(), sentences.passes(options), try vectors()]
+      + recipe.evidence(sentences.heldOut.count, "sentences") + (try plan.findings(recipe))
   }
 
   /// How much of the rows is text, and how many sentences do not fit.

@@ -28,6 +28,10 @@ struct TextDoctor {
     ]
   }
 
+  func passes(_ options: TrainingOptions) -> [Finding] {
+    [.passes(options, over: text.training, isValidated: text.validation != nil)]
+  }
+
   /// A finished model's loss on some held-out rows, beside that of guessing by frequency. One that is no better
   /// is refused where it `teaches`.
   func perplexity(of arm: Arm, teaches: Bool, batchSize: Int, on device: any Device) throws

@@ -15,23 +15,21 @@ struct TrainingDoctor {
   func findings() throws -> [Finding] {
     let model = try arm.languageModel()
     let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
-    let plan = TrainingPlan(
-      phases: [
-        .init(name: arm.name, options: options) { store in
-          try arm.plan(in: store, prefix: arm.name)
-          return (
-            NextTokenObjective(model, classCount: classCount, readsSpans: text.training.isPacked),
-            model.parameters(prefix: arm.name)
-          )
-        }
-      ], data: text.training)
+    let phase = TrainingPhase(arm.name, options: options, text: text, device: device) { store in
+      try arm.plan(in: store, prefix: arm.name)
+      return (
+        NextTokenObjective(model, classCount: classCount, readsSpans: text.training.isPacked),
+        model.parameters(prefix: arm.name)
+      )
+    }
+    let plan = TrainingPlan(phases: [(phase, options.stepCount)], device: device)
     let common = TextDoctor(text: text, classCount: classCount)
     let path = recipe.model.path
-    return try common.targets() + [plan.passes(of: options)]
+    return try common.targets() + common.passes(options)
       + (path.isEmpty
         ? []
         : common.perplexity(
           of: Arm(arm.name, finished: path), teaches: false, batchSize: recipe.training.batchSize,
-          on: device)) + [plan.cost(on: device)]
+          on: device)) + [plan.cost()]
   }
 }

@@ -3,45 +3,82 @@ import OpenCLBackend
 import Tensors
 import Training
 
-/// What a run trains and how often, as far as memory, time and passes over the data depend on it.
-struct TrainingPlan {
-  /// Some trainings of one model.
-  struct Phase {
-    let name: String
-    let options: TrainingOptions
-    /// How many times the same is trained.
-    var repetitions = 1
-    /// Declares what the training reads and changes in a store, and gives the objective with its parameters.
-    let prepare:
-      (VariableStore) throws -> (
+/// One kind of training in a run, as far as memory and arithmetic of its steps depend on it.
+final class TrainingPhase {
+  /// What a step takes.
+  struct Cost {
+    let byteCount: Int
+    /// Floating-point operations.
+    let flops: Double
+  }
+
+  let name: String
+  private let measure: () throws -> Cost
+  private var known: Result<Cost, any Error>?
+
+  /// `prepare` declares what the training reads and changes in a store, and gives the objective with its parameters.
+  /// The very trainer of the run is built, on a device that only counts.
+  init(
+    _ name: String, options: TrainingOptions, training data: any TokenData,
+    validation: (any TokenData)?, device: any Device,
+    prepare:
+      @escaping (VariableStore) throws -> (
         objective: any Objective, parameters: [(name: String, tensor: Tensor)]
       )
+  ) {
+    self.name = name
+    measure = {
+      let planning = PlanningDevice(device)
+      let store = VariableStore(on: planning, seed: options.seed)
+      let (objective, parameters) = try prepare(store)
+      let trainer = try Trainer(
+        objective, parameters: parameters, data: data, validation: validation, options: options,
+        store: store)
+      return Cost(byteCount: planning.byteCount, flops: trainer.flopsPerStep)
+    }
   }
 
-  let phases: [Phase]
-  let data: any TokenData
-
-  /// How often the data are seen by the model that is looked at.
-  func passes(of options: TrainingOptions) -> Finding {
-    let rows = options.stepCount * options.batchSize * options.microBatchCount
-    let passes = Double(rows) / Double(max(1, data.count))
-    let sentence = "the data are seen \(fixed(passes, 1)) times"
-    return passes > 20 ? .warning(sentence + ": they may be learnt by heart") : .fine(sentence)
+  /// The same for a text.
+  convenience init(
+    _ name: String, options: TrainingOptions, text: RunText, device: any Device,
+    prepare:
+      @escaping (VariableStore) throws -> (
+        objective: any Objective, parameters: [(name: String, tensor: Tensor)]
+      )
+  ) {
+    self.init(
+      name, options: options, training: text.training, validation: text.validation, device: device,
+      prepare: prepare)
   }
 
-  /// Memory and time of all steps. The very trainers of the run are built, on a device that only counts.
-  func cost(on device: any Device) throws -> Finding {
-    var (need, hungriest, flops) = (0, "", 0.0)
+  /// What a step takes; throws where no plan of it can be made.
+  func cost() throws -> Cost {
+    let result = known ?? Result { try measure() }
+    known = result
+    return try result.get()
+  }
+}
+
+/// Everything that a run trains.
+struct TrainingPlan {
+  /// Phases with the number of their steps over the whole run.
+  let phases: [(phase: TrainingPhase, stepCount: Int)]
+  let device: any Device
+
+  /// Floating-point operations of all steps.
+  func flops() throws -> Double {
+    try phases.reduce(0) { $0 + (try $1.phase.cost().flops) * Double($1.stepCount) }
+  }
+
+  /// Memory and time of all steps.
+  func cost() throws -> Finding {
+    let flops: Double
+    var (need, hungriest) = (0, "")
     do {
-      for phase in phases {
-        let planning = PlanningDevice(device)
-        let store = VariableStore(on: planning, seed: phase.options.seed)
-        let (objective, parameters) = try phase.prepare(store)
-        let trainer = try Trainer(
-          objective, parameters: parameters, data: data, options: phase.options, store: store)
-        if planning.byteCount > need { (need, hungriest) = (planning.byteCount, phase.name) }
-        flops +=
-          trainer.flopsPerStep * Double(phase.options.stepCount) * Double(phase.repetitions)
+      flops = try self.flops()
+      for (phase, _) in phases {
+        let bytes = try phase.cost().byteCount
+        if bytes > need { (need, hungriest) = (bytes, phase.name) }
       }
     } catch let error as MemoryError { return .refusal("\(error)") }
     let memory = device.traits.memoryBytes

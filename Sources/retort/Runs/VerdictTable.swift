@@ -12,10 +12,9 @@ struct VerdictRow {
   let klToTeacher: Double?
   let agreement: Double?
   let calibrationError: Double
-  let tokensPerSecond: Double
   let heldOutTokens: Int
-  /// Seconds for each new token of one text; nil where none was generated.
-  var secondsPerToken: Double?
+  /// Warm; one for all models of one shape.
+  var speed: Speed?
   /// What training took, per seed.
   var cost: (flops: Double, seconds: Double)?
 
@@ -33,7 +32,6 @@ struct VerdictRow {
     klToTeacher = mean(\.klToTeacher)
     agreement = mean(\.agreement)
     calibrationError = mean(\.calibrationError) ?? .nan
-    tokensPerSecond = mean(\.tokensPerSecond) ?? .nan
     heldOutTokens = evaluations.first?.tokenCount ?? 0
   }
 
@@ -46,10 +44,12 @@ struct VerdictRow {
 
   var cells: [String] {
     [
-      arm, grouped(parameterCount), fixed(natsPerToken, 4), fixed(bitsPerByte, 4),
+      Question.title(ofArm: arm), grouped(parameterCount), fixed(natsPerToken, 4),
+      fixed(bitsPerByte, 4),
       klToTeacher.map { fixed($0, 4) } ?? "-",
       agreement.map { fixed(100 * $0, 1) + " %" } ?? "-", fixed(calibrationError, 4),
-      grouped(Int(tokensPerSecond)), secondsPerToken.map { fixed(1000 * $0, 2) } ?? "-",
+      speed.map { grouped(Int($0.tokensPerSecond)) } ?? "-",
+      speed.map { fixed(1000 * $0.secondsPerToken, 2) } ?? "-",
       cost.map { fixed($0.flops / 1e12, 1) } ?? "-", cost.map { duration($0.seconds) } ?? "-",
     ]
   }
@@ -59,69 +59,59 @@ struct VerdictRow {
       ("parameters", parameterCount), ("bytes", 4 * parameterCount),
       ("nats_per_token", natsPerToken), ("bits_per_byte", bitsPerByte),
       ("kl_to_teacher", klToTeacher), ("top1_agreement", agreement),
-      ("expected_calibration_error", calibrationError), ("tokens_per_second", tokensPerSecond),
-      ("milliseconds_per_new_token", secondsPerToken.map { 1000 * $0 }),
+      ("expected_calibration_error", calibrationError),
+      ("tokens_per_second", speed?.tokensPerSecond),
+      ("milliseconds_per_new_token", speed.map { 1000 * $0.secondsPerToken }),
       ("training_flops", cost?.flops), ("training_seconds", cost?.seconds),
       ("held_out_tokens", heldOutTokens),
     ])
   }
 }
 
-/// Rows for teacher, student and control, and what follows from them.
+/// Rows for teacher, student and controls, and what follows from them.
 struct VerdictTable {
+  /// Rows by the name of their arm.
   let rows: [VerdictRow]
-  /// nil where no control was trained.
-  let verdict: Verdict?
-  /// Why there is no control.
-  let declined: String
+  let answers: Answers
 
-  private func row(_ arm: String) -> VerdictRow? { rows.first { $0.arm == arm } }
+  private func loss(_ arm: String) -> Double? { rows.first { $0.arm == arm }?.natsPerToken }
 
   var cells: [[String]] { [VerdictRow.header] + rows.map(\.cells) }
 
-  /// The share of the control's distance from the teacher, in nats per token, that the student is nearer;
-  /// nil where the teacher is no better than the control.
-  var gapClosed: Double? {
-    guard let teacher = row("teacher"), let student = row("student"), let control = row("control"),
-      control.natsPerToken > teacher.natsPerToken
+  /// The share of the distance between a control and the teacher, in nats per token, that the student is nearer to the
+  /// teacher; nil where the teacher is no better than the control.
+  func gapClosed(_ question: Question) -> Double? {
+    guard let teacher = loss("teacher"), let student = loss("student"),
+      let control = loss(question.arm), control > teacher
     else { return nil }
-    return (control.natsPerToken - student.natsPerToken)
-      / (control.natsPerToken - teacher.natsPerToken)
+    return (control - student) / (control - teacher)
   }
 
-  var sentence: String {
-    guard let verdict else {
-      return "Whether distilling helped is not known: no control was trained (\(declined))."
+  var sentences: [String] {
+    var lines = answers.sentences
+    guard !answers.answers.isEmpty, loss("teacher") != nil else { return lines }
+    // The equal question on data comes first where both were asked.
+    let question = answers.answers[0].question
+    lines.append(standing(gapClosed: gapClosed(question)))
+    if let other = answers.answers.dropFirst().first?.question, gapClosed(question) != nil,
+      gapClosed(other) == nil
+    {
+      lines.append(
+        "The teacher is worse on this text than the control of equal \(other.rawValue): it has little to teach."
+      )
     }
-    var parts = [verdict.sentence(unit: "nats/token", rows: "windows")]
-    if row("teacher") != nil { parts.append(standing(gapClosed: gapClosed)) }
-    return (parts + [verdict.advice].compactMap { $0 }).joined(separator: " ")
+    return lines
   }
 
   /// The content of `verdict.json`.
   func json(device: String, forced: [String]) -> String {
     let arms = rows.map { (key: $0.arm, value: $0.json as any JSONValue) }
     return JSONObject(
-      Verdict.fields(verdict, unit: "nats_per_token", declined: declined) + [
-        ("gap_closed", gapClosed), ("forced_against", forced), ("arms", JSONObject(arms)),
-        ("device", device),
+      answers.fields + [
+        ("gap_closed", answers.answers.first.flatMap { gapClosed($0.question) }),
+        ("forced_against", forced), ("arms", JSONObject(arms)), ("device", device),
         ("retort", Retort.version),
       ]
     ).json + "\n"
-  }
-}
-
-extension Verdict {
-  /// The fields of `verdict.json` that say so; without a verdict the reason why there is none.
-  static func fields(_ verdict: Verdict?, unit: String, declined: String)
-    -> [(key: String, value: any JSONValue)]
-  {
-    guard let verdict else { return [("verdict", "NO CONTROL"), ("without_control", declined)] }
-    return [
-      ("verdict", verdict.outcome.rawValue), ("difference_\(unit)", verdict.difference),
-      ("interval_95", [verdict.interval.lowerBound, verdict.interval.upperBound]),
-      ("paired_windows", verdict.windowCount), ("seeds", verdict.seedDifferences.count),
-      ("seed_differences", verdict.seedDifferences),
-    ]
   }
 }

@@ -1,36 +1,94 @@
 // What a verdict says in words, and what it will rest on.
 import Distillation
+import Storage
 
 extension Verdict {
   /// The outcome as a word; one seed is one seed.
   var word: String { outcome.rawValue + (seedDifferences.count == 1 ? " (one seed)" : "") }
 
   /// What came of it. Losses and distances are in `unit`, over `rows` of held-out data.
-  func sentence(unit: String, rows: String) -> String {
+  func sentence(_ question: Question, unit: String, rows: String) -> String {
     let subject =
       switch outcome {
-      case .beats, .doesNotBeat: "The distilled student \(word) the control"
-      case .inconclusive: "Whether the distilled student beats the control is \(word)"
+      case .beats, .doesNotBeat: "the distilled student \(word) the control"
+      case .inconclusive: "whether the distilled student beats the control is \(word)"
       }
-    return subject + ": control - student = \(fixed(difference, 4)) \(unit), 95 % interval "
-      + "[\(fixed(interval.lowerBound, 4)), \(fixed(interval.upperBound, 4))] over "
-      + "\(grouped(windowCount)) paired held-out \(rows)" + covered
+    return "At equal \(question.rawValue) \(subject): control - student = \(fixed(difference, 4)) "
+      + "\(unit), 95 % interval [\(fixed(interval.lowerBound, 4)), "
+      + "\(fixed(interval.upperBound, 4))] over \(grouped(windowCount)) paired held-out \(rows)"
+      + (seedDifferences.count > 1 ? ", \(seedDifferences.count) seeds." : ".")
+  }
+}
+
+/// The verdicts of a run, by question.
+struct Answers {
+  struct Answer {
+    let question: Question
+    let verdict: Verdict
+    /// How many steps the control took.
+    let controlSteps: Int
   }
 
-  /// Which chances the interval covers.
-  private var covered: String {
-    switch seedDifferences.count {
-    case 1: ". It covers the choice of text, not of the seed: --seeds 3 covers both."
-    case 2: ", 2 seeds. \(Evidence.twoSeeds)"
-    case let count: ", \(count) seeds."
+  let answers: [Answer]
+  /// The unit of losses or distances, and what the held-out rows are called.
+  let unit: String
+  let rows: String
+  /// Why there is no control; empty where there is one.
+  let declined: String
+
+  func verdict(_ question: Question) -> Verdict? {
+    answers.first { $0.question == question }?.verdict
+  }
+
+  /// A line for each question; what the intervals leave out, and what to try.
+  var sentences: [String] {
+    guard let first = answers.first?.verdict else {
+      return ["Whether distilling helped is not known: no control was trained (\(declined))."]
+    }
+    let lines = answers.map { $0.verdict.sentence($0.question, unit: unit, rows: rows) }
+    return lines + [limits(first), advice].compactMap { $0 }
+  }
+
+  /// Which chances the intervals leave out.
+  private func limits(_ verdict: Verdict) -> String? {
+    switch verdict.seedDifferences.count {
+    case 1:
+      "\(answers.count == 1 ? "The interval covers" : "Intervals cover") the choice of text, not of the seed: "
+        + "--seeds 3 covers both."
+    case 2: Evidence.twoSeeds
+    default: nil
     }
   }
 
   /// One line on what to try where the student is no better.
   var advice: String? {
-    outcome == .doesNotBeat
-      ? "What to try: a teacher that knows more of such text, a loss that heeds it more or less "
-        + "(distillation.alpha, distillation.temperature), more steps, or a larger student." : nil
+    func fails(_ question: Question) -> Bool { verdict(question)?.outcome == .doesNotBeat }
+    if fails(.data) {
+      return
+        "What to try: a teacher that knows more of such text, a loss that heeds it more or less "
+        + "(distillation.alpha, distillation.temperature), more steps, or a larger student."
+    }
+    return fails(.compute)
+      ? "The teacher's passes were better spent on more steps without it. What to try: a smaller teacher, or a cache of "
+        + "it (`retort cache`) that several students share." : nil
+  }
+
+  /// The members of `verdict.json` that say so.
+  var fields: [(key: String, value: any JSONValue)] {
+    guard !answers.isEmpty else { return [("without_control", declined)] }
+    return answers.map { answer in
+      let verdict = answer.verdict
+      return (
+        answer.question.key,
+        JSONObject([
+          ("verdict", verdict.outcome.rawValue), ("difference", verdict.difference),
+          ("unit", unit),
+          ("interval_95", [verdict.interval.lowerBound, verdict.interval.upperBound]),
+          ("paired_\(rows)", verdict.windowCount), ("seeds", verdict.seedDifferences.count),
+          ("seed_differences", verdict.seedDifferences), ("control_steps", answer.controlSteps),
+        ])
+      )
+    }
   }
 }
 

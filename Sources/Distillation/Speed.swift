@@ -1,0 +1,73 @@
+// How fast models read and write.
+import Base
+import Models
+import Tensors
+import Training
+
+/// Medians of what some works return, such as seconds, over `rounds` in which they take turns: whatever else the
+/// machine does meets all alike. A round before the first is for compilation, and does not count.
+public func medians(of works: [() throws -> Double], rounds: Int) throws -> [Double] {
+  demand(rounds > 0, "a median needs at least one round")
+  var values = works.map { _ in [Double]() }
+  for round in 0...rounds {
+    for (index, work) in works.enumerated() {
+      let value = try work()
+      if round > 0 { values[index].append(value) }
+    }
+  }
+  return values.map { $0.sorted()[rounds / 2] }
+}
+
+/// The speed of a language model.
+public struct Speed: Sendable {
+  /// Tokens read, in batches.
+  public let tokensPerSecond: Double
+  /// For each new token of one text.
+  public let secondsPerToken: Double
+
+  private static let newTokens = 24
+
+  /// Measures models, whose variables are in `store`, on the same batch in turns. Classes beyond `classCount` are
+  /// padding. `check` is called in between; what it throws ends the work.
+  public static func of(
+    _ models: [any LanguageModel], on batch: TokenBatch, classCount: Int? = nil,
+    store: VariableStore, rounds: Int = 5, check: @escaping () throws -> Void = {}
+  ) throws -> [Speed] {
+    let type = batch.tokens.type
+    let (tokens, labels) = (Tensor.input("tokens", type), Tensor.input("labels", type))
+    let prompt = Array(batch.tokens.integers.prefix(8))
+    let reading = try models.map { model in
+      let loss = LinearLoss.crossEntropy(
+        hidden: model.hidden(tokens), weight: model.headWeight, labels: labels,
+        classCount: classCount ?? model.vocabularySize
+      ).sum()
+      let executor = try GraphExecutor(Graph(outputs: [loss]), on: store)
+      try executor.set(tokens, to: batch.tokens)
+      try executor.set(labels, to: batch.labels)
+      return {
+        try check()
+        let clock = ContinuousClock.now
+        try executor.run()
+        _ = try executor.value(of: loss)
+        return (ContinuousClock.now - clock).seconds
+      }
+    }
+    let writing = models.map { model in
+      let generator = Generator(
+        model, vocabularySize: classCount, store: store, capacity: prompt.count + newTokens)
+      return {
+        try check()
+        _ = try generator.generate(
+          [prompt], count: newTokens, sampling: Sampling(), ends: [])
+        return generator.timing.newSeconds / Double(max(1, generator.timing.newTokens))
+      }
+    }
+    let read = try medians(of: reading, rounds: rounds)
+    let written = try medians(of: writing, rounds: rounds)
+    return zip(read, written).map { seconds, each in
+      Speed(
+        tokensPerSecond: Double(type.shape.elementCount) / max(seconds, 1e-9), secondsPerToken: each
+      )
+    }
+  }
+}

@@ -1,0 +1,69 @@
+// What a training is gone on with, and the best weights it had.
+import Foundation
+import Storage
+import Tensors
+
+extension Trainer {
+  func save(_ url: URL, step: Int, tokenCount: Int) throws {
+    let names = Set(checkpointNames)
+    try store.save(
+      to: url,
+      metadata: ["step": String(step), "tokens": String(tokenCount), "run": fingerprint],
+      where: { names.contains($0.name) })
+  }
+
+  /// The number of steps that the checkpoint holds, with its variables loaded; 0 without one.
+  func resume(_ url: URL) throws -> Int {
+    resumedTokenCount = 0
+    guard FileManager.default.fileExists(atPath: url.path) else { return 0 }
+    let file = try Safetensors(contentsOf: url)
+    guard file.metadata["run"] == fingerprint else {
+      throw Self.belongsElsewhere(url)
+    }
+    guard let step = file.metadata["step"].flatMap({ Int($0) }),
+      (0...options.stepCount).contains(step),
+      let tokens = file.metadata["tokens"].flatMap({ Int($0) }), tokens >= 0
+    else {
+      throw StorageError(
+        "\(url.path) does not say which of the \(options.stepCount) steps it holds: it is damaged.")
+    }
+    try store.load(checkpointNames, from: file)
+    resumedTokenCount = tokens
+    return step
+  }
+
+  // MARK: Best weights
+
+  /// Keeps the weights as the best so far.
+  func saveBest(_ best: BestWeights, to url: URL) throws {
+    let names = Set(parameterNames)
+    try store.save(
+      to: url,
+      metadata: ["step": String(best.step), "loss": String(best.loss), "run": fingerprint],
+      where: { names.contains($0.name) })
+  }
+
+  /// What an earlier process kept as the best weights of this very run. They may be of a later step than its checkpoint:
+  /// the steps between come to the same weights again.
+  func keptBest(_ url: URL) throws -> BestWeights? {
+    guard FileManager.default.fileExists(atPath: url.path) else { return nil }
+    let metadata = try Safetensors(contentsOf: url).metadata
+    guard metadata["run"] == fingerprint else { throw Self.belongsElsewhere(url) }
+    guard let step = metadata["step"].flatMap({ Int($0) }),
+      let loss = metadata["loss"].flatMap({ Double($0) }), (1...options.stepCount).contains(step),
+      loss.isFinite
+    else { throw StorageError("\(url.path) does not say whose weights it holds: it is damaged.") }
+    return BestWeights(step: step, loss: loss)
+  }
+
+  /// Takes the kept weights back.
+  func loadBest(_ url: URL) throws {
+    try store.load(parameterNames, from: try Safetensors(contentsOf: url))
+  }
+
+  private static func belongsElsewhere(_ url: URL) -> StorageError {
+    StorageError(
+      "\(url.path) belongs to a run with other settings or data. Resume with what the run folder holds and "
+        + "what it began with, or start a new run with --overwrite.")
+  }
+}

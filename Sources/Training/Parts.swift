@@ -1,0 +1,43 @@
+// Which entries of a text are trained on, which choose weights, and which are held out.
+import Tensors
+
+/// Three parts of some entries. Which part an entry goes to depends on its number and the seed alone.
+public struct Parts: Sendable {
+  /// The place of each entry in an order that the seed gives.
+  private let places: [Int]
+  private let heldOutCount: Int
+  private let validationCount: Int
+
+  /// The generator's stream for this order.
+  private static let stream: UInt32 = 0x7465_7874
+  /// The same for slices.
+  private static let sliceStream: UInt32 = 0x736C_6963
+
+  public init(of count: Int, heldOutShare: Double, validationShare: Double, seed: UInt64) {
+    heldOutCount = Int((Double(count) * heldOutShare).rounded())
+    validationCount = Int((Double(count) * validationShare).rounded())
+    places = (0..<count).map { Philox.permuted($0, of: count, seed: seed, stream: Self.stream) }
+  }
+
+  /// The entries in their parts, in their order.
+  public func split<Entry>(_ entries: [Entry]) -> (
+    training: [Entry], validation: [Entry], heldOut: [Entry]
+  ) {
+    func part(_ range: Range<Int>) -> [Entry] {
+      zip(entries, places).filter { range.contains($0.1) }.map(\.0)
+    }
+    let trained = min(entries.count, heldOutCount + validationCount)
+    return (
+      part(trained..<entries.count), part(heldOutCount..<trained), part(0..<heldOutCount)
+    )
+  }
+
+  /// A share of some entries, at least one of them, in their order.
+  public static func slice<Entry>(_ entries: [Entry], share: Double, seed: UInt64) -> [Entry] {
+    guard share < 1 else { return entries }
+    let count = max(1, Int((Double(entries.count) * share).rounded()))
+    return entries.enumerated().filter { index, _ in
+      Philox.permuted(index, of: entries.count, seed: seed, stream: sliceStream) < count
+    }.map(\.1)
+  }
+}

@@ -1,0 +1,48 @@
+// What a training is told, and what it tells.
+import Foundation
+
+/// The sizes of a training run.
+public struct TrainingOptions: Sendable, Hashable {
+  public var stepCount = 500
+  /// Sequences per micro-batch, and micro-batches per step.
+  public var batchSize = 32
+  public var microBatchCount = 1
+  public var optimizer = OptimizerOptions()
+  public var precision = Precision.fp32
+  public var seed: UInt64 = 1
+  /// Steps between log lines, and between checkpoints; the last step does both.
+  public var logInterval = 10
+  public var checkpointInterval = 200
+  /// Steps between measurements of the validation rows, where there are any; the last step measures too.
+  public var validationInterval = 50
+  /// How many measurements in a row may bring nothing better before training ends; 0 never ends it early.
+  public var patience = 0
+
+  public init() {}
+}
+
+/// What happened at a step that is logged.
+public struct StepMetrics: Sendable {
+  /// The number of steps done.
+  public let step: Int
+  public let stepCount: Int
+  /// Means over the targets that count, by name; "loss" is what is trained on.
+  public let means: [String: Double]
+  public let learningRate: Double
+  public let gradientNorm: Double
+  /// Targets that counted since the run began, this arm alone.
+  public let tokenCount: Int
+  public let tokensPerSecond: Double
+  /// Seconds since this process began to train.
+  public let seconds: Double
+}
+
+/// What a trainer tells while it works. It prints nothing.
+public enum TrainingEvent: Sendable {
+  case step(StepMetrics)
+  /// The mean loss on the validation rows after a step.
+  case validation(step: Int, loss: Double, isBest: Bool)
+  case checkpoint(URL)
+  /// Stopped on request after this many steps; a checkpoint holds them.
+  case interrupted(step: Int)
+}

@@ -1,0 +1,118 @@
+// What a distillation costs, arm by arm, and what follows from that: controls, seeds, steps.
+import Tensors
+import Training
+
+/// The trainings of a distillation, whatever kind of model it is for.
+struct DistillationPlan {
+  /// nil where the teacher is not trained by the run.
+  let teacher: TrainingPhase?
+  let student: TrainingPhase
+  let control: TrainingPhase
+  /// What the teacher reads, and what student and controls read of it.
+  let text: any TokenData
+  let slice: any TokenData
+  let device: any Device
+
+  /// A student that takes less than this with its controls, about a minute on two cores, is trained with three seeds
+  /// unless the recipe says how many.
+  private static let fewFlops = 6e12
+
+  /// Floating-point operations of whole trainings with one seed.
+  private struct Flops {
+    var teacher = 0.0
+    var student: Double
+    var controls: [Question: Double]
+
+    /// The second control's share of what everything else takes.
+    func share(seeds: Int) -> Double {
+      let rest = teacher + (student + (controls[.data] ?? 0)) * Double(seeds)
+      return (controls[.compute] ?? 0) * Double(seeds) / rest
+    }
+  }
+
+  private func flops(_ recipe: DistillRecipe) throws -> Flops {
+    func all(_ phase: TrainingPhase, _ steps: Int) throws -> Double {
+      try phase.cost().flops * Double(steps)
+    }
+    return Flops(
+      teacher: try teacher.map { try all($0, recipe.teacher.steps) } ?? 0,
+      student: try all(student, recipe.student.steps),
+      controls: try Dictionary(
+        uniqueKeysWithValues: Question.allCases.map {
+          ($0, try all(control, controlSteps($0, recipe)))
+        }))
+  }
+
+  /// Settles what the recipe leaves to passes over the text, and to costs.
+  func settle(_ recipe: inout DistillRecipe) throws {
+    recipe.teacher.settleSteps(on: text, recipe.training)
+    recipe.student.settleSteps(on: slice, recipe.training)
+    let flops: Flops
+    do { flops = try self.flops(recipe) } catch is MemoryError {
+      // Of a plan that does not fit the doctor tells.
+      recipe.settle(seeds: 1, controls: .data)
+      return
+    }
+    let each = flops.student + flops.controls.values.reduce(0, +)
+    let isSmall = each < Self.fewFlops && recipe.distillation.withoutControl.isEmpty
+    recipe.settle(seeds: isSmall ? 3 : 1, controls: .auto)
+    recipe.settle(
+      seeds: recipe.seeds, controls: flops.share(seeds: recipe.seeds) < 0.5 ? .both : .data)
+  }
+
+  /// How many steps a control takes: the student's, or as many as are the student's arithmetic.
+  func controlSteps(_ question: Question, _ recipe: DistillRecipe) throws -> Int {
+    guard question == .compute else { return recipe.student.steps }
+    let ratio = try student.cost().flops / control.cost().flops
+    return max(1, Int((Double(recipe.student.steps) * ratio).rounded()))
+  }
+
+  /// How a control is trained: as the student, the schedule stretched to its steps.
+  func controlRecipe(_ question: Question, _ recipe: DistillRecipe) throws -> ModelRecipe {
+    var control = recipe.student
+    control.steps = try controlSteps(question, recipe)
+    return control
+  }
+
+  /// What a doctor says of the second control, and of memory and time.
+  func findings(_ recipe: DistillRecipe) throws -> [Finding] {
+    let flops: Flops
+    do { flops = try self.flops(recipe) } catch let error as MemoryError {
+      return [.refusal("\(error)")]
+    }
+    var phases: [(TrainingPhase, Int)] = teacher.map { [($0, recipe.teacher.steps)] } ?? []
+    phases.append((student, recipe.student.steps * recipe.seeds))
+    for question in recipe.distillation.questions {
+      phases.append((control, try controlSteps(question, recipe) * recipe.seeds))
+    }
+    return secondControl(recipe, flops, steps: try controlSteps(.compute, recipe))
+      + [try TrainingPlan(phases: phases, device: device).cost()]
+  }
+
+  private func secondControl(_ recipe: DistillRecipe, _ flops: Flops, steps: Int) -> [Finding] {
+    let questions = recipe.distillation.questions
+    guard !questions.isEmpty else { return [] }
+    let uncounted = [
+      recipe.distillation.cache.isEmpty ? nil : "the teacher's passes for the cache",
+      recipe.distillation.onPolicy.lambda > 0 ? "the writing of its own rows" : nil,
+    ].compactMap { $0 }
+    let without = uncounted.isEmpty ? "" : " (without \(uncounted.joined(separator: " and ")))"
+    let own =
+      "with the student's arithmetic, \(fixed(flops.student / 1e12, 1)) TFLOP\(without), a control takes "
+      + "\(grouped(steps)) steps instead of \(grouped(recipe.student.steps))"
+    let share = "\(fixed(100 * flops.share(seeds: recipe.seeds), 0)) % of the rest of the run"
+    return [
+      .fine(
+        questions.contains(.compute)
+          ? own : "\(own); it is not trained, as it would take \(share): --controls both trains it")
+    ]
+  }
+}
+
+extension DistillRecipe {
+  /// Settles what is still open.
+  fileprivate mutating func settle(seeds: Int, controls: DistillationRecipe.Controls) {
+    if self.seeds == 0 { self.seeds = seeds }
+    if distillation.controls == .auto { distillation.controls = controls }
+  }
+}

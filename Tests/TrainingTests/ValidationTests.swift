@@ -1,0 +1,154 @@
+// The best weights by rows that are neither trained on nor judged by.
+import Checks
+import Distillation
+import Foundation
+import Models
+import Storage
+import Tensors
+import Testing
+import Training
+
+@Suite struct ValidationTests {
+  /// Some text by a generator: what is learnt of one piece by heart helps little with another.
+  private func windows(_ seed: UInt64, rows: Int) -> TokenWindows {
+    var random = RandomData(seed: seed)
+    var tokens: [Int32] = [0]
+    for _ in 0..<rows * 8 {
+      let isRegular = random.integer(below: 2) == 0
+      tokens.append(
+        isRegular ? (tokens[tokens.count - 1] + 1) % 11 : Int32(random.integer(below: 11)))
+    }
+    return TokenWindows(tokens, length: 8)
+  }
+
+  /// A training that keeps its best weights, with what it tells.
+  private final class Run {
+    let trainer: Trainer
+    var measured: [(step: Int, loss: Double)] = []
+    var stopsAt = Int.max
+    private let folder: TemporaryFolder
+    private let model: Llama
+    private let store = VariableStore(on: ReferenceDevice(), seed: 3)
+
+    init(
+      in folder: TemporaryFolder, training: TokenWindows, validation: TokenWindows?,
+      patience: Int = 0
+    ) throws {
+      self.folder = folder
+      model = Llama(
+        LlamaConfiguration(
+          vocabularySize: 11, width: 16, intermediateWidth: 32, layerCount: 1, headCount: 2,
+          keyValueHeadCount: 2, contextLength: 8))
+      try model.declare(in: store, prefix: "model")
+      var options = TrainingOptions()
+      (options.stepCount, options.batchSize, options.validationInterval) = (60, 4, 5)
+      (options.checkpointInterval, options.patience) = (7, patience)
+      options.optimizer.learningRate = 0.03
+      options.optimizer.warmupSteps = 2
+      trainer = try Trainer(
+        NextTokenObjective(model), parameters: model.parameters(prefix: "model"), data: training,
+        validation: validation, options: options, store: store)
+    }
+
+    /// Whether training ended.
+    @discardableResult func run() throws -> Bool {
+      try trainer.run(
+        checkpoint: folder.url.appending(path: "c.safetensors"),
+        best: folder.url.appending(path: "b.safetensors"),
+        onEvent: { event in
+          if case .validation(let step, let loss, _) = event { self.measured.append((step, loss)) }
+        }, shouldStop: { self.trainer.lastStep >= self.stopsAt })
+    }
+
+    /// The loss of the weights as they are now.
+    func loss(on data: TokenWindows) throws -> Double {
+      try evaluate(model, teacher: nil, on: data.evaluationBatches(size: 4), store: store)
+        .natsPerToken
+    }
+
+    var weights: [TensorData] {
+      get throws { try model.parameters(prefix: "model").map { try store.value(of: $0.tensor) } }
+    }
+  }
+
+  @Test func theWeightsAreTheBestByTheValidationRows() throws {
+    let (training, validation) = (windows(1, rows: 6), windows(2, rows: 10))
+    let run = try Run(in: TemporaryFolder(), training: training, validation: validation)
+    #expect(try run.run())
+    #expect(run.measured.map(\.step) == (1...12).map { 5 * $0 })
+    let best = try #require(run.measured.min { $0.loss < $1.loss })
+    // Six rows are soon known by heart.
+    #expect(best.step < 60 && run.measured[11].loss > best.loss + 0.1, "\(run.measured)")
+    #expect(abs(try run.loss(on: validation) - best.loss) < 1e-5)
+    // Without such rows the last weights stay.
+    let other = try Run(in: TemporaryFolder(), training: training, validation: nil)
+    try other.run()
+    #expect(other.measured.isEmpty)
+    #expect(abs(try other.loss(on: validation) - run.measured[11].loss) < 1e-4)
+  }
+
+  @Test func patienceEndsATrainingEarly() throws {
+    let (training, validation) = (windows(1, rows: 6), windows(2, rows: 10))
+    let folder = try TemporaryFolder()
+    let run = try Run(in: folder, training: training, validation: validation, patience: 2)
+    #expect(try run.run())
+    let best = try #require(run.measured.min { $0.loss < $1.loss })
+    #expect(run.trainer.lastStep == best.step + 10 && run.trainer.lastStep < 60)
+    // A process that ends before the model is saved goes on from there, and trains no further.
+    let again = try Run(in: folder, training: training, validation: validation, patience: 2)
+    #expect(try again.run() && again.measured.isEmpty)
+    #expect(try again.weights == run.weights)
+  }
+
+  @Test(arguments: [3, 7, 11, 16, 33, 58]) func aTrainingThatGoesOnKeepsTheSameWeights(
+    stop: Int
+  ) throws {
+    let (training, validation) = (windows(1, rows: 6), windows(2, rows: 10))
+    let whole = try Run(in: TemporaryFolder(), training: training, validation: validation)
+    try whole.run()
+    let folder = try TemporaryFolder()
+    let first = try Run(in: folder, training: training, validation: validation)
+    first.stopsAt = stop
+    #expect(try !first.run())
+    // The best weights may be of a later step than the checkpoint, where a process was killed: take it back to none.
+    if stop % 2 == 0 {
+      try FileManager.default.removeItem(at: folder.url.appending(path: "c.safetensors"))
+    }
+    let second = try Run(in: folder, training: training, validation: validation)
+    #expect(try second.run())
+    #expect(try second.weights == whole.weights)
+    // Those of another run are refused.
+    let other = try Run(in: folder, training: windows(3, rows: 6), validation: validation)
+    #expect(throws: StorageError.self) { try other.run() }
+  }
+
+  @Test func partsAreApartAndSlicesAreTheirShare() throws {
+    let entries = Array(0..<1000)
+    let (training, validation, held) = Parts(
+      of: 1000, heldOutShare: 0.1, validationShare: 0.01, seed: 5
+    ).split(entries)
+    #expect((training.count, validation.count, held.count) == (890, 10, 100))
+    #expect(Set(training + validation + held).count == 1000)
+    let slice = Parts.slice(training, share: 0.05, seed: 5)
+    #expect(slice.count == 45 && Set(slice).isSubset(of: training) && slice == slice.sorted())
+    // All of the text is sliced, not its beginning.
+    #expect((slice.last ?? 0) > 900 && slice != Parts.slice(training, share: 0.05, seed: 6))
+    #expect(Parts.slice(training, share: 1, seed: 5) == training)
+  }
+
+  @Test func speedsAreMediansOfRoundsInTurns() throws {
+    var calls: [Int] = []
+    let values: [[Double]] = [[9, 1, 5, 2], [7, 4, 4, 8]]
+    var rounds = [0, 0]
+    let found = try medians(
+      of: [0, 1].map { index in
+        {
+          calls.append(index)
+          rounds[index] += 1
+          return values[index][rounds[index] - 1]
+        }
+      }, rounds: 3)
+    // The first of each is for compilation.
+    #expect(found == [2, 4] && calls == [0, 1, 0, 1, 0, 1, 0, 1])
+  }
+}
