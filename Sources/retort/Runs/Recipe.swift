@@ -17,7 +17,7 @@ struct DataRecipe: Codable {
   /// The share of entries by which every model's best weights are chosen while it is trained; 0 keeps the last ones.
   var validation = 0.01
   /// Of a longer held-out text at most so many tokens, but 128 rows, are judged, chosen by entries; 0 judges all.
-  var judgedTokens = 131_072
+  var judgedTokens = 65_536
   var sequenceLength = 128
   /// Whether short completions share a row, of which none sees another; rows of plain text are full anyway.
   var packing = false
@@ -231,7 +231,7 @@ struct DistillRecipe: Recipe {
   mutating func resolve() {
     teacher.resolve(rateOfNew: 3e-3)
     let isTaughtHere = teacher.path.isEmpty && distillation.cache.isEmpty
-    student.resolve(rateOfNew: 4e-3, textShare: isTaughtHere ? 0.03 : 1)
+    student.resolve(rateOfNew: 4e-3, textShare: isTaughtHere ? 0.02 : 1)
   }
 
   mutating func eachPath(_ body: (inout String) -> Void) {
