@@ -54,7 +54,7 @@ extension BenchmarkCase {
         Graph(outputs: outputs), on: VariableStore(on: device, seed: 1),
         options: .init(storage: storage))
       for input in inputs { try executor.set(input, to: someData(input.type, integersBelow)) }
-      return PreparedCase(run: executor.run, profile: executor.profiledRun)
+      return PreparedCase(run: { try executor.run() }, profile: executor.profiledRun)
     }
   }
 }

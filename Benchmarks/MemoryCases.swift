@@ -28,7 +28,7 @@ enum MemoryCases {
         Graph(outputs: [], assignments: optimizer.assignments), on: store)
       try executor.set(gradient, to: someData(gradient.type, 1))
       try executor.set(optimizer.step, to: OptimizerOptions().stepNumbers(step: 1, of: 100))
-      return PreparedCase(run: executor.run, profile: executor.profiledRun)
+      return PreparedCase(run: { try executor.run() }, profile: executor.profiledRun)
     }
   }
 

@@ -25,6 +25,7 @@ public final class GraphExecutor {
   /// The graph as it runs, after rewriting.
   public let graph: Graph
   public let plan: MemoryPlan
+  private let device: any Device
   private let launches: [any PreparedLaunch]
   /// For each launch, the application it belongs to; nil for a copy into a variable.
   private let applicationOfLaunch: [Int?]
@@ -116,6 +117,7 @@ public final class GraphExecutor {
       owners.append(nil)
       freed.append([])
     }
+    self.device = device
     self.graph = graph
     self.plan = plan
     self.launches = launches
@@ -184,11 +186,16 @@ public final class GraphExecutor {
     try inputs[input.identity]?.write(data)
   }
 
-  /// Starts all launches in order.
-  public func run() throws {
+  /// Starts all launches in order. With `onLaunch` each is waited for, and told of: in a first run, when drivers compile
+  /// kernels, that shows how far they are.
+  public func run(onLaunch: ((_ done: Int, _ total: Int) throws -> Void)? = nil) throws {
     let launches = launches
     for (index, launch) in launches.enumerated() {
       try launch.run()
+      if let onLaunch {
+        try device.finish()
+        try onLaunch(index + 1, launches.count)
+      }
       for buffer in freed[index] {
         let count = buffer.byteCount / 4
         try buffer.write(TensorData([count], [Float](repeating: .nan, count: count)))

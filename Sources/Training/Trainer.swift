@@ -35,6 +35,8 @@ public final class Trainer {
   private let validation: Validation?
   /// Steps that were done when training ended.
   public private(set) var lastStep = 0
+  /// The step whose weights the model has when training is done: the best by the validation rows, else the last.
+  public private(set) var keptStep = 0
 
   /// `parameters` are declared in `store`; the objective's own are declared here and trained with them. `origins`
   /// tells what the run starts from: a checkpoint belongs to runs with the same. `validation` are rows by which the
@@ -123,21 +125,23 @@ public final class Trainer {
   /// patience was at its end. The weights are then the best by the validation rows, which are kept in a file `best`
   /// meanwhile; without validation rows, or without that file, the last.
   public func run(
-    checkpoint: URL?, best bestFile: URL? = nil, onEvent: (TrainingEvent) throws -> Void,
+    checkpoint: URL?, best bestFile: URL? = nil, onEvent: @escaping (TrainingEvent) throws -> Void,
     shouldStop: () -> Bool = { false }
   ) throws -> Bool {
     let first = try checkpoint.map(resume) ?? 0
     var best = try bestFile.flatMap(keptBest)
     lastStep = first
-    let clock = ContinuousClock.now
+    var pace = Pace()
     var tokenCount = resumedTokenCount
-    var counted = 0
     let end = isOutOfPatience(first, best) ? first : max(first, options.stepCount)
     for step in first..<end {
-      let targetCount = try runStep(step)
+      let targetCount = try runStep(
+        step, onLaunch: step == first ? { try onEvent(.preparing(done: $0, of: $1)) } : nil)
       tokenCount += targetCount
-      counted += targetCount
       let done = step + 1
+      if try pace.count(targetCount, finishing: store.device) {
+        try onEvent(.tick(step: done, secondsPerStep: pace.secondsPerStep))
+      }
       lastStep = done
       if validation != nil, done % options.validationInterval == 0 || done == options.stepCount {
         try validate(done, &best, bestFile, onEvent)
@@ -145,7 +149,7 @@ public final class Trainer {
       let isLast = done == options.stepCount || isOutOfPatience(done, best)
       if done % options.logInterval == 0 || isLast {
         let metrics = try metrics(
-          done, targetCount: targetCount, tokenCount: tokenCount, counted: counted, since: clock)
+          done, targetCount: targetCount, tokenCount: tokenCount, pace)
         try onEvent(.step(metrics))
         guard metrics.means.values.allSatisfy(\.isFinite) else {
           throw StorageError(try NonFiniteSearch(self, checkpoint: checkpoint).sentence(step: step))
@@ -166,7 +170,11 @@ public final class Trainer {
       }
       if isLast { break }
     }
-    if let best, let bestFile, best.step != lastStep { try loadBest(bestFile) }
+    keptStep = lastStep
+    if let best, let bestFile, best.step != lastStep {
+      try loadBest(bestFile)
+      keptStep = best.step
+    }
     return true
   }
 
@@ -230,7 +238,9 @@ public final class Trainer {
 
   /// Does one step, counted from 0; returns the number of targets that counted.
   @discardableResult
-  public func runStep(_ step: Int) throws -> Int {
+  public func runStep(
+    _ step: Int, onLaunch: ((_ done: Int, _ total: Int) throws -> Void)? = nil
+  ) throws -> Int {
     let targetCount = try targetCount(step)
     try accumulate.set(inverseCount, to: TensorData([1], [1 / Float(max(1, targetCount))]))
     let numbers = options.optimizer.stepNumbers(step: step, of: options.stepCount)
@@ -238,15 +248,14 @@ public final class Trainer {
     for micro in 0..<options.microBatchCount {
       try accumulate.set(keep, to: TensorData(micro == 0 ? 0 : 1))
       try feed(try batch(step, micro), to: accumulate)
-      try accumulate.run()
+      try accumulate.run(onLaunch: micro == 0 ? onLaunch : nil)
     }
     try update?.run()
     return targetCount
   }
 
   private func metrics(
-    _ step: Int, targetCount: Int, tokenCount: Int, counted: Int,
-    since clock: ContinuousClock.Instant
+    _ step: Int, targetCount: Int, tokenCount: Int, _ pace: Pace
   ) throws -> StepMetrics {
     let executor = update ?? accumulate
     var means = ["loss": Double(try executor.value(of: logged[0]).floats[0])]
@@ -254,11 +263,11 @@ public final class Trainer {
       means[name] = Double(try executor.value(of: sum).floats[0]) / Double(max(1, targetCount))
     }
     let norm = Double(try executor.value(of: optimizer.gradientNorm).floats[0])
-    let seconds = (ContinuousClock.now - clock).seconds
     return StepMetrics(
       step: step, stepCount: options.stepCount, means: means,
       learningRate: options.optimizer.rate(step: step - 1, of: options.stepCount),
       gradientNorm: norm, tokenCount: tokenCount,
-      tokensPerSecond: Double(counted) / max(seconds, 1e-9), seconds: seconds)
+      tokensPerSecond: pace.tokensPerSecond, secondsPerStep: pace.secondsPerStep,
+      seconds: pace.seconds)
   }
 }

@@ -32,13 +32,19 @@ public struct StepMetrics: Sendable {
   public let gradientNorm: Double
   /// Targets that counted since the run began, this arm alone.
   public let tokenCount: Int
+  /// Without the first step, in which kernels are compiled.
   public let tokensPerSecond: Double
+  public let secondsPerStep: Double
   /// Seconds since this process began to train.
   public let seconds: Double
 }
 
 /// What a trainer tells while it works. It prints nothing.
 public enum TrainingEvent: Sendable {
+  /// Launches of the first step that are done: kernels are compiled in it.
+  case preparing(done: Int, of: Int)
+  /// A step is done; told of every step where steps take long.
+  case tick(step: Int, secondsPerStep: Double)
   case step(StepMetrics)
   /// The mean loss on the validation rows after a step.
   case validation(step: Int, loss: Double, isBest: Bool)

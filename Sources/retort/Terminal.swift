@@ -84,11 +84,27 @@ final class ProgressLine {
   private let isTerminal = isatty(STDERR_FILENO) != 0
   private var lastPrinted: ContinuousClock.Instant?
 
+  /// Shows how far some work is that should be done at once, if it takes longer.
+  func showSlow(
+    _ title: String, done: Int, of total: Int, since start: ContinuousClock.Instant
+  ) {
+    let seconds = (ContinuousClock.now - start).seconds
+    guard seconds > 1 else { return }
+    show(title, done: done, of: total, seconds: seconds, doneHere: done, "launches")
+  }
+
   /// Shows how far some work is, with the time left at the present speed.
   func show(
     _ title: String, done: Int, of total: Int, seconds: Double, doneHere: Int, _ text: String
   ) {
-    let left = doneHere > 0 ? seconds / Double(doneHere) * Double(total - done) : 0
+    show(
+      title, done: done, of: total, secondsEach: doneHere > 0 ? seconds / Double(doneHere) : 0, text
+    )
+  }
+
+  /// The same at a speed that is known.
+  func show(_ title: String, done: Int, of total: Int, secondsEach: Double, _ text: String) {
+    let left = secondsEach * Double(total - done)
     let share = total > 0 ? Double(done) / Double(total) : 1
     if isTerminal {
       let filled = Int(share * 20)

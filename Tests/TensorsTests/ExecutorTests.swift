@@ -15,6 +15,20 @@ import Testing
     #expect(try store.value(of: counter).floats == [3, 3])
   }
 
+  @Test func aRunTellsOfEveryLaunch() throws {
+    let x = Tensor.input("x", TensorType([4, 4]))
+    let executor = try GraphExecutor(
+      Graph(outputs: [x.matmul(x).sum(), x.sum()]),
+      on: VariableStore(on: ReferenceDevice(), seed: 1))
+    try executor.set(x, to: TensorData([4, 4], [Float](repeating: 1, count: 16)))
+    var told: [Int] = []
+    try executor.run { done, total in
+      #expect(total == executor.launchCount)
+      told.append(done)
+    }
+    #expect(told == Array(1...executor.launchCount) && told.count > 2)
+  }
+
   @Test(arguments: Target.all) func updatesInPlaceGiveTheSameAsCopies(target: Target) throws {
     func run(_ device: any Device, rewrites: Bool) throws -> [TensorData] {
       let store = VariableStore(on: device, seed: 4)

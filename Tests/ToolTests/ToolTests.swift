@@ -128,8 +128,16 @@ import Testing
     (["--device", "7:7"], "There is no device 7:7"),
     (["--set", "student.layrs=4"], "Did you mean student.layers?"),
     (["--set", "student.layers=0"], "student.layers must be from 1 to 200"),
-    (["--set", "student.layers=many"], "student.layers"),
-    (["--set", "distillation.objective=kl"], "distillation.objective"),
+    (["--set", "student.layers=many"], "student.layers must be a whole number"),
+    (["--set", "data.text=5"], "data.text must be a list"),
+    (["--set", "data.packing=perhaps"], "data.packing must be true or false"),
+    (["--objective", "revers_kl"], "not 'revers_kl'. Did you mean reverse_kl?"),
+    (
+      ["--set", "training.precision=fp8"],
+      "training.precision is one of fp32, bf16, fp16, not 'fp8'"
+    ),
+    (["--steps", "5", "--epochs", "1"], "--steps and --epochs exclude each other"),
+    (["--set", "data.validation=0.95"], "data.validation must be at least 0"),
     (["--set", "distillation.beta=2"], "between 0 and 1"),
     (["--set", "data.text=[/no/such/file]"], "Cannot read /no/such/file"),
     (["--set", "data.sequence_length=60000"], "smaller than one sequence"),

@@ -111,9 +111,9 @@ struct Arm {
     validation: (any TokenData)?, folder: RunFolder, origins: RunOrigins,
     store: VariableStore, prefix: String, profiling: ProfilingOptions, export: ModelExport
   ) throws {
-    let start = try begin(in: store, prefix: prefix)
+    let begun = try begin(in: store, prefix: prefix)
     note(
-      "\(name): \(grouped(model.parameterCount)) parameters, \(start); loss = \(objective.formula)")
+      "\(name): \(grouped(model.parameterCount)) parameters, \(begun); loss = \(objective.formula)")
     let trainer = try Trainer(
       objective, parameters: model.parameters(prefix: prefix), data: data,
       validation: validation, options: options, origins: origins.fingerprint, store: store)
@@ -125,25 +125,30 @@ struct Arm {
     let resumed = try Self.checkpointStep(checkpoint)
     let metrics = try folder.openMetrics(arm: name, resumingFrom: resumed)
     let events = try folder.tensorBoard(name)
-    let progress = ProgressLine()
+    let (progress, start) = (ProgressLine(), ContinuousClock.now)
+    var numbers = ""
     let unit = model is any Encoder ? "sentences/s" : "tokens/s"
     var interruptedAt: Int?
     func show(_ event: TrainingEvent) throws {
       switch event {
+      case .preparing(let done, let total):
+        progress.showSlow(
+          "\(name): compiling kernels", done: done, of: total, since: start)
+      case .tick(let step, let seconds):
+        progress.show(name, done: step, of: options.stepCount, secondsEach: seconds, numbers)
       case .step(let m):
         try metrics.append(MetricsRecord.fields(name, m))
         try events.append(step: m.step, MetricsRecord.scalars(m))
-        let numbers = ["loss", "ce", "kl", "cosine"].compactMap { key in
+        let means = ["loss", "ce", "kl", "cosine"].compactMap { key in
           m.means[key].map { "\(key) \(fixed($0, 3))" }
         }
-        let steps = Double(m.step - resumed)
         let share = peak.map {
-          ", \(fixed(100 * flops * steps / max(m.seconds, 1e-9) / $0, 0)) % of peak"
+          ", \(fixed(100 * flops / max(m.secondsPerStep, 1e-9) / $0, 0)) % of peak"
         }
         let speed = "\(grouped(Int(m.tokensPerSecond))) \(unit)\(share ?? "")"
+        numbers = (means + [speed]).joined(separator: "  ")
         progress.show(
-          name, done: m.step, of: m.stepCount, seconds: m.seconds, doneHere: m.step - resumed,
-          (numbers + [speed]).joined(separator: "  "))
+          name, done: m.step, of: m.stepCount, secondsEach: m.secondsPerStep, numbers)
       case .validation(let step, let loss, _):
         try metrics.append([("arm", name), ("step", step), ("validation", loss)])
         try events.append(step: step, [("validation", loss)])
@@ -164,9 +169,14 @@ struct Arm {
           + "--run \(folder.name) --resume`, on the same --device.")
       throw ExitCode(130)
     }
+    if trainer.keptStep < trainer.lastStep {
+      note(
+        "\(name): the weights of step \(trainer.keptStep) of \(trainer.lastStep) are kept, the best on validation text"
+      )
+    }
     try folder.finish(name, flops: flops * Double(trainer.lastStep))
     let card = ModelCard(
-      arm: String(name.prefix { $0 != "-" }), origin: start, formula: objective.formula,
+      arm: String(name.prefix { $0 != "-" }), origin: begun, formula: objective.formula,
       options: options,
       parameterCount: model.parameterCount, sequenceLength: data.length,
       isSentenceEncoder: model is any Encoder)

@@ -160,8 +160,10 @@ private func name(of type: any Any.Type) -> String {
   case is Double.Type, is Float.Type: "a number"
   case is any FixedWidthInteger.Type: "a whole number"
   case is String.Type: "a text"
-  case is [any Decodable].Type, is [String].Type, is [Int].Type: "a list"
-  default: "of another kind"
+  default:
+    // Of lists and mappings the YAML library names types of its own.
+    "\(type)".contains(/Array|Sequence/)
+      ? "a list" : "\(type)".contains("Scalar") ? "a single value" : "a group of keys"
   }
 }
 

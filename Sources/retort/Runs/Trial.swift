@@ -53,7 +53,9 @@ struct Trial {
   /// Whether a run has an arm of this name, beside the teacher.
   static func isArm(_ name: String) -> Bool {
     (["student"] + Question.allCases.map(\.arm)).contains { arm in
-      name == arm || name.wholeMatch(of: try! Regex("\(arm)-\\d+")) != nil
+      guard name.hasPrefix(arm) else { return false }
+      let end = name.dropFirst(arm.count)
+      return end.isEmpty || end.wholeMatch(of: /-\d+/) != nil
     }
   }
 }

@@ -1,0 +1,37 @@
+// How fast a training goes.
+import Tensors
+
+/// Steps and targets since a process began to train. The first step, in which kernels are compiled, tells nothing of the
+/// speed of others.
+struct Pace {
+  /// From here on the device is waited for after every step, so that each can be told of.
+  private static let slowStep = 0.2
+
+  private let start = ContinuousClock.now
+  private var warm = ContinuousClock.now
+  private var stepCount = 0
+  private var warmTargets = 0
+  private var isSlow = false
+
+  var seconds: Double { (ContinuousClock.now - start).seconds }
+
+  private var warmSeconds: Double { max((ContinuousClock.now - warm).seconds, 1e-9) }
+
+  var secondsPerStep: Double { stepCount > 1 ? warmSeconds / Double(stepCount - 1) : seconds }
+
+  var tokensPerSecond: Double { Double(warmTargets) / (stepCount > 1 ? warmSeconds : seconds) }
+
+  /// Counts a step with its targets. The first two are waited for, and all where the second took long; returns whether
+  /// steps do.
+  mutating func count(_ targetCount: Int, finishing device: any Device) throws -> Bool {
+    stepCount += 1
+    if stepCount <= 2 || isSlow { try device.finish() }
+    if stepCount == 1 {
+      (warm, warmTargets) = (.now, targetCount)
+    } else {
+      warmTargets += stepCount == 2 ? targetCount - warmTargets : targetCount
+    }
+    if stepCount == 2 { isSlow = warmSeconds > Self.slowStep }
+    return isSlow
+  }
+}
