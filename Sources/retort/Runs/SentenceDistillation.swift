@@ -229,7 +229,8 @@ struct SentenceDistillation {
           verdict: Verdict(zip(students, controls).map { ($0.distances, $1.distances) }),
           controlSteps: try plan.controlSteps(question, recipe))
       }, unit: "of distance to the teacher's vectors", rows: "sentences",
-      declined: recipe.distillation.withoutControl)
+      declined: recipe.distillation.withoutControl,
+      caveat: "The measure favours the student: no control has seen the teacher's vectors.")
     let cells = [SentenceVerdictRow.header] + rows.map(\.cells)
     try tell("\n" + table(cells) + "\n\n" + answers.sentences.joined(separator: "\n") + "\n")
     for reason in folder.forced { try tell("This run was forced although \(reason).\n") }

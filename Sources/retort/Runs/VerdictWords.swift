@@ -35,6 +35,8 @@ struct Answers {
   let rows: String
   /// Why there is no control; empty where there is one.
   let declined: String
+  /// What the measure itself favours, if anything.
+  var caveat: String?
 
   func verdict(_ question: Question) -> Verdict? {
     answers.first { $0.question == question }?.verdict
@@ -46,7 +48,7 @@ struct Answers {
       return ["Whether distilling helped is not known: no control was trained (\(declined))."]
     }
     let lines = answers.map { $0.verdict.sentence($0.question, unit: unit, rows: rows) }
-    return lines + [limits(first), advice].compactMap { $0 }
+    return lines + [caveat, limits(first), advice].compactMap { $0 }
   }
 
   /// Which chances the intervals leave out.
