@@ -4,10 +4,10 @@ import Models
 import Tensors
 import Training
 
-/// Medians of what some works return, such as seconds, over `rounds` in which they take turns: whatever else the
+/// Medians of what some works return, such as seconds, over an odd number of `rounds` in which they take turns: whatever else the
 /// machine does meets all alike. A round before the first is for compilation, and does not count.
 public func medians(of works: [() throws -> Double], rounds: Int) throws -> [Double] {
-  demand(rounds > 0, "a median needs at least one round")
+  demand(rounds > 0 && rounds % 2 == 1, "a median needs an odd number of rounds")
   var values = works.map { _ in [Double]() }
   for round in 0...rounds {
     for (index, work) in works.enumerated() {
@@ -20,7 +20,7 @@ public func medians(of works: [() throws -> Double], rounds: Int) throws -> [Dou
 
 /// The speed of a language model.
 public struct Speed: Sendable {
-  /// Tokens read, in batches.
+  /// Positions read, in whole batches: those that fill up rows take as long.
   public let tokensPerSecond: Double
   /// For each new token of one text.
   public let secondsPerToken: Double
@@ -33,9 +33,30 @@ public struct Speed: Sendable {
     _ models: [any LanguageModel], on batch: TokenBatch, classCount: Int? = nil,
     store: VariableStore, rounds: Int = 5, check: @escaping () throws -> Void = {}
   ) throws -> [Speed] {
+    let read = try tokensPerSecond(
+      models, on: batch, classCount: classCount, store: store, rounds: rounds, check: check)
+    let prompt = Array(batch.tokens.integers.prefix(8))
+    let writing = models.map { model in
+      let generator = Generator(
+        model, vocabularySize: classCount, store: store, capacity: prompt.count + newTokens)
+      return {
+        try check()
+        _ = try generator.generate([prompt], count: newTokens, sampling: Sampling(), ends: [])
+        return generator.timing.newSeconds / Double(max(1, generator.timing.newTokens))
+      }
+    }
+    return zip(read, try medians(of: writing, rounds: rounds)).map {
+      Speed(tokensPerSecond: $0, secondsPerToken: $1)
+    }
+  }
+
+  /// The speeds of reading alone.
+  public static func tokensPerSecond(
+    _ models: [any LanguageModel], on batch: TokenBatch, classCount: Int? = nil,
+    store: VariableStore, rounds: Int = 5, check: @escaping () throws -> Void = {}
+  ) throws -> [Double] {
     let type = batch.tokens.type
     let (tokens, labels) = (Tensor.input("tokens", type), Tensor.input("labels", type))
-    let prompt = Array(batch.tokens.integers.prefix(8))
     let reading = try models.map { model in
       let loss = LinearLoss.crossEntropy(
         hidden: model.hidden(tokens), weight: model.headWeight, labels: labels,
@@ -52,22 +73,8 @@ public struct Speed: Sendable {
         return (ContinuousClock.now - clock).seconds
       }
     }
-    let writing = models.map { model in
-      let generator = Generator(
-        model, vocabularySize: classCount, store: store, capacity: prompt.count + newTokens)
-      return {
-        try check()
-        _ = try generator.generate(
-          [prompt], count: newTokens, sampling: Sampling(), ends: [])
-        return generator.timing.newSeconds / Double(max(1, generator.timing.newTokens))
-      }
-    }
-    let read = try medians(of: reading, rounds: rounds)
-    let written = try medians(of: writing, rounds: rounds)
-    return zip(read, written).map { seconds, each in
-      Speed(
-        tokensPerSecond: Double(type.shape.elementCount) / max(seconds, 1e-9), secondsPerToken: each
-      )
+    return try medians(of: reading, rounds: rounds).map {
+      Double(type.shape.elementCount) / max($0, 1e-9)
     }
   }
 }

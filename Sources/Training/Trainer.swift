@@ -130,6 +130,11 @@ public final class Trainer {
   ) throws -> Bool {
     let first = try checkpoint.map(resume) ?? 0
     var best = try bestFile.flatMap(keptBest)
+    if let bestFile, best == nil, validation != nil, first >= options.validationInterval {
+      throw StorageError(
+        "\(bestFile.path), the best weights of \(first) steps, is not here any more. Put it back, or start a new run "
+          + "with --overwrite.")
+    }
     lastStep = first
     var pace = Pace()
     var tokenCount = resumedTokenCount

@@ -118,6 +118,15 @@ import Training
     let second = try Run(in: folder, training: training, validation: validation)
     #expect(try second.run())
     #expect(try second.weights == whole.weights)
+    // Best weights that are gone are missed.
+    if stop == 33 {
+      let file = folder.url.appending(path: "b.safetensors")
+      let kept = try Data(contentsOf: file)
+      try FileManager.default.removeItem(at: file)
+      let third = try Run(in: folder, training: training, validation: validation)
+      #expect(throws: StorageError.self) { try third.run() }
+      try kept.write(to: file)
+    }
     // Those of another run are refused.
     let other = try Run(in: folder, training: windows(3, rows: 6), validation: validation)
     #expect(throws: StorageError.self) { try other.run() }

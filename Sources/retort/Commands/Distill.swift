@@ -27,7 +27,8 @@ struct Distill: ParsableCommand {
 
   func validate() throws {
     if arguments.resume, models.areGiven {
-      throw ValidationError("--resume goes on with the recipe in the folder; it takes no other.")
+      throw ValidationError(
+        "--resume goes on with the recipe in the folder; it takes no options that change it.")
     }
   }
 

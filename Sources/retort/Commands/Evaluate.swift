@@ -81,7 +81,7 @@ struct Evaluate: ParsableCommand {
     let result = try evaluate(
       loaded.model, teacher: other.map { .model($0.model) }, on: batches, classCount: classCount,
       store: store)
-    let speed = try Speed.of(
+    let speed = try Speed.tokensPerSecond(
       [loaded.model], on: batches[0], classCount: classCount, store: store)[0]
     let row = VerdictRow(
       arm: "model", parameterCount: loaded.model.parameterCount, [result],
@@ -96,6 +96,6 @@ struct Evaluate: ParsableCommand {
       try tell("top-1 agreement  \(fixed(100 * agreement, 1)) %")
     }
     try tell("calibration      \(fixed(result.calibrationError, 4)) (ECE, 15 bins)")
-    try tell("tokens/s         \(grouped(Int(speed.tokensPerSecond)))")
+    try tell("tokens/s         \(grouped(Int(speed)))")
   }
 }

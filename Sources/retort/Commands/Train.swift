@@ -25,7 +25,8 @@ struct Train: ParsableCommand {
 
   func validate() throws {
     if arguments.resume, model != nil || schedule.areGiven {
-      throw ValidationError("--resume goes on with the recipe in the folder; it takes no other.")
+      throw ValidationError(
+        "--resume goes on with the recipe in the folder; it takes no options that change it.")
     }
   }
 

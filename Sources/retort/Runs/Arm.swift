@@ -133,7 +133,8 @@ struct Arm {
       switch event {
       case .preparing(let done, let total):
         progress.showSlow(
-          "\(name): compiling kernels", done: done, of: total, since: start)
+          "\(name): \(store.device is OpenCLDevice ? "compiling kernels" : "first step")",
+          done: done, of: total, since: start)
       case .tick(let step, let seconds):
         progress.show(name, done: step, of: options.stepCount, secondsEach: seconds, numbers)
       case .step(let m):
@@ -177,7 +178,7 @@ struct Arm {
     try folder.finish(name, flops: flops * Double(trainer.lastStep))
     let card = ModelCard(
       arm: String(name.prefix { $0 != "-" }), origin: begun, formula: objective.formula,
-      options: options,
+      options: options, stepCount: trainer.lastStep, keptStep: trainer.keptStep,
       parameterCount: model.parameterCount, sequenceLength: data.length,
       isSentenceEncoder: model is any Encoder)
     try directory.save(

@@ -85,13 +85,13 @@ struct DistillationDoctor {
         ? .fine("the cache (\(cache.description.codec)) holds all \(grouped(all)) rows")
         : .refusal(
           "the cache lacks \(grouped(missing)) of \(grouped(all)) rows: it was made from other data, another "
-            + "seed or another length; `retort cache` adds them")
+            + "seed, length or student.text_share; `retort cache` with this recipe adds them")
     ]
   }
 
   private func teacherOnText() throws -> [Finding] {
     guard let teacher = arms.teacher, !recipe.teacher.path.isEmpty else { return [] }
-    return try common.perplexity(
+    return try TextDoctor(text: text, classCount: arms.classCount).perplexity(
       of: teacher, teaches: true, batchSize: recipe.training.batchSize, on: device)
   }
 }

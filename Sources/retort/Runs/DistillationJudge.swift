@@ -37,7 +37,7 @@ struct DistillationJudge {
         if index == 0 {
           let continuation = try self.continuation(arm, store)
           try progress.check()
-          continuations.append((name, text.prompt + continuation))
+          continuations.append((Question.title(ofArm: name), text.prompt + continuation))
           try tell("\(Question.title(ofArm: name)): \(text.prompt)|\(continuation)\n")
         }
       }

@@ -53,7 +53,9 @@ struct DistillationPlan {
       recipe.settle(seeds: 1, controls: .data)
       return
     }
-    let each = flops.student + flops.controls.values.reduce(0, +)
+    var asked = recipe.distillation
+    if asked.controls == .auto { asked.controls = .both }
+    let each = asked.questions.reduce(flops.student) { $0 + (flops.controls[$1] ?? 0) }
     let isSmall = each < Self.fewFlops && recipe.distillation.withoutControl.isEmpty
     recipe.settle(seeds: isSmall ? 3 : 1, controls: .auto)
     recipe.settle(
@@ -67,7 +69,7 @@ struct DistillationPlan {
     return max(1, Int((Double(recipe.student.steps) * ratio).rounded()))
   }
 
-  /// How a control is trained: as the student, the schedule stretched to its steps.
+  /// How a control is trained: as the student, its rate falling over all of its own steps.
   func controlRecipe(_ question: Question, _ recipe: DistillRecipe) throws -> ModelRecipe {
     var control = recipe.student
     control.steps = try controlSteps(question, recipe)
@@ -101,10 +103,15 @@ struct DistillationPlan {
       "with the student's arithmetic, \(fixed(flops.student / 1e12, 1)) TFLOP\(without), a control takes "
       + "\(grouped(steps)) steps instead of \(grouped(recipe.student.steps))"
     let share = "\(fixed(100 * flops.share(seeds: recipe.seeds), 0)) % of the rest of the run"
+    guard questions.contains(.compute) else {
+      return [.fine("\(own); it is not trained (\(share)): --controls both trains it")]
+    }
+    // Whole steps come near to the student's arithmetic, but for very few of them.
+    let ratio = (flops.controls[.compute] ?? 0) / flops.student
     return [
-      .fine(
-        questions.contains(.compute)
-          ? own : "\(own); it is not trained, as it would take \(share): --controls both trains it")
+      abs(ratio - 1) < 0.02
+        ? .fine(own)
+        : .warning("\(own), which are \(fixed(100 * ratio, 0)) % of it: train more steps")
     ]
   }
 }

@@ -56,6 +56,9 @@ struct ModelCard {
   let origin: String
   let formula: String
   let options: TrainingOptions
+  /// Steps that were done, and the one whose weights the model has.
+  let stepCount: Int
+  let keptStep: Int
   let parameterCount: Int
   let sequenceLength: Int
   let isSentenceEncoder: Bool
@@ -67,7 +70,7 @@ struct ModelCard {
   }
 
   var markdown: String {
-    let tokens = options.stepCount * options.batchSize * options.microBatchCount * sequenceLength
+    let tokens = stepCount * options.batchSize * options.microBatchCount * sequenceLength
     return """
       ---
       library_name: \(isSentenceEncoder ? "sentence-transformers" : "transformers")
@@ -83,8 +86,8 @@ struct ModelCard {
       | parameters | \(grouped(parameterCount)) |
       | weights before training | \(Self.plain(origin)) |
       | loss | \(Self.plain(formula)) |
-      | steps | \(grouped(options.stepCount)) of \(options.batchSize * options.microBatchCount) sequences \
-      of \(sequenceLength) tokens: \(grouped(tokens)) tokens |
+      | steps | \(grouped(stepCount)) of \(options.batchSize * options.microBatchCount) sequences \
+      of \(sequenceLength) tokens: \(grouped(tokens)) tokens\(keptStep < stepCount ? "; the weights are those of step \(grouped(keptStep))" : "") |
       | optimizer | AdamW, learning rate \(options.optimizer.learningRate), weight decay \
       \(options.optimizer.weightDecay) |
       | precision | \(options.precision.rawValue) between kernels, float32 weights |

@@ -58,7 +58,7 @@ struct ModelRecipe: Codable {
   mutating func settleSteps(on data: any TokenData, _ training: TrainingRecipe) {
     guard epochs > 0 else { return }
     let rows = Double(training.batchSize * training.microBatches)
-    steps = max(1, Int((epochs * Double(data.count) / rows).rounded(.up)))
+    steps = Int(min(1e8, max(1, (epochs * Double(data.count) / rows).rounded(.up))))
   }
 
   func configuration(vocabularySize: Int, contextLength: Int) -> LlamaConfiguration {

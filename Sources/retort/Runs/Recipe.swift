@@ -14,9 +14,10 @@ struct DataRecipe: Codable {
   var tokenizer = ""
   /// The share of entries that is held out.
   var heldOut = 0.1
-  /// The share of entries by which every model's best weights are chosen while it is trained; 0 keeps the last ones.
+  /// The share of entries that is kept apart to choose every model's best weights by; of a long text 64 rows are
+  /// measured. 0 keeps the last weights.
   var validation = 0.01
-  /// Of a longer held-out text at most so many tokens, but 128 rows, are judged, chosen by entries; 0 judges all.
+  /// Of a longer held-out text about so many tokens, but at least 128 rows, are judged, chosen by entries; 0 judges all.
   var judgedTokens = 65_536
   var sequenceLength = 128
   /// Whether short completions share a row, of which none sees another; rows of plain text are full anyway.
@@ -175,7 +176,7 @@ struct TrainingRecipe: Codable {
   var clipNorm = 1.0
   var logInterval = 10
   var checkpointInterval = 200
-  /// Steps between measurements of the validation text; 0 measures twenty times.
+  /// Steps between measurements of the validation text; 0 measures at most twenty times.
   var validationInterval = 0
   /// How many measurements in a row may bring nothing better before a training ends; 0 never ends it early.
   var patience = 0

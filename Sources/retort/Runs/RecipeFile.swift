@@ -168,5 +168,8 @@ private func name(of type: any Any.Type) -> String {
 }
 
 private func path(_ context: DecodingError.Context) -> String {
-  context.codingPath.map(\.stringValue).joined(separator: ".")
+  context.codingPath.reduce("") { path, key in
+    if let index = key.intValue { return "\(path)[\(index)]" }
+    return path.isEmpty ? key.stringValue : "\(path).\(key.stringValue)"
+  }
 }

@@ -80,6 +80,11 @@ extension DistillRecipe {
     try teacher.validate("teacher")
     try student.validate("student")
     try require(!teacher.fromTeacher.isWanted, "teacher.from_teacher", "left out")
+    try require(teacher.textShare == 1, "teacher.text_share", "1: a teacher reads all of the text")
+    try require(
+      training.patience == 0, "training.patience",
+      "0 in a distillation: arms that end early have no equal budget (the best weights are kept all the same)"
+    )
     try require(
       student.path.isEmpty || !student.fromTeacher.isWanted, "student.path",
       "empty where student.from_teacher is given")

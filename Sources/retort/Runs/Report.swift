@@ -56,7 +56,10 @@ struct Report {
     "control-compute": "#a3399a", "model": "#1f6feb",
   ]
 
-  /// One curve per arm over its steps.
+  /// An arm's name without the number of its seed.
+  private static func kind(_ arm: String) -> String { arm.replacing(/-\d+$/, with: "") }
+
+  /// One curve per arm over its steps; those of one kind share a colour.
   private func chart(_ heading: String, _ value: (MetricsRecord) -> Double?) -> String {
     let points = records.compactMap { record in value(record).map { (record.arm, record.step, $0) }
     }
@@ -82,11 +85,11 @@ struct Report {
     var arms: [String] = []
     for (arm, _, _) in points where !arms.contains(arm) { arms.append(arm) }
     for (index, arm) in arms.enumerated() {
-      let color = Self.colors[arm] ?? "#444444"
+      let color = Self.colors[Self.kind(arm)] ?? "#444444"
       let path = points.filter { $0.0 == arm }
         .map { "\(fixed(x($0.1), 1)),\(fixed(y($0.2), 1))" }.joined(separator: " ")
       svg += "<polyline fill=\"none\" stroke=\"\(color)\" stroke-width=\"1.5\" "
-      svg += "points=\"\(path)\"/><text x=\"\(width - 90)\" y=\"\(24 + 16 * index)\" "
+      svg += "points=\"\(path)\"/><text x=\"\(width - 140)\" y=\"\(24 + 16 * index)\" "
       svg += "fill=\"\(color)\">\(escape(arm))</text>"
     }
     return "<h2>\(escape(heading))</h2>" + svg + "</svg>"

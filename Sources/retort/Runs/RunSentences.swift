@@ -40,7 +40,10 @@ struct RunSentences: CustomStringConvertible {
         }.filter { !$0.isEmpty }, length: recipe.sequenceLength)
     }
     training = try sentences(Parts.slice(corpus.training, share: share, seed: seed))
-    let validation = try sentences(Array(corpus.validation.prefix(Self.validationRows)))
+    let validation = try sentences(
+      Parts.slice(
+        corpus.validation,
+        share: Double(Self.validationRows) / Double(max(1, corpus.validation.count)), seed: seed))
     // A control tells the halves of sentences apart, which takes two of them.
     self.validation = validation.count > 1 ? validation : nil
     heldOut = try sentences(

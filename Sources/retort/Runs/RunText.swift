@@ -17,7 +17,7 @@ struct RunText: CustomStringConvertible {
   let promptTokens: [Int32]
   /// Bytes of held-out text per token; the end of a text counts as one byte.
   let bytesPerToken: Double
-  let description: String
+  private(set) var description: String
   /// Rows of a share of the entries that are trained on.
   private let rows: (_ share: Double) throws -> any TokenData
 
@@ -37,8 +37,9 @@ struct RunText: CustomStringConvertible {
     guard slice.training.count > 0 else {
       throw StorageError(
         "A share of \(share) of the training text is smaller than one sequence of \(training.length) tokens. Give "
-          + "more text, or set student.text_share higher.")
+          + "more text, or set text_share higher.")
     }
+    slice.description += "; a share of \(share) is read, \(grouped(slice.training.count)) rows"
     return slice
   }
 
@@ -56,8 +57,8 @@ struct RunText: CustomStringConvertible {
       throw StorageError(
         recipe.completions.isEmpty
           ? "The \(name) text is smaller than one sequence of \(recipe.sequenceLength) tokens. Give more text, set "
-            + "data.sequence_length lower, or change the share that is held out, data.held_out "
-            + "(\(recipe.heldOut))."
+            + "data.sequence_length lower, or change the shares that are kept apart, data.held_out "
+            + "(\(recipe.heldOut)) and data.validation (\(recipe.validation))."
           : "No text is left for the \(name) part: of few lines, data.held_out (\(recipe.heldOut)) takes none or "
             + "all. Give more lines, or set data.held_out to 0.5.")
     }
@@ -83,7 +84,11 @@ struct RunText: CustomStringConvertible {
     let share = recipe.judgedShare(ofRows: try windows(corpus.heldOut).count)
     let judged = Parts.slice(corpus.heldOut, share: share, seed: seed)
     let heldOut = try windows(judged)
-    let validation = try windows(corpus.validation, atMost: Self.validationRows)
+    let spared = try windows(corpus.validation).count
+    let validation = try windows(
+      Parts.slice(
+        corpus.validation, share: Double(Self.validationRows) / Double(max(1, spared)), seed: seed),
+      atMost: Self.validationRows)
     (self.training, self.heldOut) = (training, heldOut)
     self.validation = validation.count > 0 ? validation : nil
     rows = { try windows(Parts.slice(corpus.training, share: $0, seed: seed)) }
@@ -118,7 +123,10 @@ struct RunText: CustomStringConvertible {
     let training = rows(parts.training, packs: recipe.packing)
     // Objectives that read spans read them here too.
     let validation = rows(
-      Array(parts.validation.prefix(Self.validationRows)), packs: recipe.packing)
+      Parts.slice(
+        parts.validation,
+        share: Double(Self.validationRows) / Double(max(1, parts.validation.count)), seed: seed),
+      packs: recipe.packing)
     let judged = Parts.slice(
       parts.heldOut, share: recipe.judgedShare(ofRows: parts.heldOut.count), seed: seed)
     let heldOut = rows(judged, packs: false)
@@ -149,7 +157,10 @@ struct RunText: CustomStringConvertible {
     description =
       "\(grouped(training.examples.count)) texts (\(grouped(training.targetCount)) tokens that are learnt"
       + (recipe.packing ? ", in \(grouped(training.count)) rows" : "")
-      + ") to train on, \(grouped(validation.targetCount)) tokens to choose weights by, \(grouped(heldOut.count)) texts (\(grouped(heldOut.targetCount))) held out"
+      + ") to train on, \(grouped(validation.targetCount)) tokens to choose weights by, \(grouped(heldOut.count)) texts "
+      + "(\(grouped(heldOut.targetCount))) held out"
+      + (judged.count < parts.heldOut.count
+        ? " and judged, of \(grouped(parts.heldOut.count)) that are held out" : "")
       + (cut > 0 ? "; \(grouped(cut)) are longer than a sequence and lose their end" : "")
       + (lost > 0 ? "; \(grouped(lost)) are left out, as no completion is in what fits" : "")
   }

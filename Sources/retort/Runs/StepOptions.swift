@@ -6,7 +6,7 @@ struct StepOptions: ParsableArguments {
   @Option(help: "Steps of the optimizer.")
   var steps: Int?
 
-  @Option(help: "Passes over the text, in place of --steps.")
+  @Option(help: "Passes over what the model reads of the text, in place of --steps.")
   var epochs: Double?
 
   @Option(help: "Sequences per micro-batch.")

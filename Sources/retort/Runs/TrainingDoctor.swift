@@ -25,7 +25,14 @@ struct TrainingDoctor {
     let plan = TrainingPlan(phases: [(phase, options.stepCount)], device: device)
     let common = TextDoctor(text: text, classCount: classCount)
     let path = recipe.model.path
-    return try common.targets() + common.passes(options)
+    let patience: [Finding] =
+      options.patience > 0 && text.validation == nil
+      ? [
+        .warning(
+          "training.patience has nothing to go by: data.validation (\(recipe.data.validation)) spares no row"
+        )
+      ] : []
+    return try common.targets() + common.passes(options) + patience
       + (path.isEmpty
         ? []
         : common.perplexity(

@@ -66,7 +66,7 @@ struct TrainingPlan {
   let device: any Device
 
   /// Floating-point operations of all steps.
-  func flops() throws -> Double {
+  private func flops() throws -> Double {
     try phases.reduce(0) { $0 + (try $1.phase.cost().flops) * Double($1.stepCount) }
   }
 

@@ -87,14 +87,13 @@ struct VerdictTable {
     return (control - student) / (control - teacher)
   }
 
+  /// What the answers say; after the first, where the student stands between its control and the teacher.
   var sentences: [String] {
     var lines = answers.sentences
-    guard !answers.answers.isEmpty, loss("teacher") != nil else { return lines }
-    // The equal question on data comes first where both were asked.
-    let question = answers.answers[0].question
-    lines.append(standing(gapClosed: gapClosed(question)))
-    if let other = answers.answers.dropFirst().first?.question, gapClosed(question) != nil,
-      gapClosed(other) == nil
+    guard let first = answers.answers.first, loss("teacher") != nil else { return lines }
+    lines.insert(standing(gapClosed: gapClosed(first.question)), at: 1)
+    if let other = answers.answers.dropFirst().first?.question,
+      gapClosed(first.question) != nil, gapClosed(other) == nil
     {
       lines.append(
         "The teacher is worse on this text than the control of equal \(other.rawValue): it has little to teach."
@@ -108,7 +107,10 @@ struct VerdictTable {
     let arms = rows.map { (key: $0.arm, value: $0.json as any JSONValue) }
     return JSONObject(
       answers.fields + [
-        ("gap_closed", answers.answers.first.flatMap { gapClosed($0.question) }),
+        (
+          "gap_closed",
+          JSONObject(answers.answers.map { ($0.question.key, gapClosed($0.question)) })
+        ),
         ("forced_against", forced), ("arms", JSONObject(arms)), ("device", device),
         ("retort", Retort.version),
       ]

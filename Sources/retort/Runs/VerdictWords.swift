@@ -94,13 +94,14 @@ struct Answers {
   }
 }
 
-/// Where the student stands, by the share of the control's distance from the teacher that it is nearer; nil where the
-/// teacher is no better than the control.
+/// Where the student stands by loss, from the share of a control's distance from the teacher that it is nearer; nil where
+/// the teacher is no better than the control.
 func standing(gapClosed: Double?) -> String {
   guard let gapClosed else { return "The teacher is no better than the control on this text." }
-  if gapClosed >= 1 { return "It is as good as its teacher." }
-  if gapClosed < 0 { return "The student is further from the teacher than the control." }
-  return "It closes \(fixed(100 * gapClosed, 0)) % of the gap between control and teacher."
+  if gapClosed >= 1 { return "The student is as good as its teacher." }
+  if gapClosed < 0 { return "By loss the student is further from the teacher than the control." }
+  return
+    "The student closes \(fixed(100 * gapClosed, 0)) % of the gap between that control and the teacher."
 }
 
 /// What a verdict will rest on, before anything is trained.
