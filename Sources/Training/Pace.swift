@@ -10,7 +10,8 @@ struct Pace {
   private let start = ContinuousClock.now
   private var warm = ContinuousClock.now
   private var stepCount = 0
-  private var warmTargets = 0
+  /// Of the warm steps; of the first where there is no other.
+  private var targetCount = 0
   private var isSlow = false
 
   var seconds: Double { (ContinuousClock.now - start).seconds }
@@ -19,19 +20,18 @@ struct Pace {
 
   var secondsPerStep: Double { stepCount > 1 ? warmSeconds / Double(stepCount - 1) : seconds }
 
-  var tokensPerSecond: Double { Double(warmTargets) / (stepCount > 1 ? warmSeconds : seconds) }
+  var tokensPerSecond: Double { Double(targetCount) / (stepCount > 1 ? warmSeconds : seconds) }
 
   /// Counts a step with its targets. The first two are waited for, and all where the second took long; returns whether
   /// steps do.
-  mutating func count(_ targetCount: Int, finishing device: any Device) throws -> Bool {
+  mutating func count(_ count: Int, finishing device: any Device) throws -> Bool {
     stepCount += 1
     if stepCount <= 2 || isSlow { try device.finish() }
-    if stepCount == 1 {
-      (warm, warmTargets) = (.now, targetCount)
-    } else {
-      warmTargets += stepCount == 2 ? targetCount - warmTargets : targetCount
+    switch stepCount {
+    case 1: (warm, targetCount) = (.now, count)
+    case 2: (isSlow, targetCount) = (warmSeconds > Self.slowStep, count)
+    default: targetCount += count
     }
-    if stepCount == 2 { isSlow = warmSeconds > Self.slowStep }
     return isSlow
   }
 }

@@ -35,7 +35,13 @@ public struct Parts: Sendable {
   /// A share of some entries, at least one of them, in their order.
   public static func slice<Entry>(_ entries: [Entry], share: Double, seed: UInt64) -> [Entry] {
     guard share < 1 else { return entries }
-    let count = max(1, Int((Double(entries.count) * share).rounded()))
+    return sample(
+      entries, atMost: max(1, Int((Double(entries.count) * share).rounded())), seed: seed)
+  }
+
+  /// At most so many of some entries, from all over them, in their order.
+  public static func sample<Entry>(_ entries: [Entry], atMost count: Int, seed: UInt64) -> [Entry] {
+    guard count < entries.count else { return entries }
     return entries.enumerated().filter { index, _ in
       Philox.permuted(index, of: entries.count, seed: seed, stream: sliceStream) < count
     }.map(\.1)

@@ -123,7 +123,7 @@ public final class Trainer {
   ///
   /// Goes on from the checkpoint where there is one. Returns whether training is done: the last step was reached, or
   /// patience was at its end. The weights are then the best by the validation rows, which are kept in a file `best`
-  /// meanwhile; without validation rows, or without that file, the last.
+  /// meanwhile; without validation rows, or where no such file is given, the last.
   public func run(
     checkpoint: URL?, best bestFile: URL? = nil, onEvent: @escaping (TrainingEvent) throws -> Void,
     shouldStop: () -> Bool = { false }
@@ -188,13 +188,12 @@ public final class Trainer {
     _ step: Int, _ best: inout BestWeights?, _ file: URL?, _ onEvent: (TrainingEvent) throws -> Void
   ) throws {
     guard let loss = try validation?.measure() else { return }
-    let isBest = loss < best?.loss ?? .infinity
-    if isBest {
+    if loss < best?.loss ?? .infinity {
       let new = BestWeights(step: step, loss: loss)
       if let file { try saveBest(new, to: file) }
       best = new
     }
-    try onEvent(.validation(step: step, loss: loss, isBest: isBest))
+    try onEvent(.validation(step: step, loss: loss))
   }
 
   /// Whether the latest measurements brought nothing better for too long.

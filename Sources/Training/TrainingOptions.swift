@@ -47,7 +47,7 @@ public enum TrainingEvent: Sendable {
   case tick(step: Int, secondsPerStep: Double)
   case step(StepMetrics)
   /// The mean loss on the validation rows after a step.
-  case validation(step: Int, loss: Double, isBest: Bool)
+  case validation(step: Int, loss: Double)
   case checkpoint(URL)
   /// Stopped on request after this many steps; a checkpoint holds them.
   case interrupted(step: Int)

@@ -8,16 +8,14 @@ final class Validation {
   private let tokens: Tensor
   private let labels: Tensor
   private let executor: GraphExecutor
-  private let data: any TokenData
-  private let batchSize: Int
+  private let batches: [TokenBatch]
 
   /// What `objective` measures on `data`, with weights of `store`.
   init(
     _ objective: any Objective, on data: any TokenData, _ options: TrainingOptions,
     store: VariableStore
   ) throws {
-    self.data = data
-    batchSize = options.batchSize
+    batches = data.evaluationBatches(size: options.batchSize)
     let shape: Shape = [options.batchSize, data.length]
     tokens = .input("tokens", TensorType(shape, .int32))
     labels = .input("labels", TensorType(shape, .int32))
@@ -31,7 +29,7 @@ final class Validation {
   /// The mean loss over the targets that count.
   func measure() throws -> Double {
     var (sum, count) = (0.0, 0)
-    for batch in data.evaluationBatches(size: batchSize) {
+    for batch in batches {
       try executor.set(tokens, to: batch.tokens)
       try executor.set(labels, to: batch.labels)
       for input in inputs { try executor.set(input.tensor, to: input.value(batch)) }

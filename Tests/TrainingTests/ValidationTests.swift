@@ -56,7 +56,7 @@ import Training
         checkpoint: folder.url.appending(path: "c.safetensors"),
         best: folder.url.appending(path: "b.safetensors"),
         onEvent: { event in
-          if case .validation(let step, let loss, _) = event { self.measured.append((step, loss)) }
+          if case .validation(let step, let loss) = event { self.measured.append((step, loss)) }
         }, shouldStop: { self.trainer.lastStep >= self.stopsAt })
     }
 

@@ -18,7 +18,8 @@ struct Distill: ParsableCommand {
 
       --student takes the folder of a model, sizes of a new one ('layers: 4, width: 256'), or parts of \
       the teacher ('from-teacher: {layers: [0, 2, 4], width: 256}'). --data takes texts, or .jsonl that \
-      a teacher wrote; --cache what `retort cache` kept of a teacher. A teacher that is a sentence encoder gets a student whose vectors are like its own; the control then learns from sentences alone.
+      a teacher wrote; --cache what `retort cache` kept of a teacher. A teacher that is a sentence encoder \
+      gets a student whose vectors are like its own; the controls then learn from sentences alone.
       """)
 
   @OptionGroup var models: DistillationOptions

@@ -150,7 +150,7 @@ struct Arm {
         numbers = (means + [speed]).joined(separator: "  ")
         progress.show(
           name, done: m.step, of: m.stepCount, secondsEach: m.secondsPerStep, numbers)
-      case .validation(let step, let loss, _):
+      case .validation(let step, let loss):
         try metrics.append([("arm", name), ("step", step), ("validation", loss)])
         try events.append(step: step, [("validation", loss)])
       case .checkpoint:

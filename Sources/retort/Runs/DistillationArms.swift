@@ -104,8 +104,8 @@ struct DistillationArms {
       _ objective: @escaping (VariableStore) throws -> any Objective
     ) -> TrainingPhase {
       TrainingPhase(
-        name, options: recipe.training.options(for: sizes, seed: recipe.seed), text: text,
-        device: device
+        name, options: recipe.training.options(for: sizes, seed: recipe.seed),
+        training: text.training, validation: text.validation, device: device
       ) { store in
         try arm.plan(in: store, prefix: "trained")
         return (try objective(store), arm.model.parameters(prefix: "trained"))

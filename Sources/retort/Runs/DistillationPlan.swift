@@ -47,19 +47,22 @@ struct DistillationPlan {
   func settle(_ recipe: inout DistillRecipe) throws {
     recipe.teacher.settleSteps(on: text, recipe.training)
     recipe.student.settleSteps(on: slice, recipe.training)
-    let flops: Flops
-    do { flops = try self.flops(recipe) } catch is MemoryError {
-      // Of a plan that does not fit the doctor tells.
-      recipe.settle(seeds: 1, controls: .data)
-      return
+    // Of a plan that does not fit the doctor tells.
+    let flops: Flops?
+    do { flops = try self.flops(recipe) } catch is MemoryError { flops = nil }
+    if recipe.seeds == 0 {
+      var asked = recipe.distillation
+      if asked.controls == .auto { asked.controls = .both }
+      let isSmall =
+        flops.map { flops in
+          asked.questions.reduce(flops.student) { $0 + (flops.controls[$1] ?? 0) } < Self.fewFlops
+        } ?? false
+      recipe.seeds = isSmall && asked.withoutControl.isEmpty ? 3 : 1
     }
-    var asked = recipe.distillation
-    if asked.controls == .auto { asked.controls = .both }
-    let each = asked.questions.reduce(flops.student) { $0 + (flops.controls[$1] ?? 0) }
-    let isSmall = each < Self.fewFlops && recipe.distillation.withoutControl.isEmpty
-    recipe.settle(seeds: isSmall ? 3 : 1, controls: .auto)
-    recipe.settle(
-      seeds: recipe.seeds, controls: flops.share(seeds: recipe.seeds) < 0.5 ? .both : .data)
+    if recipe.distillation.controls == .auto {
+      let share = flops?.share(seeds: recipe.seeds) ?? .infinity
+      recipe.distillation.controls = share < 0.5 ? .both : .data
+    }
   }
 
   /// How many steps a control takes: the student's, or as many as are the student's arithmetic.
@@ -113,13 +116,5 @@ struct DistillationPlan {
         ? .fine(own)
         : .warning("\(own), which are \(fixed(100 * ratio, 0)) % of it: train more steps")
     ]
-  }
-}
-
-extension DistillRecipe {
-  /// Settles what is still open.
-  fileprivate mutating func settle(seeds: Int, controls: DistillationRecipe.Controls) {
-    if self.seeds == 0 { self.seeds = seeds }
-    if distillation.controls == .auto { distillation.controls = controls }
   }
 }

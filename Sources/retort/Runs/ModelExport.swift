@@ -71,6 +71,7 @@ struct ModelCard {
 
   var markdown: String {
     let tokens = stepCount * options.batchSize * options.microBatchCount * sequenceLength
+    let kept = keptStep < stepCount ? "; the weights are those of step \(grouped(keptStep))" : ""
     return """
       ---
       library_name: \(isSentenceEncoder ? "sentence-transformers" : "transformers")
@@ -87,7 +88,7 @@ struct ModelCard {
       | weights before training | \(Self.plain(origin)) |
       | loss | \(Self.plain(formula)) |
       | steps | \(grouped(stepCount)) of \(options.batchSize * options.microBatchCount) sequences \
-      of \(sequenceLength) tokens: \(grouped(tokens)) tokens\(keptStep < stepCount ? "; the weights are those of step \(grouped(keptStep))" : "") |
+      of \(sequenceLength) tokens: \(grouped(tokens)) tokens\(kept) |
       | optimizer | AdamW, learning rate \(options.optimizer.learningRate), weight decay \
       \(options.optimizer.weightDecay) |
       | precision | \(options.precision.rawValue) between kernels, float32 weights |

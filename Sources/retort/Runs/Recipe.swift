@@ -23,11 +23,8 @@ struct DataRecipe: Codable {
   /// Whether short completions share a row, of which none sees another; rows of plain text are full anyway.
   var packing = false
 
-  /// The share of some held-out rows that is judged.
-  func judgedShare(ofRows count: Int) -> Double {
-    guard judgedTokens > 0, count > 0 else { return 1 }
-    return Double(max(128, judgedTokens / sequenceLength)) / Double(count)
-  }
+  /// How many held-out rows are judged where there are more.
+  var judgedRows: Int { judgedTokens > 0 ? max(128, judgedTokens / sequenceLength) : .max }
 
   mutating func eachPath(_ body: (inout String) -> Void) {
     for index in text.indices { body(&text[index]) }

@@ -41,14 +41,11 @@ struct RunSentences: CustomStringConvertible {
     }
     training = try sentences(Parts.slice(corpus.training, share: share, seed: seed))
     let validation = try sentences(
-      Parts.slice(
-        corpus.validation,
-        share: Double(Self.validationRows) / Double(max(1, corpus.validation.count)), seed: seed))
+      Parts.sample(corpus.validation, atMost: Self.validationRows, seed: seed))
     // A control tells the halves of sentences apart, which takes two of them.
     self.validation = validation.count > 1 ? validation : nil
     heldOut = try sentences(
-      Parts.slice(
-        corpus.heldOut, share: recipe.judgedShare(ofRows: corpus.heldOut.count), seed: seed))
+      Parts.sample(corpus.heldOut, atMost: recipe.judgedRows, seed: seed))
     guard training.count > 0, heldOut.count > 1 else {
       throw StorageError(
         "The text has too few entries: \(training.count) to train on and \(heldOut.count) held out. Give more "

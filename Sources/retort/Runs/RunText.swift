@@ -81,14 +81,15 @@ struct RunText: CustomStringConvertible {
       return TokenWindows(used, length: length, shifts: shifts)
     }
     let training = try windows(corpus.training)
-    let share = recipe.judgedShare(ofRows: try windows(corpus.heldOut).count)
-    let judged = Parts.slice(corpus.heldOut, share: share, seed: seed)
+    /// Entries from all over some, for about so many rows.
+    func entries(of all: [String], rows: Int) throws -> [String] {
+      let count = max(1, try windows(all).count)
+      return Parts.slice(all, share: Double(rows) / Double(count), seed: seed)
+    }
+    let judged = try entries(of: corpus.heldOut, rows: recipe.judgedRows)
     let heldOut = try windows(judged)
-    let spared = try windows(corpus.validation).count
     let validation = try windows(
-      Parts.slice(
-        corpus.validation, share: Double(Self.validationRows) / Double(max(1, spared)), seed: seed),
-      atMost: Self.validationRows)
+      entries(of: corpus.validation, rows: Self.validationRows), atMost: Self.validationRows)
     (self.training, self.heldOut) = (training, heldOut)
     self.validation = validation.count > 0 ? validation : nil
     rows = { try windows(Parts.slice(corpus.training, share: $0, seed: seed)) }
@@ -123,12 +124,9 @@ struct RunText: CustomStringConvertible {
     let training = rows(parts.training, packs: recipe.packing)
     // Objectives that read spans read them here too.
     let validation = rows(
-      Parts.slice(
-        parts.validation,
-        share: Double(Self.validationRows) / Double(max(1, parts.validation.count)), seed: seed),
-      packs: recipe.packing)
-    let judged = Parts.slice(
-      parts.heldOut, share: recipe.judgedShare(ofRows: parts.heldOut.count), seed: seed)
+      Parts.sample(parts.validation, atMost: Self.validationRows, seed: seed), packs: recipe.packing
+    )
+    let judged = Parts.sample(parts.heldOut, atMost: recipe.judgedRows, seed: seed)
     let heldOut = rows(judged, packs: false)
     self.rows = {
       rows(Parts.slice(parts.training, share: $0, seed: seed), packs: recipe.packing)

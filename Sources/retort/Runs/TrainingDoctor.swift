@@ -15,7 +15,10 @@ struct TrainingDoctor {
   func findings() throws -> [Finding] {
     let model = try arm.languageModel()
     let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
-    let phase = TrainingPhase(arm.name, options: options, text: text, device: device) { store in
+    let phase = TrainingPhase(
+      arm.name, options: options, training: text.training, validation: text.validation,
+      device: device
+    ) { store in
       try arm.plan(in: store, prefix: arm.name)
       return (
         NextTokenObjective(model, classCount: classCount, readsSpans: text.training.isPacked),

@@ -38,19 +38,6 @@ final class TrainingPhase {
     }
   }
 
-  /// The same for a text.
-  convenience init(
-    _ name: String, options: TrainingOptions, text: RunText, device: any Device,
-    prepare:
-      @escaping (VariableStore) throws -> (
-        objective: any Objective, parameters: [(name: String, tensor: Tensor)]
-      )
-  ) {
-    self.init(
-      name, options: options, training: text.training, validation: text.validation, device: device,
-      prepare: prepare)
-  }
-
   /// What a step takes; throws where no plan of it can be made.
   func cost() throws -> Cost {
     let result = known ?? Result { try measure() }
