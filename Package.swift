@@ -42,7 +42,8 @@ let package = Package(
     room("SelfTest", imports: ["Distillation"]),
 
     // Leaves
-    room("Storage", imports: ["Base", "Tensors"]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+    room("Storage", imports: ["Base", "CZlib", "Tensors"]),
     room("Tokenizers", imports: ["Storage"]),
 
     // Programs

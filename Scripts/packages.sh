@@ -7,6 +7,9 @@ if ! command -v swift >/dev/null; then
   exit 1
 fi
 
+# What every build needs.
+build_packages=(ocl-icd-opencl-dev opencl-headers zlib1g-dev)
+
 # install PACKAGE...: Debian packages that are not here yet.
 install() {
   local missing=() package

@@ -40,10 +40,24 @@ public struct Conversation {
       }
       object["content"] = .string(texts.joined())
     }
+    if let calls = object["tool_calls"]?.array {
+      object["tool_calls"] = .array(calls.map(Self.opened))
+    }
     let calls = object["tool_calls"]?.array?.isEmpty == false || object["function_call"] != nil
     guard object["content"]?.string != nil || calls else {
       throw StorageError("a message has no text `content`")
     }
+    return .object(object)
+  }
+
+  /// A call whose arguments are values: services write them as a text of JSON, and templates expect values.
+  private static func opened(_ call: JSON) -> JSON {
+    guard var object = call.object, var function = object["function"]?.object,
+      let text = function["arguments"]?.string,
+      let arguments = try? JSON(parsing: Data(text.utf8)), arguments.object != nil
+    else { return call }
+    function["arguments"] = arguments
+    object["function"] = .object(function)
     return .object(object)
   }
 

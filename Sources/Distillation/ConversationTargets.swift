@@ -10,12 +10,16 @@ struct ConversationTargets {
   let text: TokenizerDirectory
   let end: Int32
   let conversation: Conversation
+  /// So many messages at the beginning are given: their answers are not learnt.
+  var given = 0
 
   private typealias Characters = [Unicode.Scalar]
 
   func examples() throws -> [TokenExamples.Example] {
     let messages = conversation.messages
-    let answers = messages.indices.filter { messages[$0]["role"]?.string == "assistant" }
+    let answers = messages.indices.dropFirst(given).filter {
+      messages[$0]["role"]?.string == "assistant"
+    }
     var (all, targets) = try rendered(messages.count)
     var separate: [TokenExamples.Example] = []
     var cursor = 0

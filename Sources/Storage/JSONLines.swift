@@ -62,15 +62,14 @@ public struct JSONLinesFile {
   /// The objects with the numbers of their lines, from 1; empty lines are passed over.
   public let objects: [(number: Int, object: JSON.Object)]
 
-  /// An error names the line that is no JSON object.
-  public init(contentsOf url: URL) throws {
+  /// An error names the line of `name` that is no JSON object.
+  public init(_ data: Data, named name: String) throws {
     var objects: [(number: Int, object: JSON.Object)] = []
-    let lines = try Data(contentsOfText: url)
-      .split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    let lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated()
     where !line.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) {
       func fail(_ why: String) -> StorageError {
-        StorageError("\(url.path), line \(index + 1), is no JSON object: \(why).")
+        StorageError("\(name), line \(index + 1), is no JSON object: \(why).")
       }
       do {
         guard let object = try JSON(parsing: Data(line)).object else { throw fail("it is a value") }

@@ -4,6 +4,12 @@ import Foundation
 extension Data {
   /// Reads a whole file that holds text, a pipe among them. Text that is not UTF-8 is an error that says where.
   public init(contentsOfText url: URL) throws {
+    try self.init(contentsOfFile: url)
+    try requireText(named: url.path)
+  }
+
+  /// Reads a whole file, a pipe among them; an error says why it cannot be read.
+  init(contentsOfFile url: URL) throws {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
       throw StorageError("Cannot read \(url.path): there is no such file.")
@@ -17,18 +23,25 @@ extension Data {
     } catch {
       throw StorageError("Cannot read \(url.path)", of: error)
     }
+  }
+
+  /// Throws unless the data are text in UTF-8. `name` is the file's in the error.
+  func requireText(named name: String) throws {
+    if let format = ForeignFormat(of: self) {
+      throw StorageError("\(name) is \(format.name), no text. \(format.remedy(name))")
+    }
     if starts(with: [0xFF, 0xFE]) || starts(with: [0xFE, 0xFF]) {
       throw StorageError(
-        "\(url.path) is UTF-16; texts are read as UTF-8. `iconv -f UTF-16 -t UTF-8` converts it.")
+        "\(name) is UTF-16; texts are read as UTF-8. `iconv -f UTF-16 -t UTF-8` converts it.")
     }
     if let offset = firstInvalidUTF8 {
       throw StorageError(
-        "\(url.path) is not UTF-8: the byte at offset \(offset) belongs to no character. `iconv -f LATIN1 -t "
+        "\(name) is not UTF-8: the byte at offset \(offset) belongs to no character. `iconv -f LATIN1 -t "
           + "UTF-8` converts a text in Latin-1.")
     }
     if let offset = firstIndex(of: 0) {
       throw StorageError(
-        "\(url.path) is no text: the byte at offset \(offset - startIndex) is zero. UTF-16 without a mark "
+        "\(name) is no text: the byte at offset \(offset - startIndex) is zero. UTF-16 without a mark "
           + "looks like this; texts are read as UTF-8.")
     }
   }
@@ -68,9 +81,13 @@ extension Data {
 extension String {
   /// The text of a file in UTF-8, with lines that end in a newline alone and without a byte-order mark.
   public init(contentsOfText url: URL) throws {
-    var data = try Data(contentsOfText: url)
-    if data.starts(with: [0xEF, 0xBB, 0xBF]) { data = data.dropFirst(3) }
-    self = String(decoding: data, as: UTF8.self)
+    self.init(text: try Data(contentsOfText: url))
+  }
+
+  /// The same for what a file held.
+  init(text data: Data) {
+    let text = data.starts(with: [0xEF, 0xBB, 0xBF]) ? data.dropFirst(3) : data
+    self = String(decoding: text, as: UTF8.self)
     if utf8.contains(0x0D) { self = replacing("\r\n", with: "\n") }
   }
 }

@@ -1,6 +1,5 @@
 // Text, split into what is trained on, what weights are chosen by and what is held out.
 import Foundation
-import Storage
 import Tensors
 
 /// Entries of text in three parts.
@@ -9,46 +8,19 @@ public struct Corpus: Sendable {
   public let validation: [String]
   public let heldOut: [String]
 
-  /// Reads text files; shares of their entries, chosen by `seed`, are held out and kept for validation.
-  public init(files: [URL], heldOutShare: Double, validationShare: Double = 0, seed: UInt64) throws
-  {
-    guard !files.isEmpty else { throw StorageError("No text was given.") }
-    let entries = try files.flatMap { file in
-      let text = try String(contentsOfText: file)
-      guard !Self.holdsObjects(text) else {
-        throw StorageError(
-          "\(file.path) holds JSON objects, and would be learnt as plain text, keys and braces included. With one "
-            + "object per line (`jq -c '.[]'` makes lines of a list) it can be named in data.completions, or "
-            + "with --data.")
-      }
-      return Self.entries(of: text)
-    }
-    guard !entries.isEmpty else {
-      throw StorageError("The text is empty: \(files.map(\.path).joined(separator: ", ")).")
-    }
+  /// Shares of some entries, chosen by `seed`, are held out and kept for validation.
+  public init(
+    _ entries: [String], heldOutShare: Double, validationShare: Double = 0, seed: UInt64
+  ) {
     let parts = Parts(
       of: entries.count, heldOutShare: heldOutShare, validationShare: validationShare, seed: seed)
     (training, validation, heldOut) = parts.split(entries)
   }
 
-  /// Whether a text begins as a JSON object with a key that data for training have, or as a list of such objects.
-  static func holdsObjects(_ text: String) -> Bool {
-    let keys: Set = [
-      "text", "prompt", "completion", "messages", "request", "input", "instruction", "output",
-      "question", "answer",
-      "response", "conversations", "content", "data", "id",
-    ]
-    let beginning = String(text.prefix(1000))
-    guard let first = beginning.prefixMatch(of: /\s*(?:\[\s*)?\{\s*"([^"\n]{1,60})"\s*:/) else {
-      return false
-    }
-    return keys.contains(String(first.1))
-  }
-
   /// The entries of a text: what lies between lines that hold only `%`, as in Debian's `fortunes`;
   /// without those, paragraphs; where these are few, lines; where even these are, pieces of 1,000
   /// characters.
-  static func entries(of text: String) -> [String] {
+  public static func entries(of text: String) -> [String] {
     func pieces(_ separator: String) -> [String] {
       text.components(separatedBy: separator)
         .map { $0.trimmingCharacters(in: .newlines) }

@@ -76,6 +76,17 @@ public struct TokenExamples: TextRows, Sendable {
     rows[row].reduce(0) { $0 + examples[$1].isTarget.dropFirst().count { $0 } }
   }
 
+  /// Bytes of what is learnt per token of it; the end of a text counts as one byte.
+  public func bytesPerTarget(decode: ([Int32]) -> String) -> Double {
+    var (bytes, targets) = (0, 0)
+    for example in examples {
+      let learnt = zip(example.tokens, example.isTarget).filter(\.1).map(\.0)
+      bytes += decode(learnt).utf8.count + 1
+      targets += learnt.count
+    }
+    return Double(bytes) / Double(max(1, targets))
+  }
+
   public var fingerprint: String {
     var fingerprint = Fingerprint()
     fingerprint.add("texts in rows of \(length), \(isPacked ? "packed" : "alone")")

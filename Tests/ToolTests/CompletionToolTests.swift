@@ -4,6 +4,8 @@ import Foundation
 import Storage
 import Testing
 
+@testable import retort
+
 @Suite struct CompletionToolTests {
   @Test func completionsOfATeacherAreLearnt() throws {
     let shop = try Workshop()
@@ -25,7 +27,9 @@ import Testing
           "train", "--device", "reference", "--run", shop.path(run), "--data",
           shop.path("data.jsonl"),
           "--set", "data.tokenizer=\(shop.path("tokenizer"))",
-        ] + shop.tiny(["model"]) + ["--set", "data.text=[]", "--set", "data.sequence_length=40"])
+        ] + shop.tiny(["model"]) + [
+          "--set", "data.files=[\(shop.path("data.jsonl"))]", "--set", "data.sequence_length=40",
+        ])
     }
     let result = try train(lines, "run")
     #expect(
@@ -59,9 +63,43 @@ import Testing
       ["distill"] + options
         + ["--set", "distillation.alpha=0", "--set", "distillation.on_policy.lambda=1"])
     #expect(onPolicy.status == 1 && onPolicy.errors.contains("data.packing must be false"))
-    let text = try shop.run(
-      ["train", "--set", "data.packing=true", "--data", shop.path("text"), "--run", shop.path("t")])
-    #expect(text.status == 1 && text.errors.contains("data.packing must be false"))
+  }
+
+  @Test func dataOfEveryFormAreLearntFromScratch() throws {
+    let shop = try Workshop()
+    let rows = (0..<40).map { "q\($0),a\($0 % 7)" }
+    try shop.write("data.csv", "question,answer\n" + rows.joined(separator: "\n"))
+    let result = try shop.run(
+      [
+        "doctor", "--device", "reference", "--model", try shop.teacher(), "--data",
+        shop.path("data.csv"), "--fields", "prompt: question, completion: answer",
+      ] + ["--set", "data.sequence_length=8", "--force"])
+    #expect(result.output.contains("data.csv, line 2"), "\(result.output)\(result.errors)")
+    #expect(result.output.contains("q0«a0"), "\(result.output)\(result.errors)")
+  }
+
+  @Test func formerNamesOfKeysAreUnderstoodAndPlacesNamed() throws {
+    let shop = try Workshop()
+    let old = try DistillRecipe.load(
+      file: nil, settings: ["data={text: [], completions: [a.jsonl]}"])
+    #expect(old.data.files == ["a.jsonl"])
+    try shop.write("recipe.yaml", "data:\n  text: [a]\nstudent:\n  layers: 2\n  width: many\n")
+    let file = shop.path("recipe.yaml")
+    func message(_ yaml: String) throws -> String {
+      try shop.write("recipe.yaml", yaml)
+      let error = #expect(throws: RecipeError.self) {
+        try DistillRecipe.load(file: file, settings: [])
+      }
+      return error?.description ?? ""
+    }
+    #expect(
+      try message("data:\n  text: [a]\nstudent:\n  layers: 2\n  width: many\n")
+        == "\(file), line 5: student.width must be a whole number.")
+    #expect(
+      try message("data: {held_out: 2}\n").hasPrefix("\(file), line 1: data.held_out must be"))
+    #expect(try message("\nstudent: {layrs: 2}\n").hasPrefix("\(file), line 2: there is no key"))
+    #expect(try message("student: [\n").hasPrefix("\(file), line"))
+    #expect(try message("data: {text: [a], completions: [b]}").contains("name all there"))
   }
 
   @Test func theDoctorSaysWhatWouldSpoilARun() throws {

@@ -8,7 +8,7 @@ import Testing
   @Test func aCacheStandsForItsTeacher() throws {
     let shop = try Workshop()
     let teacher = try shop.teacher()
-    let data = ["--set", "data.text=[\(shop.path("text"))]", "--set", "data.sequence_length=8"]
+    let data = ["--set", "data.files=[\(shop.path("text"))]", "--set", "data.sequence_length=8"]
     for codec in ["hidden", "hidden:int8", "topk:5", "logits"] {
       let name = codec.replacing(":", with: "-")
       let made = try shop.run(

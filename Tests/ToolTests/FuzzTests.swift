@@ -190,15 +190,47 @@ import Training
     try folder.write(
       "{% for m in messages %}[{{ m.role }}]{{ m.content }}{{ eos_token }}{% endfor %}",
       to: "chat_template.jinja")
-    let teacher = try TextTeacher(TokenizerDirectory(folder.url))
+    let text = try TokenizerDirectory(folder.url)
+    let reader = EntryExamples(text.tokenizer, end: 256, directory: text)
     let data = folder.url.appending(path: "data.jsonl")
     let seeds = [
-      #"{"text": "hello"}"#, #"{"prompt": "a", "completion": "b"}"#,
+      #"{"text": "hello"}"#, #"[{"instruction": "a", "input": "b", "output": "c"}]"#,
+      #"{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}"#,
+      #"{"prompt": "a", "completion": "b"}"#,
       #"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], "tools": [{"name": "f"}]}"#,
     ]
     try fuzz("completions", seeds.map { Array(($0 + "\n").utf8) }) { bytes in
       try Data(bytes).write(to: data)
-      _ = try teacher.examples(contentsOf: data)
+      _ = try DataEntry.read([data.path]).flatMap(reader.examples)
+    }
+  }
+
+  @Test func tables() throws {
+    let folder = try TemporaryFolder()
+    let seeds = [
+      "text,n\na,1\n\"b, \"\"c\"\"\nd\",2\n", "text\tn\n\"a\" b\t1\r\n", "\u{FEFF}text;n\na;b\n",
+    ]
+    for name in ["table.csv", "table.tsv"] {
+      let file = folder.url.appending(path: name)
+      try fuzz(name, seeds.map { Array($0.utf8) }) { bytes in
+        try Data(bytes).write(to: file)
+        _ = try DataEntry.read([file.path]).map { try $0.words() }
+      }
+    }
+  }
+
+  @Test func packedTexts() throws {
+    let folder = try TemporaryFolder()
+    let file = folder.url.appending(path: "text.gz")
+    // "one\n\ntwo\n" by gzip, twice.
+    let member: [UInt8] = [
+      31, 139, 8, 0, 0, 0, 0, 0, 0, 3, 203, 207, 75, 229, 226, 42, 41, 207, 231, 2, 0, 191, 103, 68,
+      37, 9,
+      0, 0, 0,
+    ]
+    try fuzz("gzip", [member, member + member]) { bytes in
+      try Data(bytes).write(to: file)
+      _ = try DataEntry.read([file.path])
     }
   }
 
@@ -208,7 +240,7 @@ import Training
     let seeds = ["one\n%\ntwo\n%\nthree", "a b c\n\nd e f\n\ng", "é 🙂\r\nx\r\n"]
     try fuzz("text", seeds.map { Array($0.utf8) }) { bytes in
       try Data(bytes).write(to: file)
-      _ = try Corpus(files: [file], heldOutShare: 0.3, seed: 1)
+      _ = try DataEntry.read([file.path])
     }
   }
 }

@@ -34,7 +34,7 @@ import Tokenizers
       ]
         + options)
     #expect(many.status == 0, "\(many.errors)")
-    let lines = try JSONLinesFile(contentsOf: URL(fileURLWithPath: shop.path("out.jsonl"))).objects
+    let lines = try JSONLinesFile(Data(shop.read("out.jsonl").utf8), named: "out").objects
       .map(\.object)
     #expect(lines.map { $0["id"]?.int } == [1, 2, 3])
     #expect("the cat" + (lines[0]["completion"]?.string ?? "") + "\n" == one.output)
@@ -74,9 +74,10 @@ import Tokenizers
       return result.errors
     }
     #expect(try errors("{\"prompt\"").contains("line 2, is no JSON object"))
-    #expect(try errors("{\"text\": \"a\"}").contains("line 2: there is neither"))
+    #expect(try errors("{\"body\": \"a\"}").contains("line 2: there is neither"))
     #expect(
-      try errors("{\"messages\": [{\"content\": \"a\"}]}").contains("line 2: there is neither"))
+      try errors("{\"messages\": [{\"content\": \"a\"}]}").contains(
+        "line 2: a message has no `role`"))
     try FileManager.default.removeItem(atPath: model + "/tokenizer_config.json")
     #expect(
       try errors("{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}").contains(
@@ -132,7 +133,7 @@ import Tokenizers
       #expect(result.status == 0 && result.output.contains("3 sentences"), "\(result.errors)")
     }
     let file = try Safetensors(contentsOf: URL(fileURLWithPath: shop.path("e.safetensors")))
-    let lines = try JSONLinesFile(contentsOf: URL(fileURLWithPath: shop.path("e.jsonl"))).objects
+    let lines = try JSONLinesFile(Data(shop.read("e.jsonl").utf8), named: "e").objects
     #expect(try file["embeddings"]?.shape == [3, 384] && lines.count == 3)
     let first = lines[0].object["embedding"]?.array?.compactMap { $0.double } ?? []
     #expect(first.count == 384)

@@ -188,11 +188,12 @@ import Testing
     for (data, message) in [
       (Data("caf\u{e9}\n\n".unicodeScalars.map { UInt8($0.value) }), "offset 3"),
       (Data([0xFF, 0xFE, 0x61, 0]), "UTF-16"), (Data("a\0b\0".utf8), "offset 1"),
-      (Data(#"{"text": "a"}"#.utf8) + Data("\n".utf8), "JSON objects"),
-      (Data(#"[{"prompt": "a", "completion": "b"}]"#.utf8), "JSON objects"),
-      (Data("{\n  \"text\": \"the cat\"\n}\n".utf8), "JSON objects"),
-      (Data("[\n {\n  \"instruction\": \"a\",\n  \"output\": \"b\"\n }\n]\n".utf8), "JSON objects"),
-      (Data(#"{"text": "\#(String(repeating: "cat ", count: 300_000))"}"#.utf8), "JSON objects"),
+      (Data("{\n  \"text\": \"the cat\"\n".utf8), "is no JSON object"),
+      (Data("[\n {\n  \"instruction\": \"a\",".utf8), "is no JSON"),
+      (
+        Data("{\"prompt\": \"\(String(repeating: "cat ", count: 300_000))\"}".utf8),
+        "no `completion`"
+      ),
     ] {
       try data.write(to: URL(fileURLWithPath: shop.path("text")))
       let result = try train(shop, "r")

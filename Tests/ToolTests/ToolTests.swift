@@ -107,7 +107,7 @@ import Testing
     try """
     seed: 9
     model: {layers: 1, width: 8, heads: 2, key_value_heads: 2, mlp_width: 8, steps: 2}
-    data: {text: ["\(shop.path("text"))"], sequence_length: 8}
+    data: {files: ["\(shop.path("text"))"], sequence_length: 8}
     training: {batch_size: 2, micro_batches: 2}
     """.write(toFile: shop.path("recipe.yaml"), atomically: true, encoding: .utf8)
     let result = try shop.run(
@@ -129,7 +129,7 @@ import Testing
     (["--set", "student.layrs=4"], "Did you mean student.layers?"),
     (["--set", "student.layers=0"], "student.layers must be from 1 to 200"),
     (["--set", "student.layers=many"], "student.layers must be a whole number"),
-    (["--set", "data.text=5"], "data.text must be a list"),
+    (["--set", "data.files=5"], "data.files must be a list"),
     (["--set", "data.packing=perhaps"], "data.packing must be true or false"),
     (["--objective", "revers_kl"], "not 'revers_kl'. Did you mean reverse_kl?"),
     (
@@ -142,7 +142,7 @@ import Testing
     (["--steps", "5", "--epochs", "1"], "--steps and --epochs exclude each other"),
     (["--set", "data.validation=0.95"], "data.validation must be at least 0"),
     (["--set", "distillation.beta=2"], "between 0 and 1"),
-    (["--set", "data.text=[/no/such/file]"], "Cannot read /no/such/file"),
+    (["--set", "data.files=[/no/such/file]"], "Cannot read /no/such/file"),
     (["--set", "data.sequence_length=60000"], "smaller than one sequence"),
     (["--set", "teacher.path=/no/such/model"], "/no/such/model holds no model"),
     (["/no/such/recipe.yaml"], "cannot read /no/such/recipe.yaml"),
@@ -250,7 +250,7 @@ import Testing
     let train = ["train", "--device", "reference", "--run", shop.path("run")]
     let (process, _, errors) = try start(
       train + shop.tiny(["model"])
-        + ["--set", "data.text=[\(shop.path("long"))]", "--set", "data.held_out=0.5"],
+        + ["--set", "data.files=[\(shop.path("long"))]", "--set", "data.held_out=0.5"],
       [:], shop.folder)
     let deadline = Date().addingTimeInterval(60)
     func messages() throws -> String { try String(contentsOf: errors, encoding: .utf8) }

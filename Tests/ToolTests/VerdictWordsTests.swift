@@ -67,7 +67,7 @@ import Testing
       Evidence(rowCount: rows, rows: "windows", seeds: seeds).findings()[0]
     }
     #expect(finding(50, 1).level == .fine && finding(50, 3).text.hasSuffix("and 3 seeds"))
-    #expect(finding(49, 1).level == .warning && finding(49, 1).text.contains("so few"))
+    #expect(finding(49, 1).level == .warning && finding(49, 1).text.contains("So few"))
     #expect(finding(2000, 2).level == .warning && finding(2000, 2).text.contains("12.7"))
   }
 }

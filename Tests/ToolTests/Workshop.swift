@@ -80,7 +80,7 @@ final class Workshop {
         .map { "\(section).\($0)" }
     }
     let rest = [
-      "data.text=[\(path("text"))]", "data.sequence_length=8", "training.batch_size=2",
+      "data.files=[\(path("text"))]", "data.sequence_length=8", "training.batch_size=2",
       "training.log_interval=2", "training.warmup_steps=1", "training.checkpoint_interval=2",
     ]
     let seeds = sections.contains("student") ? ["seeds=1"] : []

@@ -29,8 +29,7 @@ struct Cache: ParsableCommand {
   @Option(help: "Change one key of the recipe, as KEY.PATH=VALUE.")
   var set: [String] = []
 
-  @Option(help: "A text file, or a teacher's .jsonl; may be given several times.")
-  var data: [String] = []
+  @OptionGroup var data: DataOptions
 
   @Option(help: "hidden, hidden:int8, topk:K or logits.")
   var codec = "hidden"
@@ -61,8 +60,7 @@ struct Cache: ParsableCommand {
     }
     let recipe = try DistillRecipe.load(
       file: recipeFile,
-      settings: ["teacher.path=\(quoted(teacher))"] + (try RunArguments.settings(ofData: data))
-        + set)
+      settings: ["teacher.path=\(quoted(teacher))"] + data.settings + set)
     let tokenizer = try RunTokenizer(folder: teacher)
     let directory = ModelDirectory(URL(fileURLWithPath: teacher))
     let model = try directory.languageModel()

@@ -25,13 +25,16 @@ struct DoctorCommand: ParsableCommand {
     let device = try arguments.device.open()
     let keys = arguments.recipeFile.map(recipeKeys) ?? []
     let isTraining = model != nil || keys.contains("model")
-    let (text, findings) = try isTraining ? training(device) : distillation(device)
+    let (text, findings, sample) = try isTraining ? training(device) : distillation(device)
     try tell("\(text)")
     for finding in findings { try tell(finding.line) }
+    try tell("\(sample)")
     if findings.contains(where: { $0.level == .refusal }) { throw ExitCode.failure }
   }
 
-  private func training(_ device: any Device) throws -> (any CustomStringConvertible, [Finding]) {
+  private typealias Examination = (any CustomStringConvertible, [Finding], DataSample)
+
+  private func training(_ device: any Device) throws -> Examination {
     guard !models.areModelsGiven else {
       throw ValidationError("--model is for a training; it takes no teacher or student.")
     }
@@ -51,13 +54,11 @@ struct DoctorCommand: ParsableCommand {
     return (
       text,
       try TrainingDoctor(arm: arm, text: text, classCount: size, recipe: recipe, device: device)
-        .findings()
+        .findings(), DataSample(text, tokenizer.tokenizer)
     )
   }
 
-  private func distillation(_ device: any Device) throws -> (
-    any CustomStringConvertible, [Finding]
-  ) {
+  private func distillation(_ device: any Device) throws -> Examination {
     var recipe = try arguments.given(DistillRecipe.self, settings: models.settings)
     let path = recipe.teacher.path
     if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {
@@ -75,7 +76,7 @@ struct DoctorCommand: ParsableCommand {
       text,
       try DistillationDoctor(
         arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, device: device
-      ).findings()
+      ).findings(), DataSample(text, arms.tokenizer.tokenizer)
     )
   }
 }

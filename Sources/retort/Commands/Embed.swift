@@ -11,7 +11,7 @@ struct Embed: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write the embeddings of sentences.",
     discussion: """
-      Every line of the input is a sentence. An output that ends in .jsonl has an object with `text` \
+      Every line of a text is a sentence, and the `text` of every object of JSON lines, JSON, CSV or TSV. An output that ends in .jsonl has an object with `text` \
       and `embedding` per line; any other is in safetensors format: `embeddings` float32 [N, C]. \
       Pooling and length follow the files of `sentence-transformers` beside the model.
       """)
@@ -19,8 +19,10 @@ struct Embed: ParsableCommand {
   @Option(help: "The folder of the model.")
   var model: String
 
-  @Option(help: "A file with one sentence per line.")
+  @Option(help: "A file of sentences, or - for standard input.")
   var input: String
+
+  @OptionGroup var fields: FieldOptions
 
   @Option(help: "The file to write, .safetensors or .jsonl.")
   var output: String
@@ -40,11 +42,9 @@ struct Embed: ParsableCommand {
     let directory = ModelDirectory(URL(fileURLWithPath: model))
     let encoder = try SentenceEncoder(directory)
     let tokenizer = try TokenizerDirectory(directory.url).tokenizer
+    let sentences = try DataEntry.texts(
+      DataEntry.read([input], fields: fields.names(), cut: .lines))
     let source = URL(fileURLWithPath: input)
-    var sentences = try String(contentsOfText: source)
-      .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-    if sentences.last?.isEmpty == true { sentences.removeLast() }
-    guard !sentences.isEmpty else { throw StorageError("\(input) has no lines.") }
     let target = URL(fileURLWithPath: output)
     guard !target.isSameFile(as: source) else {
       throw ValidationError("--output must not be the file of --input.")

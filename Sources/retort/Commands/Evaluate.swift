@@ -12,14 +12,14 @@ struct Evaluate: ParsableCommand {
     discussion: """
       Prints nats per token, perplexity and bits per byte over windows of the text, and with --teacher \
       the KL divergence from the teacher at temperature 1 and the share of tokens on which both agree. \
-      Entries of the text follow each other in one stream, each with the token that ends a text.
+      Entries of a text follow each other in one stream, each with the token that ends a text. Of prompts with \
+      completions, and of conversations, only the answers are measured, each entry in a window of its own.
       """)
 
   @Option(help: "The folder of the model.")
   var model: String
 
-  @Option(help: "A text file to measure it on; may be given several times.")
-  var data: [String]
+  @OptionGroup var data: DataOptions
 
   @Option(help: "The folder of a teacher to compare with.")
   var teacher: String?
@@ -52,32 +52,15 @@ struct Evaluate: ParsableCommand {
       throw StorageError(
         "The teacher has another tokenizer than the model: their tokens cannot be compared.")
     }
-    guard let end = loaded.text.endOfText else {
-      throw StorageError("\(model) does not say which token ends a text (`eos_token`).")
-    }
-    let corpus = try Corpus(
-      files: data.map { URL(fileURLWithPath: $0) }, heldOutShare: 0, seed: 1)
     let length = window ?? min(loaded.model.contextLength, 1024)
     let longest = min(loaded.model.contextLength, other?.model.contextLength ?? .max)
     guard length <= longest else {
       throw ValidationError("--window must be at most \(longest), the models' context.")
     }
-    let windows = TokenWindows(
-      try Corpus.tokens(corpus.training, endOfText: end) { try loaded.text.tokenizer.encode($0) },
-      length: length)
     let classCount = min(
       loaded.text.tokenizer.vocabularySize, loaded.model.vocabularySize,
       other?.model.vocabularySize ?? .max)
-    try loaded.text.tokenizer.require(windows.tokens, below: classCount)
-    guard windows.count > 0 else {
-      throw StorageError(
-        "The text is smaller than one sequence: it has \(windows.tokens.count) tokens, one window "
-          + "needs \(length + 1). Give more text or a smaller --window.")
-    }
-    let step = min(stride ?? length, length)
-    let batches = windows.evaluationBatches(
-      size: min(batchSize ?? max(1, 2048 / length), max(1, windows.tokens.count / step)),
-      stride: step)
+    let (batches, bytesPerToken, windows) = try windows(loaded, length, classCount: classCount)
     let result = try evaluate(
       loaded.model, teacher: other.map { .model($0.model) }, on: batches, classCount: classCount,
       store: store)
@@ -85,8 +68,8 @@ struct Evaluate: ParsableCommand {
       [loaded.model], on: batches[0], classCount: classCount, store: store)[0]
     let row = VerdictRow(
       arm: "model", parameterCount: loaded.model.parameterCount, [result],
-      bytesPerToken: Corpus.bytesPerToken(corpus.training, windows.tokens))
-    try tell("windows of \(length) tokens, stride \(step): \(grouped(result.windowLosses.count))")
+      bytesPerToken: bytesPerToken)
+    try tell("\(windows): \(grouped(result.windowLosses.count))")
     try tell("tokens predicted \(grouped(result.tokenCount))")
     try tell("nats/token       \(fixed(result.natsPerToken, 4))")
     try tell("perplexity       \(fixed(exp(result.natsPerToken), 3))")
@@ -97,5 +80,51 @@ struct Evaluate: ParsableCommand {
     }
     try tell("calibration      \(fixed(result.calibrationError, 4)) (ECE, 15 bins)")
     try tell("tokens/s         \(grouped(Int(speed)))")
+  }
+
+  /// What is measured, in batches, with its bytes per token and in words.
+  private func windows(_ loaded: LoadedModel, _ length: Int, classCount: Int) throws -> (
+    [TokenBatch], bytesPerToken: Double, description: String
+  ) {
+    guard let end = loaded.text.endOfText else {
+      throw StorageError("\(model) does not say which token ends a text (`eos_token`).")
+    }
+    let tokenizer = loaded.text.tokenizer
+    let entries = try data.entries()
+    let texts = entries.compactMap(\.text)
+    let size = batchSize ?? max(1, 2048 / length)
+    guard texts.count == entries.count else {
+      guard stride == nil else {
+        throw ValidationError(
+          "--stride is for texts; each of these entries has a window of its own.")
+      }
+      let reader = EntryExamples(tokenizer, end: end, directory: loaded.text)
+      let rows = TokenExamples(try entries.flatMap(reader.examples), length: length)
+      guard rows.count > 0 else {
+        throw StorageError(
+          "No answer begins within \(length) tokens: nothing can be measured. A larger --window helps."
+        )
+      }
+      for example in rows.examples { try tokenizer.require(example.tokens, below: classCount) }
+      let lost = rows.cutCount + rows.droppedCount
+      return (
+        rows.evaluationBatches(size: min(size, rows.count)),
+        rows.bytesPerTarget { tokenizer.decode($0) },
+        "entries in windows of \(length) tokens\(lost > 0 ? ", \(grouped(lost)) too long for one," : "")"
+      )
+    }
+    let tokens = try Corpus.tokens(texts, endOfText: end) { try tokenizer.encode($0) }
+    try tokenizer.require(tokens, below: classCount)
+    let rows = TokenWindows(tokens, length: length)
+    guard rows.count > 0 else {
+      throw StorageError(
+        "The text is smaller than one sequence: it has \(tokens.count) tokens, one window "
+          + "needs \(length + 1). Give more text or a smaller --window.")
+    }
+    let step = min(stride ?? length, length)
+    return (
+      rows.evaluationBatches(size: min(size, max(1, tokens.count / step)), stride: step),
+      Corpus.bytesPerToken(texts, tokens), "windows of \(length) tokens, stride \(step)"
+    )
   }
 }

@@ -16,7 +16,9 @@ struct Generate: ParsableCommand {
       Many texts:    retort generate --model DIR --input IN.jsonl --output OUT.jsonl
 
       Each line of IN is an object with `prompt`, or with `messages` as [{"role": "user", "content": \
-      "..."}]; OUT has the same objects with `completion` and `finish_reason` (stop or length).
+      "..."}]; OUT has the same objects with `completion` and `finish_reason` (stop or length). IN may also \
+      be JSON, CSV or TSV, hold conversations of ShareGPT's or instructions of Alpaca's form, or be a text with a \
+      prompt in each line.
       """)
 
   @Option(help: "The folder of the model.")
@@ -31,8 +33,10 @@ struct Generate: ParsableCommand {
   @Option(help: "With --chat: what the system says first.")
   var system: String?
 
-  @Option(help: "A file of prompts or messages, one JSON object per line.")
+  @Option(help: "A file of prompts or messages, or - for standard input.")
   var input: String?
+
+  @OptionGroup var fields: FieldOptions
 
   @Option(
     help: "The file for the completions of --input; a command that was interrupted goes on with it."
@@ -73,20 +77,12 @@ struct Generate: ParsableCommand {
 
   func run() throws {
     Interrupt.install()
-    let requests: [Request]
-    if let input {
-      requests = try Request.read(URL(fileURLWithPath: input))
-      if let output, URL(fileURLWithPath: output).isSameFile(as: URL(fileURLWithPath: input)) {
-        throw ValidationError("--output must not be the file of --input.")
-      }
-    } else if chat {
-      let messages =
-        (system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
-        + [ChatMessage(role: "user", content: prompt)]
-      requests = [Request(messages: messages)]
-    } else {
-      requests = [Request(prompt: prompt)]
+    if let input, let output, input != "-",
+      URL(fileURLWithPath: output).isSameFile(as: URL(fileURLWithPath: input))
+    {
+      throw ValidationError("--output must not be the file of --input.")
     }
+    let requests = try requests(TokenizerDirectory(URL(fileURLWithPath: model)))
     let store = VariableStore(on: try device.open(), seed: 1)
     let loaded = try LoadedModel(model, into: store)
     let prompts = try requests.map { request in
@@ -107,6 +103,17 @@ struct Generate: ParsableCommand {
     }
   }
 
+  /// What the model is asked.
+  private func requests(_ text: TokenizerDirectory) throws -> [EntryPrompt] {
+    if let input {
+      return try DataEntry.read([input], fields: fields.names(), cut: .lines)
+        .map { try EntryPrompt($0, text) }
+    }
+    guard chat else { return [EntryPrompt(prompt: prompt)] }
+    let before = system.map { [ChatMessage(role: "system", content: $0)] } ?? []
+    return [EntryPrompt(messages: before + [ChatMessage(role: "user", content: prompt)])]
+  }
+
   /// Says which prompts lose their beginning.
   private func noteLongPrompts(_ prompts: [[Int32]], _ capacity: Int) {
     let long = prompts.indices.filter { prompts[$0].count >= capacity }
@@ -121,7 +128,8 @@ struct Generate: ParsableCommand {
   }
 
   /// The output, for what its content follows from.
-  private func completions(_ output: String, _ requests: [Request], _ loaded: LoadedModel) throws
+  private func completions(_ output: String, _ requests: [EntryPrompt], _ loaded: LoadedModel)
+    throws
     -> ResumableFile
   {
     var inputs = Fingerprint()
@@ -142,7 +150,7 @@ struct Generate: ParsableCommand {
 
   /// Writes one completion to standard output while it is made.
   private func show(
-    _ request: Request, _ tokens: [Int32], _ generator: Generator, _ text: TokenizerDirectory
+    _ request: EntryPrompt, _ tokens: [Int32], _ generator: Generator, _ text: TokenizerDirectory
   ) throws {
     if let prompt = request.prompt { try tellAsIs(prompt) }
     var decoder = StreamingDecoder(text.tokenizer, after: tokens, stops: stop)
@@ -159,7 +167,7 @@ struct Generate: ParsableCommand {
 
   /// Completes all requests, in batches of neighbours, in their order. Lines that are there already are kept.
   private func complete(
-    _ requests: [Request], _ prompts: [[Int32]], _ generator: Generator,
+    _ requests: [EntryPrompt], _ prompts: [[Int32]], _ generator: Generator,
     _ text: TokenizerDirectory, to file: ResumableFile
   ) throws {
     var total = Generator.Timing()

@@ -17,8 +17,7 @@ struct TokenizerCommand: ParsableCommand {
         folder as well.
         """)
 
-    @Option(help: "A text file to learn from; may be given several times.")
-    var data: [String]
+    @OptionGroup var data: DataOptions
 
     @Option(help: "The most tokens: one for each byte, one that ends a text, and merges.")
     var size = 8192
@@ -41,8 +40,7 @@ struct TokenizerCommand: ParsableCommand {
       }
       var trainer = try BPETrainer()
       var byteCount = 0
-      for path in data {
-        let text = try String(contentsOfText: URL(fileURLWithPath: path))
+      for text in try data.entries().flatMap({ try $0.words() }) {
         byteCount += text.utf8.count
         try trainer.add(text)
       }

@@ -12,7 +12,7 @@ struct Train: ParsableCommand {
     abstract: "Train one language model on text.",
     discussion: """
       Without a recipe, a small model learns Debian's `fortunes`. Any key of the recipe can be set
-      on the command line: --set model.layers=4 --set data.text=[a.txt,b.txt]
+      on the command line: --set model.layers=4 --set data.files=[a.txt,b.txt]
       With --model a model that exists is trained further, with its own tokenizer.
       The finished model is in RUN/model, ready for `retort generate` and `retort evaluate`.
       """)

@@ -51,7 +51,7 @@ struct DistillationDoctor {
 
   /// Whether teacher and student write conversations alike.
   private func conversations() throws -> [Finding] {
-    guard !recipe.data.completions.isEmpty, let own = arms.tokenizer.directory else { return [] }
+    guard text.training is TokenExamples, let own = arms.tokenizer.directory else { return [] }
     let sample = [
       ChatMessage(role: "user", content: "One?"), ChatMessage(role: "assistant", content: "Two."),
     ]

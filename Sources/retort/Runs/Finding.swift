@@ -30,6 +30,12 @@ extension Finding {
     let passes = Double(rows) / Double(max(1, data.count))
     let sentence = "the data are seen \(fixed(passes, 1)) times"
     guard passes > 20 else { return .fine(sentence) }
+    guard passes <= 200 else {
+      return .warning(
+        sentence
+          + ": a text that is seen so often teaches little. More text helps, or fewer steps, or a higher "
+          + "text_share where the model reads a share of it")
+    }
     return isValidated
       ? .fine(sentence + "; of every model the weights are kept that are best on validation text")
       : .warning(sentence + ": they may be learnt by heart")

@@ -4,12 +4,13 @@ import Foundation
 import Models
 import Training
 
-/// The text of a run.
+/// What a run learns from.
 struct DataRecipe: Codable {
-  /// Text files; none means Debian's `fortunes`.
-  var text: [String] = []
-  /// Line-delimited JSON that a teacher wrote, in place of text: see `TextTeacher`.
-  var completions: [String] = []
+  /// Texts, JSON, JSON lines, CSV or TSV, each perhaps packed with gzip, and folders of such files; `-` is standard
+  /// input. None means Debian's `fortunes`. See `DataEntry` for what can be in them.
+  var files: [String] = []
+  /// The names of the files' fields, where they are not the usual ones.
+  var fields = DataFields()
   /// A folder with the tokenizer of new models; empty takes one token per byte.
   var tokenizer = ""
   /// The share of entries that is held out.
@@ -20,20 +21,19 @@ struct DataRecipe: Codable {
   /// Of a longer held-out text about so many tokens, but at least 128 rows, are judged, chosen by entries; 0 judges all.
   var judgedTokens = 65_536
   var sequenceLength = 128
-  /// Whether short completions share a row, of which none sees another; rows of plain text are full anyway.
+  /// Whether entries share rows, of which none sees another. Otherwise a text is a stream, and its rows are full.
   var packing = false
 
   /// How many held-out rows are judged where there are more.
   var judgedRows: Int { judgedTokens > 0 ? max(128, judgedTokens / sequenceLength) : .max }
 
   mutating func eachPath(_ body: (inout String) -> Void) {
-    for index in text.indices { body(&text[index]) }
-    for index in completions.indices { body(&completions[index]) }
+    for index in files.indices where files[index] != "-" { body(&files[index]) }
     body(&tokenizer)
   }
 
   enum CodingKeys: String, CodingKey {
-    case text, completions, tokenizer, validation, packing
+    case files, fields, tokenizer, validation, packing
     case heldOut = "held_out"
     case judgedTokens = "judged_tokens"
     case sequenceLength = "sequence_length"

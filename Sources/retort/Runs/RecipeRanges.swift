@@ -2,15 +2,11 @@
 
 /// Throws unless a value of a recipe lies where it must.
 private func require(_ holds: Bool, _ key: String, _ range: String) throws {
-  if !holds { throw RecipeError("\(key) must be \(range).") }
+  if !holds { throw RecipeError("\(key) must be \(range).", key: key) }
 }
 
 extension DataRecipe {
   func validate() throws {
-    try require(
-      text.isEmpty || completions.isEmpty, "data.completions", "empty where data.text is given")
-    try require(
-      !packing || !completions.isEmpty, "data.packing", "false for plain text, whose rows are full")
     try require(heldOut > 0 && heldOut < 1, "data.held_out", "above 0 and below 1")
     try require(
       validation >= 0 && heldOut + validation < 1, "data.validation",

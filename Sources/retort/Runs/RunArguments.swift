@@ -14,11 +14,7 @@ struct RunArguments: ParsableArguments {
   @Option(help: "Change one key of the recipe, as KEY.PATH=VALUE.")
   var set: [String] = []
 
-  @Option(
-    help: ArgumentHelp(
-      "A text file to learn from, or a teacher's .jsonl; may be given several times.",
-      discussion: "In place of data.text or data.completions."))
-  var data: [String] = []
+  @OptionGroup var data: DataOptions
 
   @Option(help: "The seed of every random number.")
   var seed: UInt64?
@@ -40,22 +36,11 @@ struct RunArguments: ParsableArguments {
 
   func validate() throws {
     if resume, overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
-    if resume, force || recipeFile != nil || !set.isEmpty || seed != nil || !data.isEmpty {
+    if resume, force || recipeFile != nil || !set.isEmpty || seed != nil || data.areGiven {
       throw ValidationError(
         "--resume goes on with the recipe in the folder; it takes no recipe, --set, --data, --seed or --force."
       )
     }
-  }
-
-  /// `--data` as settings of a recipe: files of JSON objects are completions, all others texts.
-  static func settings(ofData data: [String]) throws -> [String] {
-    guard let first = data.first else { return [] }
-    let isCompletion = CompletionFiles.holdsObjects(first)
-    guard data.allSatisfy({ CompletionFiles.holdsObjects($0) == isCompletion }) else {
-      throw ValidationError("--data takes either texts or files of JSON lines, not both.")
-    }
-    let files = data.map(quoted).joined(separator: ", ")
-    return ["data.\(isCompletion ? "completions" : "text")=[\(files)]"]
   }
 
   /// The recipe to run with, changed by `settings` of options. Nothing is written yet; a folder that
@@ -75,8 +60,9 @@ struct RunArguments: ParsableArguments {
   /// The recipe as file and options give it, whatever the folder holds. Its paths are absolute, so that the run
   /// can go on from any place.
   func given<R: Recipe>(_ type: R.Type, settings: [String]) throws -> R {
-    let own = try Self.settings(ofData: data) + (seed.map { ["seed=\($0)"] } ?? [])
+    let own = data.settings + (seed.map { ["seed=\($0)"] } ?? [])
     var recipe = try R.load(file: recipeFile, settings: settings + own + set)
+    recipe.data.files = try DataFiles.expanded(recipe.data.files)
     recipe.eachPath { if !$0.isEmpty { $0 = URL(fileURLWithPath: $0).path } }
     return recipe
   }

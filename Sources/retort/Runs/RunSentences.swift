@@ -12,6 +12,8 @@ struct RunSentences: CustomStringConvertible {
   /// nil where the text has none to spare.
   let validation: SentenceData?
   let heldOut: SentenceData
+  /// An entry as it stands in its file, for a person to look at.
+  let firstEntry: DataEntry?
 
   /// At most so many sentences are measured for validation: they are measured again and again.
   private static let validationRows = 128
@@ -26,12 +28,10 @@ struct RunSentences: CustomStringConvertible {
     _ recipe: DataRecipe, share: Double, _ tokenizer: Tokenizer, _ encoder: SentenceEncoder,
     classCount: Int, seed: UInt64
   ) throws {
-    guard recipe.completions.isEmpty else {
-      throw RecipeError(
-        "data.completions is for language models; sentence encoders read data.text.")
-    }
-    let corpus = try Corpus(
-      files: try RunText.files(recipe), heldOutShare: recipe.heldOut,
+    let entries = try recipe.entries()
+    firstEntry = entries.first
+    let corpus = Corpus(
+      try DataEntry.texts(entries), heldOutShare: recipe.heldOut,
       validationShare: recipe.validation, seed: seed)
     func sentences(_ entries: [String]) throws -> SentenceData {
       SentenceData(

@@ -18,6 +18,8 @@ struct RunText: CustomStringConvertible {
   /// Bytes of held-out text per token; the end of a text counts as one byte.
   let bytesPerToken: Double
   private(set) var description: String
+  /// An entry as it stands in its file, for a person to look at.
+  private(set) var firstEntry: DataEntry?
   /// Rows of a share of the entries that are trained on.
   private let rows: (_ share: Double) throws -> any TokenData
 
@@ -43,34 +45,40 @@ struct RunText: CustomStringConvertible {
     return slice
   }
 
-  /// Reads a recipe's text or completions. Ids from `classCount` on are in no table of the models. Without `shifts`
-  /// the rows of every pass are the same.
+  /// Reads a recipe's files. Texts alone are a stream of tokens, cut into rows; where an entry is anything else, or rows
+  /// are packed, every entry is a text of its own. Ids from `classCount` on are in no table of the models. Without
+  /// `shifts` the rows of every pass are the same.
   init(
     _ recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int, seed: UInt64,
     shifts: Bool = true
   ) throws {
+    let entries = try recipe.entries()
+    let texts = recipe.packing ? [] : entries.compactMap(\.text)
+    let isStream = texts.count == entries.count
     self =
-      recipe.completions.isEmpty
-      ? try RunText(text: recipe, tokenizer, classCount: classCount, seed: seed, shifts: shifts)
-      : try RunText(completions: recipe, tokenizer, classCount: classCount, seed: seed)
+      isStream
+      ? try RunText(
+        stream: texts, recipe, tokenizer, classCount: classCount, seed: seed, shifts: shifts)
+      : try RunText(entries: entries, recipe, tokenizer, classCount: classCount, seed: seed)
+    firstEntry = entries.first
     for (name, part) in [("training", training), ("held-out", heldOut)] where part.count == 0 {
       throw StorageError(
-        recipe.completions.isEmpty
+        isStream
           ? "The \(name) text is smaller than one sequence of \(recipe.sequenceLength) tokens. Give more text, set "
             + "data.sequence_length lower, or change the shares that are kept apart, data.held_out "
             + "(\(recipe.heldOut)) and data.validation (\(recipe.validation))."
-          : "No text is left for the \(name) part: of few lines, data.held_out (\(recipe.heldOut)) takes none or "
-            + "all. Give more lines, or set data.held_out to 0.5.")
+          : "No text is left for the \(name) part: of few entries, data.held_out (\(recipe.heldOut)) takes none or "
+            + "all. Give more entries, or set data.held_out to 0.5.")
     }
     try tokenizer.tokenizer.require(promptTokens, below: classCount)
   }
 
   private init(
-    text recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int, seed: UInt64, shifts: Bool
+    stream texts: [String], _ recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int,
+    seed: UInt64, shifts: Bool
   ) throws {
-    let corpus = try Corpus(
-      files: try Self.files(recipe), heldOutShare: recipe.heldOut,
-      validationShare: recipe.validation, seed: seed)
+    let corpus = Corpus(
+      texts, heldOutShare: recipe.heldOut, validationShare: recipe.validation, seed: seed)
     func windows(_ entries: [String], atMost limit: Int = .max) throws -> TokenWindows {
       let tokens = try Corpus.tokens(entries, endOfText: tokenizer.endOfText) {
         try tokenizer.tokenizer.encode($0)
@@ -105,16 +113,12 @@ struct RunText: CustomStringConvertible {
   }
 
   private init(
-    completions recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int, seed: UInt64
+    entries: [DataEntry], _ recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int,
+    seed: UInt64
   ) throws {
-    guard let directory = tokenizer.directory else {
-      throw RecipeError(
-        "data.completions needs a tokenizer in a folder: a teacher, a model or data.tokenizer.")
-    }
-    let reader = try TextTeacher(directory)
-    let all = try recipe.completions.flatMap {
-      try reader.examples(contentsOf: URL(fileURLWithPath: $0))
-    }
+    let reader = EntryExamples(
+      tokenizer.tokenizer, end: tokenizer.endOfText, directory: tokenizer.directory)
+    let all = try entries.flatMap(reader.examples)
     let parts = Parts(
       of: all.count, heldOutShare: recipe.heldOut, validationShare: recipe.validation, seed: seed
     ).split(all)
@@ -136,17 +140,13 @@ struct RunText: CustomStringConvertible {
     }
     (self.training, self.heldOut) = (training, heldOut)
     self.validation = validation.count > 0 ? validation : nil
-    let targets = heldOut.examples.map { example in
-      zip(example.tokens, example.isTarget).filter(\.1).map(\.0)
-    }
-    let bytes = targets.reduce(0) { $0 + tokenizer.tokenizer.decode($1).utf8.count + 1 }
-    bytesPerToken = Double(bytes) / Double(max(1, targets.reduce(0) { $0 + $1.count }))
+    bytesPerToken = heldOut.bytesPerTarget { tokenizer.tokenizer.decode($0) }
     let first = heldOut.examples.first
     let given = first?.isTarget.prefix { !$0 }.count ?? 0
     promptTokens = Array((first?.tokens ?? [tokenizer.endOfText]).prefix(given > 0 ? given : 6))
     prompt = tokenizer.tokenizer.decode(promptTokens)
     let lost = training.droppedCount + heldOut.droppedCount
-    guard lost < all.count || all.isEmpty else {
+    guard training.count > 0 || training.droppedCount == 0 else {
       throw StorageError(
         "No completion begins within \(recipe.sequenceLength) tokens: nothing would be learnt. Set "
           + "data.sequence_length higher.")
@@ -161,22 +161,5 @@ struct RunText: CustomStringConvertible {
         ? " and judged, of \(grouped(parts.heldOut.count)) that are held out" : "")
       + (cut > 0 ? "; \(grouped(cut)) are longer than a sequence and lose their end" : "")
       + (lost > 0 ? "; \(grouped(lost)) are left out, as no completion is in what fits" : "")
-  }
-
-  private static let fortunes = "/usr/share/games/fortunes"
-
-  /// The text files of a recipe: those it names, or the default ones.
-  static func files(_ recipe: DataRecipe) throws -> [URL] {
-    if !recipe.text.isEmpty { return recipe.text.map { URL(fileURLWithPath: $0) } }
-    let folder = URL(fileURLWithPath: fortunes)
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: fortunes)) ?? []
-    // Beside each text lies an index, and a link under a second name.
-    let texts = names.filter { !$0.contains(".") && $0 != "off" }.sorted()
-    guard !texts.isEmpty else {
-      throw StorageError(
-        "No text was given, and the default text is not installed: name files in data.text, or "
-          + "run `apt-get install fortunes`.")
-    }
-    return texts.map { folder.appending(path: $0) }
   }
 }

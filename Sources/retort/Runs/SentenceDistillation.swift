@@ -154,12 +154,12 @@ struct SentenceDistillation {
 
   /// What `retort doctor` shows, without a run.
   mutating func examination(on device: any Device) throws -> (
-    text: RunSentences, findings: [Finding]
+    text: RunSentences, findings: [Finding], sample: DataSample
   ) {
     let text = try sentences()
     let plan = plan(text, device)
     try plan.settle(&recipe)
-    return (text, try findings(text, plan, device))
+    return (text, try findings(text, plan, device), DataSample(text, tokenizer.tokenizer))
   }
 
   // MARK: Verdict

@@ -33,7 +33,7 @@ struct TextDoctor {
   }
 
   /// A finished model's loss on some held-out rows, beside that of guessing by frequency. One that is no better
-  /// is refused where it `teaches`.
+  /// is refused where it `teaches`; one that is worse than a model which knows nothing is always refused.
   func perplexity(of arm: Arm, teaches: Bool, batchSize: Int, on device: any Device) throws
     -> [Finding]
   {
@@ -52,7 +52,19 @@ struct TextDoctor {
     let sentence =
       "the \(arm.name)'s perplexity on this text is \(fixed(exp(result.natsPerToken), 1)), guessing by "
       + "frequency has \(fixed(exp(guess), 1))"
-    guard teaches, result.natsPerToken >= guess else { return [.fine(sentence)] }
+    // New models are near to guessing all tokens alike; far above it is a model that errs.
+    guard result.natsPerToken < log(Double(classCount)) + 1 else {
+      return [
+        .refusal(
+          sentence
+            + " and guessing all tokens alike \(grouped(classCount)): the \(arm.name)'s weights or its tokenizer "
+            + "do not belong to this text")
+      ]
+    }
+    guard result.natsPerToken >= guess else { return [.fine(sentence)] }
+    guard teaches else {
+      return [.warning(sentence + ": the \(arm.name) begins without knowing this text")]
+    }
     return [
       .refusal(
         sentence + ": the \(arm.name) knows nothing of this text, and would teach that")

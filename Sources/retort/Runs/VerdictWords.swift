@@ -124,7 +124,7 @@ struct Evidence {
       + (seeds == 1 ? "one seed" : "\(seeds) seeds")
     var faults: [String] = []
     if rowCount < Self.fewestRows {
-      faults.append("so few seldom decide anything: hold out more text, or use shorter sequences")
+      faults.append("So few seldom decide anything: hold out more text, or use shorter sequences")
     }
     if seeds == 2 { faults.append(Self.twoSeeds) }
     return [

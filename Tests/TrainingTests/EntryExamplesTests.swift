@@ -8,7 +8,7 @@ import Training
 
 @testable import Distillation
 
-@Suite struct TextTeacherTests {
+@Suite struct EntryExamplesTests {
   private let folder: TemporaryFolder
   private let text: TokenizerDirectory
 
@@ -28,7 +28,9 @@ import Training
   /// The examples of some lines, as the text with what is learnt in brackets; `~` ends a text.
   private func learnt(_ lines: String) throws -> [String] {
     try folder.write(lines, to: "data.jsonl")
-    return try TextTeacher(text).examples(contentsOf: folder.url.appending(path: "data.jsonl"))
+    let reader = EntryExamples(text.tokenizer, end: try #require(text.endOfText), directory: text)
+    return try DataEntry.read([folder.url.appending(path: "data.jsonl").path])
+      .flatMap(reader.examples)
       .map { example in
         var shown = ""
         var isInside = false
@@ -62,7 +64,7 @@ import Training
   @Test(arguments: [
     ("{\"text\": \"\"}", "line 2: the `text` is empty"),
     ("{\"prompt\": \"a\", \"completion\": \"\"}", "line 2: the `completion` is empty"),
-    ("{\"prompt\": \"a\"}", "line 2: there is neither"),
+    ("{\"prompt\": \"a\"}", "line 2: there is a `prompt` and no `completion`"),
     ("{\"messages\": []}", "line 2: no message of the assistant"),
     ("{\"messages\": [{\"role\": \"user\"}]}", "line 2: a message has no"),
     ("{\"messages\": [{\"role\": \"assistant\", \"content\": \"\"}]}", "line 2: no message"),

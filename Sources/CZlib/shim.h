@@ -1,0 +1,2 @@
+// zlib, which unpacks gzip.
+#include <zlib.h>

@@ -1,0 +1,113 @@
+// Entries of data files, whatever the files' form.
+import Foundation
+import Storage
+import Training
+
+/// Something to learn from.
+public struct DataEntry: Sendable {
+  enum Content: Sendable {
+    case text(String)
+    /// An object as it stood, and under the names that forms are known by.
+    case record(JSON.Object, named: JSON.Object)
+  }
+
+  /// How a plain text is cut.
+  public enum Cut: Sendable {
+    /// See `Corpus.entries(of:)`.
+    case entries
+    /// Every line is one, empty ones among them.
+    case lines
+
+    func pieces(of text: String) -> [String] {
+      switch self {
+      case .entries: return Corpus.entries(of: text)
+      case .lines:
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        if lines.last?.isEmpty == true { lines.removeLast() }
+        return lines
+      }
+    }
+  }
+
+  /// The file and the place in it, for errors and for people.
+  public let source: String
+  let content: Content
+
+  /// The text, where the entry is nothing else.
+  public var text: String? {
+    switch content {
+    case .text(let text): text
+    case .record(_, let object):
+      if case .text(let text)? = try? RecordForm(object) { text } else { nil }
+    }
+  }
+
+  /// The entry as it stands in its file.
+  public var original: String {
+    switch content {
+    case .text(let text): text
+    case .record(let object, _): JSON.object(object).line
+    }
+  }
+
+  /// The entries of files, in order; `-` is standard input. A plain text is cut, every object of a file is an entry. An
+  /// error names the file, and the place of its first object that lacks a field.
+  public static func read(
+    _ files: [String], fields: DataFields = DataFields(), cut: Cut = .entries
+  ) throws -> [DataEntry] {
+    let entries = try files.flatMap { path -> [DataEntry] in
+      let file = try DataFile(path)
+      switch file.content {
+      case .text(let text):
+        return cut.pieces(of: text).map { DataEntry(source: file.name, content: .text($0)) }
+      case .records(let records):
+        return try records.map { record in
+          let source = "\(file.name), \(record.place)"
+          let named = try placed(source) { try fields.renamed(record.object) }
+          return DataEntry(source: source, content: .record(record.object, named: named))
+        }
+      }
+    }
+    guard !entries.isEmpty else {
+      throw StorageError("The text is empty: \(files.joined(separator: ", ")).")
+    }
+    return entries
+  }
+
+  /// Texts alone; an entry that is a conversation, or has a prompt, is an error.
+  public static func texts(_ entries: [DataEntry]) throws -> [String] {
+    try entries.map { entry in
+      if let text = entry.text { return text }
+      if case .record(_, let object) = entry.content {
+        try placed(entry.source) { _ = try RecordForm(object) }
+      }
+      throw StorageError(
+        "\(entry.source): a text is read here, and this is a prompt or a conversation. data.fields={text: NAME} names "
+          + "the field that is read.")
+    }
+  }
+
+  /// Everything in the entry that is written in words.
+  public func words() throws -> [String] {
+    guard case .record(_, let object) = content else { return text.map { [$0] } ?? [] }
+    return try Self.placed(source) {
+      switch try RecordForm(object) {
+      case .text(let text): return [text]
+      case .pair(let prompt, let completion): return [prompt + (completion ?? "")]
+      case .instruction(let instruction, let input, let output):
+        return [instruction, input, output ?? ""]
+      case .turns(let messages, _):
+        return try Conversation(messages, object).messages.compactMap { $0["content"]?.string }
+      }
+    }
+  }
+
+  /// Runs `body`; what is wrong with the entry is said with its place.
+  static func placed<Value>(_ source: String, _ body: () throws -> Value) throws -> Value {
+    do { return try body() } catch let problem as RecordForm.Problem {
+      throw StorageError("\(source): \(problem.description).")
+    } catch {
+      throw StorageError("\(source): \(error)")
+    }
+  }
+}

@@ -1,0 +1,118 @@
+// Entries of data files as examples, of which a model learns its part.
+import Foundation
+import Storage
+import Tensors
+import Tokenizers
+import Training
+
+/// Turns entries into ids with targets. Only what a teacher wrote is learnt: of a text everything, of a prompt with its
+/// completion the completion, of conversations the assistant's turns; the token that ends it is learnt too.
+public struct EntryExamples {
+  private let tokenizer: Tokenizer
+  private let end: Int32
+  /// What renders conversations; bytes have nothing.
+  private let directory: TokenizerDirectory?
+
+  public init(_ tokenizer: Tokenizer, end: Int32, directory: TokenizerDirectory?) {
+    (self.tokenizer, self.end, self.directory) = (tokenizer, end, directory)
+  }
+
+  /// The examples of an entry: one, or several where its template shows earlier answers otherwise once others follow.
+  public func examples(_ entry: DataEntry) throws -> [TokenExamples.Example] {
+    switch entry.content {
+    case .text(let text): return try whole(text)
+    case .record(_, let object):
+      return try DataEntry.placed(entry.source) { try examples(object) }
+    }
+  }
+
+  private typealias Problem = RecordForm.Problem
+
+  func examples(_ object: JSON.Object) throws -> [TokenExamples.Example] {
+    switch try RecordForm(object) {
+    case .text(let text): return try whole(text)
+    case .pair(let prompt, let completion):
+      guard let completion else {
+        throw Problem(description: "there is a `prompt` and no `completion`")
+      }
+      return try pair(prompt, completion)
+    case .instruction(let instruction, let input, let output):
+      guard let output, !output.isEmpty else {
+        throw Problem(description: "there is an `instruction` and no `output`")
+      }
+      if let messages = directory?.conversation(instruction, input: input, output: output) {
+        return try conversation(messages, object, given: 0)
+      }
+      return try pair(alpacaPrompt(instruction, input: input), output)
+    case .turns(let messages, let given): return try conversation(messages, object, given: given)
+    }
+  }
+
+  private func whole(_ text: String) throws -> [TokenExamples.Example] {
+    let ids = ended(try tokenizer.encode(text))
+    return [.init(tokens: ids, isTarget: [Bool](repeating: true, count: ids.count))]
+  }
+
+  /// A completion goes on with its prompt: the two are one text, of which the beginning is the prompt's.
+  private func pair(_ prompt: String, _ completion: String) throws -> [TokenExamples.Example] {
+    let before = try tokenizer.encode(prompt, endsText: false)
+    let all = ended(try tokenizer.encode(prompt + completion))
+    let given = zip(all, before).prefix { $0 == $1 }.count
+    return [.init(tokens: all, isTarget: all.indices.map { $0 >= given })]
+  }
+
+  /// Ids with the token that ends a text behind them, once.
+  private func ended(_ ids: [Int32]) -> [Int32] { ids.last == end ? ids : ids + [end] }
+
+  private func conversation(_ messages: [JSON], _ object: JSON.Object, given: Int) throws
+    -> [TokenExamples.Example]
+  {
+    guard let directory else {
+      throw Problem(
+        description:
+          "a conversation needs a chat template, and a model of bytes has none: name a tokenizer's folder "
+          + "in data.tokenizer")
+    }
+    let conversation: Conversation
+    do { conversation = try Conversation(messages, object) } catch let error as StorageError {
+      throw Problem(description: error.description)
+    }
+    let hasAnswer = conversation.messages[min(given, messages.count)...].contains { message in
+      message["role"]?.string == "assistant"
+        && (message["content"]?.string?.isEmpty == false || message["tool_calls"] != nil)
+    }
+    guard hasAnswer else {
+      throw Problem(description: "no message of the assistant has a content")
+    }
+    let examples = try ConversationTargets(
+      text: directory, end: end, conversation: conversation, given: given
+    ).examples()
+    guard !examples.isEmpty else {
+      throw Problem(description: "the chat template leaves nothing of the assistant's messages")
+    }
+    return examples
+  }
+}
+
+extension TokenizerDirectory {
+  /// An instruction as a conversation; nil for a model without a chat template.
+  func conversation(_ instruction: String, input: String, output: String?) -> [JSON]? {
+    guard (try? chatTemplate(forTools: false)) != nil else { return nil }
+    let question = instruction + (input.isEmpty ? "" : "\n\n" + input)
+    let turns = [("user", question)] + (output.map { [("assistant", $0)] } ?? [])
+    return turns.map { role, content in
+      .object(JSON.Object([("role", .string(role)), ("content", .string(content))]))
+    }
+  }
+}
+
+/// The prompt of Alpaca's own training, for models without a chat template
+/// (github.com/tatsu-lab/stanford_alpaca, train.py).
+func alpacaPrompt(_ instruction: String, input: String) -> String {
+  let start = "Below is an instruction that describes a task"
+  let end = "Write a response that appropriately completes the request.\n\n### Instruction:\n"
+  return input.isEmpty
+    ? "\(start). \(end)\(instruction)\n\n### Response:"
+    : "\(start), paired with an input that provides further context. \(end)\(instruction)\n\n### Input:\n\(input)"
+      + "\n\n### Response:"
+}
