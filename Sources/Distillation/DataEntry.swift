@@ -42,6 +42,9 @@ public struct DataEntry: Sendable {
     }
   }
 
+  /// The text, where the entry is a part of a plain text.
+  public var plainText: String? { if case .text(let text) = content { text } else { nil } }
+
   /// The entry as it stands in its file.
   public var original: String {
     switch content {

@@ -139,6 +139,9 @@ import Training
     #expect(try asked(#"{"instruction": "i", "output": "o"}"#, bytes).hasSuffix("### Response:"))
     let lines = try entries("one\n\ntwo\n", "a.txt", cut: .lines)
     #expect(lines.map(\.text) == ["one", "", "two"])
+    // A plain text is a stream; objects have rows of their own, also where they are texts.
+    #expect(lines.map(\.plainText) == ["one", "", "two"])
+    #expect(try entries(#"{"text": "a"}"#).map(\.plainText) == [nil])
     let prompt = try EntryPrompt(lines[0], bytes)
     #expect(
       prompt.line(completion: "x", finishReason: "stop")

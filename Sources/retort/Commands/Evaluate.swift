@@ -12,8 +12,9 @@ struct Evaluate: ParsableCommand {
     discussion: """
       Prints nats per token, perplexity and bits per byte over windows of the text, and with --teacher \
       the KL divergence from the teacher at temperature 1 and the share of tokens on which both agree. \
-      Entries of a text follow each other in one stream, each with the token that ends a text. Of prompts with \
-      completions, and of conversations, only the answers are measured, each entry in a window of its own.
+      Entries of a text follow each other in one stream, each with the token that ends a text. The \
+      objects of other files have a window each; of prompts with completions, and of conversations, only the answers \
+      are measured.
       """)
 
   @Option(help: "The folder of the model.")
@@ -91,7 +92,7 @@ struct Evaluate: ParsableCommand {
     }
     let tokenizer = loaded.text.tokenizer
     let entries = try data.entries()
-    let texts = entries.compactMap(\.text)
+    let texts = entries.compactMap(\.plainText)
     let size = batchSize ?? max(1, 2048 / length)
     guard texts.count == entries.count else {
       guard stride == nil else {

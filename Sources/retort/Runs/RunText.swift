@@ -45,15 +45,15 @@ struct RunText: CustomStringConvertible {
     return slice
   }
 
-  /// Reads a recipe's files. Texts alone are a stream of tokens, cut into rows; where an entry is anything else, or rows
-  /// are packed, every entry is a text of its own. Ids from `classCount` on are in no table of the models. Without
+  /// Reads a recipe's files. Plain texts are a stream of tokens, cut into rows; where an entry is an object, or rows
+  /// are packed, every entry has a row of its own. Ids from `classCount` on are in no table of the models. Without
   /// `shifts` the rows of every pass are the same.
   init(
     _ recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int, seed: UInt64,
     shifts: Bool = true
   ) throws {
     let entries = try recipe.entries()
-    let texts = recipe.packing ? [] : entries.compactMap(\.text)
+    let texts = recipe.packing ? [] : entries.compactMap(\.plainText)
     let isStream = texts.count == entries.count
     self =
       isStream
