@@ -27,14 +27,14 @@ public struct Conversation {
   /// A message whose content is a text, or nothing beside calls of tools.
   private static func plain(_ message: JSON) throws -> JSON {
     guard var object = message.object, object["role"]?.string != nil else {
-      throw StorageError("a message has no `role`")
+      throw RecordForm.Problem(description: "a message has no `role`")
     }
     if let parts = object["content"]?.array {
       let texts = try parts.map { part in
         let kind = part["type"]?.string ?? "text"
         guard kind == "text", let text = part["text"]?.string ?? part.string else {
-          throw StorageError(
-            "a message has a part of the type \(kind.prefix(40)), which is not built")
+          throw RecordForm.Problem(
+            description: "a message has a part of the type \(kind.prefix(40)), which is not built")
         }
         return text
       }
@@ -45,7 +45,7 @@ public struct Conversation {
     }
     let calls = object["tool_calls"]?.array?.isEmpty == false || object["function_call"] != nil
     guard object["content"]?.string != nil || calls else {
-      throw StorageError("a message has no text `content`")
+      throw RecordForm.Problem(description: "a message has no text `content`")
     }
     return .object(object)
   }
@@ -66,5 +66,12 @@ public struct Conversation {
   {
     try text.chatTemplate(forTools: hasTools)
       .render(Array(messages[..<count]), startsAnswer: startsAnswer, options: options)
+  }
+}
+
+extension JSON {
+  /// A message of a conversation.
+  static func message(_ role: String, _ content: JSON) -> JSON {
+    .object(JSON.Object([("role", .string(role)), ("content", content)]))
   }
 }

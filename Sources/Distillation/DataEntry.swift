@@ -33,13 +33,17 @@ public struct DataEntry: Sendable {
   public let source: String
   let content: Content
 
-  /// The text, where the entry is nothing else.
-  public var text: String? {
+  /// What the entry says.
+  func form() throws -> RecordForm {
     switch content {
-    case .text(let text): text
-    case .record(_, let object):
-      if case .text(let text)? = try? RecordForm(object) { text } else { nil }
+    case .text(let text): .text(text)
+    case .record(_, let object): try RecordForm(object)
     }
+  }
+
+  /// The object under the names that forms are known by; a plain text has no fields.
+  var named: JSON.Object {
+    if case .record(_, let object) = content { object } else { JSON.Object() }
   }
 
   /// The text, where the entry is a part of a plain text.
@@ -80,27 +84,28 @@ public struct DataEntry: Sendable {
   /// Texts alone; an entry that is a conversation, or has a prompt, is an error.
   public static func texts(_ entries: [DataEntry]) throws -> [String] {
     try entries.map { entry in
-      if let text = entry.text { return text }
-      if case .record(_, let object) = entry.content {
-        try placed(entry.source) { _ = try RecordForm(object) }
+      try placed(entry.source) {
+        guard case .text(let text) = try entry.form() else {
+          throw RecordForm.Problem(
+            description:
+              "a text is read here, and this is a prompt or a conversation. data.fields={text: NAME}, or "
+              + "--fields 'text: NAME', names the field that is read")
+        }
+        return text
       }
-      throw StorageError(
-        "\(entry.source): a text is read here, and this is a prompt or a conversation. data.fields={text: NAME} names "
-          + "the field that is read.")
     }
   }
 
   /// Everything in the entry that is written in words.
   public func words() throws -> [String] {
-    guard case .record(_, let object) = content else { return text.map { [$0] } ?? [] }
-    return try Self.placed(source) {
-      switch try RecordForm(object) {
+    try Self.placed(source) {
+      switch try form() {
       case .text(let text): return [text]
       case .pair(let prompt, let completion): return [prompt + (completion ?? "")]
       case .instruction(let instruction, let input, let output):
         return [instruction, input, output ?? ""]
       case .turns(let messages, _):
-        return try Conversation(messages, object).messages.compactMap { $0["content"]?.string }
+        return try Conversation(messages, named).messages.compactMap { $0["content"]?.string }
       }
     }
   }

@@ -1,7 +1,6 @@
 // Entries of data files as examples, of which a model learns its part.
 import Foundation
 import Storage
-import Tensors
 import Tokenizers
 import Training
 
@@ -19,34 +18,29 @@ public struct EntryExamples {
 
   /// The examples of an entry: one, or several where its template shows earlier answers otherwise once others follow.
   public func examples(_ entry: DataEntry) throws -> [TokenExamples.Example] {
-    switch entry.content {
-    case .text(let text): return try whole(text)
-    case .record(_, let object):
-      return try DataEntry.placed(entry.source) { try examples(object) }
+    try DataEntry.placed(entry.source) {
+      switch try entry.form() {
+      case .text(let text): return try whole(text)
+      case .pair(let prompt, let completion):
+        guard let completion else {
+          throw Problem(description: "there is a `prompt` and no `completion`")
+        }
+        return try pair(prompt, completion)
+      case .instruction(let instruction, let input, let output):
+        guard let output, !output.isEmpty else {
+          throw Problem(description: "there is an `instruction` and no `output`")
+        }
+        if let messages = directory?.conversation(instruction, input: input, output: output) {
+          return try conversation(messages, entry.named, given: 0)
+        }
+        return try pair(alpacaPrompt(instruction, input: input), output)
+      case .turns(let messages, let given):
+        return try conversation(messages, entry.named, given: given)
+      }
     }
   }
 
   private typealias Problem = RecordForm.Problem
-
-  func examples(_ object: JSON.Object) throws -> [TokenExamples.Example] {
-    switch try RecordForm(object) {
-    case .text(let text): return try whole(text)
-    case .pair(let prompt, let completion):
-      guard let completion else {
-        throw Problem(description: "there is a `prompt` and no `completion`")
-      }
-      return try pair(prompt, completion)
-    case .instruction(let instruction, let input, let output):
-      guard let output, !output.isEmpty else {
-        throw Problem(description: "there is an `instruction` and no `output`")
-      }
-      if let messages = directory?.conversation(instruction, input: input, output: output) {
-        return try conversation(messages, object, given: 0)
-      }
-      return try pair(alpacaPrompt(instruction, input: input), output)
-    case .turns(let messages, let given): return try conversation(messages, object, given: given)
-    }
-  }
 
   private func whole(_ text: String) throws -> [TokenExamples.Example] {
     let ids = ended(try tokenizer.encode(text))
@@ -73,10 +67,7 @@ public struct EntryExamples {
           "a conversation needs a chat template, and a model of bytes has none: name a tokenizer's folder "
           + "in data.tokenizer")
     }
-    let conversation: Conversation
-    do { conversation = try Conversation(messages, object) } catch let error as StorageError {
-      throw Problem(description: error.description)
-    }
+    let conversation = try Conversation(messages, object)
     let hasAnswer = conversation.messages[min(given, messages.count)...].contains { message in
       message["role"]?.string == "assistant"
         && (message["content"]?.string?.isEmpty == false || message["tool_calls"] != nil)
@@ -97,12 +88,10 @@ public struct EntryExamples {
 extension TokenizerDirectory {
   /// An instruction as a conversation; nil for a model without a chat template.
   func conversation(_ instruction: String, input: String, output: String?) -> [JSON]? {
-    guard (try? chatTemplate(forTools: false)) != nil else { return nil }
+    guard chatTemplateSource() != nil else { return nil }
     let question = instruction + (input.isEmpty ? "" : "\n\n" + input)
-    let turns = [("user", question)] + (output.map { [("assistant", $0)] } ?? [])
-    return turns.map { role, content in
-      .object(JSON.Object([("role", .string(role)), ("content", .string(content))]))
-    }
+    return [.message("user", .string(question))]
+      + (output.map { [.message("assistant", .string($0))] } ?? [])
   }
 }
 

@@ -5,51 +5,48 @@ import Tokenizers
 
 /// What a model is asked by an entry.
 public struct EntryPrompt {
-  /// A text to continue; nil for a conversation.
-  public let prompt: String?
-  private let messages: [JSON]
-  /// The entry's fields, which go with its completion.
-  public let fields: JSON.Object
-  private let named: JSON.Object
-
-  public init(prompt: String) {
-    (self.prompt, messages, fields, named) = (prompt, [], JSON.Object(), JSON.Object())
+  private enum Question {
+    case text(String)
+    case conversation(Conversation)
   }
 
+  private let question: Question
+  /// The entry's fields, which go with its completion.
+  private let fields: JSON.Object
+
+  /// A text to continue; nil for a conversation.
+  public var prompt: String? { if case .text(let text) = question { text } else { nil } }
+
+  public init(prompt: String) { (question, fields) = (.text(prompt), JSON.Object()) }
+
   /// A conversation to answer.
-  public init(messages: [ChatMessage]) {
-    self.messages = messages.map { message in
-      .object(
-        JSON.Object([("role", .string(message.role)), ("content", .string(message.content))]))
-    }
-    (prompt, fields, named) = (nil, JSON.Object(), JSON.Object())
+  public init(messages: [ChatMessage]) throws {
+    question = .conversation(
+      try Conversation(messages.map { .message($0.role, .string($0.content)) }))
+    fields = JSON.Object()
   }
 
   /// What an entry asks, without the answer that it may hold. Instructions are conversations for a model with a chat
   /// template.
   public init(_ entry: DataEntry, _ text: TokenizerDirectory) throws {
     switch entry.content {
-    case .text(let text):
-      (prompt, messages, named) = (text, [], JSON.Object())
-      fields = JSON.Object([("prompt", .string(text))])
-    case .record(let object, let named):
-      (fields, self.named) = (object, named)
-      (prompt, messages) = try DataEntry.placed(entry.source) {
-        switch try RecordForm(named) {
-        case .text(let text): return (text, [])
-        case .pair(let prompt, _): return (prompt, [])
-        case .instruction(let instruction, let input, _):
-          let messages = text.conversation(instruction, input: input, output: nil)
-          return (messages == nil ? alpacaPrompt(instruction, input: input) : nil, messages ?? [])
-        case .turns(let turns, _):
-          let question = turns.lastIndex { $0["role"]?.string != "assistant" }
-          guard let question else {
-            throw RecordForm.Problem(description: "there is no message to answer")
-          }
-          let messages = Array(turns[...question])
-          _ = try Conversation(messages, named)
-          return (nil, messages)
+    case .text(let text): fields = JSON.Object([("prompt", .string(text))])
+    case .record(let object, _): fields = object
+    }
+    question = try DataEntry.placed(entry.source) {
+      switch try entry.form() {
+      case .text(let text): return .text(text)
+      case .pair(let prompt, _): return .text(prompt)
+      case .instruction(let instruction, let input, _):
+        guard let messages = text.conversation(instruction, input: input, output: nil) else {
+          return .text(alpacaPrompt(instruction, input: input))
         }
+        return .conversation(try Conversation(messages, entry.named))
+      case .turns(let turns, _):
+        guard let last = turns.lastIndex(where: { $0["role"]?.string != "assistant" }) else {
+          throw RecordForm.Problem(description: "there is no message to answer")
+        }
+        return .conversation(try Conversation(Array(turns[...last]), entry.named))
       }
     }
   }
@@ -57,12 +54,12 @@ public struct EntryPrompt {
   /// The ids that the model reads, at least one.
   public func tokens(_ text: TokenizerDirectory) throws -> [Int32] {
     let ids: [Int32]
-    if let prompt {
-      ids = try text.tokenizer.encode(prompt, endsText: false)
-    } else {
+    switch question {
+    case .text(let prompt): ids = try text.tokenizer.encode(prompt, endsText: false)
+    case .conversation(let conversation):
       // The template writes the special tokens itself.
       ids = try text.tokenizer.encode(
-        try Conversation(messages, named).render(text, messages.count, startsAnswer: true),
+        conversation.render(text, conversation.messages.count, startsAnswer: true),
         addsSpecialTokens: false)
     }
     if !ids.isEmpty { return ids }

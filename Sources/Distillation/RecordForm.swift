@@ -60,7 +60,7 @@ enum RecordForm {
   /// A text as the assistant's message.
   private static func answer(_ text: JSON?) -> [JSON] {
     guard let text, text.string != nil else { return [] }
-    return [.object(JSON.Object([("role", .string("assistant")), ("content", text)]))]
+    return [.message("assistant", text)]
   }
 
   private static func messages(_ object: JSON.Object) throws -> RecordForm? {
@@ -94,8 +94,7 @@ enum RecordForm {
     guard let role = roles[speaker.lowercased()] else {
       throw Problem(description: "a turn is from '\(speaker.prefix(40))', which is not known")
     }
-    return .object(
-      JSON.Object([("role", .string(role)), ("content", turn["value"] ?? .null)]))
+    return .message(role, turn["value"] ?? .null)
   }
 
   private static func unknown(_ object: JSON.Object) -> Problem {

@@ -1,8 +1,6 @@
 // Data files as options of the commands that read them.
 import ArgumentParser
 import Distillation
-import Storage
-import Yams
 
 /// `--data` and `--fields`.
 struct DataOptions: ParsableArguments {

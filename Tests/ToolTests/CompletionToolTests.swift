@@ -98,6 +98,7 @@ import Testing
     #expect(
       try message("data: {held_out: 2}\n").hasPrefix("\(file), line 1: data.held_out must be"))
     #expect(try message("\nstudent: {layrs: 2}\n").hasPrefix("\(file), line 2: there is no key"))
+    #expect(try message("x.data: {packing: true}").contains("there is no key x.data"))
     #expect(try message("student: [\n").hasPrefix("\(file), line"))
     #expect(try message("data: {text: [a], completions: [b]}").contains("name all there"))
   }

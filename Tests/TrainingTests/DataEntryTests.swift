@@ -138,7 +138,6 @@ import Training
     #expect(try asked(#"{"instruction": "i", "output": "o"}"#, chat) == "[u]i[a]")
     #expect(try asked(#"{"instruction": "i", "output": "o"}"#, bytes).hasSuffix("### Response:"))
     let lines = try entries("one\n\ntwo\n", "a.txt", cut: .lines)
-    #expect(lines.map(\.text) == ["one", "", "two"])
     // A plain text is a stream; objects have rows of their own, also where they are texts.
     #expect(lines.map(\.plainText) == ["one", "", "two"])
     #expect(try entries(#"{"text": "a"}"#).map(\.plainText) == [nil])

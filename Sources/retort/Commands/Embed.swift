@@ -11,8 +11,8 @@ struct Embed: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write the embeddings of sentences.",
     discussion: """
-      Every line of a text is a sentence, and the `text` of every object of JSON lines, JSON, CSV or TSV. An output that ends in .jsonl has an object with `text` \
-      and `embedding` per line; any other is in safetensors format: `embeddings` float32 [N, C]. \
+      Every line of a text is a sentence, and the `text` of every object of JSON lines, JSON, CSV or TSV. \
+      An output that ends in .jsonl has an object with `text` and `embedding` per line; any other is in safetensors format: `embeddings` float32 [N, C]. \
       Pooling and length follow the files of `sentence-transformers` beside the model.
       """)
 

@@ -111,7 +111,7 @@ struct Generate: ParsableCommand {
     }
     guard chat else { return [EntryPrompt(prompt: prompt)] }
     let before = system.map { [ChatMessage(role: "system", content: $0)] } ?? []
-    return [EntryPrompt(messages: before + [ChatMessage(role: "user", content: prompt)])]
+    return [try EntryPrompt(messages: before + [ChatMessage(role: "user", content: prompt)])]
   }
 
   /// Says which prompts lose their beginning.

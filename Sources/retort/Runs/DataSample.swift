@@ -39,9 +39,7 @@ struct DataSample: CustomStringConvertible {
     guard let batch = data.evaluationBatches(size: 1).first else { return ("", nil) }
     let (tokens, labels) = (batch.tokens.integers, batch.labels.integers)
     // Rows are filled up at their end, with positions that count for nothing.
-    let filled =
-      data is TokenWindows
-      ? tokens.count : (labels.lastIndex { $0 >= 0 }.map { $0 + 1 } ?? tokens.count)
+    let filled = labels.lastIndex { $0 >= 0 }.map { $0 + 1 } ?? tokens.count
     var (text, part, isLearnt, count) = ("", [Int32](), false, 0)
     func flush() {
       guard !part.isEmpty else { return }
@@ -49,7 +47,7 @@ struct DataSample: CustomStringConvertible {
       text += isLearnt ? "«\(words)»" : words
       part = []
     }
-    for place in 0...filled where place == 0 || place - 1 < labels.count {
+    for place in 0...filled {
       // A token is learnt where it is the label of the position before it.
       let isTarget = place > 0 && labels[place - 1] >= 0
       let id =

@@ -1,8 +1,5 @@
 // Reading recipes: the defaults, a YAML file over them, single values over that.
-import Distillation
 import Foundation
-import Storage
-import Training
 import Yams
 
 /// A recipe that can be read from a file. Its default value is also its schema: only keys that the

@@ -13,7 +13,7 @@ struct RecipeTree {
   init(_ defaults: Node) { node = defaults }
 
   /// Names that keys had, with those they have now.
-  private static let formerNames = ["data.text": "files", "data.completions": "files"]
+  private static let formerNames = ["data.text": "data.files", "data.completions": "data.files"]
 
   /// Where the value of a key comes from, if a file gave it.
   func place(of key: String) -> String? {
@@ -59,22 +59,21 @@ struct RecipeTree {
       throw RecipeError(
         "\(path.isEmpty ? "a recipe" : whole) must hold keys: \(Self.keys(known)).", key: whole)
     }
-    var former: String?
+    var renamed: Set<String> = []
     for (key, value) in changed {
       var name = key.string ?? "?"
       let given = (path + [name]).joined(separator: ".")
-      if let newName = Self.formerNames[given] {
+      let full = Self.formerNames[given] ?? given
+      if full != given {
         // What wrote both names left the other one empty.
         if value.sequence?.isEmpty == true { continue }
-        guard former == nil, changed[newName] == nil else {
-          throw RecipeError(
-            "\(given) is called \((path + [newName]).joined(separator: ".")) now: name all there.")
+        name = full.split(separator: ".").last.map(String.init) ?? full
+        let said = "\(given) is called \(full) now"
+        guard renamed.insert(full).inserted, changed[name] == nil else {
+          throw RecipeError("\(said): name all there.")
         }
-        former = given
-        note("\(given) is called \((path + [newName]).joined(separator: ".")) now.")
-        name = newName
+        note("\(said).")
       }
-      let full = (path + [name]).joined(separator: ".")
       lines[full] = isFile ? key.mark?.line : nil
       guard let old = known[name] else {
         let near = nearest(to: name, in: known.keys.compactMap(\.string))
