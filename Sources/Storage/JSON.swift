@@ -89,7 +89,7 @@ public enum JSON: Sendable, Hashable {
     switch self {
     case .array(let items): "[" + items.map(\.line).joined(separator: ", ") + "]"
     case .object(let object):
-      "{" + object.members.map { "\(json($0.key)): \($0.value.line)" }.joined(separator: ", ") + "}"
+      "{" + object.members.map { "\($0.key.json): \($0.value.line)" }.joined(separator: ", ") + "}"
     default: String(text.dropLast())
     }
   }
@@ -115,12 +115,12 @@ public enum JSON: Sendable, Hashable {
     case .null: out += "null"
     case .bool(let flag): out += flag ? "true" : "false"
     case .number(let literal): out += literal
-    case .string(let text): out += json(text)
+    case .string(let text): out += text.json
     case .array(let items):
       lines("[", items, "]") { item, out in item.write(to: &out, indent: indent + "  ") }
     case .object(let object):
       lines("{", object.members, "}") { member, out in
-        out += json(member.key) + ": "
+        out += member.key.json + ": "
         member.value.write(to: &out, indent: indent + "  ")
       }
     }

@@ -110,6 +110,8 @@ extension Optional: JSONValue where Wrapped: JSONValue {
   public var json: String { self?.json ?? "null" }
 }
 
+extension JSON: JSONValue { public var json: String { line } }
+
 /// An object whose keys keep their order.
 public struct JSONObject: JSONValue {
   let fields: [(key: String, value: any JSONValue)]

@@ -35,12 +35,9 @@ public struct Profile {
     Double(launch.end - launch.start) / 1e9
   }
 
-  /// One line per launch: milliseconds, share of the whole, GFLOP/s and GB/s of its application
-  /// (every operand and result counted once) and, with `peaks`, the least time that the device
-  /// allows over the time it took. The work of an application counts for the longest of its
-  /// launches; the others, which pack or finish, show their time alone.
-  public func table(peaks: DevicePeaks? = nil) -> String {
-    let lines = graph.lines()
+  /// Where the work of an application counts: for the longest of its launches. The others, which pack or finish, have
+  /// their time alone.
+  private func longestLaunches() -> [Int: Int] {
     var longest: [Int: Int] = [:]
     for (index, launch) in launches.enumerated() {
       guard let owner = launch.application else { continue }
@@ -49,23 +46,69 @@ public struct Profile {
       }
       longest[owner] = index
     }
+    return longest
+  }
+
+  /// The floating-point operations of an application, its bytes (every operand and result counted once), and the type
+  /// of its numbers.
+  private func work(of application: Int) -> (flops: Double, bytes: Double, type: ElementType) {
+    let application = graph.applications[application]
+    let types = application.operands.map(\.type)
+    return (
+      application.op.flopCount(types),
+      Double((types + application.resultTypes).reduce(0) { $0 + $1.byteCount }),
+      types.first?.elementType ?? .float32
+    )
+  }
+
+  /// All launches of one kernel.
+  public struct Kind: Sendable {
+    public let name: String
+    public fileprivate(set) var launchCount = 0
+    public fileprivate(set) var seconds = 0.0
+    public fileprivate(set) var flops = 0.0
+    public fileprivate(set) var bytes = 0.0
+    /// The least seconds that the device allows for the work; 0 without its peaks.
+    public fileprivate(set) var bound = 0.0
+  }
+
+  /// The launches by kernel, those that took longest first.
+  public func kinds(peaks: DevicePeaks? = nil) -> [Kind] {
+    let longest = longestLaunches()
+    var kinds: [String: Kind] = [:]
+    for (index, launch) in launches.enumerated() {
+      var kind = kinds[launch.name] ?? Kind(name: launch.name)
+      kind.launchCount += 1
+      kind.seconds += Self.seconds(launch)
+      if let owner = launch.application, longest[owner] == index {
+        let work = work(of: owner)
+        kind.flops += work.flops
+        kind.bytes += work.bytes
+        kind.bound +=
+          peaks?.bound(flopCount: work.flops, byteCount: work.bytes, of: work.type) ?? 0
+      }
+      kinds[launch.name] = kind
+    }
+    return kinds.values.sorted { ($1.seconds, $0.name) < ($0.seconds, $1.name) }
+  }
+
+  /// One line per launch: milliseconds, share of the whole, GFLOP/s and GB/s of its application and, with `peaks`, the
+  /// least time that the device allows over the time it took; more than all of it where operands come from caches.
+  public func table(peaks: DevicePeaks? = nil) -> String {
+    let lines = graph.lines()
+    let longest = longestLaunches()
     let total = max(seconds, 1e-12)
     let rows = launches.enumerated().map { index, launch in
       let time = Self.seconds(launch)
       var cells = [fixed(time * 1e3, 3, 10), fixed(100 * time / total, 1, 5) + "%"]
       if let owner = launch.application, longest[owner] == index, time > 0 {
-        let application = graph.applications[owner]
-        let types = application.operands.map(\.type)
-        let bytes = Double((types + application.resultTypes).reduce(0) { $0 + $1.byteCount })
-        let flops = application.op.flopCount(types)
+        let (flops, bytes, type) = work(of: owner)
         cells += [
           flops > 0 ? fixed(flops / time / 1e9, 1, 9) : pad("-", 9),
           fixed(bytes / time / 1e9, 1, 8),
         ]
         if let peaks {
-          let share =
-            peaks.bound(
-              flopCount: flops, byteCount: bytes, of: types.first?.elementType ?? .float32) / time
+          let share = peaks.bound(flopCount: flops, byteCount: bytes, of: type) / time
           cells.append(fixed(100 * share, 0, 5) + "%")
         }
         cells.append("  \(launch.name): \(lines[owner])")
@@ -85,18 +128,31 @@ public struct Profile {
   }
 
   /// The launches in Chrome's trace format, which Perfetto reads too; times in microseconds.
-  public func chromeTrace() -> String {
+  public func chromeTrace() -> String { Self.chromeTrace([("graph", self)]) }
+
+  /// The same for several runs, each as a process with a name.
+  public static func chromeTrace(_ runs: [(name: String, profile: Profile)]) -> String {
+    let events = runs.enumerated().flatMap { $1.profile.chromeEvents(process: $0 + 1, $1.name) }
+    return "{\"traceEvents\":[\n" + events.joined(separator: ",\n") + "\n]}\n"
+  }
+
+  private func chromeEvents(process: Int, _ name: String) -> [String] {
+    func escaped(_ text: String) -> String {
+      text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+    }
     let origin = launches.first?.start ?? 0
     let lines = graph.lines()
-    let events = launches.map { launch in
-      let detail = launch.application.map { lines[$0] } ?? "copy"
-      let escaped = detail.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
-      let start = Double(launch.start &- origin) / 1e3
-      let duration = Double(launch.end - launch.start) / 1e3
-      return "{\"name\":\"\(launch.name)\",\"ph\":\"X\",\"pid\":1,\"tid\":1,\"ts\":\(start),"
-        + "\"dur\":\(duration),\"args\":{\"line\":\"\(escaped)\"}}"
-    }
-    return "{\"traceEvents\":[\n" + events.joined(separator: ",\n") + "\n]}\n"
+    let title =
+      "{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":\(process),\"args\":{\"name\":\"\(escaped(name))\"}}"
+    return [title]
+      + launches.map { launch in
+        let detail = launch.application.map { lines[$0] } ?? "copy"
+        let start = Double(launch.start &- origin) / 1e3
+        let duration = Double(launch.end - launch.start) / 1e3
+        return
+          "{\"name\":\"\(launch.name)\",\"ph\":\"X\",\"pid\":\(process),\"tid\":1,\"ts\":\(start),"
+          + "\"dur\":\(duration),\"args\":{\"line\":\"\(escaped(detail))\"}}"
+      }
   }
 }
 

@@ -27,20 +27,21 @@ struct Retort: ParsableCommand {
     prepareStandardStreams()
     do {
       var command = try parseAsRoot()
+      if let command = command as? any TalkativeCommand, command.messages.quiet { beQuiet() }
       try command.run()
     } catch {
       let code = exitCode(for: error)
       let message = abridged(fullMessage(for: error), to: code == .success ? .max : 3000)
       do {
         // Help is a result; everything else that ends a command is a message.
-        if code == .success { try tell(message) } else if !message.isEmpty { note(message) }
+        if code == .success { try tell(message) } else if !message.isEmpty { warn(message) }
       } catch {
-        note("Error: \(error)")
+        warn("Error: \(error)")
         Foundation.exit(1)
       }
       let isRun = ["train", "distill"].contains(CommandLine.arguments.dropFirst().first)
       if isRun, let error = error as? OpenCLError, error.isLostDevice {
-        note("A run that was under way goes on from its latest checkpoint with --resume.")
+        warn("A run that was under way goes on from its latest checkpoint with --resume.")
       }
       Foundation.exit(code.rawValue)
     }

@@ -8,7 +8,7 @@ import Tensors
 import Tokenizers
 import Training
 
-struct Cache: ParsableCommand {
+struct Cache: TalkativeCommand {
   static let configuration = CommandConfiguration(
     abstract: "Keep what a teacher says of some data, for runs without the teacher.",
     discussion: """
@@ -45,6 +45,7 @@ struct Cache: ParsableCommand {
   var output: String
 
   @OptionGroup var device: DeviceOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     try requireCount(batchSize, "batch-size")
@@ -91,8 +92,8 @@ struct Cache: ParsableCommand {
     let description = writer.description
     let bytes = rows.count * description.rowBytes
     note(
-      "\(grouped(rows.count)) rows of \(length) tokens to ask for, \(grouped(bytes >> 20)) MiB "
-        + "(\(grouped(description.rowBytes / length)) bytes per token)")
+      "\(counted(rows.count, "row")) of \(length) tokens to ask for, \(grouped(bytes >> 20)) MiB "
+        + "(\(counted(description.rowBytes / length, "byte")) per token)")
     try requireSpace(bytes, folder)
     let progress = ProgressLine()
     let clock = ContinuousClock.now
@@ -107,8 +108,8 @@ struct Cache: ParsableCommand {
       if Interrupt.wasRequested {
         try writer.finish()
         progress.end()
-        note(
-          "Interrupted: \(grouped(part.endIndex)) of \(grouped(rows.count)) rows are kept. The same command "
+        warn(
+          "Interrupted: \(grouped(part.endIndex)) of \(counted(rows.count, "row")) are kept. The same command "
             + "goes on.")
         throw ExitCode(130)
       }
@@ -116,7 +117,7 @@ struct Cache: ParsableCommand {
     try writer.finish()
     progress.end()
     try tell(
-      "\(output): \(codec) of \(teacher), \(grouped(description.rowBytes / length)) bytes per token"
+      "\(output): \(codec) of \(teacher), \(counted(description.rowBytes / length, "byte")) per token"
     )
   }
 

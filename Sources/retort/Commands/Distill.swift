@@ -7,7 +7,7 @@ import Storage
 import Tensors
 import Training
 
-struct Distill: ParsableCommand {
+struct Distill: TalkativeCommand {
   static let configuration = CommandConfiguration(
     abstract: "Distil a teacher into a student, and find out whether it helped.",
     discussion: """
@@ -25,6 +25,7 @@ struct Distill: ParsableCommand {
   @OptionGroup var models: DistillationOptions
 
   @OptionGroup var arguments: RunArguments
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     if arguments.resume, models.areGiven {
@@ -62,6 +63,7 @@ struct Distill: ParsableCommand {
       ).findings()
     }
     let export = ModelExport(tokenizer: arms.tokenizer, precision: recipe.training.export)
+    let profiles = RunProfiles(arguments.profiling, in: folder)
     /// Trains an arm that is not finished, on what `make` gives for its store.
     func train(
       _ arm: Arm, _ sizes: ModelRecipe, seed: UInt64, as prefix: String,
@@ -73,7 +75,7 @@ struct Distill: ParsableCommand {
       try arm.train(
         objective, recipe.training.options(for: sizes, seed: seed), on: data,
         validation: text.validation, folder: folder, origins: origins, store: store,
-        prefix: prefix, profiling: arguments.profiling, export: export)
+        prefix: prefix, profiles: profiles, export: export)
     }
     if let teacher = arms.teacher, recipe.teacher.path.isEmpty {
       try train(teacher, recipe.teacher, seed: recipe.seed, as: teacher.name) { _ in

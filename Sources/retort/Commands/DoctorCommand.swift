@@ -2,9 +2,10 @@
 import ArgumentParser
 import Foundation
 import Models
+import Storage
 import Tensors
 
-struct DoctorCommand: ParsableCommand {
+struct DoctorCommand: TalkativeCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
     abstract: "Look at a distillation, or a training, before it runs.",
@@ -20,15 +21,28 @@ struct DoctorCommand: ParsableCommand {
 
   @OptionGroup var models: DistillationOptions
   @OptionGroup var arguments: RunArguments
+  @OptionGroup var messages: MessageOptions
+  @OptionGroup var results: ResultOptions
 
   func run() throws {
     let device = try arguments.device.open()
     let keys = arguments.recipeFile.map(recipeKeys) ?? []
     let isTraining = model != nil || keys.contains("model")
     let (text, findings, sample) = try isTraining ? training(device) : distillation(device)
-    try tell("\(text)")
-    for finding in findings { try tell(finding.line) }
-    try tell("\(sample)")
+    if results.json {
+      try tell(
+        json: JSONObject([
+          ("device", device.name), ("data", "\(text)"),
+          (
+            "findings",
+            findings.map { JSONObject([("level", $0.level.rawValue), ("text", $0.text)]) }
+          ),
+        ]))
+    } else {
+      try tell(prose: "\(text)")
+      for finding in findings { try finding.tell() }
+      try tell("\(sample)")
+    }
     if findings.contains(where: { $0.level == .refusal }) { throw ExitCode.failure }
   }
 

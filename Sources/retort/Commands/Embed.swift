@@ -7,7 +7,7 @@ import Storage
 import Tensors
 import Tokenizers
 
-struct Embed: ParsableCommand {
+struct Embed: TalkativeCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write the embeddings of sentences.",
     discussion: """
@@ -34,6 +34,7 @@ struct Embed: ParsableCommand {
   var batchSize = 32
 
   @OptionGroup var device: DeviceOptions
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws { try requireCount(batchSize, "batch-size") }
 
@@ -64,13 +65,13 @@ struct Embed: ParsableCommand {
     let known = vectors.rowCount
     func interrupted(_ kept: Int) -> ExitCode {
       progress.end()
-      note(
-        "Interrupted: \(grouped(kept)) of \(grouped(sentences.count)) vectors are kept. The same command goes on."
+      warn(
+        "Interrupted: \(grouped(kept)) of \(counted(sentences.count, "vector")) are kept. The same command goes on."
       )
       return ExitCode(130)
     }
     if known > 0 {
-      note("\(grouped(known)) of \(grouped(sentences.count)) vectors are there already.")
+      note("\(grouped(known)) of \(counted(sentences.count, "vector")) are there already.")
     }
     for first in stride(from: known, to: sentences.count, by: part) {
       let rows = first..<min(sentences.count, first + part)
@@ -86,7 +87,7 @@ struct Embed: ParsableCommand {
     progress.end()
     try tell(
       ofOutput: target,
-      "\(output): \(grouped(sentences.count)) sentences, \(encoder.width) numbers each, "
+      "\(output): \(counted(sentences.count, "sentence")), \(encoder.width) numbers each, "
         + "\(fixed(Double(sentences.count - known) / max(seconds(), 1e-9), 0)) sentences/s")
   }
 

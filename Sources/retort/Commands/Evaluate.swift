@@ -6,7 +6,7 @@ import Storage
 import Tensors
 import Training
 
-struct Evaluate: ParsableCommand {
+struct Evaluate: TalkativeCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure a language model on text.",
     discussion: """
@@ -38,6 +38,8 @@ struct Evaluate: ParsableCommand {
   var batchSize: Int?
 
   @OptionGroup var device: DeviceOptions
+  @OptionGroup var messages: MessageOptions
+  @OptionGroup var results: ResultOptions
 
   func validate() throws {
     for (name, value) in [("window", window), ("stride", stride), ("batch-size", batchSize)] {
@@ -62,18 +64,37 @@ struct Evaluate: ParsableCommand {
       loaded.text.tokenizer.vocabularySize, loaded.model.vocabularySize,
       other?.model.vocabularySize ?? .max)
     let (batches, bytesPerToken, windows) = try windows(loaded, length, classCount: classCount)
+    let (progress, start) = (ProgressLine(), ContinuousClock.now)
     let result = try evaluate(
       loaded.model, teacher: other.map { .model($0.model) }, on: batches, classCount: classCount,
-      store: store)
+      store: store
+    ) { done, total in
+      progress.show(
+        "evaluating", done: done, of: total, seconds: (ContinuousClock.now - start).seconds,
+        doneHere: done, "batches")
+    }
+    progress.end()
     let speed = try Speed.tokensPerSecond(
       [loaded.model], on: batches[0], classCount: classCount, store: store)[0]
     let row = VerdictRow(
       arm: "model", parameterCount: loaded.model.parameterCount, [result],
       bytesPerToken: bytesPerToken)
+    let perplexity = exp(result.natsPerToken)
+    guard !results.json else {
+      try tell(
+        json: JSONObject([
+          ("windows", result.windowLosses.count), ("window_tokens", length),
+          ("tokens", result.tokenCount), ("nats_per_token", result.natsPerToken),
+          ("perplexity", perplexity), ("bits_per_byte", row.bitsPerByte),
+          ("kl_to_teacher", result.klToTeacher), ("top1_agreement", result.agreement),
+          ("expected_calibration_error", result.calibrationError), ("tokens_per_second", speed),
+        ]))
+      return
+    }
     try tell("\(windows): \(grouped(result.windowLosses.count))")
     try tell("tokens predicted \(grouped(result.tokenCount))")
     try tell("nats/token       \(fixed(result.natsPerToken, 4))")
-    try tell("perplexity       \(fixed(exp(result.natsPerToken), 3))")
+    try tell("perplexity       \(fixed(perplexity, 3))")
     try tell("bits/byte        \(fixed(row.bitsPerByte, 4))")
     if let kl = result.klToTeacher, let agreement = result.agreement {
       try tell("KL to teacher    \(fixed(kl, 4)) nats/token")

@@ -44,7 +44,7 @@ struct Export: ParsableCommand {
     options.source = source
     options.shardBytes = shardMegabytes * 1_000_000
     try target.save(model, from: store, prefix: "model", options)
-    try tell("\(output): \(grouped(model.parameterCount)) parameters in \(precision.rawValue)")
+    try tell("\(output): \(counted(model.parameterCount, "parameter")) in \(precision.rawValue)")
   }
 }
 

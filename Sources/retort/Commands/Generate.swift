@@ -7,7 +7,7 @@ import Storage
 import Tensors
 import Tokenizers
 
-struct Generate: ParsableCommand {
+struct Generate: TalkativeCommand {
   static let configuration = CommandConfiguration(
     abstract: "Continue texts, or answer messages, with a model.",
     discussion: """
@@ -61,6 +61,8 @@ struct Generate: ParsableCommand {
   var context: Int?
 
   @OptionGroup var device: DeviceOptions
+  @OptionGroup var messages: MessageOptions
+  @OptionGroup var results: ResultOptions
 
   func validate() throws {
     try requireCount(count, "count", to: 1 << 30)
@@ -68,6 +70,9 @@ struct Generate: ParsableCommand {
     try requireCount(context, "context", from: 2, to: 1 << 30)
     guard (input == nil) == (output == nil) else {
       throw ValidationError("--input and --output go together.")
+    }
+    guard input == nil || !results.json else {
+      throw ValidationError("--json is for one text; the --output of --input is JSON already.")
     }
     guard system == nil || chat else { throw ValidationError("--system needs --chat.") }
     guard input == nil || (prompt.isEmpty && !chat) else {
@@ -122,8 +127,8 @@ struct Generate: ParsableCommand {
       prompts.count == 1
       ? "The prompt has"
       : "Prompt \(first + 1)\(long.count > 1 ? ", one of \(grouped(long.count))," : "") has"
-    note(
-      "\(which) \(grouped(prompts[first].count)) tokens, which leave no room in a context of \(grouped(capacity)): the "
+    warn(
+      "\(which) \(counted(prompts[first].count, "token")), which leave no room in a context of \(grouped(capacity)): the "
         + "model reads only the last \(grouped(capacity - 1)).")
   }
 
@@ -152,16 +157,37 @@ struct Generate: ParsableCommand {
   private func show(
     _ request: EntryPrompt, _ tokens: [Int32], _ generator: Generator, _ text: TokenizerDirectory
   ) throws {
-    if let prompt = request.prompt { try tellAsIs(prompt) }
+    if let prompt = request.prompt, !results.json { try tellAsIs(prompt) }
     var decoder = StreamingDecoder(text.tokenizer, after: tokens, stops: stop)
-    _ = try generator.generate(
+    var completion = ""
+    func add(_ part: String) throws {
+      if results.json { completion += part } else { try tellAsIs(part) }
+    }
+    let drawn = try generator.generate(
       [tokens], count: count, sampling: draws.sampling, ends: text.ends
     ) { _, token in
-      try tellAsIs(decoder.add(token))
+      try add(decoder.add(token))
       return !decoder.isStopped && !Interrupt.wasRequested
+    }[0]
+    try add(decoder.finish())
+    if results.json {
+      let isWhole = decoder.isStopped || drawn.count < count
+      let timing = generator.timing
+      try tell(
+        json: JSONObject([
+          ("prompt", prompt), ("completion", completion),
+          ("finish_reason", isWhole ? "stop" : "length"),
+          ("prompt_tokens", timing.promptTokens), ("prompt_seconds", timing.promptSeconds),
+          ("new_tokens", drawn.count),
+          (
+            "seconds_per_new_token",
+            timing.newTokens > 0 ? timing.newSeconds / Double(timing.newTokens) : nil
+          ),
+        ]))
+    } else {
+      try tellAsIs("\n")
+      note(Self.speed(generator.timing))
     }
-    try tellAsIs(decoder.finish() + "\n")
-    note(Self.speed(generator.timing))
     if Interrupt.wasRequested { throw ExitCode(130) }
   }
 
@@ -180,7 +206,7 @@ struct Generate: ParsableCommand {
       return requests[row].line(completion: completion, finishReason: reason) == line
     }
     if known > 0 {
-      note("\(grouped(known)) of \(grouped(prompts.count)) completions are there already.")
+      note("\(grouped(known)) of \(counted(prompts.count, "completion")) are there already.")
     }
     for first in stride(from: known, to: prompts.count, by: generator.batchSize) {
       let rows = first..<min(prompts.count, first + generator.batchSize)
@@ -197,8 +223,8 @@ struct Generate: ParsableCommand {
       }
       if Interrupt.wasRequested {
         progress.end()
-        note(
-          "Interrupted: \(grouped(first)) of \(grouped(prompts.count)) completions are kept. The same command goes "
+        warn(
+          "Interrupted: \(grouped(first)) of \(counted(prompts.count, "completion")) are kept. The same command goes "
             + "on.")
         throw ExitCode(130)
       }
@@ -224,7 +250,7 @@ struct Generate: ParsableCommand {
 
   static func speed(_ timing: Generator.Timing) -> String {
     func rate(_ count: Int, _ seconds: Double) -> String {
-      "\(grouped(count)) tokens, \(fixed(Double(count) / max(seconds, 1e-9), 1)) tokens/s"
+      "\(counted(count, "token")), \(fixed(Double(count) / max(seconds, 1e-9), 1)) tokens/s"
     }
     return "prompt: \(rate(timing.promptTokens, timing.promptSeconds)); "
       + "new: \(rate(timing.newTokens, timing.newSeconds))"

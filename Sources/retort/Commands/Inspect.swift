@@ -1,5 +1,5 @@
-import ArgumentParser
 // `retort inspect`
+import ArgumentParser
 import Base
 import Foundation
 import Layers
@@ -33,94 +33,86 @@ struct Inspect: ParsableCommand {
     try requireCount(batchSize, "batch-size", to: 1 << 16)
   }
 
+  @OptionGroup var results: ResultOptions
+
   func run() throws {
     let directory = ModelDirectory(URL(fileURLWithPath: folder))
     let model = try directory.model()
     let file = try ShardedSafetensors(folder: directory.url)
     try directory.check(model)
-    try tell("\(folder): \(model.architecture), \(model.modelType)")
-    for (key, value) in model.configurationFields where key != "initializer_range" {
-      try tell("  \(key): \(value.line)")
-    }
+    let fields = model.configurationFields.filter { $0.key != "initializer_range" }
     let stored = Set(file.names.compactMap { file.entry(named: $0)?.dtype }).sorted()
     let bytes = file.files.reduce(0) { $0 + $1.entries.reduce(0) { $0 + $1.byteCount } }
-    try tell(
-      "weights: \(stored.joined(separator: ", ")), \(Self.mebibytes(bytes)) in "
-        + "\(file.files.count == 1 ? "one file" : "\(file.files.count) files")")
-    try printTokenizer(directory, model)
-    try tell("\n" + table(Self.parameterRows(model)) + "\n")
-    try printMemory(model)
-  }
-
-  private func printTokenizer(_ directory: ModelDirectory, _ model: any PretrainedModel) throws {
-    let text: TokenizerDirectory
-    do { text = try TokenizerDirectory(directory.url) } catch {
-      try tell("tokenizer: \(error)")
+    let tokenizer = Result { try TokenizerFacts(directory.url) }
+    let groups = Self.parameterGroups(model)
+    let needs = try memoryNeeds(of: model)
+    guard !results.json else {
+      try tell(
+        json: JSONObject([
+          ("architecture", model.architecture), ("model_type", model.modelType),
+          ("configuration", JSONObject(fields.map { ($0.key, $0.value) })),
+          (
+            "weights",
+            JSONObject([("types", stored), ("bytes", bytes), ("files", file.files.count)])
+          ),
+          ("tokenizer", (try? tokenizer.get())?.json), ("parameters", model.parameterCount),
+          ("tensors", groups.map(\.json)), ("devices", needs.map(\.json)),
+        ]))
       return
     }
-    let size = text.tokenizer.vocabularySize
-    let padding = model.vocabularySize - size
-    let end = text.endOfText.flatMap(text.tokenizer.token) ?? "not said"
-    var template = "none"
-    if text.chatTemplateSource() != nil {
-      do {
-        _ = try text.chatTemplate()
-        template = "yes"
-      } catch { template = "refused. \(error)" }
-    }
+    try tell("\(folder): \(model.architecture), \(model.modelType)")
+    for (key, value) in fields { try tell("  \(key): \(value.line)") }
     try tell(
-      "tokenizer: \(grouped(size)) tokens"
-        + (padding > 0 ? ", \(padding) rows of the table are padding" : "")
-        + (padding < 0 ? ", \(-padding) of which have no row in the table" : "")
-        + "; end of text: \(end)"
-        + "; chat template: \(template)")
+      "weights: \(stored.joined(separator: ", ")), \(mebibytes(bytes)) in "
+        + "\(file.files.count == 1 ? "one file" : "\(file.files.count) files")")
+    switch tokenizer {
+    case .success(let facts): try tell(prose: facts.sentence(rows: model.vocabularySize))
+    case .failure(let error): try tell(prose: "tokenizer: \(error)")
+    }
+    let all = ["all", "", "\(model.parameters().count)", grouped(model.parameterCount)]
+    try tell(
+      "\n" + table([["parameter", "shape", "tensors", "numbers"]] + groups.map(\.cells) + [all])
+        + "\n")
+    let length = min(sequenceLength, model.contextLength)
+    try tell(
+      table(
+        [["device", "memory", "to run", "to train, batch of \(batchSize) x \(length)"]]
+          + needs.map(\.cells)))
   }
 
-  /// Parameters with the layers' numbers left out: name, shape, how many, numbers.
-  private static func parameterRows(_ model: any PretrainedModel) -> [[String]] {
-    var order: [String] = []
-    var groups: [String: (shape: Shape, count: Int)] = [:]
+  /// Parameters with the layers' numbers left out.
+  private static func parameterGroups(_ model: any PretrainedModel) -> [ParameterGroup] {
+    var groups: [ParameterGroup] = []
+    var places: [String: Int] = [:]
     for (name, tensor) in model.parameters() {
       let general = name.split(separator: ".").map { Int($0) == nil ? String($0) : "*" }
         .joined(separator: ".")
-      if groups[general] == nil { order.append(general) }
-      groups[general] = (tensor.shape, (groups[general]?.count ?? 0) + 1)
-    }
-    let rows = order.compactMap { name in
-      groups[name].map { group in
-        [
-          name, "\(group.shape)", "\(group.count)",
-          grouped(group.count * group.shape.elementCount),
-        ]
+      if let place = places[general] {
+        groups[place].count += 1
+      } else {
+        places[general] = groups.count
+        groups.append(ParameterGroup(name: general, shape: tensor.shape, count: 1))
       }
     }
-    return [["parameter", "shape", "tensors", "numbers"]] + rows
-      + [["all", "", "\(model.parameters().count)", grouped(model.parameterCount)]]
+    return groups
   }
 
-  private func printMemory(_ model: any PretrainedModel) throws {
+  /// What running and training the model takes on each device.
+  private func memoryNeeds(of model: any PretrainedModel) throws -> [MemoryNeed] {
     let length = min(sequenceLength, model.contextLength)
     let weights = model.parameterCount * 4
-    var rows = [["device", "memory", "to run", "to train, batch of \(batchSize) x \(length)"]]
     let devices: [any Device] =
       try availableDevices().map { try OpenCLDevice($0) } + [ReferenceDevice()]
-    for device in devices {
-      let memory = device.traits.memoryBytes
-      func cell(_ graph: () -> Graph, _ more: Int) -> String {
-        do {
-          let need = try GraphExecutor.byteCount(of: graph(), on: device) + more
-          return Self.mebibytes(need) + (need <= memory ? "" : ", does not fit")
-        } catch { return "does not fit" }
+    return devices.map { device in
+      func need(_ graph: () -> Graph, _ more: Int) -> Int? {
+        (try? GraphExecutor.byteCount(of: graph(), on: device)).map { $0 + more }
       }
-      rows.append([
-        device.name.prefix(40).description,
-        device is ReferenceDevice ? "the host's" : Self.mebibytes(memory),
-        cell({ Self.running(model, length) }, weights),
+      return MemoryNeed(
+        device: device.name, memory: device.traits.memoryBytes,
+        isHost: device is ReferenceDevice, running: need({ Self.running(model, length) }, weights),
         // Two moments per weight.
-        cell({ Self.training(model, batchSize, length) }, 3 * weights),
-      ])
+        training: need({ Self.training(model, batchSize, length) }, 3 * weights))
     }
-    try tell(table(rows))
   }
 
   private static func running(_ model: any PretrainedModel, _ length: Int) -> Graph {
@@ -167,8 +159,87 @@ struct Inspect: ParsableCommand {
       lengths: .input("lengths", TensorType([tokens.shape[0]], .int32)))
     return states[states.count - 1]
   }
+}
 
-  private static func mebibytes(_ bytes: Int) -> String {
-    "\(grouped((bytes + (1 << 20) - 1) >> 20)) MiB"
+private func mebibytes(_ bytes: Int) -> String { "\(grouped((bytes + (1 << 20) - 1) >> 20)) MiB" }
+
+/// What a model's tokenizer is.
+private struct TokenizerFacts {
+  private let size: Int
+  private let end: String?
+  /// nil without one; otherwise why it is refused, or nothing.
+  private let templateRefusal: String??
+
+  init(_ folder: URL) throws {
+    let text = try TokenizerDirectory(folder)
+    size = text.tokenizer.vocabularySize
+    end = text.endOfText.flatMap(text.tokenizer.token)
+    guard text.chatTemplateSource() != nil else {
+      templateRefusal = nil
+      return
+    }
+    do {
+      _ = try text.chatTemplate()
+      templateRefusal = .some(nil)
+    } catch { templateRefusal = "\(error)" }
+  }
+
+  /// The facts beside a model's table of so many rows.
+  func sentence(rows: Int) -> String {
+    let template = templateRefusal.map { $0.map { "refused. \($0)" } ?? "yes" } ?? "none"
+    return "tokenizer: \(counted(size, "token"))"
+      + (rows > size ? ", \(counted(rows - size, "row")) of padding in the table" : "")
+      + (rows < size ? ", \(grouped(size - rows)) of which have no row in the table" : "")
+      + "; end of text: \(end ?? "not said"); chat template: \(template)"
+  }
+
+  var json: JSONObject {
+    JSONObject([
+      ("tokens", size), ("end_of_text", end), ("has_chat_template", templateRefusal != nil),
+      ("chat_template_refused", templateRefusal ?? nil),
+    ])
+  }
+}
+
+/// Parameters of all layers that have one name.
+private struct ParameterGroup {
+  let name: String
+  let shape: Shape
+  var count: Int
+
+  private var total: Int { count * shape.elementCount }
+  var cells: [String] { [name, "\(shape)", "\(count)", grouped(total)] }
+
+  var json: JSONObject {
+    JSONObject([
+      ("name", name), ("shape", shape.extents), ("tensors", count), ("numbers", total),
+    ])
+  }
+}
+
+/// What a device must hold, in bytes; nil is more than can be planned.
+private struct MemoryNeed {
+  let device: String
+  let memory: Int
+  let isHost: Bool
+  let running: Int?
+  let training: Int?
+
+  var cells: [String] {
+    func cell(_ need: Int?) -> String {
+      guard let need else { return "does not fit" }
+      return mebibytes(need) + (need <= memory ? "" : ", does not fit")
+    }
+    return [
+      String(device.prefix(40)), isHost ? "the host's" : mebibytes(memory), cell(running),
+      cell(training),
+    ]
+  }
+
+  var json: JSONObject {
+    JSONObject([
+      ("device", device), ("memory_bytes", isHost ? nil : memory), ("bytes_to_run", running),
+      ("bytes_to_train", training),
+    ])
   }
 }

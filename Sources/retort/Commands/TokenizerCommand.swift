@@ -52,7 +52,7 @@ struct TokenizerCommand: ParsableCommand {
         try WholeFile.write(file.text, to: folder.appending(path: file.name))
       }
       let count = try Tokenizer(tokenizer).vocabularySize
-      try tell("\(output): \(grouped(count)) tokens from \(grouped(byteCount)) bytes")
+      try tell("\(output): \(counted(count, "token")) from \(counted(byteCount, "byte"))")
     }
   }
 

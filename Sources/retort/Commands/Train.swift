@@ -7,7 +7,7 @@ import Storage
 import Tensors
 import Training
 
-struct Train: ParsableCommand {
+struct Train: TalkativeCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train one language model on text.",
     discussion: """
@@ -22,6 +22,7 @@ struct Train: ParsableCommand {
 
   @OptionGroup var schedule: StepOptions
   @OptionGroup var arguments: RunArguments
+  @OptionGroup var messages: MessageOptions
 
   func validate() throws {
     if arguments.resume, model != nil || schedule.areGiven {
@@ -36,7 +37,6 @@ struct Train: ParsableCommand {
     let settings = model.map { ["model.path=\(quoted($0))"] } ?? []
     var recipe = try arguments.recipe(
       TrainRecipe.self, in: folder, settings: settings + schedule.settings(of: "model"))
-    let profiling = arguments.profiling
     let tokenizer = try RunTokenizer.of(recipe.data, model: recipe.model.path)
     let arm = try Arm(
       "model", recipe.model, vocabularySize: tokenizer.tokenizer.vocabularySize,
@@ -65,7 +65,7 @@ struct Train: ParsableCommand {
           model, classCount: classCount, readsSpans: text.training.isPacked), options,
         on: text.training, validation: text.validation, folder: folder, origins: origins,
         store: VariableStore(on: device, seed: recipe.seed), prefix: arm.name,
-        profiling: profiling,
+        profiles: RunProfiles(arguments.profiling, in: folder),
         export: ModelExport(tokenizer: tokenizer, precision: recipe.training.export))
     }
     let store = VariableStore(on: device, seed: recipe.seed)

@@ -8,7 +8,7 @@ import Tensors
 import Tokenizers
 import Training
 
-struct Tune: ParsableCommand {
+struct Tune: TalkativeCommand {
   static let configuration = CommandConfiguration(
     abstract: "Find the fastest kernels for a recipe's products of matrices on a device.",
     discussion: """
@@ -32,6 +32,8 @@ struct Tune: ParsableCommand {
   @Option(help: "The device, as PLATFORM:INDEX; the first GPU, else the first device.")
   var device: String?
 
+  @OptionGroup var messages: MessageOptions
+
   func run() throws {
     let recipe = try DistillRecipe.load(file: recipeFile, settings: set)
     let devices = try availableDevices()
@@ -50,7 +52,7 @@ struct Tune: ParsableCommand {
     var found: [Tuner.Finding] = []
     for problem in problems {
       guard let finding = try tuner.find(problem, isDeep: deep) else {
-        note("\(problem): no plan works; the others stay as they are")
+        warn("\(problem): no plan works; the others stay as they are")
         continue
       }
       let rate = problem.flopCount / finding.seconds / 1e9

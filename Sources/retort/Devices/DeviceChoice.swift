@@ -50,8 +50,8 @@ struct DeviceOptions: ParsableArguments {
         }
         return opened
       } catch let refusal as WrongDevice {
-        note("\(refusal)")
-      } catch let error as OpenCLError { note("\(device) cannot be opened. \(error)") }
+        warn("\(refusal)")
+      } catch let error as OpenCLError { warn("\(device) cannot be opened. \(error)") }
     }
     return fallBack(devices.isEmpty ? Self.withoutDevices : "No device can be used.", opening)
   }
@@ -108,7 +108,7 @@ struct DeviceOptions: ParsableArguments {
   }
 
   private func fallBack(_ why: String, _ opening: Opening) -> any Device {
-    note("\(why) Computing on the reference device, which is slow.")
+    warn("\(why) Computing on the reference device, which is slow.")
     Self.adviseOnDrivers()
     return opening.reference
   }

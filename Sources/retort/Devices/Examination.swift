@@ -24,7 +24,7 @@ enum Examination {
     guard DeviceFindings.url(for: device) != nil else { return findings }
     if case .failure(let answer) = ask(device, about: nil) {
       guard answer.isForGood else {
-        note("The check could not be made, and will be at the next start: \(answer.text)")
+        warn("The check could not be made, and will be at the next start: \(answer.text)")
         return findings
       }
       findings.fault = answer.text

@@ -109,11 +109,12 @@ struct Arm {
   func train(
     _ objective: any Objective, _ options: TrainingOptions, on data: any TokenData,
     validation: (any TokenData)?, folder: RunFolder, origins: RunOrigins,
-    store: VariableStore, prefix: String, profiling: ProfilingOptions, export: ModelExport
+    store: VariableStore, prefix: String, profiles: RunProfiles, export: ModelExport
   ) throws {
     let begun = try begin(in: store, prefix: prefix)
     note(
-      "\(name): \(grouped(model.parameterCount)) parameters, \(begun); loss = \(objective.formula)")
+      "\(name): \(counted(model.parameterCount, "parameter")), \(begun); loss = \(objective.formula)"
+    )
     let trainer = try Trainer(
       objective, parameters: model.parameters(prefix: prefix), data: data,
       validation: validation, options: options, origins: origins.fingerprint, store: store)
@@ -164,8 +165,8 @@ struct Arm {
       checkpoint: checkpoint, best: best, onEvent: show, shouldStop: { Interrupt.wasRequested })
     progress.end()
     guard isDone else {
-      note(
-        "Interrupted: \(interruptedAt ?? 0) of \(options.stepCount) steps of the \(name) are saved. "
+      warn(
+        "Interrupted: \(interruptedAt ?? 0) of \(counted(options.stepCount, "step")) of the \(name) are saved. "
           + "Go on with `retort \(name == "model" ? "train" : "distill") "
           + "--run \(folder.name) --resume`, on the same --device.")
       throw ExitCode(130)
@@ -187,7 +188,7 @@ struct Arm {
         source: keptFolder, teacher: cutFrom, card: card.markdown,
         width: (model as? any Encoder)?.width),
       willAppear: { try folder.claimModel(name, $0) })
-    try profiling.report(on: trainer, device: store.device, name: name)
+    try profiles.add(name, trainer, on: store.device)
   }
 
   /// The teacher that the model was cut from.

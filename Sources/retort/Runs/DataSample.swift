@@ -29,7 +29,7 @@ struct DataSample: CustomStringConvertible {
     description = """
       The first entry, \(entry?.source ?? ""):
       \(Self.indented(entry?.original ?? ""))
-      A row of at most \(grouped(length)) tokens\(learnt):
+      A row of at most \(counted(length, "token"))\(learnt):
       \(Self.indented(row.text))
       """
   }

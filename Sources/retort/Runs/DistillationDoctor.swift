@@ -30,7 +30,7 @@ struct DistillationDoctor {
     guard recipe.student.textShare < 1 else { return [] }
     return [
       .fine(
-        "student and controls see \(grouped(slice.training.count)) of \(grouped(text.training.count)) rows "
+        "student and controls see \(grouped(slice.training.count)) of \(counted(text.training.count, "row")) "
           + "(student.text_share \(recipe.student.textShare))"
           + (arms.cache == nil && recipe.teacher.path.isEmpty ? ", the teacher all" : ""))
     ]
@@ -42,7 +42,7 @@ struct DistillationDoctor {
     let padded = rows.contains { $0 > arms.classCount }
     return [
       .fine(
-        "one tokenizer of \(grouped(arms.classCount)) tokens for all models"
+        "one tokenizer of \(counted(arms.classCount, "token")) for all models"
           + (padded
             ? "; tables have \(rows.map(grouped).joined(separator: " and ")) rows, the rest is padding"
             : ""))
@@ -82,9 +82,9 @@ struct DistillationDoctor {
     let all = slice.training.count + text.heldOut.count
     return [
       missing == 0
-        ? .fine("the cache (\(cache.description.codec)) holds all \(grouped(all)) rows")
+        ? .fine("the cache (\(cache.description.codec)) holds all \(counted(all, "row"))")
         : .refusal(
-          "the cache lacks \(grouped(missing)) of \(grouped(all)) rows: it was made from other data, another "
+          "the cache lacks \(grouped(missing)) of \(counted(all, "row")): it was made from other data, another "
             + "seed, length or student.text_share; `retort cache` with this recipe adds them")
     ]
   }

@@ -64,8 +64,9 @@ struct DistillationJudge {
       answers: Answers(
         answers: answers, unit: "nats/token", rows: "windows",
         declined: recipe.distillation.withoutControl))
-    try tell(table(result.cells) + "\n\n" + result.sentences.joined(separator: "\n") + "\n")
-    for reason in folder.forced { try tell("This run was forced although \(reason).\n") }
+    try tell(table(result.cells) + "\n")
+    try tell(verdict: result.sentences)
+    for reason in folder.forced { try tell(prose: "This run was forced although \(reason).\n") }
     try folder.write(
       result.json(device: device.name, forced: folder.forced), to: "verdict.json")
     try folder.writeReport(

@@ -104,7 +104,7 @@ struct DistillationPlan {
     let without = uncounted.isEmpty ? "" : " (without \(uncounted.joined(separator: " and ")))"
     let own =
       "with the student's arithmetic, \(fixed(flops.student / 1e12, 1)) TFLOP\(without), a control takes "
-      + "\(grouped(steps)) steps instead of \(grouped(recipe.student.steps))"
+      + "\(counted(steps, "step")) instead of \(grouped(recipe.student.steps))"
     let share = "\(fixed(100 * flops.share(seeds: recipe.seeds), 0)) % of the rest of the run"
     guard questions.contains(.compute) else {
       return [.fine("\(own); it is not trained (\(share)): --controls both trains it")]

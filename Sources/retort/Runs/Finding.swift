@@ -18,7 +18,30 @@ struct Finding {
   static func warning(_ text: String) -> Finding { Finding(level: .warning, text: text) }
   static func refusal(_ text: String) -> Finding { Finding(level: .refusal, text: text) }
 
-  var line: String { "\(level.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)) \(text)" }
+  private static let column = 9
+
+  private var line: String {
+    level.rawValue.padding(toLength: Self.column, withPad: " ", startingAt: 0) + text
+  }
+
+  private var mark: Mark {
+    let style: Mark.Style =
+      switch level {
+      case .fine: .good
+      case .warning: .doubtful
+      case .refusal: .bad
+      }
+    return Mark(words: level.rawValue, style: style)
+  }
+
+  /// Writes the finding as a result.
+  func tell() throws { try retort.tell(prose: line, marking: [mark], indent: Self.column) }
+
+  /// Writes the finding before a run; of one that finds nothing wrong nobody hears who wants quiet.
+  func warn() {
+    if level == .fine, isQuiet { return }
+    retort.warn(line, marking: [mark], indent: Self.column)
+  }
 }
 
 extension Finding {

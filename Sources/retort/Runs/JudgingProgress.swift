@@ -20,7 +20,7 @@ struct JudgingProgress {
   /// Throws after an interrupt.
   func check() throws {
     guard Interrupt.wasRequested else { return }
-    note(
+    warn(
       "Interrupted while the \(arm) was judged; everything is trained. Go on with "
         + "`retort \(command) --run \(folder.name) --resume`, on the same --device.")
     throw ExitCode(130)

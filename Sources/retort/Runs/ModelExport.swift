@@ -88,7 +88,7 @@ struct ModelCard {
       | weights before training | \(Self.plain(origin)) |
       | loss | \(Self.plain(formula)) |
       | steps | \(grouped(stepCount)) of \(options.batchSize * options.microBatchCount) sequences \
-      of \(sequenceLength) tokens: \(grouped(tokens)) tokens\(kept) |
+      of \(sequenceLength) tokens: \(counted(tokens, "token"))\(kept) |
       | optimizer | AdamW, learning rate \(options.optimizer.learningRate), weight decay \
       \(options.optimizer.weightDecay) |
       | precision | \(options.precision.rawValue) between kernels, float32 weights |

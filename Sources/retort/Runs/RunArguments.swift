@@ -89,7 +89,7 @@ struct RunArguments: ParsableArguments {
       return
     }
     let findings = try find()
-    for finding in findings { note(finding.line) }
+    for finding in findings { finding.warn() }
     let refusals = findings.filter { $0.level == .refusal }
     guard refusals.isEmpty || force else {
       throw StorageError(

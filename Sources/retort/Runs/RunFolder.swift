@@ -25,7 +25,7 @@ final class RunFolder {
   /// Whether a run writes something of this name at the top of its folder.
   private static func isOwn(_ name: String) -> Bool {
     beginnings.contains(name) || files.contains(name)
-      || Trial.isArm(name)
+      || Trial.isArm(name) || RunProfiles.isFile(name)
   }
 
   // MARK: Beginning
@@ -168,7 +168,7 @@ final class RunFolder {
     let file = try claim("metrics.jsonl")
     let damaged = JSONLines.lines(of: file).damagedCount
     if damaged > 0 {
-      note(
+      warn(
         "\(damaged == 1 ? "A line" : "\(damaged) lines") of metrics.jsonl cannot be read and is left out"
       )
     }

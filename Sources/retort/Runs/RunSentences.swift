@@ -57,7 +57,7 @@ struct RunSentences: CustomStringConvertible {
   }
 
   var description: String {
-    "\(grouped(training.count)) sentences to train on, \(grouped(validation?.count ?? 0)) to choose weights by, "
+    "\(counted(training.count, "sentence")) to train on, \(grouped(validation?.count ?? 0)) to choose weights by, "
       + "\(grouped(heldOut.count)) held out and judged"
   }
 

@@ -41,7 +41,7 @@ struct RunText: CustomStringConvertible {
         "A share of \(share) of the training text is smaller than one sequence of \(training.length) tokens. Give "
           + "more text, or set text_share higher.")
     }
-    slice.description += "; a share of \(share) is read, \(grouped(slice.training.count)) rows"
+    slice.description += "; a share of \(share) is read, \(counted(slice.training.count, "row"))"
     return slice
   }
 
@@ -106,9 +106,9 @@ struct RunText: CustomStringConvertible {
     prompt = longEnough.split(separator: " ").prefix(4).joined(separator: " ")
     promptTokens = [tokenizer.endOfText] + (try tokenizer.tokenizer.encode(prompt, endsText: false))
     description =
-      "\(grouped(corpus.training.count)) entries (\(grouped(training.tokens.count)) tokens) to train "
-      + "on, \(grouped(validation.targetCount)) tokens to choose weights by, "
-      + "\(grouped(corpus.heldOut.count)) entries held out, of which \(grouped(judged.count)) (\(grouped(heldOut.tokens.count)) tokens) "
+      "\(counted(corpus.training.count, "entry", "entries")) (\(counted(training.tokens.count, "token"))) to train "
+      + "on, \(counted(validation.targetCount, "token")) to choose weights by, "
+      + "\(counted(corpus.heldOut.count, "entry", "entries")) held out, of which \(grouped(judged.count)) (\(counted(heldOut.tokens.count, "token"))) "
       + "are judged"
   }
 
@@ -153,9 +153,9 @@ struct RunText: CustomStringConvertible {
     }
     let cut = training.cutCount + heldOut.cutCount
     description =
-      "\(grouped(training.examples.count)) texts (\(grouped(training.targetCount)) tokens that are learnt"
-      + (recipe.packing ? ", in \(grouped(training.count)) rows" : "")
-      + ") to train on, \(grouped(validation.targetCount)) tokens to choose weights by, \(grouped(heldOut.count)) texts "
+      "\(counted(training.examples.count, "text")) (\(counted(training.targetCount, "token")) that are learnt"
+      + (recipe.packing ? ", in \(counted(training.count, "row"))" : "")
+      + ") to train on, \(counted(validation.targetCount, "token")) to choose weights by, \(counted(heldOut.count, "text")) "
       + "(\(grouped(heldOut.targetCount))) held out"
       + (judged.count < parts.heldOut.count
         ? " and judged, of \(grouped(parts.heldOut.count)) that are held out" : "")

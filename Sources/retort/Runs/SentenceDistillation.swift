@@ -105,6 +105,7 @@ struct SentenceDistillation {
     try arguments.begin(recipe, in: folder, origins: origins, command: "distill") {
       try findings(text, plan, device)
     }
+    let profiles = RunProfiles(arguments.profiling, in: folder)
     func train(
       _ arm: Arm, _ sizes: ModelRecipe, seed: UInt64,
       _ objective: (VariableStore) throws -> any Objective
@@ -114,7 +115,7 @@ struct SentenceDistillation {
       try arm.train(
         try objective(store), recipe.training.options(for: sizes, seed: seed), on: text.training,
         validation: text.validation, folder: folder, origins: origins, store: store,
-        prefix: "student", profiling: arguments.profiling,
+        prefix: "student", profiles: profiles,
         export: ModelExport(tokenizer: nil, precision: recipe.training.export))
     }
     let trials = try Trial.all(of: recipe, make: arm)
@@ -232,8 +233,9 @@ struct SentenceDistillation {
       declined: recipe.distillation.withoutControl,
       caveat: "The measure favours the student: no control has seen the teacher's vectors.")
     let cells = [SentenceVerdictRow.header] + rows.map(\.cells)
-    try tell("\n" + table(cells) + "\n\n" + answers.sentences.joined(separator: "\n") + "\n")
-    for reason in folder.forced { try tell("This run was forced although \(reason).\n") }
+    try tell("\n" + table(cells) + "\n")
+    try tell(verdict: answers.sentences)
+    for reason in folder.forced { try tell(prose: "This run was forced although \(reason).\n") }
     let json = JSONObject(
       answers.fields + [
         ("forced_against", folder.forced), ("arms", JSONObject(rows.map { ($0.arm, $0.json) })),

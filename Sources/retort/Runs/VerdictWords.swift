@@ -3,6 +3,13 @@ import Distillation
 import Storage
 
 extension Verdict {
+  /// The words of an outcome, as they stand out in a sentence.
+  static let marks = [
+    Mark(words: Outcome.doesNotBeat.rawValue, style: .bad),
+    Mark(words: Outcome.beats.rawValue, style: .good),
+    Mark(words: Outcome.inconclusive.rawValue, style: .doubtful),
+  ]
+
   /// The outcome as a word; one seed is one seed.
   var word: String { outcome.rawValue + (seedDifferences.count == 1 ? " (one seed)" : "") }
 
@@ -18,6 +25,12 @@ extension Verdict {
       + "\(fixed(interval.upperBound, 4))] over \(grouped(windowCount)) paired held-out \(rows)"
       + (seedDifferences.count > 1 ? ", \(seedDifferences.count) seeds." : ".")
   }
+}
+
+/// Writes what a verdict says, a line for each sentence.
+func tell(verdict sentences: [String]) throws {
+  for sentence in sentences { try tell(prose: sentence, marking: Verdict.marks) }
+  try tell()
 }
 
 /// The verdicts of a run, by question.

@@ -1,0 +1,72 @@
+// How far a long work is, on standard error.
+import Foundation
+
+/// A progress line: rewritten in place on a terminal, elsewhere a line of its own every ten percent.
+final class ProgressLine {
+  /// The work and the tenth of it that was shown last, where lines are not rewritten.
+  private var shown: (title: String, tenth: Int)?
+
+  /// Shows how far some work is that should be done at once, if it takes longer.
+  func showSlow(
+    _ title: String, done: Int, of total: Int, since start: ContinuousClock.Instant
+  ) {
+    let seconds = (ContinuousClock.now - start).seconds
+    guard seconds > 1 else { return }
+    show(title, done: done, of: total, seconds: seconds, doneHere: done, "launches")
+  }
+
+  /// Shows how far some work is, with the time left at the present speed.
+  func show(
+    _ title: String, done: Int, of total: Int, seconds: Double, doneHere: Int, _ text: String
+  ) {
+    show(
+      title, done: done, of: total, secondsEach: doneHere > 0 ? seconds / Double(doneHere) : 0, text
+    )
+  }
+
+  /// The same at a speed that is known.
+  func show(_ title: String, done: Int, of total: Int, secondsEach: Double, _ text: String) {
+    guard !isQuiet else { return }
+    let left = "\(duration(secondsEach * Double(total - done))) left"
+    let count = "\(done)/\(total)"
+    if Screen.errors.rewrites {
+      let share = total > 0 ? Double(done) / Double(total) : 1
+      let line = Self.line(
+        visible(title), share: share, count, visible(text), left, width: Screen.errors.width ?? 80)
+      writeError("\r\u{1B}[2K\(line)")
+    } else {
+      let tenth = total > 0 ? done * 10 / total : 10
+      if let shown, shown.title == title, shown.tenth >= tenth { return }
+      shown = (title, tenth)
+      note("\(title) \(count) \(text)\(text.isEmpty ? "" : " ")\(left)")
+    }
+  }
+
+  /// Title, bar, count, numbers and time left in less than `width` columns: the bar goes first, then the last of the
+  /// numbers, which two spaces part.
+  static func line(
+    _ title: String, share: Double, _ count: String, _ text: String, _ left: String, width: Int
+  ) -> String {
+    var parts = text.split(separator: "  ").map { $0.trimmingCharacters(in: .whitespaces) }
+    func line(bar: Int) -> String {
+      let filled = Int(share * Double(bar))
+      let drawn =
+        String(repeating: "#", count: filled) + String(repeating: ".", count: bar - filled)
+      let numbers = parts.isEmpty ? "" : " " + parts.joined(separator: "  ")
+      return "\(title) \(bar > 0 ? "[\(drawn)] " : "")\(count)\(numbers) \(left)"
+    }
+    while true {
+      let bare = line(bar: 0)
+      let room = width - 1 - displayWidth(bare) - 3
+      if room >= 6 { return line(bar: min(20, room)) }
+      if displayWidth(bare) < width { return bare }
+      if parts.popLast() == nil { return cut(bare, to: width - 1) }
+    }
+  }
+
+  /// Ends the line, so that other text may follow.
+  func end() {
+    if Screen.errors.rewrites, !isQuiet { writeError("\n") }
+    shown = nil
+  }
+}
