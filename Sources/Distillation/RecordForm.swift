@@ -119,7 +119,7 @@ enum RecordForm {
 }
 
 /// Under which names a file's objects, or a table's columns, hold what is learnt; empty ones have their usual names.
-public struct DataFields: Codable, Hashable, Sendable {
+public struct DataFields: Hashable, Sendable {
   public var text = ""
   public var prompt = ""
   public var completion = ""

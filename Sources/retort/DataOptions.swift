@@ -38,6 +38,6 @@ struct FieldOptions: ParsableArguments {
   var settings: [String] { fields.map { ["data.fields={\($0)}"] } ?? [] }
 
   func names() throws -> DataFields {
-    try DistillRecipe.load(file: nil, settings: settings).data.fields
+    try DistillRecipe.load(file: nil, settings: settings).data.fields.names
   }
 }

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Foundation
 import OpenCL
+import Storage
 
 @main
 struct Retort: ParsableCommand {
@@ -15,17 +16,24 @@ struct Retort: ParsableCommand {
     version: version,
     subcommands: [
       Devices.self, SelfTestCommand.self, Tune.self, Train.self, Distill.self, DoctorCommand.self,
-      Cache.self,
-      Generate.self,
-      Evaluate.self, Embed.self, Logits.self, Inspect.self, Export.self, TokenizerCommand.self,
-      Examine.self,
+      RecipeCommand.self, Cache.self, Generate.self, Evaluate.self, Embed.self, Logits.self,
+      Inspect.self, Export.self, TokenizerCommand.self, Examine.self,
     ])
 
   static let version = "0.1.0"
 
+  /// Throws where the first argument is a word that no command is called.
+  private static func requireCommand(_ word: String?) throws {
+    let names = configuration.subcommands.map { $0._commandName } + ["help"]
+    guard let word, !word.hasPrefix("-"), !names.contains(word) else { return }
+    let near = nearest(to: word, in: names).map { " Did you mean `retort \($0)`?" } ?? ""
+    throw ValidationError("There is no command '\(word)'.\(near)")
+  }
+
   static func main() {
     prepareStandardStreams()
     do {
+      try requireCommand(CommandLine.arguments.dropFirst().first)
       var command = try parseAsRoot()
       if let command = command as? any TalkativeCommand, command.messages.quiet { beQuiet() }
       try command.run()

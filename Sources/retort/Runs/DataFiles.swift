@@ -75,6 +75,6 @@ extension DataRecipe {
   /// What the run's files hold.
   func entries() throws -> [DataEntry] {
     try DataEntry.read(
-      try files.isEmpty ? DataFiles.standard() : DataFiles.expanded(files), fields: fields)
+      try files.isEmpty ? DataFiles.standard() : DataFiles.expanded(files), fields: fields.names)
   }
 }

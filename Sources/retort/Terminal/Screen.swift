@@ -62,7 +62,8 @@ struct Mark {
   let style: Style
 }
 
-private func wrap(_ line: String, to width: Int, indent: Int) -> String {
+/// A line in lines of at most `width` columns, broken between words; those after the first begin with spaces.
+func wrap(_ line: String, to width: Int, indent: Int) -> String {
   guard displayWidth(line) > width else { return line }
   var (lines, current, used) = ([String](), "", 0)
   for (index, word) in line.split(separator: " ", omittingEmptySubsequences: false).enumerated() {

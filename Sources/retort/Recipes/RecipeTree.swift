@@ -1,4 +1,5 @@
 // A recipe's keys and values before they are a recipe, with the places they come from.
+import Base
 import Foundation
 import Storage
 import Yams
@@ -10,7 +11,79 @@ struct RecipeTree {
   private var file: String?
   private var lines: [String: Int] = [:]
 
-  init(_ defaults: Node) { node = defaults }
+  let schema: RecipeSchema
+
+  /// The tree of a recipe with all of its keys.
+  init(_ recipe: some Recipe) throws {
+    // The encoder writes 0.1 as 1e-1.
+    let text = try YAMLEncoder().encode(recipe).replacing(
+      /(?m): (-?[0-9.]+e[+-]?[0-9]+)$/
+    ) { match in Double(match.1).map { ": \($0)" } ?? String(match.0) }
+    guard let node = try Yams.compose(yaml: text) else { fatal("a recipe has keys") }
+    self.node = Self.renamed(node, by: snakeCase)
+    schema = RecipeSchema(of: recipe)
+  }
+
+  private static func renamed(_ node: Node, by rename: (String) -> String) -> Node {
+    switch node {
+    case .mapping(let mapping):
+      Node(mapping.map { (Node(rename($0.key.string ?? "?")), renamed($0.value, by: rename)) })
+    case .sequence(let items):
+      .sequence(Node.Sequence(items.map { renamed($0, by: rename) }, .implicit, items.style))
+    default: node
+    }
+  }
+
+  func yaml() throws -> String { try Yams.serialize(node: node) }
+
+  /// The recipe that the tree holds, its numbers within their bounds.
+  func recipe<R: Recipe>(_ type: R.Type) throws -> R {
+    try requireFinite()
+    let recipe: R
+    do {
+      recipe = try YAMLDecoder().decode(R.self, from: Self.renamed(node, by: camelCase))
+    } catch let error as DecodingError { throw explanation(error) }
+    for entry in schema.entries {
+      guard let bounds = entry.bounds, let number = value(entry.path)?.float else { continue }
+      try require(bounds.contains(number), entry.key, bounds.words)
+    }
+    return recipe
+  }
+
+  private func value(_ path: [String]) -> Node? {
+    path.reduce(Optional(node)) { node, name in node?[name] }
+  }
+
+  /// The words that a key takes, where these are few.
+  func words(of key: String) -> [String] { schema.entry(key)?.words ?? [] }
+
+  /// A key's value as YAML has it on one line.
+  func line(of path: [String]) -> String { value(path).map(Self.line) ?? "" }
+
+  private static func line(_ node: Node) -> String {
+    switch node {
+    case .sequence(let items): "[\(items.map(line).joined(separator: ", "))]"
+    case .mapping(let mapping):
+      "{\(mapping.map { "\($0.key.string ?? ""): \(line($0.value))" }.joined(separator: ", "))}"
+    default:
+      ((try? Yams.serialize(node: node)) ?? "").split(separator: "\n").first.map(String.init) ?? ""
+    }
+  }
+
+  /// A key whose values in two trees differ.
+  struct Difference {
+    let key: String
+    let value: String
+    let other: String
+  }
+
+  /// The keys whose values are not those of another tree of the same recipe.
+  func differences(from other: RecipeTree) -> [Difference] {
+    schema.entries.filter { !$0.isSection }.compactMap { entry in
+      let (mine, theirs) = (line(of: entry.path), other.line(of: entry.path))
+      return mine == theirs ? nil : Difference(key: entry.key, value: mine, other: theirs)
+    }
+  }
 
   /// Names that keys had, with those they have now.
   private static let formerNames = ["data.text": "data.files", "data.completions": "data.files"]
@@ -87,7 +160,7 @@ struct RecipeTree {
   }
 
   /// Throws where a value is infinite or no number: no key of a recipe means anything by it.
-  func requireFinite() throws { try Self.requireFinite(node, []) }
+  private func requireFinite() throws { try Self.requireFinite(node, []) }
 
   private static func requireFinite(_ node: Node, _ path: [String]) throws {
     switch node {

@@ -1,8 +1,6 @@
 // What is wrong with a recipe, in words.
-import Distillation
 import Foundation
 import Storage
-import Training
 import Yams
 
 extension RecipeTree {
@@ -17,15 +15,6 @@ extension RecipeTree {
     }
   }
 
-  /// The words that a key takes, where these are few.
-  static let choices: [String: [String]] = [
-    "precision": Precision.allCases.map(\.rawValue),
-    "export": Precision.allCases.map(\.rawValue),
-    "objective": DistillationRecipe.Objective.allCases.map(\.rawValue),
-    "controls": DistillationRecipe.Controls.allCases.map(\.rawValue),
-    "sentences": EmbeddingObjective.Kind.allCases.map(\.rawValue),
-  ]
-
   func explanation(_ error: DecodingError) -> RecipeError {
     switch error {
     case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
@@ -34,10 +23,11 @@ extension RecipeTree {
     case .dataCorrupted(let context):
       let value =
         context.codingPath.reduce(Optional(node)) { node, key in
-          key.intValue.map { node?[$0] } ?? node?[key.stringValue]
+          key.intValue.map { node?[$0] } ?? node?[snakeCase(key.stringValue)]
         }?.string ?? ""
       let key = Self.key(context)
-      if let last = context.codingPath.last?.stringValue, let allowed = Self.choices[last] {
+      let allowed = words(of: key)
+      if !allowed.isEmpty {
         let near = nearest(to: value, in: allowed).map { " Did you mean \($0)?" } ?? ""
         return RecipeError(
           "\(Self.path(context)) is one of \(allowed.joined(separator: ", ")), not '\(value)'.\(near)",
@@ -47,7 +37,7 @@ extension RecipeTree {
         "\(Self.path(context)) has a value that is not allowed: '\(value)'.", key: key)
     case .keyNotFound(let key, let context):
       return RecipeError(
-        "\(Self.path(context)) lacks \(key.stringValue).", key: Self.key(context))
+        "\(Self.path(context)) lacks \(snakeCase(key.stringValue)).", key: Self.key(context))
     @unknown default: return RecipeError("\(error)")
     }
   }
@@ -69,12 +59,14 @@ extension RecipeTree {
   private static func path(_ context: DecodingError.Context) -> String {
     context.codingPath.reduce("") { path, key in
       if let index = key.intValue { return "\(path)[\(index)]" }
-      return path.isEmpty ? key.stringValue : "\(path).\(key.stringValue)"
+      let name = snakeCase(key.stringValue)
+      return path.isEmpty ? name : "\(path).\(name)"
     }
   }
 
   /// The same without numbers of items.
   private static func key(_ context: DecodingError.Context) -> String {
-    context.codingPath.filter { $0.intValue == nil }.map(\.stringValue).joined(separator: ".")
+    context.codingPath.filter { $0.intValue == nil }.map { snakeCase($0.stringValue) }
+      .joined(separator: ".")
   }
 }

@@ -4,8 +4,9 @@ import Yams
 
 /// A recipe that can be read from a file. Its default value is also its schema: only keys that the
 /// default has are known.
-protocol Recipe: Codable {
-  init()
+protocol Recipe: RecipeSection {
+  /// The command that takes it.
+  static var command: String { get }
   var data: DataRecipe { get set }
   /// Settles what the recipe leaves open.
   mutating func resolve()
@@ -27,6 +28,11 @@ struct RecipeError: Error, CustomStringConvertible {
   var description: String { "\(place ?? "Recipe"): \(reason)" }
 }
 
+/// Throws unless a value of a recipe lies where it must.
+func require(_ holds: Bool, _ key: String, _ range: String) throws {
+  if !holds { throw RecipeError("\(key) must be \(range).", key: key) }
+}
+
 extension Recipe {
   /// The files and folders that a run of the recipe reads.
   var sources: [String] {
@@ -37,20 +43,11 @@ extension Recipe {
 
   /// The defaults, changed by a file and by `key.path=value` settings.
   static func load(file: String?, settings: [String]) throws -> Self {
-    guard let defaults = try Yams.compose(yaml: Self().yaml()) else {
-      throw RecipeError("is empty.")
-    }
-    var tree = RecipeTree(defaults)
+    var tree = try RecipeTree(Self())
     do {
       if let file { try tree.change(byFile: file) }
       for setting in settings { try tree.change(bySetting: setting) }
-      try tree.requireFinite()
-      var recipe: Self
-      do { recipe = try YAMLDecoder().decode(Self.self, from: tree.node) } catch let error
-        as DecodingError
-      {
-        throw tree.explanation(error)
-      }
+      var recipe = try tree.recipe(Self.self)
       recipe.resolve()
       try recipe.validate()
       return recipe
@@ -61,12 +58,7 @@ extension Recipe {
   }
 
   /// The recipe as YAML, every key written out.
-  func yaml() throws -> String {
-    // The encoder writes 0.1 as 1e-1.
-    try YAMLEncoder().encode(self).replacing(/(?m): (-?[0-9.]+e[+-]?[0-9]+)$/) { match in
-      Double(match.1).map { ": \($0)" } ?? String(match.0)
-    }
-  }
+  func yaml() throws -> String { try RecipeTree(self).yaml() }
 }
 
 /// The keys at the top of a recipe's file; none where it cannot be read, which loading it explains.

@@ -1,0 +1,76 @@
+// What a run learns from, as its recipe says it.
+import Distillation
+
+struct DataRecipe: RecipeSection {
+  @Key(
+    """
+    Texts, JSON, JSON lines, CSV or TSV, each perhaps packed with gzip, folders of such files, and patterns; - is \
+    standard input. None means Debian's `fortunes`.
+    """)
+  var files: [String] = []
+
+  @Key("The names of the files' fields, where they are not the usual ones.")
+  var fields = FieldsRecipe()
+
+  @Key("A folder with the tokenizer of new models; empty takes one token per byte.")
+  var tokenizer = ""
+
+  @Key("The share of entries that is held out, to judge models by.", .openShare)
+  var heldOut = 0.1
+
+  @Key(
+    """
+    The share of entries that is kept apart to choose every model's best weights by; of a long text 64 rows are \
+    measured. 0 keeps the last weights. With held_out it must stay below 1.
+    """, .shareBelow1())
+  var validation = 0.01
+
+  @Key(
+    """
+    Of a longer held-out text about so many tokens, but at least 128 rows, are judged, chosen by entries. 0 judges all.
+    """, .notNegative)
+  var judgedTokens = 65_536
+
+  @Key("Tokens per row.", .from(1, to: 65_536))
+  var sequenceLength = 128
+
+  @Key(
+    "Whether entries share rows, of which none sees another. Otherwise a text is a stream, and its rows are full."
+  )
+  var packing = false
+
+  /// How many held-out rows are judged where there are more.
+  var judgedRows: Int { judgedTokens > 0 ? max(128, judgedTokens / sequenceLength) : .max }
+
+  mutating func eachPath(_ body: (inout String) -> Void) {
+    for index in files.indices where files[index] != "-" { body(&files[index]) }
+    body(&tokenizer)
+  }
+
+  func validate() throws {
+    try require(
+      heldOut + validation < 1, "data.validation", "at least 0, and below 1 with data.held_out")
+  }
+}
+
+/// Under which names data files hold what is learnt; empty is the usual name.
+struct FieldsRecipe: RecipeSection {
+  @Key("The field of a text.")
+  var text = ""
+
+  @Key("The field of a prompt.")
+  var prompt = ""
+
+  @Key("The field of what follows the prompt.")
+  var completion = ""
+
+  @Key("The field of a conversation.")
+  var messages = ""
+
+  var names: DataFields {
+    var names = DataFields()
+    (names.text, names.prompt) = (text, prompt)
+    (names.completion, names.messages) = (completion, messages)
+    return names
+  }
+}

@@ -1,0 +1,166 @@
+// The loss of a distillation's student, as its recipe says it.
+import Distillation
+
+struct DistillationRecipe: RecipeSection {
+  enum Objective: String, RecipeWord {
+    case forwardKL = "forward_kl"
+    case reverseKL = "reverse_kl"
+    case jsd
+    case normalizedJSD = "normalized_jsd"
+    case skewKL = "skew_kl"
+    case skewReverseKL = "skew_reverse_kl"
+    case totalVariation = "total_variation"
+  }
+
+  enum Controls: String, RecipeWord {
+    /// Both where the second takes less than half of what the rest of the run takes.
+    case auto
+    case data, compute, both
+  }
+
+  @Key("The divergence of the student from the teacher; forward_kl is KL(teacher || student).")
+  var objective = Objective.forwardKL
+
+  @Key("The weight of the teacher in the mixture of the JSD.", .share)
+  var beta = 0.5
+
+  @Key(
+    "The share of the other distribution in the mixture of the skew divergences.", .shareBelow1())
+  var skew = 0.1
+
+  @Key(
+    "The temperature of both distributions; the loss is multiplied by its square.",
+    .from(0.01, to: 100))
+  var temperature = 1.0
+
+  @Key("The weight of the labels' cross-entropy; the divergence has the rest.", .share)
+  var alpha = 0.1
+
+  @Key("The matching of hidden states.")
+  var hidden = HiddenRecipe()
+
+  @Key("The matching of relations between tokens.")
+  var relations = RelationRecipe()
+
+  @Key("Rows that the student writes itself.")
+  var onPolicy = OnPolicyRecipe()
+
+  @Key("Teachers besides the first, with the same tokenizer: [{path: DIR, weight: 1}].")
+  var moreTeachers: [FurtherTeacher] = []
+
+  @Key("What makes a sentence encoder's vectors those of its teacher.")
+  var sentences = EmbeddingObjective.Kind.cosine
+
+  @Key("A folder that `retort cache` made: the teacher need not be in memory.")
+  var cache = ""
+
+  @Key(
+    """
+    Which controls are trained: data (the student's steps), compute (its arithmetic) or both. auto takes both where \
+    the second costs less than half of what the rest of the run does.
+    """)
+  var controls = Controls.auto
+
+  @Key("Why no control is trained; empty trains those of `controls`.")
+  var withoutControl = ""
+
+  /// What the run's controls answer.
+  var questions: [Question] {
+    guard withoutControl.isEmpty else { return [] }
+    return Question.allCases.filter { controls == .both || controls.rawValue == $0.rawValue }
+  }
+
+  var kind: DistillationObjective.Kind {
+    switch objective {
+    case .forwardKL: .forwardKL
+    case .reverseKL: .reverseKL
+    case .jsd: .jensenShannon(beta: Float(beta), isNormalized: false)
+    case .normalizedJSD: .jensenShannon(beta: Float(beta), isNormalized: true)
+    case .skewKL: .skewKL(Float(skew))
+    case .skewReverseKL: .skewReverseKL(Float(skew))
+    case .totalVariation: .totalVariation
+    }
+  }
+
+  func validate() throws {
+    try require(
+      hidden.layers.allSatisfy { $0.count == 2 }, "distillation.hidden.layers", "pairs of layers")
+    try require(
+      cache.isEmpty || hidden.weight == 0 && relations.weight == 0,
+      "distillation.hidden.weight and distillation.relations.weight",
+      "0 with a cache, which has nothing of inner layers")
+    try require(
+      [0, 2].contains(relations.layers.count), "distillation.relations.layers",
+      "two layers, or none")
+    try require(
+      onPolicy.lambda == 0 || alpha == 0, "distillation.alpha",
+      "0 with on_policy: what the student drew itself is no label")
+    try require(
+      onPolicy.lambda == 0 || cache.isEmpty, "distillation.cache",
+      "empty with on_policy: only a teacher that is there can judge new texts")
+    try require(
+      moreTeachers.allSatisfy {
+        $0.weight >= 0 && Float($0.weight).isFinite && Float($0.weight) >= .leastNormalMagnitude
+      }, "distillation.more_teachers", "teachers with finite weights above 0")
+  }
+}
+
+extension EmbeddingObjective.Kind: RecipeWord {}
+
+/// A teacher besides the first.
+struct FurtherTeacher: Codable {
+  var path: String
+  /// The first teacher's weight is 1.
+  var weight: Double
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    path = try container.decode(String.self, forKey: .path)
+    weight = try container.decodeIfPresent(Double.self, forKey: .weight) ?? 1
+  }
+}
+
+/// Rows that the student writes itself.
+struct OnPolicyRecipe: RecipeSection {
+  @Key("The probability of a row to be the student's; 0 for none. With it alpha must be 0.", .share)
+  var lambda = 0.0
+
+  @Key("The temperature of the student's draws.", .from(0.01, to: 100))
+  var temperature = 1.0
+
+  @Key("The share of a row of plain text that is the prompt.", .openShare)
+  var prompt = 0.25
+
+  var options: OnPolicyData.Options {
+    var options = OnPolicyData.Options()
+    options.lambda = lambda
+    options.temperature = Float(temperature)
+    options.promptShare = prompt
+    return options
+  }
+}
+
+/// The matching of relations between tokens.
+struct RelationRecipe: RecipeSection {
+  @Key("The weight in the loss; 0 matches none.", .weight)
+  var weight = 0.0
+
+  @Key("Into how many parts the layers' vectors are cut.", .from(1, to: 4096))
+  var heads = 8
+
+  @Key("The student's and the teacher's layer, from 0; empty for the last of each.")
+  var layers: [Int] = []
+}
+
+/// The matching of hidden states.
+struct HiddenRecipe: RecipeSection {
+  @Key("The weight in the loss; 0 matches none.", .weight)
+  var weight = 0.0
+
+  @Key(
+    """
+    Pairs of layers, [student's, teacher's], where 0 is the embedding; empty spreads the student's layers evenly over \
+    the teacher's.
+    """)
+  var layers: [[Int]] = []
+}
