@@ -7,11 +7,23 @@
 #endif
 
 /// Predictions in 15 bins of equal width by their probability.
-struct Calibration {
+public struct Calibration: Sendable {
   private struct Bin {
     var count = 0
     var right = 0
     var probability = 0.0
+  }
+
+  /// What a reliability diagram shows of a bin.
+  public struct Point: Sendable {
+    /// The mean probability of its predictions, the share of them that is right, and their share of all.
+    public let probability: Double
+    public let accuracy: Double
+    public let share: Double
+
+    public init(probability: Double, accuracy: Double, share: Double) {
+      (self.probability, self.accuracy, self.share) = (probability, accuracy, share)
+    }
   }
 
   private var bins = [Bin](repeating: Bin(), count: 15)
@@ -32,7 +44,17 @@ struct Calibration {
     if isRight { bins[place].right += 1 }
   }
 
-  /// The mean over all predictions of |share that is right - mean probability| of their bin.
+  /// The bins that have predictions.
+  public var points: [Point] {
+    let total = Double(max(1, bins.reduce(0) { $0 + $1.count }))
+    return bins.filter { $0.count > 0 }.map { bin in
+      Point(
+        probability: bin.probability / Double(bin.count),
+        accuracy: Double(bin.right) / Double(bin.count), share: Double(bin.count) / total)
+    }
+  }
+
+  /// The expected calibration error (Guo et al., arXiv 1706.04599): the mean over all predictions of |share that is right - mean probability| of their bin.
   var error: Double {
     guard !isLost else { return .nan }
     let total = bins.reduce(0) { $0 + $1.count }

@@ -18,9 +18,10 @@ public struct Evaluation: Sendable {
   public let klToTeacher: Double?
   /// The share of tokens for which the model's and the teacher's likeliest next token agree.
   public let agreement: Double?
-  /// The expected calibration error: how far the probability of the likeliest token is from how often it
-  /// is right, over 15 bins (Guo et al., arXiv 1706.04599).
-  public let calibrationError: Double
+  /// How far the probability of the likeliest token is from how often it is right.
+  public let calibration: Calibration
+
+  public var calibrationError: Double { calibration.error }
 
   public var natsPerToken: Double { nats / Double(max(1, tokenCount)) }
 }
@@ -94,5 +95,5 @@ public func evaluate(
     windowLosses: windowLosses, tokenCount: tokenCount, nats: nats,
     klToTeacher: isCompared ? kl / Double(tokenCount) : nil,
     agreement: isCompared ? Double(agreeing) / Double(tokenCount) : nil,
-    calibrationError: calibration.error)
+    calibration: calibration)
 }

@@ -19,6 +19,14 @@ public struct Verdict: Sendable {
   /// The mean difference of each seed.
   public let seedDifferences: [Double]
 
+  /// What another verdict found.
+  public init(
+    difference: Double, halfWidth: Double, windowCount: Int, seedDifferences: [Double]
+  ) {
+    (self.difference, self.halfWidth) = (difference, halfWidth)
+    (self.windowCount, self.seedDifferences) = (windowCount, seedDifferences)
+  }
+
   /// Pairs the losses of the same held-out rows, in the same order. The interval treats rows as
   /// independent (normal approximation), and covers the choice of text, not of the seed.
   public init(student: [Double], control: [Double]) {

@@ -7,10 +7,18 @@ func writer(_ command: String) -> [String: String] { ["retort.writer": command] 
 
 /// Throws where an output would replace a file that a command of this name did not write, unless told to.
 func requireReplaceable(_ url: URL, writtenBy command: String, overwrite: Bool) throws {
+  try requireReplaceable(url, writtenBy: command, overwrite: overwrite) { file in
+    (try? Safetensors(contentsOf: file))?.metadata["retort.writer"] == command
+  }
+}
+
+/// The same for files of which `isOwn` tells whether the command wrote them.
+func requireReplaceable(
+  _ url: URL, writtenBy command: String, overwrite: Bool, isOwn: (URL) -> Bool
+) throws {
   guard let file = try OutputPlace(url).existingFile, !overwrite else { return }
-  let known = (try? Safetensors(contentsOf: file))?.metadata
   let isEmpty = try OpenFile(file).byteCount == 0
-  guard isEmpty || known?["retort.writer"] == command else {
+  guard isEmpty || isOwn(file) else {
     throw StorageError(
       "\(url.path) is here already and was not written by `retort \(command)`. --overwrite replaces it."
     )

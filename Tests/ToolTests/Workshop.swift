@@ -23,6 +23,7 @@ func start(_ arguments: [String], _ environment: [String: String], _ folder: URL
   let process = Process()
   process.executableURL = products.appending(path: "retort")
   process.arguments = arguments
+  process.currentDirectoryURL = folder
   process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
   let (output, errors) = (
     folder.appending(path: UUID().uuidString), folder.appending(path: UUID().uuidString)

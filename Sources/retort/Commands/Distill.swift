@@ -36,7 +36,7 @@ struct Distill: TalkativeCommand {
 
   func run() throws {
     Interrupt.install()
-    let folder = RunFolder(arguments.run)
+    let folder = arguments.folder()
     var recipe = try arguments.recipe(DistillRecipe.self, in: folder, settings: models.settings)
     let path = recipe.teacher.path
     if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {
@@ -57,7 +57,10 @@ struct Distill: TalkativeCommand {
     try origins.add(recipe)
     origins.add("the text", text.fingerprint)
     try arms.addOrigins(recipe, to: &origins)
-    try arguments.begin(recipe, in: folder, origins: origins, command: "distill") {
+    try arguments.begin(
+      recipe, in: folder, origins: origins, on: device, data: ("\(text)", text.fingerprint),
+      phases: plan.phases
+    ) {
       try DistillationDoctor(
         arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, device: device
       ).findings()
@@ -75,7 +78,8 @@ struct Distill: TalkativeCommand {
       try arm.train(
         objective, recipe.training.options(for: sizes, seed: seed), on: data,
         validation: text.validation, folder: folder, origins: origins, store: store,
-        prefix: prefix, profiles: profiles, export: export)
+        prefix: prefix, profiles: profiles, export: export,
+        teacher: arm.name.hasPrefix("student") ? arms.teacher?.directory : nil)
     }
     if let teacher = arms.teacher, recipe.teacher.path.isEmpty {
       try train(teacher, recipe.teacher, seed: recipe.seed, as: teacher.name) { _ in

@@ -60,26 +60,24 @@ struct DoctorCommand: TalkativeCommand {
     let arm = try Arm(
       "model", recipe.model, vocabularySize: tokenizer.tokenizer.vocabularySize,
       sequenceLength: recipe.data.sequenceLength,
-      folder: RunFolder(arguments.run))
+      folder: arguments.folder())
     let size = min(tokenizer.tokenizer.vocabularySize, arm.model.vocabularySize)
     let text = try RunText(recipe.data, tokenizer, classCount: size, seed: recipe.seed)
       .slice(recipe.model.textShare)
     recipe.model.settleSteps(on: text.training, recipe.training)
-    return (
-      text,
-      try TrainingDoctor(arm: arm, text: text, classCount: size, recipe: recipe, device: device)
-        .findings(), DataSample(text, tokenizer.tokenizer)
-    )
+    let doctor = TrainingDoctor(
+      arm: arm, text: text, classCount: size, recipe: recipe, device: device)
+    return (text, try doctor.findings(doctor.phase()), DataSample(text, tokenizer.tokenizer))
   }
 
   private func distillation(_ device: any Device) throws -> Examination {
     var recipe = try arguments.given(DistillRecipe.self, settings: models.settings)
     let path = recipe.teacher.path
     if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {
-      var distillation = try SentenceDistillation(recipe, arguments, in: RunFolder(arguments.run))
+      var distillation = try SentenceDistillation(recipe, arguments, in: arguments.folder())
       return try distillation.examination(on: device)
     }
-    let arms = try DistillationArms(recipe, folder: RunFolder(arguments.run))
+    let arms = try DistillationArms(recipe, folder: arguments.folder())
     let text = try RunText(
       recipe.data, arms.tokenizer, classCount: arms.classCount, seed: recipe.seed,
       shifts: arms.cache == nil)

@@ -76,16 +76,14 @@ struct Evaluate: TalkativeCommand {
     progress.end()
     let speed = try Speed.tokensPerSecond(
       [loaded.model], on: batches[0], classCount: classCount, store: store)[0]
-    let row = VerdictRow(
-      arm: "model", parameterCount: loaded.model.parameterCount, [result],
-      bytesPerToken: bytesPerToken)
+    let bitsPerByte = result.natsPerToken / bytesPerToken / log(2)
     let perplexity = exp(result.natsPerToken)
     guard !results.json else {
       try tell(
         json: JSONObject([
           ("windows", result.windowLosses.count), ("window_tokens", length),
           ("tokens", result.tokenCount), ("nats_per_token", result.natsPerToken),
-          ("perplexity", perplexity), ("bits_per_byte", row.bitsPerByte),
+          ("perplexity", perplexity), ("bits_per_byte", bitsPerByte),
           ("kl_to_teacher", result.klToTeacher), ("top1_agreement", result.agreement),
           ("expected_calibration_error", result.calibrationError), ("tokens_per_second", speed),
         ]))
@@ -95,7 +93,7 @@ struct Evaluate: TalkativeCommand {
     try tell("tokens predicted \(grouped(result.tokenCount))")
     try tell("nats/token       \(fixed(result.natsPerToken, 4))")
     try tell("perplexity       \(fixed(perplexity, 3))")
-    try tell("bits/byte        \(fixed(row.bitsPerByte, 4))")
+    try tell("bits/byte        \(fixed(bitsPerByte, 4))")
     if let kl = result.klToTeacher, let agreement = result.agreement {
       try tell("KL to teacher    \(fixed(kl, 4)) nats/token")
       try tell("top-1 agreement  \(fixed(100 * agreement, 1)) %")

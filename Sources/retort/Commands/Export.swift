@@ -43,6 +43,10 @@ struct Export: ParsableCommand {
     options.elementType = precision.storage
     options.source = source
     options.shardBytes = shardMegabytes * 1_000_000
+    let card = source.url.appending(path: "README.md")
+    if FileManager.default.fileExists(atPath: card.path) {
+      options.card = try String(contentsOfText: card)
+    }
     try target.save(model, from: store, prefix: "model", options)
     try tell("\(output): \(counted(model.parameterCount, "parameter")) in \(precision.rawValue)")
   }

@@ -33,7 +33,7 @@ struct Train: TalkativeCommand {
 
   func run() throws {
     Interrupt.install()
-    let folder = RunFolder(arguments.run)
+    let folder = arguments.folder()
     let settings = model.map { ["model.path=\(quoted($0))"] } ?? []
     var recipe = try arguments.recipe(
       TrainRecipe.self, in: folder, settings: settings + schedule.settings(of: "model"))
@@ -53,11 +53,13 @@ struct Train: TalkativeCommand {
     try origins.add(recipe)
     origins.add("the text", text.fingerprint)
     try origins.add("the model's folder", folder: recipe.model.path)
-    try arguments.begin(recipe, in: folder, origins: origins, command: "train") {
-      try TrainingDoctor(
-        arm: arm, text: text, classCount: classCount, recipe: recipe, device: device
-      ).findings()
-    }
+    let doctor = TrainingDoctor(
+      arm: arm, text: text, classCount: classCount, recipe: recipe, device: device)
+    let phase = try doctor.phase()
+    try arguments.begin(
+      recipe, in: folder, origins: origins, on: device, data: ("\(text)", text.fingerprint),
+      phases: [phase]
+    ) { try doctor.findings(phase) }
     if !folder.isFinished(arm.name) {
       let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
       try arm.train(
@@ -68,6 +70,7 @@ struct Train: TalkativeCommand {
         profiles: RunProfiles(arguments.profiling, in: folder),
         export: ModelExport(tokenizer: tokenizer, precision: recipe.training.export))
     }
+    let judging = ContinuousClock.now
     let store = VariableStore(on: device, seed: recipe.seed)
     try arm.load(into: store)
     let progress = JudgingProgress(arm.name, in: folder, command: "train")
@@ -76,22 +79,21 @@ struct Train: TalkativeCommand {
       on: text.heldOut.evaluationBatches(size: recipe.training.batchSize),
       classCount: classCount, store: store
     ) { try progress.show(done: $0, of: $1, "batches") }
-    let row = VerdictRow(
-      arm: arm.name, parameterCount: arm.model.parameterCount, [result],
-      bytesPerToken: text.bytesPerToken)
-    for reason in folder.forced { try tell("This run was forced although \(reason).\n") }
+    let found = ArmResult(
+      arm.name, parameterCount: arm.model.parameterCount, [result],
+      bytesPerToken: text.bytesPerToken, cost: folder.cost(of: arm.name))
+    let outcome = Outcome(
+      [found], quality: "bits_per_byte", answers: nil, sentences: [],
+      seconds: (ContinuousClock.now - judging).seconds)
+    for reason in folder.about?.forced ?? [] {
+      try tell(prose: "This run was forced although \(reason).\n")
+    }
     try tell(
-      "held out: \(fixed(result.natsPerToken, 4)) nats/token, \(fixed(row.bitsPerByte, 4)) "
-        + "bits/byte; model in \(arm.directory.url.relativePath)")
-    try folder.writeReport(
-      title: "Training run",
-      table: [
-        ["", "parameters", "nats/token", "bits/byte"],
-        [
-          arm.name, grouped(row.parameterCount), fixed(result.natsPerToken, 4),
-          fixed(row.bitsPerByte, 4),
-        ],
-      ],
-      sentences: [], device: device.name)
+      prose: "held out: \(fixed(result.natsPerToken, 4)) nats/token, "
+        + "\(fixed(found["bits_per_byte"] ?? .nan, 4)) bits/byte; model in \(arm.directory.url.relativePath)"
+    )
+    try folder.write(outcome.json(of: folder.about).json + "\n", to: RunFolder.evaluation)
+    try folder.describe([arm.name], by: outcome)
+    try folder.writeReport()
   }
 }

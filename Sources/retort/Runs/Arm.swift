@@ -105,11 +105,13 @@ struct Arm {
   }
 
   /// Trains the model from where its checkpoint left it, and saves it. A student's variables are
-  /// called the same in every arm, so that both arms start from the same numbers.
+  /// called the same in every arm, so that both arms start from the same numbers. `teacher` is a teacher's folder, which
+  /// a student's card names.
   func train(
     _ objective: any Objective, _ options: TrainingOptions, on data: any TokenData,
     validation: (any TokenData)?, folder: RunFolder, origins: RunOrigins,
-    store: VariableStore, prefix: String, profiles: RunProfiles, export: ModelExport
+    store: VariableStore, prefix: String, profiles: RunProfiles, export: ModelExport,
+    teacher: ModelDirectory? = nil
   ) throws {
     let begun = try begin(in: store, prefix: prefix)
     note(
@@ -130,20 +132,25 @@ struct Arm {
     var numbers = ""
     let unit = model is any Encoder ? "sentences/s" : "tokens/s"
     var interruptedAt: Int?
+    var preparingSeconds = 0.0
+    var reported: ContinuousClock.Instant?
     func show(_ event: TrainingEvent) throws {
       switch event {
       case .preparing(let done, let total):
+        preparingSeconds = (ContinuousClock.now - start).seconds
         progress.showSlow(
           "\(name): \(store.device is OpenCLDevice ? "compiling kernels" : "first step")",
           done: done, of: total, since: start)
       case .tick(let step, let seconds):
         progress.show(name, done: step, of: options.stepCount, secondsEach: seconds, numbers)
       case .step(let m):
-        try metrics.append(MetricsRecord.fields(name, m))
+        try metrics.append(MetricsRecord.fields(name, m, flops: flops))
         try events.append(step: m.step, MetricsRecord.scalars(m))
-        let means = ["loss", "ce", "kl", "cosine"].compactMap { key in
-          m.means[key].map { "\(key) \(fixed($0, 3))" }
+        // A loss that is all cross-entropy is not said twice.
+        let keys = ["loss", "ce", "kl", "cosine"].filter {
+          $0 != "ce" || m.means["ce"] != m.means["loss"]
         }
+        let means = keys.compactMap { key in m.means[key].map { "\(key) \(fixed($0, 3))" } }
         let share = peak.map {
           ", \(fixed(100 * flops / max(m.secondsPerStep, 1e-9) / $0, 0)) % of peak"
         }
@@ -152,12 +159,16 @@ struct Arm {
         progress.show(
           name, done: m.step, of: m.stepCount, secondsEach: m.secondsPerStep, numbers)
       case .validation(let step, let loss):
-        try metrics.append([("arm", name), ("step", step), ("validation", loss)])
+        try metrics.append([
+          ("arm", name), ("step", step), ("validation", loss), ("flops", flops * Double(step)),
+          ("seconds", (ContinuousClock.now - start).seconds),
+        ])
         try events.append(step: step, [("validation", loss)])
       case .checkpoint:
-        try folder.writeReport(
-          title: "Run in progress", sentences: ["The \(name) is being trained."],
-          device: store.device.name)
+        // A report in progress is for somebody who looks now and then.
+        if let reported, ContinuousClock.now - reported < .seconds(5) { break }
+        reported = .now
+        try folder.writeReport()
       case .interrupted(let step): interruptedAt = step
       }
     }
@@ -176,9 +187,11 @@ struct Arm {
         "\(name): the weights of step \(trainer.keptStep) of \(trainer.lastStep) are kept, the best on validation text"
       )
     }
-    try folder.finish(name, flops: flops * Double(trainer.lastStep))
+    try folder.finish(
+      name, flops: flops * Double(trainer.lastStep), preparingSeconds: preparingSeconds)
     let card = ModelCard(
-      arm: String(name.prefix { $0 != "-" }), origin: begun, formula: objective.formula,
+      arm: String(name.prefix { $0 != "-" }), origin: begun, bases: bases(teacher: teacher),
+      formula: objective.formula,
       options: options, stepCount: trainer.lastStep, keptStep: trainer.keptStep,
       parameterCount: model.parameterCount, sequenceLength: data.length,
       isSentenceEncoder: model is any Encoder)
@@ -189,6 +202,18 @@ struct Arm {
         width: (model as? any Encoder)?.width),
       willAppear: { try folder.claimModel(name, $0) })
     try profiles.add(name, trainer, on: store.device)
+  }
+
+  /// The models that this one comes from, `teacher` among them.
+  private func bases(teacher: ModelDirectory?) -> [ModelCard.Base] {
+    let source: ModelDirectory? =
+      switch origin {
+      case .new: nil
+      case .folder(let source): source
+      case .reduction(let reduction): reduction.directory
+      }
+    let isSame = source?.url.resolved == teacher?.url.resolved
+    return [source, isSame ? nil : teacher].compactMap { $0 }.map(ModelCard.Base.init)
   }
 
   /// The teacher that the model was cut from.

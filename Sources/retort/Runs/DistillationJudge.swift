@@ -17,10 +17,11 @@ struct DistillationJudge {
   let folder: RunFolder
 
   func judge() throws {
+    let start = ContinuousClock.now
     let speeds = try self.speeds()
-    var rows: [VerdictRow] = []
-    var continuations: [(arm: String, text: String)] = []
-    /// Adds a row for the arms of one name, one for each seed, and a continuation of the first.
+    var results: [ArmResult] = []
+    var samples: [Outcome.Sample] = []
+    /// Adds what is found of the arms of one name, one for each seed, and a continuation of the first.
     func add(_ name: String, _ models: [Arm], isTeacher: Bool = false) throws -> [Evaluation] {
       var evaluations: [Evaluation] = []
       for (index, arm) in models.enumerated() {
@@ -37,16 +38,15 @@ struct DistillationJudge {
         if index == 0 {
           let continuation = try self.continuation(arm, store)
           try progress.check()
-          continuations.append((Question.title(ofArm: name), text.prompt + continuation))
+          samples.append(.init(arm: name, prompt: text.prompt, text: continuation))
           try tell("\(Question.title(ofArm: name)): \(text.prompt)|\(continuation)\n")
         }
       }
-      var row = VerdictRow(
-        arm: name, parameterCount: models[0].model.parameterCount, evaluations,
-        bytesPerToken: text.bytesPerToken)
-      row.speed = isTeacher ? speeds.teacher : speeds.student
-      row.cost = folder.cost(of: models[0].name)
-      rows.append(row)
+      results.append(
+        ArmResult(
+          name, parameterCount: models[0].model.parameterCount, evaluations,
+          bytesPerToken: text.bytesPerToken, speed: isTeacher ? speeds.teacher : speeds.student,
+          cost: folder.cost(of: models[0].name)))
       return evaluations
     }
     try tell()
@@ -59,21 +59,13 @@ struct DistillationJudge {
         verdict: Verdict(zip(students, controls).map { ($0.windowLosses, $1.windowLosses) }),
         controlSteps: try plan.controlSteps(question, recipe))
     }
-    let result = VerdictTable(
-      rows: rows,
-      answers: Answers(
+    try Outcome(
+      languageModels: results,
+      Answers(
         answers: answers, unit: "nats/token", rows: "windows",
-        declined: recipe.distillation.withoutControl))
-    try tell(table(result.cells) + "\n")
-    try tell(verdict: result.sentences)
-    for reason in folder.forced { try tell(prose: "This run was forced although \(reason).\n") }
-    try folder.write(
-      result.json(device: device.name, forced: folder.forced), to: "verdict.json")
-    try folder.writeReport(
-      title: "Distillation run", table: result.cells,
-      sentences: result.sentences, device: device.name,
-      continuations: continuations)
-    try tell("Everything is in \(folder.name); open report.html there.")
+        declined: recipe.distillation.withoutControl), samples: samples,
+      seconds: (ContinuousClock.now - start).seconds
+    ).publish(in: folder)
   }
 
   /// The speed of the teacher, if it is a model, and of all students and controls, which have one shape.

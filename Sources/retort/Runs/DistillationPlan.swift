@@ -13,6 +13,9 @@ struct DistillationPlan {
   let slice: any TokenData
   let device: any Device
 
+  /// What is trained, a kind of model each.
+  var phases: [TrainingPhase] { [teacher, student, control].compactMap { $0 } }
+
   /// A student that takes less than this with its controls, about a minute on two cores, is trained with three seeds
   /// unless the recipe says how many.
   private static let fewFlops = 6e12

@@ -1,24 +1,30 @@
-// One logged step.
+// One line of `metrics.jsonl`.
 import Foundation
 import Storage
 import Training
 
-/// A line of `metrics.jsonl`, as far as the report reads it.
-struct MetricsRecord: Decodable {
+/// Numbers of an arm after a step: those of the training, or the loss on the validation rows alone.
+struct MetricsRecord {
   let arm: String
   let step: Int
-  let loss: Double?
-  let ce: Double?
-  let kl: Double?
-  let cosine: Double?
-  /// The loss on the validation rows, in a line of its own.
-  let validation: Double?
-  let seconds: Double?
+  /// Every other number of the line by its name.
+  let values: [String: Double]
 
   init?(_ line: String) {
-    guard let own = try? JSONDecoder().decode(Self.self, from: Data(line.utf8)) else { return nil }
-    self = own
+    guard let object = (try? JSON(parsing: Data(line.utf8)))?.object,
+      let arm = object["arm"]?.string, let step = object["step"]?.int
+    else { return nil }
+    (self.arm, self.step) = (arm, step)
+    values = object.members.reduce(into: [:]) { $0[$1.key] = $1.value.double }
   }
+
+  subscript(key: String) -> Double? { values[key] }
+
+  /// What is no term of a loss.
+  static let facts: Set = [
+    "step", "learning_rate", "gradient_norm", "tokens", "tokens_per_second", "seconds", "flops",
+    "crc32c",
+  ]
 
   /// The numbers that TensorBoard shows.
   static func scalars(_ m: StepMetrics) -> [(name: String, value: Double)] {
@@ -28,16 +34,17 @@ struct MetricsRecord: Decodable {
     ]
   }
 
-  /// The fields of a line.
-  static func fields(_ arm: String, _ m: StepMetrics) -> [(key: String, value: any JSONValue)] {
-    [
-      ("arm", arm), ("step", m.step), ("loss", m.means["loss"]), ("ce", m.means["ce"]),
-      ("kl", m.means["kl"]), ("divergence", m.means["divergence"]), ("hidden", m.means["hidden"]),
-      ("relations", m.means["relations"]),
-      ("cosine", m.means["cosine"]),
-      ("floored", m.means["floored"]), ("learning_rate", m.learningRate),
-      ("gradient_norm", m.gradientNorm),
-      ("tokens", m.tokenCount), ("tokens_per_second", m.tokensPerSecond), ("seconds", m.seconds),
-    ]
+  /// The fields of a line: the loss, every term that its objective names, and what the step took. `flops` are those of
+  /// one step.
+  static func fields(_ arm: String, _ m: StepMetrics, flops: Double) -> [(
+    key: String, value: any JSONValue
+  )] {
+    let terms = m.means.keys.filter { $0 != "loss" }.sorted()
+    return [("arm", arm), ("step", m.step)]
+      + (["loss"] + terms).map { ($0, m.means[$0]) } + [
+        ("learning_rate", m.learningRate), ("gradient_norm", m.gradientNorm),
+        ("tokens", m.tokenCount), ("tokens_per_second", m.tokensPerSecond),
+        ("flops", flops * Double(m.step)), ("seconds", m.seconds),
+      ]
   }
 }

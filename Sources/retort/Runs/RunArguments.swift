@@ -19,8 +19,11 @@ struct RunArguments: ParsableArguments {
   @Option(help: "The seed of every random number.")
   var seed: UInt64?
 
-  @Option(help: "The folder that the run writes to.")
-  var run = "runs/latest"
+  @Option(
+    help:
+      "The folder that the run writes to; without it a new one, runs/1, runs/2 and so on, to which runs/latest leads."
+  )
+  var run: String?
 
   @Flag(help: "Go on with the run in the folder, with the recipe it holds.")
   var resume = false
@@ -41,6 +44,11 @@ struct RunArguments: ParsableArguments {
         "--resume goes on with the recipe in the folder; it takes no recipe, --set, --data, --seed or --force."
       )
     }
+  }
+
+  /// The folder of the run: the one that is named, the latest to go on with, or a new one.
+  func folder() -> RunFolder {
+    run.map { RunFolder($0) } ?? (resume ? NumberedRuns.latest : NumberedRuns.new)
   }
 
   /// The recipe to run with, changed by `settings` of options. Nothing is written yet; a folder that
@@ -81,7 +89,8 @@ struct RunArguments: ParsableArguments {
   /// nobody insists. What was overruled is kept in the folder. A run that goes on was looked at when it began;
   /// what it reads must be what it read then.
   func begin(
-    _ recipe: some Recipe, in folder: RunFolder, origins: RunOrigins, command: String,
+    _ recipe: some Recipe, in folder: RunFolder, origins: RunOrigins, on device: any Device,
+    data: (words: String, fingerprint: String), phases: [TrainingPhase],
     after find: () throws -> [Finding]
   ) throws {
     guard !resume else {
@@ -95,8 +104,14 @@ struct RunArguments: ParsableArguments {
       throw StorageError(
         refusals.map(\.text).joined(separator: "; ") + ". --force begins all the same.")
     }
-    try folder.begin(recipe, origins: origins, command: command)
-    if !refusals.isEmpty { try folder.noteForced(refusals.map(\.text)) }
+    let memory = phases.compactMap { phase in
+      (try? phase.cost().byteCount).map { (name: phase.name, bytes: $0) }
+    }
+    let about = RunAbout(
+      device: device.name, data: data.words, dataFingerprint: data.fingerprint,
+      findings: findings, memory: memory)
+    try folder.begin(recipe, origins: origins, about: about)
+    if run == nil { try NumberedRuns.lead(to: folder) }
   }
 }
 

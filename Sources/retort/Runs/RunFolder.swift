@@ -16,10 +16,13 @@ final class RunFolder {
     url = URL(fileURLWithPath: path).resolved
   }
 
-  private static let beginnings: Set = ["recipe.yaml", "origins.json", "forced.json"]
+  static let verdict = "verdict.json"
+  static let evaluation = "evaluation.json"
+
+  private static let beginnings: Set = ["recipe.yaml", "origins.json", RunAbout.fileName]
   private static let files: Set = [
-    "metrics.jsonl", "arms.jsonl", "verdict.json", "report.html", "checkpoints", "tensorboard",
-    "teacher", "model",
+    "metrics.jsonl", "arms.jsonl", verdict, evaluation, "report.html", "checkpoints",
+    "tensorboard", "teacher", "model",
   ]
 
   /// Whether a run writes something of this name at the top of its folder.
@@ -91,7 +94,7 @@ final class RunFolder {
   }
 
   /// Begins a run, after deleting the one that is here.
-  func begin(_ recipe: some Recipe, origins: RunOrigins, command: String) throws {
+  func begin(_ recipe: some Recipe, origins: RunOrigins, about: RunAbout) throws {
     if ledger == nil {
       do {
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
@@ -103,9 +106,10 @@ final class RunFolder {
       }
       ledger = new
     }
-    try claimed().clear(for: command)
+    try claimed().clear(for: type(of: recipe).command)
     try write(try recipe.yaml(), to: "recipe.yaml")
     try write(origins.text, to: RunOrigins.fileName)
+    try write(about.json.json + "\n", to: RunAbout.fileName)
   }
 
   private func claimed() throws -> RunLedger {
@@ -133,8 +137,6 @@ final class RunFolder {
   }
 
   var recipe: URL { url.appending(path: "recipe.yaml") }
-  private var metrics: URL { url.appending(path: "metrics.jsonl") }
-  private var arms: URL { url.appending(path: "arms.jsonl") }
 
   func checkpoint(_ arm: String) -> String { "checkpoints/\(arm).safetensors" }
   /// The best weights of an arm so far.
@@ -151,16 +153,17 @@ final class RunFolder {
     try TensorBoardFile(try claim("tensorboard/\(arm)/\(TensorBoardFile.newName)"))
   }
 
-  /// Writes `report.html` from what the folder holds, and what is given.
-  func writeReport(
-    title: String, table: [[String]] = [], sentences: [String], device: String,
-    continuations: [(arm: String, text: String)] = []
-  ) throws {
-    let recipe = (try? String(contentsOf: self.recipe, encoding: .utf8)) ?? ""
-    let report = Report(
-      title: title, records: records(), table: table, sentences: sentences, recipe: recipe,
-      device: device, continuations: continuations)
-    try write(report.html, to: "report.html")
+  /// Writes `report.html` from what the folder holds.
+  func writeReport() throws { try write(Report(RunRecord(of: url)).html, to: "report.html") }
+
+  /// Says in the cards of models that the run made, those of all seeds, what was found of them.
+  func describe(_ arms: [String], by outcome: Outcome) throws {
+    for card in try claimed().paths.sorted() where card.hasSuffix("/README.md") {
+      let arm = String(card.dropLast("/README.md".count)).replacing(/-\d+$/, with: "")
+      let file = url.appending(path: card)
+      guard arms.contains(arm), let text = try? String(contentsOfText: file) else { continue }
+      try write(ModelCard.adding(outcome, about: about, to: text), to: card)
+    }
   }
 
   /// The metrics file, without the lines of `arm` beyond the step it resumes from.
@@ -178,44 +181,35 @@ final class RunFolder {
     }
   }
 
-  /// Keeps the reasons against a run that was begun all the same.
-  func noteForced(_ reasons: [String]) throws {
-    try write(JSON.array(reasons.map { .string($0) }).text, to: "forced.json")
+  /// What an arm's training took.
+  struct Cost {
+    /// Floating-point operations.
+    let flops: Double
+    /// Over all processes that had a part in it.
+    let seconds: Double
+    /// Of them those before the first step of the last process, in which kernels are compiled.
+    let preparingSeconds: Double
   }
 
-  /// The reasons against the run, if it was forced.
-  var forced: [String] {
-    let json = try? JSON(contentsOf: url.appending(path: "forced.json"))
-    return json?.array?.compactMap(\.string) ?? []
-  }
-
-  /// Notes what an arm's training took: floating-point operations, and seconds over all processes that had a
-  /// part in it.
-  func finish(_ arm: String, flops: Double) throws {
-    var (seconds, last) = (0.0, 0.0)
-    for own in records().filter({ $0.arm == arm }).compactMap(\.seconds) {
-      if own < last { seconds += last }
-      last = own
-    }
+  /// Notes what an arm's training took.
+  func finish(_ arm: String, flops: Double, preparingSeconds: Double) throws {
+    let seconds = RunRecord(of: url).seconds(of: arm)
     let arms = try JSONLines(appendingTo: try claim("arms.jsonl")) { line in
       (try? JSON(parsing: Data(line.utf8)))?["arm"]?.string != arm
     }
-    try arms.append([("arm", arm), ("flops", flops), ("seconds", seconds + last)])
+    try arms.append([
+      ("arm", arm), ("flops", flops), ("seconds", seconds),
+      ("preparing_seconds", preparingSeconds),
+    ])
   }
 
   // MARK: Reading
 
   /// What `finish` noted of an arm.
-  func cost(of arm: String) -> (flops: Double, seconds: Double)? {
-    let found = JSONLines.lines(of: arms).sound
-      .compactMap { try? JSON(parsing: Data($0.utf8)) }.last { $0["arm"]?.string == arm }
-    guard let flops = found?["flops"]?.double, let seconds = found?["seconds"]?.double else {
-      return nil
-    }
-    return (flops, seconds)
-  }
+  func cost(of arm: String) -> Cost? { RunRecord.costs(in: url)[arm] }
 
-  func records() -> [MetricsRecord] {
-    JSONLines.lines(of: metrics).sound.compactMap { MetricsRecord($0) }
+  /// How the run began.
+  var about: RunAbout? {
+    (try? JSON(contentsOf: url.appending(path: RunAbout.fileName))).map(RunAbout.init)
   }
 }

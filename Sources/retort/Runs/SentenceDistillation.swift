@@ -102,7 +102,10 @@ struct SentenceDistillation {
     origins.add("the text", text.fingerprint)
     origins.add("the teacher", try teacher.directory.fingerprint())
     try origins.add("the student's folder", folder: recipe.student.path)
-    try arguments.begin(recipe, in: folder, origins: origins, command: "distill") {
+    try arguments.begin(
+      recipe, in: folder, origins: origins, on: device, data: ("\(text)", text.fingerprint),
+      phases: plan.phases
+    ) {
       try findings(text, plan, device)
     }
     let profiles = RunProfiles(arguments.profiling, in: folder)
@@ -116,7 +119,8 @@ struct SentenceDistillation {
         try objective(store), recipe.training.options(for: sizes, seed: seed), on: text.training,
         validation: text.validation, folder: folder, origins: origins, store: store,
         prefix: "student", profiles: profiles,
-        export: ModelExport(tokenizer: nil, precision: recipe.training.export))
+        export: ModelExport(tokenizer: nil, precision: recipe.training.export),
+        teacher: arm.name.hasPrefix("student") ? teacher.directory : nil)
     }
     let trials = try Trial.all(of: recipe, make: arm)
     for trial in trials {
@@ -203,11 +207,12 @@ struct SentenceDistillation {
   private func judge(
     _ trials: [Trial], _ plan: DistillationPlan, _ text: RunSentences, _ device: any Device
   ) throws {
+    let start = ContinuousClock.now
     let speeds = try speeds(trials, text, device)
     let expected = try vectors(teacher, teacherEncoder, text, device)
-    var rows: [SentenceVerdictRow] = [
-      SentenceVerdictRow(
-        arm: "teacher", parameterCount: teacher.model.parameterCount, evaluations: [],
+    var results = [
+      ArmResult(
+        "teacher", parameterCount: teacher.model.parameterCount, [SentenceEvaluation](),
         sentencesPerSecond: speeds.teacher, cost: nil)
     ]
     func add(_ name: String, _ arms: [Arm]) throws -> [SentenceEvaluation] {
@@ -215,9 +220,9 @@ struct SentenceDistillation {
         SentenceEvaluation(
           student: try vectors(arm, try sentenceEncoder(arm), text, device), teacher: expected)
       }
-      rows.append(
-        SentenceVerdictRow(
-          arm: name, parameterCount: arms[0].model.parameterCount, evaluations: evaluations,
+      results.append(
+        ArmResult(
+          name, parameterCount: arms[0].model.parameterCount, evaluations,
           sentencesPerSecond: speeds.student, cost: folder.cost(of: arms[0].name)))
       return evaluations
     }
@@ -232,20 +237,9 @@ struct SentenceDistillation {
       }, unit: "of distance to the teacher's vectors", rows: "sentences",
       declined: recipe.distillation.withoutControl,
       caveat: "The measure favours the student: no control has seen the teacher's vectors.")
-    let cells = [SentenceVerdictRow.header] + rows.map(\.cells)
-    try tell("\n" + table(cells) + "\n")
-    try tell(verdict: answers.sentences)
-    for reason in folder.forced { try tell(prose: "This run was forced although \(reason).\n") }
-    let json = JSONObject(
-      answers.fields + [
-        ("forced_against", folder.forced), ("arms", JSONObject(rows.map { ($0.arm, $0.json) })),
-        ("device", device.name), ("retort", Retort.version),
-      ]
-    ).json
-    try folder.write(json + "\n", to: "verdict.json")
-    try folder.writeReport(
-      title: "Distillation of a sentence encoder", table: cells,
-      sentences: answers.sentences, device: device.name)
-    try tell("Everything is in \(folder.name); open report.html there.")
+    try Outcome(
+      results, quality: "cosine_to_teacher", answers: answers, sentences: answers.sentences,
+      seconds: (ContinuousClock.now - start).seconds
+    ).publish(in: folder)
   }
 }

@@ -12,10 +12,14 @@ struct TrainingDoctor {
   let recipe: TrainRecipe
   let device: any Device
 
-  func findings() throws -> [Finding] {
+  private var options: TrainingOptions {
+    recipe.training.options(for: recipe.model, seed: recipe.seed)
+  }
+
+  /// What is trained.
+  func phase() throws -> TrainingPhase {
     let model = try arm.languageModel()
-    let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
-    let phase = TrainingPhase(
+    return TrainingPhase(
       arm.name, options: options, training: text.training, validation: text.validation,
       device: device
     ) { store in
@@ -25,6 +29,9 @@ struct TrainingDoctor {
         model.parameters(prefix: arm.name)
       )
     }
+  }
+
+  func findings(_ phase: TrainingPhase) throws -> [Finding] {
     let plan = TrainingPlan(phases: [(phase, options.stepCount)], device: device)
     let common = TextDoctor(text: text, classCount: classCount)
     let path = recipe.model.path

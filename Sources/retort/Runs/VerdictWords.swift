@@ -51,6 +51,34 @@ struct Answers {
   /// What the measure itself favours, if anything.
   var caveat: String?
 
+  /// Reads what `fields` wrote; nil where there is nothing such.
+  init?(_ json: JSON) {
+    declined = json["without_control"]?.string ?? ""
+    var (unit, rows) = ("", "windows")
+    answers = Question.allCases.compactMap { question in
+      guard let answer = json[question.key], let difference = answer["difference"]?.double,
+        let interval = answer["interval_95"]?.array?.compactMap(\.double), interval.count == 2
+      else { return nil }
+      unit = answer["unit"]?.string ?? ""
+      let paired = answer.object?.members.first { $0.key.hasPrefix("paired_") }
+      rows = String(paired?.key.dropFirst("paired_".count) ?? "windows")
+      return Answer(
+        question: question,
+        verdict: Verdict(
+          difference: difference, halfWidth: (interval[1] - interval[0]) / 2,
+          windowCount: paired?.value.int ?? 0,
+          seedDifferences: (answer["seed_differences"]?.array ?? []).compactMap(\.double)),
+        controlSteps: answer["control_steps"]?.int ?? 0)
+    }
+    (self.unit, self.rows) = (unit, rows)
+    guard !answers.isEmpty || !declined.isEmpty else { return nil }
+  }
+
+  init(answers: [Answer], unit: String, rows: String, declined: String, caveat: String? = nil) {
+    (self.answers, self.unit, self.rows) = (answers, unit, rows)
+    (self.declined, self.caveat) = (declined, caveat)
+  }
+
   func verdict(_ question: Question) -> Verdict? {
     answers.first { $0.question == question }?.verdict
   }
@@ -105,16 +133,6 @@ struct Answers {
       )
     }
   }
-}
-
-/// Where the student stands by loss, from the share of a control's distance from the teacher that it is nearer; nil where
-/// the teacher is no better than the control.
-func standing(gapClosed: Double?) -> String {
-  guard let gapClosed else { return "The teacher is no better than the control on this text." }
-  if gapClosed >= 1 { return "The student is as good as its teacher." }
-  if gapClosed < 0 { return "By loss the student is further from the teacher than the control." }
-  return
-    "The student closes \(fixed(100 * gapClosed, 0)) % of the gap between that control and the teacher."
 }
 
 /// What a verdict will rest on, before anything is trained.

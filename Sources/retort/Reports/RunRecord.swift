@@ -1,0 +1,73 @@
+// A run's folder as it is read: by the report, and by comparisons.
+import Foundation
+import Storage
+
+/// What the files of a run say, whether or not it has ended.
+struct RunRecord {
+  /// The folder's name.
+  let name: String
+  /// nil where the run began with an earlier version, or its file cannot be read.
+  let about: RunAbout?
+  /// The recipe as it ran.
+  let recipe: String
+  /// What it changes of the defaults.
+  let changes: [RecipeTree.Difference]
+  let records: [MetricsRecord]
+  /// By arm, of those that are trained.
+  let costs: [String: RunFolder.Cost]
+  /// nil before the end.
+  let outcome: Outcome?
+
+  init(of folder: URL) {
+    func json(_ name: String) -> JSON? { try? JSON(contentsOf: folder.appending(path: name)) }
+    name = folder.lastPathComponent
+    about = json(RunAbout.fileName).map(RunAbout.init)
+    let file = folder.appending(path: "recipe.yaml")
+    recipe = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+    let isTraining = recipeKeys(ofFile: file.path).contains("model")
+    changes =
+      (try? isTraining
+        ? TrainRecipe.changes(ofFile: file.path) : DistillRecipe.changes(ofFile: file.path)) ?? []
+    records = JSONLines.lines(of: folder.appending(path: "metrics.jsonl")).sound
+      .compactMap { MetricsRecord($0) }
+    costs = Self.costs(in: folder)
+    outcome =
+      [RunFolder.verdict, RunFolder.evaluation].lazy.compactMap(json)
+      .compactMap(Outcome.init).first
+  }
+
+  /// What `RunFolder.finish` noted of the arms of a run.
+  static func costs(in folder: URL) -> [String: RunFolder.Cost] {
+    JSONLines.lines(of: folder.appending(path: "arms.jsonl")).sound.reduce(into: [:]) {
+      costs, line in
+      guard let own = try? JSON(parsing: Data(line.utf8)), let arm = own["arm"]?.string,
+        let flops = own["flops"]?.double, let seconds = own["seconds"]?.double
+      else { return }
+      costs[arm] = RunFolder.Cost(
+        flops: flops, seconds: seconds,
+        preparingSeconds: own["preparing_seconds"]?.double ?? 0)
+    }
+  }
+
+  /// The names of arms that logged something, in their order.
+  var arms: [String] {
+    var seen: Set<String> = []
+    return records.map(\.arm).filter { seen.insert($0).inserted }
+  }
+
+  /// How long an arm was trained so far, over all processes that had a part in it.
+  func seconds(of arm: String) -> Double {
+    Self.elapsed(records.filter { $0.arm == arm }).last ?? 0
+  }
+
+  /// Seconds since the beginning for each record of an arm: each process counts its own anew.
+  static func elapsed(_ records: [MetricsRecord]) -> [Double] {
+    var (before, last) = (0.0, 0.0)
+    return records.map { record in
+      let own = record["seconds"] ?? last
+      if own < last { before += last }
+      last = own
+      return before + own
+    }
+  }
+}

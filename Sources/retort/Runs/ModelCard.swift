@@ -1,0 +1,146 @@
+// `README.md` of a model's folder: how it was made, and what was found of it.
+import Foundation
+import Models
+import Storage
+import Training
+
+/// A model card as the Hub shows it (https://huggingface.co/docs/hub/model-cards).
+struct ModelCard {
+  let arm: String
+  /// What the weights were before training, in words.
+  let origin: String
+  /// The models that it comes from: what it was cut from or trained further, and its teacher.
+  let bases: [Base]
+  let formula: String
+  let options: TrainingOptions
+  /// Steps that were done, and the one whose weights the model has.
+  let stepCount: Int
+  let keptStep: Int
+  let parameterCount: Int
+  let sequenceLength: Int
+  let isSentenceEncoder: Bool
+
+  /// A model on the Hub, as far as its folder says so.
+  struct Base {
+    let name: String?
+    let licence: String?
+
+    /// The name is that of the configuration or of a folder of the Hub's cache, the licence that of the folder's card.
+    init(_ directory: ModelDirectory) {
+      let configured = (try? directory.configurationFile.fields)?["_name_or_path"]?.string
+      let cached = directory.url.resolved.pathComponents.first { $0.hasPrefix("models--") }?
+        .dropFirst("models--".count).replacing("--", with: "/").description
+      name = [configured, cached].compactMap { $0 }.first {
+        $0.wholeMatch(of: /[A-Za-z0-9][\w.-]*\/[\w.-]+/) != nil
+      }
+      let card = try? String(contentsOfText: directory.url.appending(path: "README.md"))
+      let front = card.flatMap { card in
+        card.hasPrefix("---\n") ? card.dropFirst(4).components(separatedBy: "\n---")[0] : nil
+      }
+      licence = front?.firstMatch(of: /(?m)^license: *([\w.-]+) *$/).map { String($0.1) }
+    }
+  }
+
+  /// A text that says the same in a cell of Markdown, whatever is in it.
+  private static func plain(_ text: String) -> String {
+    visible(text).replacing("\n", with: " ").replacing("&", with: "&amp;")
+      .replacing("<", with: "&lt;").replacing("|", with: "&#124;").replacing("`", with: "&#96;")
+  }
+
+  /// What the Hub reads of a card before its text.
+  private var frontMatter: String {
+    let names = bases.compactMap(\.name)
+    let licences = Set(bases.compactMap(\.licence))
+    return [
+      "library_name: \(isSentenceEncoder ? "sentence-transformers" : "transformers")",
+      "pipeline_tag: \(isSentenceEncoder ? "sentence-similarity" : "text-generation")",
+      names.isEmpty ? nil : "base_model: [\(names.joined(separator: ", "))]",
+      licences.count == 1 ? licences.first.map { "license: \($0)" } : nil,
+      "tags: [retort\(arm == "student" ? ", distillation" : "")]",
+    ].compactMap { $0 }.joined(separator: "\n")
+  }
+
+  private var usage: String {
+    isSentenceEncoder
+      ? """
+      from sentence_transformers import SentenceTransformer
+
+      model = SentenceTransformer(".")
+      print(model.encode(["A sentence.", "Another one."]).shape)
+      """
+      : """
+      from transformers import AutoModelForCausalLM, AutoTokenizer
+
+      tokenizer = AutoTokenizer.from_pretrained(".")
+      model = AutoModelForCausalLM.from_pretrained(".")
+      tokens = tokenizer("The truth is", return_tensors="pt")
+      print(tokenizer.decode(model.generate(**tokens, max_new_tokens=40)[0]))
+      """
+  }
+
+  private var licence: String {
+    let known = bases.compactMap(\.licence)
+    if known.isEmpty {
+      return
+        "Nothing says under which licence: that of the models it comes from and of its data count."
+    }
+    return
+      "The models it comes from are under \(Set(known).sorted().joined(separator: ", ")); the licence of its data counts too."
+  }
+
+  var markdown: String {
+    let tokens = stepCount * options.batchSize * options.microBatchCount * sequenceLength
+    let kept = keptStep < stepCount ? "; the weights are those of step \(grouped(keptStep))" : ""
+    return """
+      ---
+      \(frontMatter)
+      ---
+      # \(arm.prefix(1).uppercased() + arm.dropFirst())
+
+      Made with Retort \(Retort.version).
+
+      | | |
+      |---|---|
+      | parameters | \(grouped(parameterCount)) |
+      | weights before training | \(Self.plain(origin)) |
+      | loss | \(Self.plain(formula)) |
+      | steps | \(grouped(stepCount)) of \(options.batchSize * options.microBatchCount) sequences \
+      of \(sequenceLength) tokens: \(counted(tokens, "token"))\(kept) |
+      | optimizer | AdamW, learning rate \(options.optimizer.learningRate), weight decay \
+      \(options.optimizer.weightDecay) |
+      | precision | \(options.precision.rawValue) between kernels, float32 weights |
+      | seed | \(options.seed) |
+
+      The recipe that made it is `recipe.yaml` in the run's folder.
+
+      ## Use
+
+      In the folder of this file, or with the model's name in place of the dot:
+
+      ```python
+      \(usage)
+      ```
+
+      ## Licence
+
+      \(licence)
+
+      """
+  }
+
+  private static let evaluation = "\n## Evaluation\n"
+
+  /// A card with what a run found of its models, in place of what it said of that before.
+  static func adding(_ outcome: Outcome, about: RunAbout?, to card: String) -> String {
+    let before = card.range(of: evaluation).map { String(card[..<$0.lowerBound]) } ?? card
+    let rows = outcome.cells.enumerated().map { index, row in
+      "| " + row.map(plain).joined(separator: " | ") + " |"
+        + (index == 0 ? "\n|" + row.indices.map { $0 == 0 ? "---|" : "--:|" }.joined() : "")
+    }
+    let sentences = outcome.sentences.map { "- \(visible($0))" }
+    let facts = about.map { "Data: \(visible($0.data)). Device: \(visible($0.device)).\n\n" }
+    return before + evaluation + "\n" + (facts ?? "")
+      + rows.joined(separator: "\n") + "\n"
+      + (sentences.isEmpty ? "" : "\n" + sentences.joined(separator: "\n") + "\n")
+  }
+}

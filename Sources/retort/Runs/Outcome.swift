@@ -1,0 +1,187 @@
+// What a run found of its models, for the screen, for files and for the report.
+import Distillation
+import Foundation
+import Storage
+
+/// A number that was found of a model.
+struct Metric {
+  /// How a number is written.
+  enum Format: String {
+    /// With four decimals.
+    case decimals
+    /// A whole number.
+    case count
+    /// A share, in percent.
+    case share
+    /// With two decimals.
+    case hundredths
+    /// Floating-point operations, in TFLOP.
+    case operations
+    /// Seconds, in minutes and seconds.
+    case duration
+  }
+
+  /// What it is called in files.
+  let key: String
+  /// What it is called in tables; nil where it stands in files alone.
+  let title: String?
+  /// nil where it means nothing for the model, such as the distance of a teacher from itself.
+  let value: Double?
+  let format: Format
+
+  init(_ key: String, _ title: String?, _ value: Double?, _ format: Format) {
+    (self.key, self.title, self.value, self.format) = (key, title, value, format)
+  }
+
+  var text: String {
+    guard let value else { return "-" }
+    guard value.isFinite else { return "\(value)" }
+    return switch format {
+    case .decimals: fixed(value, 4)
+    case .count: grouped(Int(value))
+    case .share: fixed(100 * value, 1) + " %"
+    case .hundredths: fixed(value, 2)
+    case .operations: fixed(value / 1e12, 1)
+    case .duration: retort.duration(value)
+    }
+  }
+
+  fileprivate var json: any JSONValue {
+    guard let value, value.isFinite else { return Double?.none }
+    return format == .count && value == value.rounded() ? Int(value) : value
+  }
+}
+
+/// A model of a run with what was found of it, means over its seeds.
+struct ArmResult {
+  /// As the run calls it: "teacher", "student", "control", "control-compute", "model".
+  let arm: String
+  let metrics: [Metric]
+  /// Bins of a reliability diagram, where the model predicts classes.
+  let reliability: [Calibration.Point]
+
+  subscript(key: String) -> Double? { metrics.first { $0.key == key }?.value }
+
+  var cells: [String] {
+    [Question.title(ofArm: arm)] + metrics.filter { $0.title != nil }.map(\.text)
+  }
+
+  /// Reads what `json` wrote, with the columns that stand beside it.
+  fileprivate init(_ arm: String, _ json: JSON, _ columns: [JSON]) {
+    self.arm = arm
+    metrics = columns.compactMap { column -> Metric? in
+      guard let key = column["key"]?.string,
+        let format = column["format"]?.string.flatMap(Metric.Format.init)
+      else { return nil }
+      return Metric(key, column["title"]?.string, json[key]?.double, format)
+    }
+    reliability = (json["reliability"]?.array ?? []).compactMap { point -> Calibration.Point? in
+      let numbers = (point.array ?? []).compactMap(\.double)
+      guard numbers.count == 3 else { return nil }
+      return Calibration.Point(probability: numbers[0], accuracy: numbers[1], share: numbers[2])
+    }
+  }
+
+  init(arm: String, metrics: [Metric], reliability: [Calibration.Point] = []) {
+    (self.arm, self.metrics, self.reliability) = (arm, metrics, reliability)
+  }
+
+  fileprivate var json: JSONObject {
+    let points = reliability.map { [$0.probability, $0.accuracy, $0.share] }
+    return JSONObject(
+      metrics.map { ($0.key, $0.json) } + (points.isEmpty ? [] : [("reliability", points)]))
+  }
+}
+
+/// All that a run found.
+struct Outcome {
+  let arms: [ArmResult]
+  /// The key of the metric by which models are compared at a glance.
+  let quality: String
+  /// The verdicts; nil where the run compares nothing.
+  var answers: Answers?
+  /// What the verdicts say, and where the student stands.
+  var sentences: [String] = []
+  /// What models made, each of the same prompt.
+  var samples: [Sample] = []
+  /// The share of each control's distance from the teacher that the student is nearer to the teacher, by question.
+  var gapsClosed: [(key: String, value: Double?)] = []
+  /// How long judging took.
+  var seconds = 0.0
+
+  struct Sample {
+    let arm: String
+    let prompt: String
+    let text: String
+  }
+
+  /// The first row names the columns.
+  var cells: [[String]] {
+    let titles = arms.first?.metrics.compactMap(\.title) ?? []
+    return [[""] + titles] + arms.map(\.cells)
+  }
+
+  /// The content of `verdict.json`, or of `evaluation.json` where there is no verdict.
+  func json(of about: RunAbout?) -> JSONObject {
+    JSONObject(
+      (answers?.fields ?? []) + [
+        ("gap_closed", JSONObject(gapsClosed.map { ($0.key, $0.value) })),
+        ("sentences", sentences),
+        ("arms", JSONObject(arms.map { ($0.arm, $0.json) })),
+        (
+          "metrics",
+          (arms.first?.metrics ?? []).map {
+            JSONObject([("key", $0.key), ("title", $0.title), ("format", $0.format.rawValue)])
+          }
+        ),
+        ("quality", quality),
+        (
+          "samples",
+          samples.map {
+            JSONObject([("arm", $0.arm), ("prompt", $0.prompt), ("text", $0.text)])
+          }
+        ),
+        ("judging_seconds", seconds), ("forced_against", about?.forced ?? []),
+        ("device", about?.device), ("retort", Retort.version),
+      ])
+  }
+
+  /// Reads what `json` wrote; nil where there is nothing such.
+  init?(_ json: JSON) {
+    guard let arms = json["arms"]?.object, let columns = json["metrics"]?.array,
+      let quality = json["quality"]?.string
+    else { return nil }
+    self.quality = quality
+    self.arms = arms.members.map { ArmResult($0.key, $0.value, columns) }
+    answers = Answers(json)
+    sentences = (json["sentences"]?.array ?? []).compactMap(\.string)
+    samples = (json["samples"]?.array ?? []).compactMap { sample in
+      guard let arm = sample["arm"]?.string, let text = sample["text"]?.string else { return nil }
+      return Sample(arm: arm, prompt: sample["prompt"]?.string ?? "", text: text)
+    }
+    gapsClosed = (json["gap_closed"]?.object?.members ?? []).map { ($0.key, $0.value.double) }
+    seconds = json["judging_seconds"]?.double ?? 0
+  }
+
+  init(
+    _ arms: [ArmResult], quality: String, answers: Answers?, sentences: [String],
+    samples: [Sample] = [], seconds: Double
+  ) {
+    (self.arms, self.quality, self.answers) = (arms, quality, answers)
+    (self.sentences, self.samples, self.seconds) = (sentences, samples, seconds)
+  }
+
+  /// Shows what came of a distillation, and leaves it in the run's folder.
+  func publish(in folder: RunFolder) throws {
+    let about = folder.about
+    try tell("\n" + table(cells) + "\n")
+    try tell(verdict: sentences)
+    for reason in about?.forced ?? [] {
+      try tell(prose: "This run was forced although \(reason).\n")
+    }
+    try folder.write(json(of: about).json + "\n", to: RunFolder.verdict)
+    try folder.describe(arms.map(\.arm), by: self)
+    try folder.writeReport()
+    try tell(prose: "Everything is in \(folder.name); open report.html there.")
+  }
+}

@@ -1,0 +1,65 @@
+// How a run began: `run.json`.
+import Foundation
+import Storage
+
+/// What was asked, with what, and what was found before.
+struct RunAbout {
+  static let fileName = "run.json"
+
+  /// The command and its arguments, as the person wrote them.
+  var command: [String]
+  var begun: String
+  /// The device, the system and its processor.
+  var device: String
+  var system: String
+  /// The data in words, and what tells them from others.
+  var data: String
+  var dataFingerprint: String
+  var findings: [Finding]
+  /// Bytes that a step of each kind of model needs on the device.
+  var memory: [(name: String, bytes: Int)]
+  var version: String
+
+  init(
+    device: String, data: String, dataFingerprint: String, findings: [Finding],
+    memory: [(name: String, bytes: Int)]
+  ) {
+    command = ["retort"] + CommandLine.arguments.dropFirst()
+    begun = Date().ISO8601Format()
+    (self.device, self.data, self.dataFingerprint) = (device, data, dataFingerprint)
+    (self.findings, self.memory) = (findings, memory)
+    system = ProcessInfo.processInfo.operatingSystemVersionString
+    version = Retort.version
+  }
+
+  /// The reasons against the run, if it was forced.
+  var forced: [String] { findings.filter { $0.level == .refusal }.map(\.text) }
+
+  var json: JSONObject {
+    JSONObject([
+      ("command", command), ("begun", begun), ("device", device), ("system", system),
+      ("data", data), ("data_fingerprint", dataFingerprint),
+      (
+        "findings",
+        findings.map { JSONObject([("level", $0.level.rawValue), ("text", $0.text)]) }
+      ),
+      ("memory_bytes", JSONObject(memory.map { ($0.name, $0.bytes) })), ("retort", version),
+    ])
+  }
+
+  /// Reads what `json` wrote.
+  init(_ json: JSON) {
+    func text(_ key: String) -> String { json[key]?.string ?? "" }
+    command = (json["command"]?.array ?? []).compactMap(\.string)
+    (begun, device, system) = (text("begun"), text("device"), text("system"))
+    (data, dataFingerprint) = (text("data"), text("data_fingerprint"))
+    findings = (json["findings"]?.array ?? []).compactMap { finding in
+      finding["level"]?.string.flatMap(Finding.Level.init)
+        .map { Finding(level: $0, text: finding["text"]?.string ?? "") }
+    }
+    memory = (json["memory_bytes"]?.object?.members ?? []).compactMap { member in
+      member.value.int.map { (member.key, $0) }
+    }
+    version = text("retort")
+  }
+}

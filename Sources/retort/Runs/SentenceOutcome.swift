@@ -1,0 +1,30 @@
+// What a run found of sentence encoders.
+import Distillation
+
+extension ArmResult {
+  /// A sentence encoder's numbers, means over `evaluations`, one for each seed; a teacher has none.
+  init(
+    _ arm: String, parameterCount: Int, _ evaluations: [SentenceEvaluation],
+    sentencesPerSecond: Double, cost: RunFolder.Cost?
+  ) {
+    func mean(_ value: (SentenceEvaluation) -> Double?) -> Double? {
+      let known = evaluations.compactMap(value)
+      return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
+    }
+    self.init(
+      arm: arm,
+      metrics: [
+        Metric("parameters", "parameters", Double(parameterCount), .count),
+        Metric("bytes", nil, Double(4 * parameterCount), .count),
+        Metric("cosine_to_teacher", "cosine to teacher", mean(\.cosine), .decimals),
+        Metric(
+          "similarity_rank_correlation", "similarities (Spearman)", mean(\.rankCorrelation),
+          .decimals),
+        Metric(
+          "nearest_neighbour_agreement", "same neighbour", mean(\.neighbourAgreement), .share),
+        Metric("sentences_per_second", "sentences/s", sentencesPerSecond, .count),
+        Metric("training_flops", "TFLOP", cost?.flops, .operations),
+        Metric("training_seconds", "trained", cost?.seconds, .duration),
+      ])
+  }
+}
