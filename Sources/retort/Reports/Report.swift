@@ -73,7 +73,9 @@ struct Report {
   // MARK: The course of the training
 
   private enum Measure: String, CaseIterable {
-    case steps, FLOP, seconds
+    case steps
+    case flop = "FLOP"
+    case seconds
   }
 
   /// The curves of one number, an arm each.
@@ -86,7 +88,7 @@ struct Report {
         let x: Double? =
           switch measure {
           case .steps: Double(record.step)
-          case .FLOP: record["flops"]
+          case .flop: record["flops"]
           case .seconds: seconds[index]
           }
         return x.map { ($0, value) }
