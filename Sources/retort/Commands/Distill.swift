@@ -36,6 +36,7 @@ struct Distill: TalkativeCommand {
 
   func run() throws {
     Interrupt.install()
+    let start = ContinuousClock.now
     let folder = arguments.folder()
     var recipe = try arguments.recipe(DistillRecipe.self, in: folder, settings: models.settings)
     let path = recipe.teacher.path
@@ -52,7 +53,7 @@ struct Distill: TalkativeCommand {
     }
     let slice = try text.slice(recipe.student.textShare)
     let plan = try arms.plan(recipe, text, slice: slice, device: device)
-    try plan.settle(&recipe)
+    let chosen = try plan.settle(&recipe, judgedRows: text.heldOut.count, since: start)
     var origins = RunOrigins()
     try origins.add(recipe)
     origins.add("the text", text.fingerprint)
@@ -61,12 +62,14 @@ struct Distill: TalkativeCommand {
       recipe, in: folder, origins: origins, on: device, data: ("\(text)", text.fingerprint),
       phases: plan.phases
     ) {
-      try DistillationDoctor(
-        arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, device: device
-      ).findings()
+      try chosen
+        + DistillationDoctor(
+          arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, device: device
+        ).findings()
     }
     let export = ModelExport(tokenizer: arms.tokenizer, precision: recipe.training.export)
     let profiles = RunProfiles(arguments.profiling, in: folder)
+    let clock = try plan.clock(recipe, judgedRows: text.heldOut.count, in: folder)
     /// Trains an arm that is not finished, on what `make` gives for its store.
     func train(
       _ arm: Arm, _ sizes: ModelRecipe, seed: UInt64, as prefix: String,
@@ -79,7 +82,7 @@ struct Distill: TalkativeCommand {
         objective, recipe.training.options(for: sizes, seed: seed), on: data,
         validation: text.validation, folder: folder, origins: origins, store: store,
         prefix: prefix, profiles: profiles, export: export,
-        teacher: arm.name.hasPrefix("student") ? arms.teacher?.directory : nil)
+        teacher: arm.name.hasPrefix("student") ? arms.teacher?.directory : nil, clock: clock)
     }
     if let teacher = arms.teacher, recipe.teacher.path.isEmpty {
       try train(teacher, recipe.teacher, seed: recipe.seed, as: teacher.name) { _ in

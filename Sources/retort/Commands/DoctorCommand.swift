@@ -65,9 +65,11 @@ struct DoctorCommand: TalkativeCommand {
     let text = try RunText(recipe.data, tokenizer, classCount: size, seed: recipe.seed)
       .slice(recipe.model.textShare)
     recipe.model.settleSteps(on: text.training, recipe.training)
+    let phase = try recipe.phase(arm, text, classCount: size, device: device)
+    let chosen = try recipe.settle(phase, judgedRows: text.heldOut.count, since: .now)
     let doctor = TrainingDoctor(
       arm: arm, text: text, classCount: size, recipe: recipe, device: device)
-    return (text, try doctor.findings(doctor.phase()), DataSample(text, tokenizer.tokenizer))
+    return (text, try chosen + doctor.findings(phase), DataSample(text, tokenizer.tokenizer))
   }
 
   private func distillation(_ device: any Device) throws -> Examination {
@@ -83,12 +85,13 @@ struct DoctorCommand: TalkativeCommand {
       shifts: arms.cache == nil)
     let slice = try text.slice(recipe.student.textShare)
     let plan = try arms.plan(recipe, text, slice: slice, device: device)
-    try plan.settle(&recipe)
+    let chosen = try plan.settle(&recipe, judgedRows: text.heldOut.count, since: .now)
     return (
       text,
-      try DistillationDoctor(
-        arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, device: device
-      ).findings(), DataSample(text, arms.tokenizer.tokenizer)
+      try chosen
+        + DistillationDoctor(
+          arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, device: device
+        ).findings(), DataSample(text, arms.tokenizer.tokenizer)
     )
   }
 }

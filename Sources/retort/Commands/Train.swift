@@ -33,6 +33,7 @@ struct Train: TalkativeCommand {
 
   func run() throws {
     Interrupt.install()
+    let start = ContinuousClock.now
     let folder = arguments.folder()
     let settings = model.map { ["model.path=\(quoted($0))"] } ?? []
     var recipe = try arguments.recipe(
@@ -49,17 +50,18 @@ struct Train: TalkativeCommand {
         .slice(recipe.model.textShare)
     }
     recipe.model.settleSteps(on: text.training, recipe.training)
+    let phase = try recipe.phase(arm, text, classCount: classCount, device: device)
+    let chosen = try recipe.settle(phase, judgedRows: text.heldOut.count, since: start)
     var origins = RunOrigins()
     try origins.add(recipe)
     origins.add("the text", text.fingerprint)
     try origins.add("the model's folder", folder: recipe.model.path)
     let doctor = TrainingDoctor(
       arm: arm, text: text, classCount: classCount, recipe: recipe, device: device)
-    let phase = try doctor.phase()
     try arguments.begin(
       recipe, in: folder, origins: origins, on: device, data: ("\(text)", text.fingerprint),
       phases: [phase]
-    ) { try doctor.findings(phase) }
+    ) { try chosen + doctor.findings(phase) }
     if !folder.isFinished(arm.name) {
       let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
       try arm.train(

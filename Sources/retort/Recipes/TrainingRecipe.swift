@@ -36,6 +36,13 @@ struct TrainingRecipe: RecipeSection {
   @Key("The greatest norm of a step's gradients, which are scaled down to it. 0 does not clip.")
   var clipNorm = 1.0
 
+  @Key(
+    """
+    A time for the whole run, such as 90s, 3m or 1h: the device is measured, and steps are cut so that all fits. What \
+    was chosen stands in the run's recipe. Empty takes the steps as they are.
+    """)
+  var budget = ""
+
   @Key("Steps between lines of metrics.", .from(1, to: 1_000_000_000))
   var logInterval = 10
 
@@ -55,6 +62,10 @@ struct TrainingRecipe: RecipeSection {
   var patience = 0
 
   func validate() throws {
+    try require(
+      budget.isEmpty || TimeSpan(budget) != nil, "training.budget",
+      "a time such as 90s, 3m or 1h30m"
+    )
     try require(
       clipNorm == 0 || Float(clipNorm) >= .leastNormalMagnitude && Float(clipNorm).isFinite,
       "training.clip_norm", "0, which does not clip, or above it and finite in single precision")

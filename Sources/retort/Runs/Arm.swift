@@ -111,7 +111,7 @@ struct Arm {
     _ objective: any Objective, _ options: TrainingOptions, on data: any TokenData,
     validation: (any TokenData)?, folder: RunFolder, origins: RunOrigins,
     store: VariableStore, prefix: String, profiles: RunProfiles, export: ModelExport,
-    teacher: ModelDirectory? = nil
+    teacher: ModelDirectory? = nil, clock: RunClock? = nil
   ) throws {
     let begun = try begin(in: store, prefix: prefix)
     note(
@@ -120,8 +120,11 @@ struct Arm {
     let trainer = try Trainer(
       objective, parameters: model.parameters(prefix: prefix), data: data,
       validation: validation, options: options, origins: origins.fingerprint, store: store)
-    let peak = try (store.device as? OpenCLDevice)?.measurePeaks()
-      .flopsPerSecond(of: options.precision.storage)
+    func measuredPeak() throws -> Double? {
+      try (store.device as? OpenCLDevice)?.measurePeaks()
+        .flopsPerSecond(of: options.precision.storage)
+    }
+    var peak = try measuredPeak()
     let flops = trainer.flopsPerStep
     let checkpoint = try folder.claim(folder.checkpoint(name))
     let best = try validation.map { _ in try folder.claim(folder.best(name)) }
@@ -142,7 +145,9 @@ struct Arm {
           "\(name): \(store.device is OpenCLDevice ? "compiling kernels" : "first step")",
           done: done, of: total, since: start)
       case .tick(let step, let seconds):
-        progress.show(name, done: step, of: options.stepCount, secondsEach: seconds, numbers)
+        progress.show(
+          name, done: step, of: options.stepCount, secondsEach: seconds, numbers,
+          besides: clock?.secondsLeft(beside: name))
       case .step(let m):
         try metrics.append(MetricsRecord.fields(name, m, flops: flops))
         try events.append(step: m.step, MetricsRecord.scalars(m))
@@ -151,13 +156,18 @@ struct Arm {
           $0 != "ce" || m.means["ce"] != m.means["loss"]
         }
         let means = keys.compactMap { key in m.means[key].map { "\(key) \(fixed($0, 3))" } }
+        // A step that is faster than the peak shows that other work slowed its measurement.
+        if let known = peak, flops / max(m.secondsPerStep, 1e-9) > known {
+          peak = max(known, try measuredPeak() ?? known)
+        }
         let share = peak.map {
           ", \(fixed(100 * flops / max(m.secondsPerStep, 1e-9) / $0, 0)) % of peak"
         }
         let speed = "\(grouped(Int(m.tokensPerSecond))) \(unit)\(share ?? "")"
         numbers = (means + [speed]).joined(separator: "  ")
         progress.show(
-          name, done: m.step, of: m.stepCount, secondsEach: m.secondsPerStep, numbers)
+          name, done: m.step, of: m.stepCount, secondsEach: m.secondsPerStep, numbers,
+          besides: clock?.secondsLeft(beside: name))
       case .validation(let step, let loss):
         try metrics.append([
           ("arm", name), ("step", step), ("validation", loss), ("flops", flops * Double(step)),
@@ -189,6 +199,7 @@ struct Arm {
     }
     try folder.finish(
       name, flops: flops * Double(trainer.lastStep), preparingSeconds: preparingSeconds)
+    clock?.finish(name, seconds: (ContinuousClock.now - start).seconds)
     let card = ModelCard(
       arm: String(name.prefix { $0 != "-" }), origin: begun, bases: bases(teacher: teacher),
       formula: objective.formula,

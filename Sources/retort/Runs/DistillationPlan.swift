@@ -46,8 +46,22 @@ struct DistillationPlan {
         }))
   }
 
-  /// Settles what the recipe leaves to passes over the text, and to costs.
-  func settle(_ recipe: inout DistillRecipe) throws {
+  /// Settles what the recipe leaves to passes over the text, to costs and to a budget; says what the budget leaves.
+  /// `judgedRows` are held out; the budget counts from `start`.
+  func settle(
+    _ recipe: inout DistillRecipe, judgedRows: Int, since start: ContinuousClock.Instant
+  ) throws -> [Finding] {
+    let mayDropSeeds = recipe.seeds == 0
+    try settleCosts(&recipe)
+    guard let budget = TimeSpan(recipe.training.budget) else { return [] }
+    // What is chosen is the recipe from here on.
+    recipe.training.budget = ""
+    return try fit(
+      &recipe, within: budget.seconds, since: start, judgedRows: judgedRows,
+      mayDropSeeds: mayDropSeeds)
+  }
+
+  private func settleCosts(_ recipe: inout DistillRecipe) throws {
     recipe.teacher.settleSteps(on: text, recipe.training)
     recipe.student.settleSteps(on: slice, recipe.training)
     // Of a plan that does not fit the doctor tells.

@@ -19,6 +19,9 @@ struct RunArguments: ParsableArguments {
   @Option(help: "The seed of every random number.")
   var seed: UInt64?
 
+  @Option(help: "A time for the whole run, such as 3m: steps are cut so that all fits.")
+  var budget: String?
+
   @Option(
     help:
       "The folder that the run writes to; without it a new one, runs/1, runs/2 and so on, to which runs/latest leads."
@@ -39,9 +42,11 @@ struct RunArguments: ParsableArguments {
 
   func validate() throws {
     if resume, overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
-    if resume, force || recipeFile != nil || !set.isEmpty || seed != nil || data.areGiven {
+    if resume,
+      force || recipeFile != nil || !set.isEmpty || seed != nil || budget != nil || data.areGiven
+    {
       throw ValidationError(
-        "--resume goes on with the recipe in the folder; it takes no recipe, --set, --data, --seed or --force."
+        "--resume goes on with the recipe in the folder; it takes no recipe, --set, --data, --seed, --budget or --force."
       )
     }
   }
@@ -68,7 +73,9 @@ struct RunArguments: ParsableArguments {
   /// The recipe as file and options give it, whatever the folder holds. Its paths are absolute, so that the run
   /// can go on from any place.
   func given<R: Recipe>(_ type: R.Type, settings: [String]) throws -> R {
-    let own = data.settings + (seed.map { ["seed=\($0)"] } ?? [])
+    let own =
+      data.settings + (seed.map { ["seed=\($0)"] } ?? [])
+      + (budget.map { ["training.budget=\(quoted($0))"] } ?? [])
     var recipe = try R.load(file: recipeFile, settings: settings + own + set)
     recipe.data.files = try DataFiles.expanded(recipe.data.files)
     recipe.eachPath { if !$0.isEmpty { $0 = URL(fileURLWithPath: $0).path } }

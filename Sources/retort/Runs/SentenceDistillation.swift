@@ -94,9 +94,10 @@ struct SentenceDistillation {
   }
 
   mutating func run() throws {
+    let start = ContinuousClock.now
     let (device, text) = try arguments.open { try sentences() }
     let plan = plan(text, device)
-    try plan.settle(&recipe)
+    let chosen = try plan.settle(&recipe, judgedRows: text.heldOut.count, since: start)
     var origins = RunOrigins()
     try origins.add(recipe)
     origins.add("the text", text.fingerprint)
@@ -106,9 +107,10 @@ struct SentenceDistillation {
       recipe, in: folder, origins: origins, on: device, data: ("\(text)", text.fingerprint),
       phases: plan.phases
     ) {
-      try findings(text, plan, device)
+      try chosen + findings(text, plan, device)
     }
     let profiles = RunProfiles(arguments.profiling, in: folder)
+    let clock = try plan.clock(recipe, judgedRows: text.heldOut.count, in: folder)
     func train(
       _ arm: Arm, _ sizes: ModelRecipe, seed: UInt64,
       _ objective: (VariableStore) throws -> any Objective
@@ -120,7 +122,7 @@ struct SentenceDistillation {
         validation: text.validation, folder: folder, origins: origins, store: store,
         prefix: "student", profiles: profiles,
         export: ModelExport(tokenizer: nil, precision: recipe.training.export),
-        teacher: arm.name.hasPrefix("student") ? teacher.directory : nil)
+        teacher: arm.name.hasPrefix("student") ? teacher.directory : nil, clock: clock)
     }
     let trials = try Trial.all(of: recipe, make: arm)
     for trial in trials {
@@ -163,8 +165,10 @@ struct SentenceDistillation {
   ) {
     let text = try sentences()
     let plan = plan(text, device)
-    try plan.settle(&recipe)
-    return (text, try findings(text, plan, device), DataSample(text, tokenizer.tokenizer))
+    let chosen = try plan.settle(&recipe, judgedRows: text.heldOut.count, since: .now)
+    return (
+      text, try chosen + findings(text, plan, device), DataSample(text, tokenizer.tokenizer)
+    )
   }
 
   // MARK: Verdict

@@ -16,21 +16,6 @@ struct TrainingDoctor {
     recipe.training.options(for: recipe.model, seed: recipe.seed)
   }
 
-  /// What is trained.
-  func phase() throws -> TrainingPhase {
-    let model = try arm.languageModel()
-    return TrainingPhase(
-      arm.name, options: options, training: text.training, validation: text.validation,
-      device: device
-    ) { store in
-      try arm.plan(in: store, prefix: arm.name)
-      return (
-        NextTokenObjective(model, classCount: classCount, readsSpans: text.training.isPacked),
-        model.parameters(prefix: arm.name)
-      )
-    }
-  }
-
   func findings(_ phase: TrainingPhase) throws -> [Finding] {
     let plan = TrainingPlan(phases: [(phase, options.stepCount)], device: device)
     let common = TextDoctor(text: text, classCount: classCount)
@@ -48,5 +33,47 @@ struct TrainingDoctor {
         : common.perplexity(
           of: Arm(arm.name, finished: path), teaches: false, batchSize: recipe.training.batchSize,
           on: device)) + [plan.cost()]
+  }
+}
+
+extension TrainRecipe {
+  /// What is trained.
+  func phase(_ arm: Arm, _ text: RunText, classCount: Int, device: any Device) throws
+    -> TrainingPhase
+  {
+    let language = try arm.languageModel()
+    return TrainingPhase(
+      arm.name, options: training.options(for: model, seed: seed), training: text.training,
+      validation: text.validation, device: device
+    ) { store in
+      try arm.plan(in: store, prefix: arm.name)
+      return (
+        NextTokenObjective(language, classCount: classCount, readsSpans: text.training.isPacked),
+        language.parameters(prefix: arm.name)
+      )
+    }
+  }
+
+  /// Cuts the steps so that all ends within the budget from `start`, if there is one; says what was chosen.
+  mutating func settle(
+    _ phase: TrainingPhase, judgedRows: Int, since start: ContinuousClock.Instant
+  ) throws -> [Finding] {
+    guard let budget = TimeSpan(training.budget) else { return [] }
+    training.budget = ""
+    let time = try phase.time(on: phase.device)
+    func runTime() -> RunTime {
+      RunTime(
+        parts: [.init(name: phase.name, time: time, stepCount: model.steps, armCount: 1)],
+        judging: Double(judgedRows) / Double(training.batchSize) * time.secondsPerStep * 0.4 + 1,
+        batchSize: training.batchSize)
+    }
+    let left = RunTime.cautious(budget.seconds) - (ContinuousClock.now - start).seconds
+    let share = runTime().share(fitting: left)
+    model.steps = RunTime.scaled(model.steps, share)
+    return [
+      .budget(
+        budget.seconds, share: share, expected: runTime().seconds,
+        steps: counted(model.steps, "step"))
+    ]
   }
 }

@@ -13,7 +13,9 @@ final class TrainingPhase {
   }
 
   let name: String
-  private let measure: () throws -> Cost
+  /// Makes the trainer of the run on a device, with new weights.
+  private let make: (any Device) throws -> Trainer
+  let device: any Device
   private var known: Result<Cost, any Error>?
 
   /// `prepare` declares what the training reads and changes in a store, and gives the objective with its parameters.
@@ -27,20 +29,28 @@ final class TrainingPhase {
       )
   ) {
     self.name = name
-    measure = {
-      let planning = PlanningDevice(device)
-      let store = VariableStore(on: planning, seed: options.seed)
+    self.device = device
+    make = { device in
+      let store = VariableStore(on: device, seed: options.seed)
       let (objective, parameters) = try prepare(store)
-      let trainer = try Trainer(
+      return try Trainer(
         objective, parameters: parameters, data: data, validation: validation, options: options,
         store: store)
-      return Cost(byteCount: planning.byteCount, flops: trainer.flopsPerStep)
     }
   }
 
+  /// The trainer with new weights, which learns nothing for the run.
+  func trainer(on device: any Device) throws -> Trainer { try make(device) }
+
   /// What a step takes; throws where no plan of it can be made.
   func cost() throws -> Cost {
-    let result = known ?? Result { try measure() }
+    let result =
+      known
+      ?? Result {
+        let planning = PlanningDevice(device)
+        let trainer = try make(planning)
+        return Cost(byteCount: planning.byteCount, flops: trainer.flopsPerStep)
+      }
     known = result
     return try result.get()
   }

@@ -24,10 +24,15 @@ final class ProgressLine {
     )
   }
 
-  /// The same at a speed that is known.
-  func show(_ title: String, done: Int, of total: Int, secondsEach: Double, _ text: String) {
+  /// The same at a speed that is known. `besides` are the seconds of what follows, if they are known.
+  func show(
+    _ title: String, done: Int, of total: Int, secondsEach: Double, _ text: String,
+    besides: Double? = nil
+  ) {
     guard !isQuiet else { return }
-    let left = "\(duration(secondsEach * Double(total - done))) left"
+    let own = secondsEach * Double(total - done)
+    let left =
+      "\(duration(own)) left" + (besides.map { ", \(duration(own + $0)) for all" } ?? "")
     let count = "\(done)/\(total)"
     if Screen.errors.rewrites {
       let share = total > 0 ? Double(done) / Double(total) : 1

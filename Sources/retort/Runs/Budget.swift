@@ -1,0 +1,170 @@
+// A run that is to end within a time.
+import Foundation
+import Tensors
+import Training
+
+/// A time as a person writes it: 90s, 3m, 1h, or 1h30m.
+struct TimeSpan {
+  let seconds: Double
+
+  init?(_ text: String) {
+    guard let match = text.wholeMatch(of: /(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?/), !text.isEmpty
+    else { return nil }
+    let parts = [match.1, match.2, match.3].map { $0.flatMap { Double($0) } ?? 0 }
+    seconds = parts[0] * 3600 + parts[1] * 60 + parts[2]
+    guard seconds > 0 else { return nil }
+  }
+}
+
+/// What a kind of training takes on this device, as it was measured.
+struct StepTime {
+  /// Before and with the first step: kernels are compiled in it.
+  let preparing: Double
+  let secondsPerStep: Double
+}
+
+extension TrainingPhase {
+  /// Runs some steps with new weights, and measures them. Kernels that are compiled here are there when the run begins.
+  func time(on device: any Device) throws -> StepTime {
+    let start = ContinuousClock.now
+    let progress = ProgressLine()
+    let trainer = try trainer(on: device)
+    try trainer.runStep(0) { done, total in
+      progress.showSlow("measuring the \(self.name)", done: done, of: total, since: start)
+    }
+    _ = try trainer.latestLoss()
+    progress.end()
+    let preparing = (ContinuousClock.now - start).seconds
+    let clock = ContinuousClock.now
+    var count = 0
+    while count < 20, count < 3 || (ContinuousClock.now - clock).seconds < 1 {
+      count += 1
+      try trainer.runStep(count)
+      _ = try trainer.latestLoss()
+    }
+    return StepTime(
+      preparing: preparing, secondsPerStep: (ContinuousClock.now - clock).seconds / Double(count))
+  }
+}
+
+/// Trainings of a run, with their times on this device.
+struct RunTime {
+  /// Arms of one kind.
+  struct Part {
+    let name: String
+    let time: StepTime
+    let stepCount: Int
+    let armCount: Int
+  }
+
+  let parts: [Part]
+  /// What judging takes.
+  let judging: Double
+  /// Rows of a micro-batch.
+  let batchSize: Int
+
+  /// Twenty measurements of 64 validation rows, each a forward pass, cost an arm as much as so many of its steps.
+  private var validationSteps: Double { 20 * max(1, 64 / Double(batchSize)) * 0.35 }
+  /// Logs and checkpoints cost about this share of the steps.
+  private static let loggingShare = 0.05
+  /// Of what the first arm of a kind needs before its first step, another arm needs this share: kernels are compiled.
+  private static let repeatedPreparing = 0.15
+
+  /// The seconds that do not depend on the number of steps, beyond those that measuring took already.
+  private var fixed: Double {
+    parts.reduce(judging) {
+      $0
+        + Double($1.armCount)
+        * ($1.time.preparing * Self.repeatedPreparing + validationSteps * $1.time.secondsPerStep)
+    }
+  }
+
+  private var perStep: Double {
+    parts.reduce(0) {
+      $0 + Double($1.stepCount * $1.armCount) * $1.time.secondsPerStep
+        * (1 + Self.loggingShare)
+    }
+  }
+
+  /// All of it.
+  var seconds: Double { fixed + perStep }
+
+  /// What share of the steps fits some seconds; at most all.
+  func share(fitting seconds: Double) -> Double { min(1, max(0, (seconds - fixed) / perStep)) }
+}
+
+extension RunTime {
+  /// A share of some steps, at least one.
+  static func scaled(_ steps: Int, _ share: Double) -> Int {
+    max(1, Int((Double(steps) * share).rounded(.down)))
+  }
+
+  /// Some seconds with a margin, for a machine that is a little slower later than it was when it was measured.
+  static func cautious(_ seconds: Double) -> Double { 0.9 * seconds }
+}
+
+extension DistillationPlan {
+  /// Below this share of the steps, seeds that nobody asked for are given up first.
+  private static let fewestShare = 0.5
+
+  /// Cuts steps, and seeds that nobody asked for, so that everything ends within some seconds from `start`; says what
+  /// was chosen. `judgedRows` are held out.
+  func fit(
+    _ recipe: inout DistillRecipe, within seconds: Double, since start: ContinuousClock.Instant,
+    judgedRows: Int, mayDropSeeds: Bool
+  ) throws -> [Finding] {
+    let times = try phases.map { try $0.time(on: device) }
+    let left = RunTime.cautious(seconds) - (ContinuousClock.now - start).seconds
+    func runTime(_ recipe: DistillRecipe) throws -> RunTime {
+      var parts: [RunTime.Part] = []
+      var judging = 0.0
+      let batches = Double(judgedRows) / Double(recipe.training.batchSize)
+      for (phase, time) in zip(phases, times) {
+        func add(_ steps: Int, _ arms: Int) {
+          guard arms > 0 else { return }
+          parts.append(
+            .init(name: phase.name, time: time, stepCount: steps, armCount: arms))
+          // Forward passes of the arm, and of the teacher beside it, are about a third of a step each.
+          judging += batches * Double(arms) * time.secondsPerStep * 0.7 + 1
+        }
+        switch phase.name {
+        case teacher?.name: add(recipe.teacher.steps, 1)
+        case student.name: add(recipe.student.steps, recipe.seeds)
+        default:
+          for question in recipe.distillation.questions {
+            add(try controlSteps(question, recipe), recipe.seeds)
+          }
+        }
+      }
+      return RunTime(
+        parts: parts, judging: judging, batchSize: recipe.training.batchSize)
+    }
+    var time = try runTime(recipe)
+    if mayDropSeeds, recipe.seeds > 1, time.share(fitting: left) < Self.fewestShare {
+      recipe.seeds = 1
+      time = try runTime(recipe)
+    }
+    let share = time.share(fitting: left)
+    if teacher != nil { recipe.teacher.steps = RunTime.scaled(recipe.teacher.steps, share) }
+    recipe.student.steps = RunTime.scaled(recipe.student.steps, share)
+    return [
+      .budget(
+        seconds, share: share, expected: try runTime(recipe).seconds,
+        steps: (teacher == nil ? "" : "\(counted(recipe.teacher.steps, "step")) of the teacher, ")
+          + "\(grouped(recipe.student.steps)) of the student, "
+          + (recipe.seeds == 1 ? "one seed" : "\(recipe.seeds) seeds"))
+    ]
+  }
+}
+
+extension Finding {
+  /// What a budget leaves of a recipe.
+  static func budget(_ seconds: Double, share: Double, expected: Double, steps: String) -> Finding {
+    let sentence =
+      "within \(duration(seconds)) there is time for \(fixed(100 * share, 0)) % of the steps: \(steps); the rest of the "
+      + "run takes about \(duration(expected))"
+    return share < 0.1
+      ? .warning("\(sentence). So few steps teach little: give it more time, or smaller models")
+      : .fine(sentence)
+  }
+}

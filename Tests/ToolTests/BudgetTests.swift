@@ -1,0 +1,73 @@
+// Runs that are to end within a time, and how long is left.
+import Foundation
+import Storage
+import Testing
+
+@testable import retort
+
+@Suite struct BudgetTests {
+  @Test func timesAreRead() {
+    let known = [("90s", 90.0), ("3m", 180), ("1h", 3600), ("1h30m", 5400), ("2m05s", 125)]
+    for (text, seconds) in known { #expect(TimeSpan(text)?.seconds == seconds) }
+    for text in ["", "3", "m", "0s", "-3m", "3 m", "1.5h", "5m1h"] {
+      #expect(TimeSpan(text) == nil, "\(text)")
+    }
+  }
+
+  @Test func stepsAreCutToFit() {
+    let time = StepTime(preparing: 10, secondsPerStep: 0.1)
+    let run = RunTime(
+      parts: [.init(name: "model", time: time, stepCount: 1000, armCount: 3)], judging: 20,
+      batchSize: 16)
+    #expect(run.share(fitting: 1e9) == 1 && run.share(fitting: 1) == 0)
+    for seconds in [60.0, 120, 300] {
+      let steps = RunTime.scaled(1000, run.share(fitting: seconds))
+      let cut = RunTime(
+        parts: [.init(name: "model", time: time, stepCount: steps, armCount: 3)], judging: 20,
+        batchSize: 16)
+      #expect(cut.seconds <= seconds && cut.seconds > seconds - 0.5, "\(seconds)")
+    }
+  }
+
+  @Test func theClockKnowsWhatIsLeft() throws {
+    let clock = RunClock(
+      [
+        .init(name: "teacher", kind: "teacher", flops: 100),
+        .init(name: "student", kind: "student", flops: 20),
+        .init(name: "student-2", kind: "student", flops: 20),
+        .init(name: "judging", kind: "judging", flops: 10),
+      ], judgingSeconds: 3)
+    #expect(clock.secondsLeft(beside: "teacher") == nil)
+    clock.finish("teacher", seconds: 50)
+    // Everything is as fast as the teacher was, until something else is known.
+    let first = try #require(clock.secondsLeft(beside: "student"))
+    #expect(abs(first - (3 + 10 + 5)) < 1e-9)
+    clock.finish("student", seconds: 30)
+    let left = try #require(clock.secondsLeft(beside: "nothing"))
+    #expect(abs(left - (3 + 30 + 10 * 80.0 / 120)) < 1e-9)
+  }
+
+  @Test func aBudgetBecomesARecipe() throws {
+    let shop = try Workshop()
+    let start = ContinuousClock.now
+    let run = try shop.run(
+      ["distill", "--device", "reference", "--run", "run", "--budget", "10s"]
+        + shop.tiny(["teacher", "student"], steps: 100_000)
+        + ["--set", "training.checkpoint_interval=100000", "--set", "training.log_interval=1000"])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.errors.contains("within 10s there is time for"), "\(run.errors)")
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    #expect(seconds < 15, "\(seconds) seconds")
+    // What was chosen stands in the recipe, which needs no budget any more.
+    let recipe = try DistillRecipe.load(file: shop.path("run/recipe.yaml"), settings: [])
+    #expect(recipe.training.budget.isEmpty && (50..<100_000).contains(recipe.teacher.steps))
+    let records = try shop.metrics("run").steps
+    #expect(records.last { $0["arm"]?.string == "student" }?["step"]?.int == recipe.student.steps)
+    // A machine that has time enough changes nothing.
+    let enough = try shop.run(
+      ["doctor", "--device", "reference", "--budget", "1h"] + shop.tiny(["teacher", "student"]))
+    #expect(enough.output.contains("there is time for 100 % of the steps: 4 steps of the teacher"))
+    let wrong = try shop.run(["train", "--budget", "soon", "--run", "other"])
+    #expect(wrong.errors.contains("training.budget must be a time such as 90s, 3m or 1h30m"))
+  }
+}
