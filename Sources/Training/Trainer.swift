@@ -238,7 +238,9 @@ public final class Trainer {
   }
 
   /// The loss of the latest step.
-  public func latestLoss() throws -> Float { try (update ?? accumulate).value(of: logged[0]).floats[0] }
+  public func latestLoss() throws -> Float {
+    try (update ?? accumulate).value(of: logged[0]).floats[0]
+  }
 
   /// Does one step, counted from 0; returns the number of targets that counted.
   @discardableResult

@@ -125,6 +125,24 @@ import Testing
       parsing: Data(try shop.read("run/metrics.jsonl").split(separator: "\n")[0].utf8))
     #expect((metrics["hidden"]?.double ?? 0) > 0 && (metrics["relations"]?.double ?? 0) > 0)
     #expect(result.output.contains("similarities (Spearman)"))
+    // The control can win by what models are judged by.
+    #expect(result.output.contains("of reciprocal rank of a sentence's other half"))
+    #expect(result.output.contains("Controls are cut from the teacher as the student is"))
+    let pairs = (0..<12).map {
+      "{\"sentence1\": \"a cat \($0)\", \"sentence2\": \"a cat \(2 * $0)\", \"score\": \($0)}"
+    }
+    try shop.write("pairs.jsonl", pairs.joined(separator: "\n"))
+    let paired = try shop.run([
+      "distill", "--teacher", MiniLM.folder.path, "--student", "from-teacher: {layers: [5]}",
+      "--run", "paired", "--data", "text", "--set", "student.steps=2", "--set",
+      "training.batch_size=4", "--set", "data.sequence_length=16", "--set",
+      "data.pairs=pairs.jsonl", "--set", "distillation.control_weights=random", "--controls",
+      "data",
+    ])
+    #expect(paired.status == 0, "\(paired.errors)")
+    #expect(paired.output.contains("over 12 paired held-out pairs"), "\(paired.output)")
+    #expect(paired.output.contains("Controls begin with random weights."), "\(paired.output)")
+    #expect(paired.errors.contains("all initialised, in the shape of the student"))
     #expect(
       try shop.json("run/verdict.json")["arms"]?["student"]?["similarity_rank_correlation"] != nil)
     // The student is a sentence encoder like its teacher, of its own width.

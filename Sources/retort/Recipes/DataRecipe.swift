@@ -31,6 +31,13 @@ struct DataRecipe: RecipeSection {
     """, .notNegative)
   var judgedTokens = 65_536
 
+  @Key(
+    """
+    For sentence encoders: a file of pairs with sentence1, sentence2 and score, by which models are judged. Empty judges by \
+    the halves of held-out sentences.
+    """)
+  var pairs = ""
+
   @Key("Tokens per row.", .from(1, to: 65_536))
   var sequenceLength = 128
 
@@ -45,6 +52,7 @@ struct DataRecipe: RecipeSection {
   mutating func eachPath(_ body: (inout String) -> Void) {
     for index in files.indices where files[index] != "-" { body(&files[index]) }
     body(&tokenizer)
+    body(&pairs)
   }
 
   func validate() throws {

@@ -18,6 +18,10 @@ struct DistillationRecipe: RecipeSection {
     case data, compute, both
   }
 
+  enum ControlWeights: String, RecipeWord {
+    case student, random
+  }
+
   @Key("The divergence of the student from the teacher; forward_kl is KL(teacher || student).")
   var objective = Objective.forwardKL
 
@@ -61,6 +65,17 @@ struct DistillationRecipe: RecipeSection {
     """)
   var controls = Controls.auto
 
+  @Key(
+    """
+    What controls begin with: student, as the student does (with parts of the teacher where it is cut from it), or random.
+    """)
+  var controlWeights = ControlWeights.student
+
+  @Key(
+    "The highest learning rate of controls. 0 takes the student's, or 0.001 for those that begin with random weights.",
+    .share)
+  var controlLearningRate = 0.0
+
   @Key("Why no control is trained; empty trains those of `controls`.")
   var withoutControl = ""
 
@@ -68,6 +83,11 @@ struct DistillationRecipe: RecipeSection {
   var questions: [Question] {
     guard withoutControl.isEmpty else { return [] }
     return Question.allCases.filter { controls == .both || controls.rawValue == $0.rawValue }
+  }
+
+  /// Whether an arm of this name begins with random weights, whatever the student does.
+  func beginsRandom(_ arm: String) -> Bool {
+    controlWeights == .random && arm.hasPrefix("control")
   }
 
   var kind: DistillationObjective.Kind {

@@ -23,6 +23,8 @@ struct Arm {
   /// Where its finished weights are, or will be.
   let directory: ModelDirectory
   private let origin: Origin
+  /// Whether the weights before training are random, whatever the origin's are.
+  var beginsRandom = false
 
   /// A finished model in a folder.
   init(_ name: String, finished path: String) throws {
@@ -91,6 +93,10 @@ struct Arm {
 
   /// Declares the variables as they are before training; returns what they were taken from.
   private func begin(in store: VariableStore, prefix: String) throws -> String {
+    if beginsRandom {
+      try model.declare(in: store, prefix: prefix)
+      return "all initialised, in the shape of the student"
+    }
     switch origin {
     case .new:
       try model.declare(in: store, prefix: prefix)

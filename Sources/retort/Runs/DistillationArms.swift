@@ -66,10 +66,15 @@ struct DistillationArms {
       return (arm, Float(other.weight))
     }
     if !recipe.student.path.isEmpty { try tokenizer.requireSame(as: recipe.student.path) }
+    guard recipe.data.pairs.isEmpty else {
+      throw RecipeError("data.pairs is for sentence encoders.", key: "data.pairs")
+    }
     arm = { [source] name in
-      try Arm(
+      var arm = try Arm(
         name, recipe.student, teacher: source, vocabularySize: size, sequenceLength: length,
         folder: folder)
+      arm.beginsRandom = recipe.distillation.beginsRandom(name)
+      return arm
     }
     student = try arm("student")
     let models = [teacher?.model, student.model] + others.map(\.arm.model)

@@ -93,6 +93,12 @@ struct DistillationPlan {
   func controlRecipe(_ question: Question, _ recipe: DistillRecipe) throws -> ModelRecipe {
     var control = recipe.student
     control.steps = try controlSteps(question, recipe)
+    let rate = recipe.distillation.controlLearningRate
+    if rate > 0 {
+      control.learningRate = rate
+    } else if recipe.distillation.controlWeights == .random {
+      control.learningRate = 1e-3
+    }
     return control
   }
 

@@ -43,10 +43,11 @@ struct SentenceDistillation {
       throw RecipeError("distillation.cache is for language models.")
     }
     arm = { name in
-      let arm = try Arm(
+      var arm = try Arm(
         name, recipe.student, teacher: teacher.directory, vocabularySize: 0,
         sequenceLength: length, folder: folder)
       _ = try arm.encoder()
+      arm.beginsRandom = recipe.distillation.beginsRandom(name)
       return arm
     }
     student = try arm("student")
@@ -103,6 +104,12 @@ struct SentenceDistillation {
     origins.add("the text", text.fingerprint)
     origins.add("the teacher", try teacher.directory.fingerprint())
     try origins.add("the student's folder", folder: recipe.student.path)
+    if !recipe.data.pairs.isEmpty {
+      let pairs = try OpenFile(URL(fileURLWithPath: recipe.data.pairs)).whole()
+      origins.add("the file of pairs", Fingerprint(of: pairs).description)
+    }
+    // What models are judged by is read before they are trained.
+    _ = try task(text)
     try arguments.begin(
       recipe, in: folder, origins: origins, on: device, data: ("\(text)", text.fingerprint),
       phases: plan.phases
@@ -173,17 +180,37 @@ struct SentenceDistillation {
 
   // MARK: Verdict
 
-  /// Vectors of the held-out sentences.
+  /// Vectors of the held-out sentences, and of a task's.
   private func vectors(
-    _ arm: Arm, _ encoder: SentenceEncoder, _ text: RunSentences, _ device: any Device
-  ) throws -> [[Float]] {
+    _ arm: Arm, _ encoder: SentenceEncoder, _ text: RunSentences, _ task: SentenceTask,
+    _ device: any Device
+  ) throws -> (heldOut: [[Float]], task: [[Float]]) {
     let store = VariableStore(on: device, seed: recipe.seed)
     try arm.load(into: store)
     let embedder = SentenceEmbedder(encoder, tokenizer.tokenizer, store: store)
     let progress = JudgingProgress(arm.name, in: folder, command: "distill")
-    return try embedder.embed(text.heldOut.sentences) {
-      try progress.show(done: $0, of: text.heldOut.sentences.count, "sentences")
+    let heldOut = text.heldOut.sentences
+    let vectors = try embedder.embed(heldOut + task.sentences) {
+      try progress.show(done: $0, of: heldOut.count + task.sentences.count, "sentences")
     }
+    return (Array(vectors.prefix(heldOut.count)), Array(vectors.dropFirst(heldOut.count)))
+  }
+
+  /// By what the models are judged, beside their distance to the teacher.
+  private func task(_ text: RunSentences) throws -> SentenceTask {
+    let length = recipe.data.sequenceLength
+    if !recipe.data.pairs.isEmpty {
+      return try SentenceTask(pairsIn: recipe.data.pairs) { sentence in
+        try SentenceEmbedder.ids(
+          sentence, tokenizer.tokenizer, teacherEncoder, maximumLength: length)
+      }
+    }
+    guard let halves = SentenceTask(halvesOf: text.heldOut.sentences) else {
+      throw StorageError(
+        "The held-out sentences are too short to be halved, by which models are judged. Give longer ones, or a file of "
+          + "pairs as data.pairs.")
+    }
+    return halves
   }
 
   /// Sentences per second of teacher and student, warm and in turns. Students and controls have one shape.
@@ -212,38 +239,57 @@ struct SentenceDistillation {
     _ trials: [Trial], _ plan: DistillationPlan, _ text: RunSentences, _ device: any Device
   ) throws {
     let start = ContinuousClock.now
+    let task = try task(text)
     let speeds = try speeds(trials, text, device)
-    let expected = try vectors(teacher, teacherEncoder, text, device)
+    let expected = try vectors(teacher, teacherEncoder, text, task, device)
     var results = [
       ArmResult(
-        "teacher", parameterCount: teacher.model.parameterCount, [SentenceEvaluation](),
-        sentencesPerSecond: speeds.teacher, cost: nil)
+        "teacher", parameterCount: teacher.model.parameterCount, [], task: task,
+        losses: [task.losses(expected.task)], sentencesPerSecond: speeds.teacher, cost: nil)
     ]
-    func add(_ name: String, _ arms: [Arm]) throws -> [SentenceEvaluation] {
-      let evaluations = try arms.map { arm in
-        SentenceEvaluation(
-          student: try vectors(arm, try sentenceEncoder(arm), text, device), teacher: expected)
+    func add(_ name: String, _ arms: [Arm]) throws -> [[Double]] {
+      let found = try arms.map { arm in
+        let own = try vectors(arm, try sentenceEncoder(arm), text, task, device)
+        return (
+          SentenceEvaluation(student: own.heldOut, teacher: expected.heldOut),
+          task.losses(own.task)
+        )
       }
       results.append(
         ArmResult(
-          name, parameterCount: arms[0].model.parameterCount, evaluations,
-          sentencesPerSecond: speeds.student, cost: folder.cost(of: arms[0].name)))
-      return evaluations
+          name, parameterCount: arms[0].model.parameterCount, found.map(\.0), task: task,
+          losses: found.map(\.1), sentencesPerSecond: speeds.student,
+          cost: folder.cost(of: arms[0].name)))
+      return found.map(\.1)
     }
     let students = try add("student", trials.map(\.student))
-    let answers = Answers(
+    var answers = Answers(
       answers: try recipe.distillation.questions.map { question in
         let controls = try add(question.arm, trials.compactMap { $0.control(question) })
         return Answers.Answer(
-          question: question,
-          verdict: Verdict(zip(students, controls).map { ($0.distances, $1.distances) }),
+          question: question, verdict: Verdict(zip(students, controls).map { ($0, $1) }),
           controlSteps: try plan.controlSteps(question, recipe))
-      }, unit: "of distance to the teacher's vectors", rows: "sentences",
-      declined: recipe.distillation.withoutControl,
-      caveat: "The measure favours the student: no control has seen the teacher's vectors.")
+      }, unit: task.unit.loss, rows: task.unit.rows,
+      declined: recipe.distillation.withoutControl, caveat: caveat)
+    answers.remedy =
+      "more steps, more sentences, or pairs of your own with scores (data.pairs), which favour nobody"
     try Outcome(
-      results, quality: "cosine_to_teacher", answers: answers, sentences: answers.sentences,
+      results, quality: task.title.key, answers: answers, sentences: answers.sentences,
       seconds: (ContinuousClock.now - start).seconds
     ).publish(in: folder)
+  }
+
+  /// What the controls are, and what the measure favours.
+  private var caveat: String {
+    let begin =
+      recipe.distillation.controlWeights == .random
+      ? "Controls begin with random weights."
+      : recipe.student.path.isEmpty
+        ? "Controls are cut from the teacher as the student is; distillation.control_weights=random asks for others."
+        : "Controls begin with the student's own weights."
+    return recipe.data.pairs.isEmpty
+      ? begin
+        + " They were trained to find the other half of a sentence, which the student was not."
+      : begin
   }
 }

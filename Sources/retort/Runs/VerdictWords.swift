@@ -50,6 +50,10 @@ struct Answers {
   let declined: String
   /// What the measure itself favours, if anything.
   var caveat: String?
+  /// What helps where the student is no better on the same data.
+  var remedy =
+    "a teacher that knows more of such text, a loss that heeds it more or less (distillation.alpha, "
+    + "distillation.temperature), more steps, or a larger student"
 
   /// Reads what `fields` wrote; nil where there is nothing such.
   init?(_ json: JSON) {
@@ -106,11 +110,7 @@ struct Answers {
   /// One line on what to try where the student is no better.
   var advice: String? {
     func fails(_ question: Question) -> Bool { verdict(question)?.outcome == .doesNotBeat }
-    if fails(.data) {
-      return
-        "What to try: a teacher that knows more of such text, a loss that heeds it more or less "
-        + "(distillation.alpha, distillation.temperature), more steps, or a larger student."
-    }
+    if fails(.data) { return "What to try: \(remedy)." }
     return fails(.compute)
       ? "The teacher's passes were better spent on more steps without it. What to try: a smaller teacher, or a cache of "
         + "it (`retort cache`) that several students share." : nil
