@@ -22,22 +22,31 @@ struct Retort: ParsableCommand {
 
   static let version = "0.1.0"
 
-  /// Throws where the first argument is a word that no command is called.
-  private static func requireCommand(_ word: String?) throws {
-    let names = configuration.subcommands.map { $0._commandName } + ["help"]
-    guard let word, !word.hasPrefix("-"), !names.contains(word) else { return }
-    let near = nearest(to: word, in: names).map { " Did you mean `retort \($0)`?" } ?? ""
-    throw ValidationError("There is no command '\(word)'.\(near)")
+  /// Throws where a word stands in the place of a command and is none.
+  private static func requireCommand(_ words: [String]) throws {
+    var (known, before) = (configuration.subcommands, "retort")
+    for word in words {
+      let names = known.map { $0._commandName }
+      guard !known.isEmpty, !word.hasPrefix("-"), word != "help" else { return }
+      guard let next = known.first(where: { $0._commandName == word }) else {
+        let near = nearest(to: word, in: names).map { " Did you mean `\(before) \($0)`?" }
+        throw ValidationError(
+          "There is no command '\(before) \(word)'.\(near ?? " There are \(names.joined(separator: ", ")).")"
+        )
+      }
+      (known, before) = (next.configuration.subcommands, "\(before) \(word)")
+    }
   }
 
   static func main() {
     prepareStandardStreams()
     do {
-      try requireCommand(CommandLine.arguments.dropFirst().first)
+      try requireCommand(Array(CommandLine.arguments.dropFirst()))
       var command = try parseAsRoot()
       if let command = command as? any TalkativeCommand, command.messages.quiet { beQuiet() }
       try command.run()
     } catch {
+      NumberedRuns.release()
       let code = exitCode(for: error)
       let message = abridged(fullMessage(for: error), to: code == .success ? .max : 3000)
       do {

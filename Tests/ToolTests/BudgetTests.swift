@@ -9,7 +9,9 @@ import Testing
   @Test func timesAreRead() {
     let known = [("90s", 90.0), ("3m", 180), ("1h", 3600), ("1h30m", 5400), ("2m05s", 125)]
     for (text, seconds) in known { #expect(TimeSpan(text)?.seconds == seconds) }
-    for text in ["", "3", "m", "0s", "-3m", "3 m", "1.5h", "5m1h"] {
+    for text in [
+      "", "3", "m", "0s", "-3m", "3 m", "1.5h", "5m1h", "999999999999999999999s", "99999999h",
+    ] {
       #expect(TimeSpan(text) == nil, "\(text)")
     }
   }
@@ -63,6 +65,20 @@ import Testing
     #expect(recipe.training.budget.isEmpty && (50..<100_000).contains(recipe.teacher.steps))
     let records = try shop.metrics("run").steps
     #expect(records.last { $0["arm"]?.string == "student" }?["step"]?.int == recipe.student.steps)
+    let little = try shop.run(
+      [
+        "doctor", "--device", "reference", "--budget", "1s", "--epochs", "3", "--set",
+        "data.judged_tokens=0",
+      ]
+        + shop.tiny(["teacher", "student"], steps: 100_000))
+    #expect(little.output.contains("within 1s there is time for"), "\(little.output)")
+    // Passes over the text would decide the steps anew.
+    let passes = try shop.run(
+      ["train", "--device", "reference", "--run", "passes", "--budget", "5s", "--epochs", "1000"]
+        + shop.tiny(["model"]) + ["--set", "training.checkpoint_interval=100000"])
+    #expect(passes.status == 0, "\(passes.errors)")
+    let cut = try TrainRecipe.load(file: shop.path("passes/recipe.yaml"), settings: [])
+    #expect(cut.model.epochs == 0 && cut.model.steps > 4)
     // A machine that has time enough changes nothing.
     let enough = try shop.run(
       ["doctor", "--device", "reference", "--budget", "1h"] + shop.tiny(["teacher", "student"]))

@@ -47,7 +47,8 @@ import Yams
     let shop = try Workshop()
     try shop.write("good.yaml", "student: {layers: 4}\nteacher: {path: nowhere}\n")
     let good = try shop.run(["recipe", "check", shop.path("good.yaml")])
-    #expect(good.status == 0 && good.errors.contains("nowhere, which it reads, is not here."))
+    // A run would fail for want of it.
+    #expect(good.status == 1 && good.errors.contains("nowhere, which it reads, is not here."))
     #expect(good.output.contains("is a recipe of `retort distill`. It changes\n"))
     #expect(good.output.contains("  student.layers: 4, not 2\n"), "\(good.output)")
     try shop.write("bad.yaml", "model: {layers: 4}\ntraining: {precision: bf61}\n")
@@ -58,10 +59,13 @@ import Yams
   }
 
   @Test(arguments: [
-    ("distil", "There is no command 'distil'. Did you mean `retort distill`?"),
-    ("generat", "Did you mean `retort generate`?"), ("frobnicate", "'frobnicate'."),
-  ]) func mistypedCommandsAreNamed(word: String, message: String) throws {
-    let result = try Workshop().run([word])
+    (["distil"], "There is no command 'retort distil'. Did you mean `retort distill`?"),
+    (["generat", "--model", "x"], "Did you mean `retort generate`?"),
+    (["recipe", "trian"], "no command 'retort recipe trian'. Did you mean `retort recipe train`?"),
+    (["tokenizer", "frobnicate"], "'retort tokenizer frobnicate'. There are train, "),
+    (["foo"], "There is no command 'retort foo'. There are devices, "),
+  ]) func mistypedCommandsAreNamed(words: [String], message: String) throws {
+    let result = try Workshop().run(words)
     #expect(result.status == 64 && result.errors.contains(message), "\(result.errors)")
   }
 

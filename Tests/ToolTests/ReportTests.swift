@@ -68,6 +68,34 @@ import Testing
     #expect(card.components(separatedBy: "\n## Evaluation\n").count == 2)
   }
 
+  @Test func runsThatBeginAtOnceHaveNumbersOfTheirOwn() throws {
+    let shop = try Workshop()
+    let arguments = ["train", "--device", "reference"] + shop.tiny(["model"])
+    let started = try (0..<3).map { _ in try start(arguments, [:], shop.folder) }
+    for run in started { run.process.waitUntilExit() }
+    #expect(started.allSatisfy { $0.process.terminationStatus == 0 })
+    for number in 1...3 { #expect(shop.exists("runs/\(number)/evaluation.json"), "\(number)") }
+    // A run that is refused leaves no folder.
+    let refused = try shop.run(["train", "--data", "missing"] + shop.tiny([]).prefix(0))
+    #expect(refused.status == 1 && !shop.exists("runs/4"), "\(refused.errors)")
+  }
+
+  @Test func textsOfOthersBreakNoCard() throws {
+    let shop = try Workshop()
+    let reason = "be|cause <script>\n## Injected"
+    let run = try shop.run(
+      ["distill", "--device", "reference", "--run", "run", "--without-control", reason]
+        + shop.tiny(["teacher", "student"]))
+    #expect(run.status == 0, "\(run.errors)")
+    let card = try shop.read("run/student/README.md")
+    #expect(
+      card.contains("(be|cause &lt;script> ## Injected)") && !card.contains("\n## Injected"),
+      "\(card)")
+    #expect(card.contains("Data: text; ") && card.contains("student and controls see"))
+    let report = try shop.read("run/report.html")
+    #expect(report.components(separatedBy: "<script>").count == 2)
+  }
+
   @Test func aNameOfTheHubIsABase() throws {
     let shop = try Workshop()
     let folder = try shop.model("llama-untied")
@@ -101,6 +129,8 @@ import Testing
     // The link is what --resume goes on with.
     let resumed = try shop.run(["distill", "--device", "reference", "--resume"])
     #expect(resumed.status == 0 && resumed.output.contains("Everything is in runs/2;"))
+    let other = try shop.run(["train", "--device", "reference", "--resume"])
+    #expect(other.errors.contains("`retort distill --run runs/2 --resume`"), "\(other.errors)")
     // A folder that has moved goes on from any place.
     try FileManager.default.moveItem(atPath: shop.path("runs/1"), toPath: shop.path("elsewhere"))
     try FileManager.default.removeItem(atPath: shop.path("elsewhere/verdict.json"))
@@ -116,12 +146,29 @@ import Testing
     #expect(lines.contains { $0.hasPrefix("student.layers") && $0.hasSuffix("  2") })
     #expect(!compared.output.contains("student.width") && compared.errors.isEmpty)
     let page = try shop.read("page.html")
+    // A report is no page of this command, and recipes that cannot be read are none that are alike.
+    let onto = try shop.run(["compare", "elsewhere", "runs/2", "--output", "runs/2/report.html"])
+    #expect(onto.status == 1 && onto.errors.contains("was not written by `retort compare`"))
     #expect(page.contains("<th>student.layers</th><td>1</td><td>2</td>") && page.contains("<svg"))
     // A page of its own is written over, a foreign file is not.
     #expect(try shop.run(["compare", "elsewhere", "runs/2", "--output", "page.html"]).status == 0)
     try shop.write("page.html")
     let foreign = try shop.run(["compare", "elsewhere", "runs/2", "--output", "page.html"])
     #expect(foreign.status == 1 && foreign.errors.contains("was not written by `retort compare`"))
+    try FileManager.default.copyItem(atPath: shop.path("runs/2"), toPath: shop.path("damaged"))
+    for file in ["recipe.yaml", "run.json"] {
+      try "[".write(toFile: shop.path("damaged/\(file)"), atomically: false, encoding: .utf8)
+    }
+    let verdict = try shop.read("damaged/verdict.json")
+    try verdict.replacing(/"parameters":\d+/, with: "\"parameters\":1e300").write(
+      toFile: shop.path("damaged/verdict.json"), atomically: false, encoding: .utf8)
+    let damaged = try shop.run(["compare", "elsewhere", "damaged"])
+    #expect(
+      damaged.status == 0 && damaged.errors.contains("run.json is missing or damaged): damaged"))
+    #expect(
+      damaged.errors.contains("recipes of these cannot be read")
+        && damaged.output.contains("1e+300"))
+    #expect(!damaged.output.contains("student.layers"), "\(damaged.output)")
     let nothing = try shop.run(["compare", "elsewhere", "runs"])
     #expect(nothing.status == 1 && nothing.errors.contains("runs is no folder of a run"))
 
@@ -129,7 +176,7 @@ import Testing
     try FileManager.default.removeItem(atPath: shop.path("runs/latest"))
     try shop.write("runs/latest/precious")
     let third = try distill(shop)
-    #expect(third.status == 0 && third.errors.contains("runs/latest is a folder and stays"))
+    #expect(third.status == 0 && third.errors.contains("runs/latest is no link and stays"))
     #expect(
       try shop.read("runs/latest/precious") == "precious" && shop.exists("runs/3/verdict.json"))
   }

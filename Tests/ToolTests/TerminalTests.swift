@@ -117,7 +117,9 @@ import Testing
     #expect(
       table([["device", "name"], ["0:0", "a very long name of a device"]], width: 22) == """
         0:0
-          name: a very long n…
+          name:
+            a very long name
+            of a device
         """)
     // Wide characters take two columns.
     #expect(table([["教师", "1"], ["ab", "22"]], width: nil) == "教师   1\nab    22")

@@ -149,7 +149,7 @@ import Testing
     (["--set", "data.sequence_length=60000"], "smaller than one sequence"),
     (["--set", "teacher.path=/no/such/model"], "/no/such/model holds no model"),
     (["/no/such/recipe.yaml"], "cannot read /no/such/recipe.yaml"),
-    (["--resume"], "takes no recipe, --set, --data, --seed or --force"),
+    (["--resume"], "takes no recipe, --set, --data, --seed, --budget or --force"),
   ]
 
   @Test(arguments: 0..<mistakes.count) func mistakesGetOneClearSentence(index: Int) throws {

@@ -54,7 +54,7 @@ import Testing
   @Test(
     arguments: [
       (0.5, "The student closes 50 % of the gap"), (1.1, "The student is as good as its teacher."),
-      (-0.37, "By loss the student is further from the teacher than the control."),
+      (-0.37, "The student's loss is above that control's"),
       (nil, "The teacher is no better than the control on this text."),
     ] as [(Double?, String)]) func noShareOfAGapIsNegative(gapClosed: Double?, words: String)
   {

@@ -33,9 +33,14 @@ struct Compare: ParsableCommand {
         }
         let record = RunRecord(of: folder)
         guard let outcome = record.outcome else {
+          let files = [RunFolder.verdict, RunFolder.evaluation]
+          let damaged = files.first {
+            FileManager.default.fileExists(atPath: folder.appending(path: $0).path)
+          }
           throw StorageError(
-            "The run in \(path) has not ended, or ended with an earlier version: it holds no "
-              + "\(RunFolder.verdict) or \(RunFolder.evaluation) that can be read.")
+            damaged.map {
+              "\(path)/\($0) is damaged, or was written by an earlier version. The run's --resume writes it anew."
+            } ?? "The run in \(path) has not ended: it has no \(files.joined(separator: " or ")).")
         }
         return Comparison.Run(name: path, record: record, outcome: outcome)
       })
@@ -50,7 +55,8 @@ struct Compare: ParsableCommand {
     let url = URL(fileURLWithPath: output)
     try requireReplaceable(url, writtenBy: "compare", overwrite: overwrite) { file in
       let start = try? OpenFile(file).read(at: 0, count: min(400, OpenFile(file).byteCount))
-      return start.map { String(decoding: $0, as: UTF8.self).contains(pageMark) } ?? false
+      return start.map { String(decoding: $0, as: UTF8.self).contains(pageMark("compare")) }
+        ?? false
     }
     try WholeFile.write(comparison.html, to: url)
     try tell(ofOutput: url, "\(output): \(runs.count) runs")

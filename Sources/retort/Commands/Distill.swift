@@ -37,7 +37,7 @@ struct Distill: TalkativeCommand {
   func run() throws {
     Interrupt.install()
     let start = ContinuousClock.now
-    let folder = arguments.folder()
+    let folder = try arguments.folder()
     var recipe = try arguments.recipe(DistillRecipe.self, in: folder, settings: models.settings)
     let path = recipe.teacher.path
     if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {

@@ -27,7 +27,8 @@ struct DoctorCommand: TalkativeCommand {
   func run() throws {
     let device = try arguments.device.open()
     let keys = arguments.recipeFile.map(recipeKeys) ?? []
-    let isTraining = model != nil || keys.contains("model")
+    let isTraining =
+      model != nil || keys.contains("model") || arguments.set.contains { $0.hasPrefix("model.") }
     let (text, findings, sample) = try isTraining ? training(device) : distillation(device)
     if results.json {
       try tell(
@@ -41,10 +42,13 @@ struct DoctorCommand: TalkativeCommand {
     } else {
       try tell(prose: "\(text)")
       for finding in findings { try finding.tell() }
-      try tell("\(sample)")
+      try tell(prose: "\(sample)", indent: 2)
     }
     if findings.contains(where: { $0.level == .refusal }) { throw ExitCode.failure }
   }
+
+  /// Where the run's models would lie; nothing is written.
+  private var folder: RunFolder { RunFolder(arguments.run ?? "runs/new") }
 
   private typealias Examination = (any CustomStringConvertible, [Finding], DataSample)
 
@@ -60,7 +64,7 @@ struct DoctorCommand: TalkativeCommand {
     let arm = try Arm(
       "model", recipe.model, vocabularySize: tokenizer.tokenizer.vocabularySize,
       sequenceLength: recipe.data.sequenceLength,
-      folder: arguments.folder())
+      folder: folder)
     let size = min(tokenizer.tokenizer.vocabularySize, arm.model.vocabularySize)
     let text = try RunText(recipe.data, tokenizer, classCount: size, seed: recipe.seed)
       .slice(recipe.model.textShare)
@@ -76,10 +80,10 @@ struct DoctorCommand: TalkativeCommand {
     var recipe = try arguments.given(DistillRecipe.self, settings: models.settings)
     let path = recipe.teacher.path
     if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {
-      var distillation = try SentenceDistillation(recipe, arguments, in: arguments.folder())
+      var distillation = try SentenceDistillation(recipe, arguments, in: folder)
       return try distillation.examination(on: device)
     }
-    let arms = try DistillationArms(recipe, folder: arguments.folder())
+    let arms = try DistillationArms(recipe, folder: folder)
     let text = try RunText(
       recipe.data, arms.tokenizer, classCount: arms.classCount, seed: recipe.seed,
       shifts: arms.cache == nil)

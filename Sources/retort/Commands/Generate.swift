@@ -186,7 +186,7 @@ struct Generate: TalkativeCommand {
         ]))
     } else {
       try tellAsIs("\n")
-      note(Self.speed(generator.timing))
+      note(Self.speed(generator.timing, texts: 1))
     }
     if Interrupt.wasRequested { throw ExitCode(130) }
   }
@@ -245,15 +245,16 @@ struct Generate: TalkativeCommand {
     }
     try file.finish()
     progress.end()
-    note(Self.speed(total))
+    note(Self.speed(total, texts: prompts.count - known))
   }
 
-  static func speed(_ timing: Generator.Timing) -> String {
-    func rate(_ count: Int, _ seconds: Double) -> String {
-      "\(counted(count, "token")), \(fixed(Double(count) / max(seconds, 1e-9), 1)) tokens/s"
+  /// How fast some texts were read and continued. The first new token of each comes with its prompt.
+  static func speed(_ timing: Generator.Timing, texts: Int) -> String {
+    func rate(_ count: Int, _ timed: Int, _ seconds: Double) -> String {
+      "\(counted(count, "token")), \(fixed(Double(timed) / max(seconds, 1e-9), 1)) tokens/s"
     }
-    return "prompt: \(rate(timing.promptTokens, timing.promptSeconds)); "
-      + "new: \(rate(timing.newTokens, timing.newSeconds))"
+    return "prompt: \(rate(timing.promptTokens, timing.promptTokens, timing.promptSeconds)); "
+      + "new: \(rate(timing.newTokens + texts, timing.newTokens, timing.newSeconds))"
   }
 }
 

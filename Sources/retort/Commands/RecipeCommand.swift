@@ -17,14 +17,14 @@ struct RecipeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "distill", abstract: "Write every key of a distillation's recipe.")
 
-    func run() throws { try tell(DistillRecipe().description()) }
+    func run() throws { try tell(DistillRecipe().description(width: Screen.output.width)) }
   }
 
   struct ShowTrain: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "train", abstract: "Write every key of a training's recipe.")
 
-    func run() throws { try tell(TrainRecipe().description()) }
+    func run() throws { try tell(TrainRecipe().description(width: Screen.output.width)) }
   }
 
   struct Check: ParsableCommand {
@@ -45,7 +45,8 @@ struct RecipeCommand: ParsableCommand {
 
     private func check<R: Recipe>(_ type: R.Type) throws {
       let recipe = try R.load(file: file, settings: [])
-      let changes = try R.changes(ofFile: file)
+      let (tree, defaults) = try R.tree(ofFile: file)
+      let changes = tree.differences(from: defaults)
       try tell(
         "\(file) is a recipe of `retort \(R.command)`. "
           + (changes.isEmpty ? "It changes nothing." : "It changes"))
@@ -56,6 +57,7 @@ struct RecipeCommand: ParsableCommand {
         $0 != "-" && !$0.contains("*") && !FileManager.default.fileExists(atPath: $0)
       }
       for path in missing { warn("\(path), which it reads, is not here.") }
+      if !missing.isEmpty { throw ExitCode.failure }
     }
   }
 }

@@ -34,7 +34,7 @@ struct Train: TalkativeCommand {
   func run() throws {
     Interrupt.install()
     let start = ContinuousClock.now
-    let folder = arguments.folder()
+    let folder = try arguments.folder()
     let settings = model.map { ["model.path=\(quoted($0))"] } ?? []
     var recipe = try arguments.recipe(
       TrainRecipe.self, in: folder, settings: settings + schedule.settings(of: "model"))
@@ -92,7 +92,8 @@ struct Train: TalkativeCommand {
     }
     try tell(
       prose: "held out: \(fixed(result.natsPerToken, 4)) nats/token, "
-        + "\(fixed(found["bits_per_byte"] ?? .nan, 4)) bits/byte; model in \(arm.directory.url.relativePath)"
+        + "\(fixed(found["bits_per_byte"] ?? .nan, 4)) bits/byte; the model is in \(arm.directory.url.relativePath), "
+        + "\(folder.name)/report.html shows more"
     )
     try folder.write(outcome.json(of: folder.about).json + "\n", to: RunFolder.evaluation)
     try folder.describe([arm.name], by: outcome)

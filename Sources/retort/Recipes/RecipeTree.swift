@@ -60,11 +60,15 @@ struct RecipeTree {
   /// A key's value as YAML has it on one line.
   func line(of path: [String]) -> String { value(path).map(Self.line) ?? "" }
 
+  /// The same for a key with dots; nil where the recipe has no such key.
+  func line(of key: String) -> String? { schema.entry(key).map { line(of: $0.path) } }
+
   private static func line(_ node: Node) -> String {
     switch node {
     case .sequence(let items): "[\(items.map(line).joined(separator: ", "))]"
     case .mapping(let mapping):
       "{\(mapping.map { "\($0.key.string ?? ""): \(line($0.value))" }.joined(separator: ", "))}"
+    case .scalar(let scalar) where scalar.string.contains("\n"): scalar.string.json
     default:
       ((try? Yams.serialize(node: node)) ?? "").split(separator: "\n").first.map(String.init) ?? ""
     }
@@ -149,10 +153,11 @@ struct RecipeTree {
       }
       lines[full] = isFile ? key.mark?.line : nil
       guard let old = known[name] else {
-        let near = nearest(to: name, in: known.keys.compactMap(\.string))
+        let near = nearest(to: name, in: known.keys.compactMap(\.string)).map {
+          "Did you mean \((path + [$0]).joined(separator: "."))? "
+        }
         throw RecipeError(
-          "there is no key \(full). Did you mean \((path + [near ?? ""]).joined(separator: "."))? "
-            + "Known here: \(Self.keys(known)).", key: full)
+          "there is no key \(full). \(near ?? "")Known here: \(Self.keys(known)).", key: full)
       }
       known[name] = try overlay(value, on: old, path + [name], isFile: isFile)
     }

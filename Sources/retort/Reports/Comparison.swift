@@ -33,47 +33,50 @@ struct Comparison {
     return [header]
       + runs.map { run in
         let arm = subject(run)
-        return [run.name, arm?.arm ?? "-"]
+        let ahead = questions.map { question -> String in
+          guard let verdict = run.outcome.answers?.verdict(question) else { return "-" }
+          return "\(fixed(verdict.difference, 4)) ± \(fixed(verdict.halfWidth, 4)), \(verdict.word)"
+        }
+        return [run.name, arm?.arm ?? "-"] + ahead
           + columns.map { column in
             arm?.metrics.first { $0.key == column.key }?.text ?? "-"
-          }
-          + questions.map { question in
-            guard let verdict = run.outcome.answers?.verdict(question) else { return "-" }
-            return
-              "\(fixed(verdict.difference, 4)) ± \(fixed(verdict.halfWidth, 4)), \(verdict.word)"
           }
       }
   }
 
   /// A row for each key of the recipes that differs; nil where the recipes are alike.
   var differences: [[String]]? {
-    var keys: [String] = []
-    var defaults: [String: String] = [:]
-    for change in runs.flatMap(\.record.changes) where defaults[change.key] == nil {
-      keys.append(change.key)
-      defaults[change.key] = change.other
-    }
+    var seen: Set<String> = []
+    let keys = runs.flatMap(\.record.changes).map(\.key).filter { seen.insert($0).inserted }
+    // Of kinds of runs that do not have a key, and of recipes that cannot be read, nothing is said.
     let rows = keys.map { key in
-      [key]
-        + runs.map { run in
-          run.record.changes.first { $0.key == key }?.value ?? defaults[key] ?? ""
-        }
-    }.filter { Set($0.dropFirst()).count > 1 }
+      [key] + runs.map { run in run.record.tree?.line(of: key) ?? "-" }
+    }.filter { Set($0.dropFirst()).subtracting(["-"]).count > 1 }
     return rows.isEmpty ? nil : [[""] + runs.map(\.name)] + rows
   }
 
   /// What makes numbers hard to compare.
   var cautions: [String] {
-    func differ(_ value: (RunRecord) -> String?) -> Bool {
-      Set(runs.compactMap { value($0.record) }).count > 1
+    func differ(_ value: (RunAbout) -> String) -> Bool {
+      Set(runs.compactMap(\.record.about).map(value)).count > 1
+    }
+    func list(_ doubtful: (RunRecord) -> Bool) -> String? {
+      let names = runs.filter { doubtful($0.record) }.map(\.name)
+      return names.isEmpty ? nil : names.joined(separator: ", ")
     }
     return [
-      differ { $0.about?.dataFingerprint }
+      differ(\.dataFingerprint)
         ? "The runs read other data, or other shares of it: their numbers are of other held-out text."
         : nil,
-      differ { $0.about?.device }
+      differ(\.device)
         ? "The runs were made on other devices: their speeds cannot be compared." : nil,
-      differ { $0.about?.version } ? "The runs were made with other versions of Retort." : nil,
+      differ(\.version) ? "The runs were made with other versions of Retort." : nil,
+      list { $0.about == nil }.map {
+        "Nothing says with which data and device these were made (\(RunAbout.fileName) is missing or damaged): \($0)."
+      },
+      list { $0.tree == nil }.map {
+        "The recipes of these cannot be read, so nothing is said of what differs in them: \($0)."
+      },
     ].compactMap { $0 }
   }
 
@@ -88,7 +91,7 @@ struct Comparison {
       )
     }
     return page(
-      title: "\(runs.count) runs",
+      title: "\(runs.count) runs", by: "compare",
       htmlTable(results) + notes
         + (differences.map { "<h2>What differs in their recipes</h2>" + htmlTable($0) } ?? "")
         + "<h2>Verdicts</h2>" + cards.joined(separator: "\n"))

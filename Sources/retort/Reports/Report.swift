@@ -12,7 +12,19 @@ struct Report {
       verdict, numbers, course, terms, comparisons, samples,
       resources, origins,
     ]
-    return page(title: run.name, parts.filter { !$0.isEmpty }.joined(separator: "\n"))
+    return page(
+      title: run.name, by: "report",
+      introduction + parts.filter { !$0.isEmpty }.joined(separator: "\n"))
+  }
+
+  /// What a reader needs who has not seen such a page.
+  private var introduction: String {
+    guard run.outcome?.answers != nil else { return "" }
+    return element(
+      "p", class: "note",
+      "A student, a small model, learnt from a teacher. Controls are the same small model without the teacher: one on the "
+        + "same data, one with the same arithmetic, which is more steps. All are compared on text that none has seen. Nats "
+        + "per token and bits per byte are losses: lower is better.")
   }
 
   // MARK: What came of it
@@ -24,13 +36,16 @@ struct Report {
         "section", class: "card", element("p", escaped("This run has not ended\(arm).")))
     }
     let sentences = outcome.sentences.map { element("p", escaped($0)) }.joined(separator: "\n")
+    let warnings = (run.about?.findings ?? []).filter { $0.level == .warning }.map {
+      element("p", class: "doubtful", escaped("Before the run: \($0.text)."))
+    }.joined()
     let forced = (run.about?.forced ?? []).map {
       element("p", class: "bad", escaped("This run was forced although \($0)."))
     }.joined()
     return element(
       "section", class: "card",
       element("div", class: "grid-of", (outcome.answers?.figures ?? "") + outcome.qualityLine)
-        + sentences + forced)
+        + sentences + warnings + forced)
   }
 
   private var numbers: String {
@@ -54,7 +69,9 @@ struct Report {
         "parameters", "tokens_per_second", "sentences_per_second", "milliseconds_per_new_token",
       ].map(outcome.scatter).joined() + outcome.reliability
     return figures.isEmpty
-      ? "" : "<h2>Size, speed and sureness</h2>" + element("div", class: "grid-of", figures)
+      ? ""
+      : "<h2>Size, speed and sureness</h2>" + key(outcome.arms.map(\.arm))
+        + element("div", class: "grid-of", figures)
   }
 
   private var samples: String {
@@ -138,7 +155,9 @@ struct Report {
       }
     }
     guard !figures.isEmpty else { return "" }
-    return "<h2>While training, by step</h2>"
+    return "<h2>While training, by step</h2>" + key(run.arms)
+      + element(
+        "p", class: "note", "Pale lines are as logged, strong ones smoothed; seeds share a colour.")
       + element("div", class: "grid-of", figures.joined(separator: "\n"))
   }
 
@@ -171,6 +190,7 @@ struct Report {
       facts = [
         ("command", about.command.map(shellWord).joined(separator: " ")), ("begun", about.begun),
         ("device", about.device), ("system", about.system), ("data", about.data),
+        ("files", about.files.joined(separator: ", ")),
         ("fingerprint of the data", about.dataFingerprint),
         ("version", "Retort \(about.version)"),
       ]
@@ -205,14 +225,16 @@ struct Report {
   }
 }
 
-/// What a page says of who wrote it.
-let pageMark = "<meta name=\"generator\" content=\"Retort\">"
+/// What a page says of the command that wrote it.
+func pageMark(_ command: String) -> String {
+  "<meta name=\"generator\" content=\"retort \(command)\">"
+}
 
 /// A page of its own around some content.
-func page(title: String, _ content: String) -> String {
+func page(title: String, by command: String, _ content: String) -> String {
   """
   <!doctype html>
-  <html lang="en"><head><meta charset="utf-8">\(pageMark)<meta name="viewport" content="width=device-width, initial-scale=1">
+  <html lang="en"><head><meta charset="utf-8">\(pageMark(command))<meta name="viewport" content="width=device-width, initial-scale=1">
   <title>\(escaped(title))</title>
   <style>
   \(ReportStyle.css)

@@ -10,6 +10,8 @@ struct RunRecord {
   let about: RunAbout?
   /// The recipe as it ran.
   let recipe: String
+  /// The same with every key; nil where it cannot be read.
+  let tree: RecipeTree?
   /// What it changes of the defaults.
   let changes: [RecipeTree.Difference]
   let records: [MetricsRecord]
@@ -21,13 +23,17 @@ struct RunRecord {
   init(of folder: URL) {
     func json(_ name: String) -> JSON? { try? JSON(contentsOf: folder.appending(path: name)) }
     name = folder.lastPathComponent
-    about = json(RunAbout.fileName).map(RunAbout.init)
+    about = json(RunAbout.fileName).flatMap(RunAbout.init)
     let file = folder.appending(path: "recipe.yaml")
     recipe = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
     let isTraining = recipeKeys(ofFile: file.path).contains("model")
-    changes =
-      (try? isTraining
-        ? TrainRecipe.changes(ofFile: file.path) : DistillRecipe.changes(ofFile: file.path)) ?? []
+    let read =
+      recipe.isEmpty
+      ? nil
+      : try? isTraining
+        ? TrainRecipe.tree(ofFile: file.path) : DistillRecipe.tree(ofFile: file.path)
+    tree = read?.tree
+    changes = read.map { $0.tree.differences(from: $0.defaults) } ?? []
     records = JSONLines.lines(of: folder.appending(path: "metrics.jsonl")).sound
       .compactMap { MetricsRecord($0) }
     costs = Self.costs(in: folder)

@@ -95,12 +95,12 @@ struct Arm {
   private func begin(in store: VariableStore, prefix: String) throws -> String {
     if beginsRandom {
       try model.declare(in: store, prefix: prefix)
-      return "all initialised, in the shape of the student"
+      return "with random weights, in the shape of the student"
     }
     switch origin {
     case .new:
       try model.declare(in: store, prefix: prefix)
-      return "all initialised"
+      return "with random weights"
     case .folder(let source):
       try source.load(model, into: store, prefix: prefix)
       return "all from \(source.url.lastPathComponent)"

@@ -12,7 +12,8 @@ struct TimeSpan {
     else { return nil }
     let parts = [match.1, match.2, match.3].map { $0.flatMap { Double($0) } ?? 0 }
     seconds = parts[0] * 3600 + parts[1] * 60 + parts[2]
-    guard seconds > 0 else { return nil }
+    // Longer ones are slips, and more than clocks count.
+    guard seconds > 0, seconds < 1e8 else { return nil }
   }
 }
 
@@ -125,7 +126,9 @@ extension DistillationPlan {
           parts.append(
             .init(name: phase.name, time: time, stepCount: steps, armCount: arms))
           // Forward passes of the arm, and of the teacher beside it, are about a third of a step each.
-          judging += batches * Double(arms) * time.secondsPerStep * 0.7 + 1
+          judging +=
+            batches * Double(arms) * time.secondsPerStep * 0.7
+            + 10 * time.secondsPerStep + 0.1
         }
         switch phase.name {
         case teacher?.name: add(recipe.teacher.steps, 1)
@@ -145,8 +148,13 @@ extension DistillationPlan {
       time = try runTime(recipe)
     }
     let share = time.share(fitting: left)
-    if teacher != nil { recipe.teacher.steps = RunTime.scaled(recipe.teacher.steps, share) }
+    // Passes over the text would decide the steps anew.
+    if teacher != nil {
+      recipe.teacher.steps = RunTime.scaled(recipe.teacher.steps, share)
+      recipe.teacher.epochs = 0
+    }
     recipe.student.steps = RunTime.scaled(recipe.student.steps, share)
+    recipe.student.epochs = 0
     return [
       .budget(
         seconds, share: share, expected: try runTime(recipe).seconds,
@@ -163,6 +171,10 @@ extension Finding {
     let sentence =
       "within \(duration(seconds)) there is time for \(fixed(100 * share, 0)) % of the steps: \(steps); the rest of the "
       + "run takes about \(duration(expected))"
+    if share == 0 {
+      return .refusal(
+        "\(sentence), which is more than there is. Give it more time, or take smaller models")
+    }
     return share < 0.1
       ? .warning("\(sentence). So few steps teach little: give it more time, or smaller models")
       : .fine(sentence)

@@ -51,7 +51,11 @@ extension Finding {
   {
     let rows = options.stepCount * options.batchSize * options.microBatchCount
     let passes = Double(rows) / Double(max(1, data.count))
-    let sentence = "the data are seen \(fixed(passes, 1)) times"
+    let sentence = "the data are seen \(fixed(passes, passes < 0.1 ? 3 : 1)) times"
+    guard options.stepCount >= 20 else {
+      return .warning(
+        sentence + ": \(counted(options.stepCount, "step")) of the optimizer teach little")
+    }
     guard passes > 20 else { return .fine(sentence) }
     guard passes <= 200 else {
       return .warning(

@@ -45,13 +45,16 @@ extension Outcome {
     /// the teacher is no better than the control.
     func gapClosed(_ question: Question) -> Double? {
       guard let teacher = loss("teacher"), let student = loss("student"),
-        let control = loss(question.arm), control > teacher
+        let control = loss(question.arm),
+        control - teacher > answers.verdict(question)?.halfWidth ?? 0
       else { return nil }
       return (control - student) / (control - teacher)
     }
     var sentences = answers.sentences
     if let first = answers.answers.first?.question, loss("teacher") != nil {
-      sentences.insert(standing(gapClosed: gapClosed(first)), at: 1)
+      if answers.verdict(first)?.outcome != .inconclusive {
+        sentences.insert(standing(gapClosed: gapClosed(first)), at: 1)
+      }
       if let other = answers.answers.dropFirst().first?.question, gapClosed(first) != nil,
         gapClosed(other) == nil
       {
@@ -72,7 +75,10 @@ extension Outcome {
 func standing(gapClosed: Double?) -> String {
   guard let gapClosed else { return "The teacher is no better than the control on this text." }
   if gapClosed >= 1 { return "The student is as good as its teacher." }
-  if gapClosed < 0 { return "By loss the student is further from the teacher than the control." }
+  if gapClosed < 0 {
+    return
+      "The student's loss is above that control's, so it closes none of the gap to the teacher."
+  }
   return
     "The student closes \(fixed(100 * gapClosed, 0)) % of the gap between that control and the teacher."
 }

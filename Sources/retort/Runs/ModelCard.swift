@@ -82,10 +82,10 @@ struct ModelCard {
     let known = bases.compactMap(\.licence)
     if known.isEmpty {
       return
-        "Nothing says under which licence: that of the models it comes from and of its data count."
+        "No licence was given. Those of the models that it comes from and of its data apply."
     }
     return
-      "The models it comes from are under \(Set(known).sorted().joined(separator: ", ")); the licence of its data counts too."
+      "The models that it comes from are under \(Set(known).sorted().joined(separator: ", ")); the licence of its data applies too."
   }
 
   var markdown: String {
@@ -137,8 +137,18 @@ struct ModelCard {
       "| " + row.map(plain).joined(separator: " | ") + " |"
         + (index == 0 ? "\n|" + row.indices.map { $0 == 0 ? "---|" : "--:|" }.joined() : "")
     }
-    let sentences = outcome.sentences.map { "- \(visible($0))" }
-    let facts = about.map { "Data: \(visible($0.data)). Device: \(visible($0.device)).\n\n" }
+    // One line each, in which nothing is a tag of HTML.
+    func line(_ text: String) -> String {
+      visible(text).replacing("\n", with: " ").replacing("&", with: "&amp;")
+        .replacing("<", with: "&lt;")
+    }
+    let sentences = outcome.sentences.map { "- \(line($0))" }
+    let facts = about.map { about in
+      let slice = about.findings.first { $0.text.hasPrefix("student and controls see") }
+      return line(
+        "Data: \(about.files.joined(separator: ", ")); \(about.data)"
+          + (slice.map { "; \($0.text)" } ?? "") + ". Device: \(about.device).") + "\n\n"
+    }
     return before + evaluation + "\n" + (facts ?? "")
       + rows.joined(separator: "\n") + "\n"
       + (sentences.isEmpty ? "" : "\n" + sentences.joined(separator: "\n") + "\n")

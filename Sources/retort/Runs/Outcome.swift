@@ -38,10 +38,14 @@ struct Metric {
     guard value.isFinite else { return "\(value)" }
     return switch format {
     case .decimals: fixed(value, 4)
+    // What no run finds may stand in a file that is damaged.
+    case _ where abs(value) >= 1e15 && format != .operations: "\(value)"
     case .count: grouped(Int(value))
     case .share: fixed(100 * value, 1) + " %"
     case .hundredths: fixed(value, 2)
-    case .operations: fixed(value / 1e12, 1)
+    case .operations:
+      value < 5e10 || value >= 1e21
+        ? String(format: "%.2g", value / 1e12) : fixed(value / 1e12, 1)
     case .duration: retort.duration(value)
     }
   }
@@ -171,11 +175,16 @@ struct Outcome {
     (self.sentences, self.samples, self.seconds) = (sentences, samples, seconds)
   }
 
+  /// What was found before the run and bears on what came of it.
+  private func warnings(_ about: RunAbout?) -> [String] {
+    (about?.findings ?? []).filter { $0.level == .warning }.map { "Before the run: \($0.text)." }
+  }
+
   /// Shows what came of a distillation, and leaves it in the run's folder.
   func publish(in folder: RunFolder) throws {
     let about = folder.about
     try tell("\n" + table(cells) + "\n")
-    try tell(verdict: sentences)
+    try tell(verdict: sentences + warnings(about))
     for reason in about?.forced ?? [] {
       try tell(prose: "This run was forced although \(reason).\n")
     }

@@ -14,6 +14,8 @@ struct RunAbout {
   var system: String
   /// The data in words, and what tells them from others.
   var data: String
+  /// The names of its files, without their folders.
+  var files: [String]
   var dataFingerprint: String
   var findings: [Finding]
   /// Bytes that a step of each kind of model needs on the device.
@@ -21,12 +23,15 @@ struct RunAbout {
   var version: String
 
   init(
-    device: String, data: String, dataFingerprint: String, findings: [Finding],
+    device: String, data: String, files: [String], dataFingerprint: String, findings: [Finding],
     memory: [(name: String, bytes: Int)]
   ) {
     command = ["retort"] + CommandLine.arguments.dropFirst()
     begun = Date().ISO8601Format()
     (self.device, self.data, self.dataFingerprint) = (device, data, dataFingerprint)
+    self.files =
+      files.isEmpty
+      ? ["fortunes (Debian's)"] : files.map { URL(fileURLWithPath: $0).lastPathComponent }
     (self.findings, self.memory) = (findings, memory)
     system = ProcessInfo.processInfo.operatingSystemVersionString
     version = Retort.version
@@ -38,7 +43,7 @@ struct RunAbout {
   var json: JSONObject {
     JSONObject([
       ("command", command), ("begun", begun), ("device", device), ("system", system),
-      ("data", data), ("data_fingerprint", dataFingerprint),
+      ("data", data), ("files", files), ("data_fingerprint", dataFingerprint),
       (
         "findings",
         findings.map { JSONObject([("level", $0.level.rawValue), ("text", $0.text)]) }
@@ -47,8 +52,11 @@ struct RunAbout {
     ])
   }
 
-  /// Reads what `json` wrote.
-  init(_ json: JSON) {
+  /// Reads what `json` wrote; nil where there is nothing such.
+  init?(_ json: JSON) {
+    guard json["device"]?.string != nil, json["data_fingerprint"]?.string != nil else {
+      return nil
+    }
     func text(_ key: String) -> String { json[key]?.string ?? "" }
     command = (json["command"]?.array ?? []).compactMap(\.string)
     (begun, device, system) = (text("begun"), text("device"), text("system"))
@@ -57,6 +65,7 @@ struct RunAbout {
       finding["level"]?.string.flatMap(Finding.Level.init)
         .map { Finding(level: $0, text: finding["text"]?.string ?? "") }
     }
+    files = (json["files"]?.array ?? []).compactMap(\.string)
     memory = (json["memory_bytes"]?.object?.members ?? []).compactMap { member in
       member.value.int.map { (member.key, $0) }
     }

@@ -52,8 +52,9 @@ struct RunArguments: ParsableArguments {
   }
 
   /// The folder of the run: the one that is named, the latest to go on with, or a new one.
-  func folder() -> RunFolder {
-    run.map { RunFolder($0) } ?? (resume ? NumberedRuns.latest : NumberedRuns.new)
+  func folder() throws -> RunFolder {
+    if let run { return RunFolder(run) }
+    return resume ? NumberedRuns.latest : try NumberedRuns.take()
   }
 
   /// The recipe to run with, changed by `settings` of options. Nothing is written yet; a folder that
@@ -63,6 +64,13 @@ struct RunArguments: ParsableArguments {
     try profiling.requireFree(run: folder.url)
     if resume {
       try folder.resume()
+      let isTraining = recipeKeys(ofFile: folder.recipe.path).contains("model")
+      guard isTraining == (R.command == TrainRecipe.command) else {
+        throw StorageError(
+          "The run in \(folder.name) is that of another command: go on with `retort "
+            + "\(isTraining ? TrainRecipe.command : DistillRecipe.command) --run \(folder.name) --resume`."
+        )
+      }
       return try R.load(file: folder.recipe.path, settings: [])
     }
     let recipe = try given(type, settings: settings)
@@ -115,7 +123,8 @@ struct RunArguments: ParsableArguments {
       (try? phase.cost().byteCount).map { (name: phase.name, bytes: $0) }
     }
     let about = RunAbout(
-      device: device.name, data: data.words, dataFingerprint: data.fingerprint,
+      device: device.name, data: data.words, files: recipe.data.files,
+      dataFingerprint: data.fingerprint,
       findings: findings, memory: memory)
     try folder.begin(recipe, origins: origins, about: about)
     if run == nil { try NumberedRuns.lead(to: folder) }

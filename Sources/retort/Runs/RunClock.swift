@@ -65,7 +65,7 @@ extension DistillationPlan {
     }
     let clock = RunClock(
       parts + [.init(name: "judging", kind: "judging", flops: judging)],
-      judgingSeconds: 2 * Double(parts.count))
+      judgingSeconds: 0.5 * Double(parts.count))
     for part in parts where folder.isFinished(part.name) {
       folder.cost(of: part.name).map { clock.finish(part.name, seconds: $0.seconds) }
     }

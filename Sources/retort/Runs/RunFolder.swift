@@ -98,7 +98,7 @@ final class RunFolder {
     if ledger == nil {
       do {
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-      } catch { throw StorageError("Cannot make the run folder \(name).") }
+      } catch { throw StorageError("Cannot make the run folder \(name)", of: error) }
       let new = try RunLedger(in: url, makes: true)
       // Another process may have begun a run, and even ended it, while its lock was waited for.
       guard new.isEmpty else {
@@ -210,6 +210,6 @@ final class RunFolder {
 
   /// How the run began.
   var about: RunAbout? {
-    (try? JSON(contentsOf: url.appending(path: RunAbout.fileName))).map(RunAbout.init)
+    (try? JSON(contentsOf: url.appending(path: RunAbout.fileName))).flatMap(RunAbout.init)
   }
 }

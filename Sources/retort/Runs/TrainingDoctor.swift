@@ -64,12 +64,13 @@ extension TrainRecipe {
     func runTime() -> RunTime {
       RunTime(
         parts: [.init(name: phase.name, time: time, stepCount: model.steps, armCount: 1)],
-        judging: Double(judgedRows) / Double(training.batchSize) * time.secondsPerStep * 0.4 + 1,
+        judging: Double(judgedRows) / Double(training.batchSize) * time.secondsPerStep * 0.4 + 0.1,
         batchSize: training.batchSize)
     }
     let left = RunTime.cautious(budget.seconds) - (ContinuousClock.now - start).seconds
     let share = runTime().share(fitting: left)
     model.steps = RunTime.scaled(model.steps, share)
+    model.epochs = 0
     return [
       .budget(
         budget.seconds, share: share, expected: runTime().seconds,

@@ -18,7 +18,9 @@ enum Question: String, CaseIterable, Codable {
 
   /// An arm's name for a person.
   static func title(ofArm arm: String) -> String {
-    allCases.first { $0.arm == arm }.map { "control, equal \($0.rawValue)" } ?? arm
+    let kind = arm.replacing(/-\d+$/, with: "")
+    let name = allCases.first { $0.arm == kind }.map { "control, equal \($0.rawValue)" } ?? kind
+    return kind == arm ? name : "\(name), seed \(arm.dropFirst(kind.count + 1))"
   }
 
   /// The key of its answer in `verdict.json`.

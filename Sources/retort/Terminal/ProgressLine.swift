@@ -31,8 +31,12 @@ final class ProgressLine {
   ) {
     guard !isQuiet else { return }
     let own = secondsEach * Double(total - done)
+    // The first parts say little of the rest.
+    let isEarly = done * 20 < total
     let left =
-      "\(duration(own)) left" + (besides.map { ", \(duration(own + $0)) for all" } ?? "")
+      isEarly
+      ? ""
+      : "\(duration(own)) left" + (besides.map { ", \(duration(own + $0)) for all" } ?? "")
     let count = "\(done)/\(total)"
     if Screen.errors.rewrites {
       let share = total > 0 ? Double(done) / Double(total) : 1
@@ -43,7 +47,7 @@ final class ProgressLine {
       let tenth = total > 0 ? done * 10 / total : 10
       if let shown, shown.title == title, shown.tenth >= tenth { return }
       shown = (title, tenth)
-      note("\(title) \(count) \(text)\(text.isEmpty ? "" : " ")\(left)")
+      note([title, count, text, left].filter { !$0.isEmpty }.joined(separator: " "))
     }
   }
 
@@ -58,7 +62,8 @@ final class ProgressLine {
       let drawn =
         String(repeating: "#", count: filled) + String(repeating: ".", count: bar - filled)
       let numbers = parts.isEmpty ? "" : " " + parts.joined(separator: "  ")
-      return "\(title) \(bar > 0 ? "[\(drawn)] " : "")\(count)\(numbers) \(left)"
+      let end = left.isEmpty ? "" : " \(left)"
+      return "\(title) \(bar > 0 ? "[\(drawn)] " : "")\(count)\(numbers)\(end)"
     }
     while true {
       let bare = line(bar: 0)

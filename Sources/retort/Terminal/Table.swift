@@ -45,7 +45,10 @@ private func list(_ rows: [[String]], width: Int) -> String {
   let header = rows[0]
   return rows.dropFirst().map { row in
     row.enumerated().map { column, text in
-      cut(column == 0 ? text : "  \(header[column]): \(text)", to: width)
+      if column == 0 { return wrap(text, to: width, indent: 2) }
+      let line = "  \(header[column]): \(text)"
+      return displayWidth(line) <= width
+        ? line : "  \(header[column]):\n" + wrap("    \(text)", to: width, indent: 4)
     }.joined(separator: "\n")
   }.joined(separator: "\n\n")
 }

@@ -1,10 +1,14 @@
 // Numbers in words that a person reads.
 import Foundation
 
-/// Seconds as "1m 05s".
+/// Seconds as "5s", "1m 05s" or "2h 03m".
 func duration(_ seconds: Double) -> String {
-  let whole = Int(max(0, seconds.isFinite ? seconds : 0).rounded())
-  return whole < 60 ? "\(whole)s" : "\(whole / 60)m \(whole % 60 < 10 ? "0" : "")\(whole % 60)s"
+  let whole = Int(max(0, min(1e12, seconds.isFinite ? seconds : 0)).rounded())
+  func two(_ number: Int) -> String { (number < 10 ? "0" : "") + "\(number)" }
+  return whole < 60
+    ? "\(whole)s"
+    : whole < 3600
+      ? "\(whole / 60)m \(two(whole % 60))s" : "\(whole / 3600)h \(two(whole / 60 % 60))m"
 }
 
 /// A number with some decimals.
