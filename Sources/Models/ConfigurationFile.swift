@@ -13,8 +13,8 @@ public struct ConfigurationFile {
   /// Reads a file.
   public init(contentsOf url: URL) throws {
     guard FileManager.default.fileExists(atPath: url.path) else {
-      throw StorageError(
-        "\(url.deletingLastPathComponent().path) holds no model: \(url.path) cannot be read.")
+      throw StorageError.noModel(
+        in: url.deletingLastPathComponent(), lacking: url.lastPathComponent)
     }
     guard let fields = try JSON(contentsOf: url).object else {
       throw StorageError("\(url.path) is not a JSON object.")

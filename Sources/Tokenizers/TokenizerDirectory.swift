@@ -29,6 +29,10 @@ public struct TokenizerDirectory: Sendable {
       let others = Self.fileNames.dropFirst().filter {
         FileManager.default.fileExists(atPath: url.appending(path: $0).path)
       }
+      guard
+        !others.isEmpty
+          || FileManager.default.fileExists(atPath: url.appending(path: "config.json").path)
+      else { throw StorageError.noModel(in: url, lacking: file.lastPathComponent) }
       throw TokenizerError(
         "\(url.path) has no tokenizer.json."
           + (others.isEmpty

@@ -102,8 +102,16 @@ import Testing
     #expect(profile.launches.count == executor.launchCount)
     #expect(profile.launches.allSatisfy { $0.end >= $0.start })
     #expect(profile.table().contains("MatMul NN"))
-    let trace = try JSONSerialization.jsonObject(with: Data(profile.chromeTrace().utf8))
-    let events = (trace as? [String: Any])?["traceEvents"] as? [[String: Any]]
-    #expect(events?.count == executor.launchCount)
+    // By kernel, every launch is counted once.
+    let kinds = profile.kinds()
+    #expect(kinds.reduce(0) { $0 + $1.launchCount } == executor.launchCount)
+    #expect(abs(kinds.reduce(0) { $0 + $1.seconds } - profile.seconds) < 1e-9)
+    // A trace has every launch of each run, and the run's name.
+    let text = Profile.chromeTrace([("teacher", profile), ("student", profile)])
+    let trace = try JSONSerialization.jsonObject(with: Data(text.utf8))
+    let events = try #require((trace as? [String: Any])?["traceEvents"] as? [[String: Any]])
+    #expect(events.count { $0["ph"] as? String == "X" } == 2 * executor.launchCount)
+    #expect(events.count { $0["ph"] as? String == "M" } == 2)
+    #expect(text.contains("\"teacher\"") && text.contains("\"student\""))
   }
 }

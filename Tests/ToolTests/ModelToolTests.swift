@@ -85,6 +85,20 @@ import Tokenizers
     try FileManager.default.removeItem(atPath: model + "/tokenizer.json")
     let none = try shop.run(["generate", "--device", "reference", "--model", model])
     #expect(none.status == 1 && none.errors.contains("has no tokenizer.json"))
+    // What people give instead of a model's folder.
+    let (folder, name) = (shop.folder.path, URL(fileURLWithPath: model).lastPathComponent)
+    for (given, message) in [
+      ("gpt2", "There is no folder \(folder)/gpt2. Models are read from folders"),
+      (".", "There are models in \(folder)/\(name)."),
+      ("text", "text is a file; a model is a folder."),
+    ] {
+      for command in ["generate", "inspect"] {
+        let result = try shop.run(
+          [command]
+            + (command == "inspect" ? [given] : ["--model", given, "--device", "reference"]))
+        #expect(result.status == 1 && result.errors.contains(message), "\(result.errors)")
+      }
+    }
     for options in [
       ["--top-p", "0"], ["--temperature", "-1"], ["--count", "0"], ["--input", "x"],
     ] {

@@ -147,7 +147,10 @@ import Testing
     (["--set", "distillation.beta=2"], "between 0 and 1"),
     (["--set", "data.files=[/no/such/file]"], "Cannot read /no/such/file"),
     (["--set", "data.sequence_length=60000"], "smaller than one sequence"),
-    (["--set", "teacher.path=/no/such/model"], "/no/such/model holds no model"),
+    (
+      ["--set", "teacher.path=/no/such/model"],
+      "There is no folder /no/such/model. Models are read from folders"
+    ),
     (["/no/such/recipe.yaml"], "cannot read /no/such/recipe.yaml"),
     (["--resume"], "takes no recipe, --set, --data, --seed, --budget or --force"),
   ]
@@ -264,7 +267,7 @@ import Testing
     process.waitUntilExit()
     #expect(process.terminationStatus == 130)
     let said = try messages()
-    #expect(said.contains("Interrupted while the model was judged"), "\(said)")
+    #expect(said.contains("Interrupted while judging (model)"), "\(said)")
     let steps = try shop.read("run/metrics.jsonl")
     let resumed = try shop.run(train + ["--resume"])
     #expect(resumed.status == 0 && resumed.output.contains("held out:"), "\(resumed.errors)")

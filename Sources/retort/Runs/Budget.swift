@@ -1,4 +1,5 @@
 // A run that is to end within a time.
+import ArgumentParser
 import Foundation
 import Tensors
 import Training
@@ -30,7 +31,10 @@ extension TrainingPhase {
     let start = ContinuousClock.now
     let progress = ProgressLine()
     let trainer = try trainer(on: device)
+    // Nothing has begun that could be lost.
+    func check() throws { if Interrupt.wasRequested { throw ExitCode(130) } }
     try trainer.runStep(0) { done, total in
+      try check()
       progress.showSlow("measuring the \(self.name)", done: done, of: total, since: start)
     }
     _ = try trainer.latestLoss()
@@ -40,6 +44,7 @@ extension TrainingPhase {
     var count = 0
     while count < 20, count < 3 || (ContinuousClock.now - clock).seconds < 1 {
       count += 1
+      try check()
       try trainer.runStep(count)
       _ = try trainer.latestLoss()
     }

@@ -21,7 +21,7 @@ struct JudgingProgress {
   func check() throws {
     guard Interrupt.wasRequested else { return }
     warn(
-      "Interrupted while the \(arm) was judged; everything is trained. Go on with "
+      "Interrupted while judging (\(arm)); everything is trained. Go on with "
         + "`retort \(command) --run \(folder.name) --resume`, on the same --device.")
     throw ExitCode(130)
   }
