@@ -143,6 +143,19 @@ import Testing
     #expect(compared.status == 0, "\(compared.errors)")
     let lines = compared.output.split(separator: "\n")
     #expect(lines.count(where: { $0.contains("  student  ") }) == 2, "\(compared.output)")
+    // Numbers stand under their titles.
+    func cells(_ line: Substring) -> [String] {
+      line.split(separator: /\s{2,}/).map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+    let (header, row) = (cells(lines[0]), Array(cells(lines[1]).dropFirst()))
+    #expect(header.count == row.count && header[1] == "ahead at equal data", "\(compared.output)")
+    #expect(row[1].contains("±"))
+    let outcome = try #require(Outcome(try shop.json("elsewhere/verdict.json")))
+    let student = try #require(outcome.arms.first { $0.arm == "student" })
+    for title in ["parameters", "bits/byte", "tokens/s", "trained"] {
+      let place = try #require(header.firstIndex(of: title), "\(title)")
+      #expect(row[place] == student.metrics.first { $0.title == title }?.text, "\(title)")
+    }
     #expect(lines.contains { $0.hasPrefix("student.layers") && $0.hasSuffix("  2") })
     #expect(!compared.output.contains("student.width") && compared.errors.isEmpty)
     let page = try shop.read("page.html")

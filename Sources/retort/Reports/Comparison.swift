@@ -28,8 +28,8 @@ struct Comparison {
       runs.contains { $0.outcome.answers?.verdict(question) != nil }
     }
     let header =
-      ["", "model"] + columns.compactMap(\.title)
-      + questions.map { "ahead at equal \($0.rawValue)" }
+      ["", "model"] + questions.map { "ahead at equal \($0.rawValue)" }
+      + columns.compactMap(\.title)
     return [header]
       + runs.map { run in
         let arm = subject(run)
