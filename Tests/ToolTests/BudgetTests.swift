@@ -19,14 +19,14 @@ import Testing
   @Test func stepsAreCutToFit() {
     let time = StepTime(preparing: 10, secondsPerStep: 0.1)
     let run = RunTime(
-      parts: [.init(name: "model", time: time, stepCount: 1000, armCount: 3)], judging: 20,
-      batchSize: 16)
+      parts: (0..<3).map { _ in .init(time: time, stepCount: 1000) }, judging: 20,
+      rowsPerStep: 16)
     #expect(run.share(fitting: 1e9) == 1 && run.share(fitting: 1) == 0)
     for seconds in [60.0, 120, 300] {
       let steps = RunTime.scaled(1000, run.share(fitting: seconds))
       let cut = RunTime(
-        parts: [.init(name: "model", time: time, stepCount: steps, armCount: 3)], judging: 20,
-        batchSize: 16)
+        parts: (0..<3).map { _ in .init(time: time, stepCount: steps) }, judging: 20,
+        rowsPerStep: 16)
       #expect(cut.seconds <= seconds && cut.seconds > seconds - 0.5, "\(seconds)")
     }
   }

@@ -26,9 +26,9 @@ struct DoctorCommand: TalkativeCommand {
 
   func run() throws {
     let device = try arguments.device.open()
-    let keys = arguments.recipeFile.map(recipeKeys) ?? []
     let isTraining =
-      model != nil || keys.contains("model") || arguments.set.contains { $0.hasPrefix("model.") }
+      model != nil || arguments.recipeFile.map(isTrainingRecipe) ?? false
+      || arguments.set.contains { $0.hasPrefix("model.") }
     let (text, findings, sample) = try isTraining ? training(device) : distillation(device)
     if results.json {
       try tell(

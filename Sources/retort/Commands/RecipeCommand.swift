@@ -36,7 +36,7 @@ struct RecipeCommand: ParsableCommand {
     var file: String
 
     func run() throws {
-      if recipeKeys(ofFile: file).contains("model") {
+      if isTrainingRecipe(file) {
         try check(TrainRecipe.self)
       } else {
         try check(DistillRecipe.self)

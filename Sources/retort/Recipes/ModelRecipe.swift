@@ -87,8 +87,8 @@ struct ModelRecipe: RecipeSection {
   /// Settles the steps, where passes over some data decide them.
   mutating func settleSteps(on data: any TokenData, _ training: TrainingRecipe) {
     guard epochs > 0 else { return }
-    let rows = Double(training.batchSize * training.microBatches)
-    steps = Int(min(1e8, max(1, (epochs * Double(data.count) / rows).rounded(.up))))
+    let passes = epochs * Double(data.count) / Double(training.rowsPerStep)
+    steps = Int(min(1e8, max(1, passes.rounded(.up))))
   }
 
   func configuration(vocabularySize: Int, contextLength: Int) -> LlamaConfiguration {

@@ -61,6 +61,9 @@ extension Recipe {
   func yaml() throws -> String { try RecipeTree(self).yaml() }
 }
 
+/// Whether a recipe's file is one of `retort train`.
+func isTrainingRecipe(_ file: String) -> Bool { recipeKeys(ofFile: file).contains("model") }
+
 /// The keys at the top of a recipe's file; none where it cannot be read, which loading it explains.
 func recipeKeys(ofFile file: String) -> Set<String> {
   guard let text = try? String(contentsOfFile: file, encoding: .utf8),

@@ -61,6 +61,9 @@ struct TrainingRecipe: RecipeSection {
     """, .from(0, to: 1_000_000))
   var patience = 0
 
+  /// Rows that a step of the optimizer learns from.
+  var rowsPerStep: Int { batchSize * microBatches }
+
   func validate() throws {
     try require(
       budget.isEmpty || TimeSpan(budget) != nil, "training.budget",

@@ -27,7 +27,7 @@ func htmlTable(_ rows: [[String]]) -> String {
 
 /// The colour of an arm, as a class of the style sheet; those of other seeds share it.
 func armClass(_ arm: String) -> String {
-  let kind = arm.replacing(/-\d+$/, with: "")
+  let kind = Trial.kind(ofArm: arm)
   return ["teacher", "student", "control", "control-compute"].contains(kind) ? kind : "model"
 }
 

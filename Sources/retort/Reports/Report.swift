@@ -54,7 +54,7 @@ struct Report {
 
   private func key(_ arms: [String]) -> String {
     var seen: Set<String> = []
-    let kinds = arms.map { $0.replacing(/-\d+$/, with: "") }.filter { seen.insert($0).inserted }
+    let kinds = arms.map { Trial.kind(ofArm: $0) }.filter { seen.insert($0).inserted }
     return element(
       "p", class: "key",
       kinds.map {
@@ -141,7 +141,7 @@ struct Report {
   /// Every number that was logged.
   private var terms: String {
     let logged = Set(run.records.flatMap { $0.values.keys })
-      .subtracting(["step", "tokens", "seconds", "flops", "crc32c", "validation"])
+      .subtracting(["validation"])
     let order = ["loss", "ce", "kl"]
     let keys =
       order.filter(logged.contains)

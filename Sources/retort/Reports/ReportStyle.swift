@@ -13,7 +13,7 @@ enum ReportStyle {
     body { margin: 0 auto; padding: 1rem; max-width: 75rem; background: var(--ground); color: var(--ink);
       font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
     h1 { font-size: 1.5rem; margin: .5rem 0 0; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
-    p { margin: .4rem 0; max-width: 48rem; } .note, .under { color: var(--soft); font-size: .875rem; }
+    p { margin: .4rem 0; max-width: 48rem; } .note { color: var(--soft); font-size: .875rem; }
     .card { background: var(--card); border: 1px solid var(--rule); border-radius: .5rem; padding: .5rem 1rem 1rem; margin: 1rem 0; }
     .grid-of { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
     figure { margin: 0; min-width: 0; break-inside: avoid; } figcaption { font-weight: 600; font-size: .9375rem; }

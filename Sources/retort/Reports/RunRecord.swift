@@ -8,9 +8,7 @@ struct RunRecord {
   let name: String
   /// nil where the run began with an earlier version, or its file cannot be read.
   let about: RunAbout?
-  /// The recipe as it ran.
-  let recipe: String
-  /// The same with every key; nil where it cannot be read.
+  /// The recipe as it ran, with every key; nil where it cannot be read.
   let tree: RecipeTree?
   /// What it changes of the defaults.
   let changes: [RecipeTree.Difference]
@@ -25,21 +23,25 @@ struct RunRecord {
     name = folder.lastPathComponent
     about = json(RunAbout.fileName).flatMap(RunAbout.init)
     let file = folder.appending(path: "recipe.yaml")
-    recipe = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
-    let isTraining = recipeKeys(ofFile: file.path).contains("model")
+    let isEmpty = recipeKeys(ofFile: file.path).isEmpty
     let read =
-      recipe.isEmpty
+      isEmpty
       ? nil
-      : try? isTraining
+      : try? isTrainingRecipe(file.path)
         ? TrainRecipe.tree(ofFile: file.path) : DistillRecipe.tree(ofFile: file.path)
     tree = read?.tree
     changes = read.map { $0.tree.differences(from: $0.defaults) } ?? []
-    records = JSONLines.lines(of: folder.appending(path: "metrics.jsonl")).sound
-      .compactMap { MetricsRecord($0) }
+    records = Self.records(in: folder)
     costs = Self.costs(in: folder)
     outcome =
       [RunFolder.verdict, RunFolder.evaluation].lazy.compactMap(json)
       .compactMap(Outcome.init).first
+  }
+
+  /// The lines of a run's `metrics.jsonl` that can be read.
+  static func records(in folder: URL) -> [MetricsRecord] {
+    JSONLines.lines(of: folder.appending(path: "metrics.jsonl")).sound
+      .compactMap { MetricsRecord($0) }
   }
 
   /// What `RunFolder.finish` noted of the arms of a run.
@@ -59,11 +61,6 @@ struct RunRecord {
   var arms: [String] {
     var seen: Set<String> = []
     return records.map(\.arm).filter { seen.insert($0).inserted }
-  }
-
-  /// How long an arm was trained so far, over all processes that had a part in it.
-  func seconds(of arm: String) -> Double {
-    Self.elapsed(records.filter { $0.arm == arm }).last ?? 0
   }
 
   /// Seconds since the beginning for each record of an arm: each process counts its own anew.

@@ -55,22 +55,19 @@ extension TrainingPhase {
 
 /// Trainings of a run, with their times on this device.
 struct RunTime {
-  /// Arms of one kind.
+  /// The training of one arm.
   struct Part {
-    let name: String
     let time: StepTime
     let stepCount: Int
-    let armCount: Int
   }
 
   let parts: [Part]
   /// What judging takes.
   let judging: Double
-  /// Rows of a micro-batch.
-  let batchSize: Int
+  let rowsPerStep: Int
 
   /// Twenty measurements of 64 validation rows, each a forward pass, cost an arm as much as so many of its steps.
-  private var validationSteps: Double { 20 * max(1, 64 / Double(batchSize)) * 0.35 }
+  private var validationSteps: Double { 20 * max(1, 64 / Double(rowsPerStep)) * 0.35 }
   /// Logs and checkpoints cost about this share of the steps.
   private static let loggingShare = 0.05
   /// Of what the first arm of a kind needs before its first step, another arm needs this share: kernels are compiled.
@@ -80,15 +77,13 @@ struct RunTime {
   private var fixed: Double {
     parts.reduce(judging) {
       $0
-        + Double($1.armCount)
-        * ($1.time.preparing * Self.repeatedPreparing + validationSteps * $1.time.secondsPerStep)
+        + $1.time.preparing * Self.repeatedPreparing + validationSteps * $1.time.secondsPerStep
     }
   }
 
   private var perStep: Double {
     parts.reduce(0) {
-      $0 + Double($1.stepCount * $1.armCount) * $1.time.secondsPerStep
-        * (1 + Self.loggingShare)
+      $0 + Double($1.stepCount) * $1.time.secondsPerStep * (1 + Self.loggingShare)
     }
   }
 
@@ -119,33 +114,19 @@ extension DistillationPlan {
     _ recipe: inout DistillRecipe, within seconds: Double, since start: ContinuousClock.Instant,
     judgedRows: Int, mayDropSeeds: Bool
   ) throws -> [Finding] {
-    let times = try phases.map { try $0.time(on: device) }
+    let times = try Dictionary(
+      uniqueKeysWithValues: phases.map { ($0.name, try $0.time(on: device)) })
     let left = RunTime.cautious(seconds) - (ContinuousClock.now - start).seconds
     func runTime(_ recipe: DistillRecipe) throws -> RunTime {
-      var parts: [RunTime.Part] = []
-      var judging = 0.0
-      let batches = Double(judgedRows) / Double(recipe.training.batchSize)
-      for (phase, time) in zip(phases, times) {
-        func add(_ steps: Int, _ arms: Int) {
-          guard arms > 0 else { return }
-          parts.append(
-            .init(name: phase.name, time: time, stepCount: steps, armCount: arms))
-          // Forward passes of the arm, and of the teacher beside it, are about a third of a step each.
-          judging +=
-            batches * Double(arms) * time.secondsPerStep * 0.7
-            + 10 * time.secondsPerStep + 0.1
-        }
-        switch phase.name {
-        case teacher?.name: add(recipe.teacher.steps, 1)
-        case student.name: add(recipe.student.steps, recipe.seeds)
-        default:
-          for question in recipe.distillation.questions {
-            add(try controlSteps(question, recipe), recipe.seeds)
-          }
-        }
+      let judgedSteps = Double(judgedRows) / Double(recipe.training.rowsPerStep)
+      let parts = try trainings(of: recipe).compactMap { training in
+        times[training.phase.name].map { RunTime.Part(time: $0, stepCount: training.stepCount) }
       }
-      return RunTime(
-        parts: parts, judging: judging, batchSize: recipe.training.batchSize)
+      // Beside its passes, a sample and a speed are asked of every arm.
+      let judging = parts.reduce(0) {
+        $0 + (judgedSteps * Self.judgingShare + 10) * $1.time.secondsPerStep + 0.1
+      }
+      return RunTime(parts: parts, judging: judging, rowsPerStep: recipe.training.rowsPerStep)
     }
     var time = try runTime(recipe)
     if mayDropSeeds, recipe.seeds > 1, time.share(fitting: left) < Self.fewestShare {

@@ -102,17 +102,43 @@ struct DistillationPlan {
     return control
   }
 
+  /// A training of the run.
+  struct Training {
+    let arm: String
+    let phase: TrainingPhase
+    let stepCount: Int
+  }
+
+  /// Every training of a recipe whose seeds and controls are settled, in their order.
+  func trainings(of recipe: DistillRecipe) throws -> [Training] {
+    var all =
+      teacher.map {
+        [Training(arm: "teacher", phase: $0, stepCount: recipe.teacher.steps)]
+      } ?? []
+    for index in 0..<recipe.seeds {
+      all.append(
+        Training(
+          arm: Trial.name("student", index), phase: student, stepCount: recipe.student.steps))
+      all += try recipe.distillation.questions.map { question in
+        Training(
+          arm: Trial.name(question.arm, index), phase: control,
+          stepCount: try controlSteps(question, recipe))
+      }
+    }
+    return all
+  }
+
+  /// What judging takes for as many rows as a step has, in steps of the arm's training: forward passes of the arm, and of the teacher
+  /// beside it, are about a third of a step each.
+  static let judgingShare = 0.7
+
   /// What a doctor says of the second control, and of memory and time.
   func findings(_ recipe: DistillRecipe) throws -> [Finding] {
     let flops: Flops
     do { flops = try self.flops(recipe) } catch let error as MemoryError {
       return [.refusal("\(error)")]
     }
-    var phases: [(TrainingPhase, Int)] = teacher.map { [($0, recipe.teacher.steps)] } ?? []
-    phases.append((student, recipe.student.steps * recipe.seeds))
-    for question in recipe.distillation.questions {
-      phases.append((control, try controlSteps(question, recipe) * recipe.seeds))
-    }
+    let phases = try trainings(of: recipe).map { (phase: $0.phase, stepCount: $0.stepCount) }
     return secondControl(recipe, flops, steps: try controlSteps(.compute, recipe))
       + [try TrainingPlan(phases: phases, device: device).cost()]
   }

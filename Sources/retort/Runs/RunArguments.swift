@@ -64,7 +64,7 @@ struct RunArguments: ParsableArguments {
     try profiling.requireFree(run: folder.url)
     if resume {
       try folder.resume()
-      let isTraining = recipeKeys(ofFile: folder.recipe.path).contains("model")
+      let isTraining = isTrainingRecipe(folder.recipe.path)
       guard isTraining == (R.command == TrainRecipe.command) else {
         throw StorageError(
           "The run in \(folder.name) is that of another command: go on with `retort "

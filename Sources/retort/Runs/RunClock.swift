@@ -48,20 +48,15 @@ final class RunClock {
 extension DistillationPlan {
   /// The clock of a run whose recipe is settled; arms that are finished count as measured.
   func clock(_ recipe: DistillRecipe, judgedRows: Int, in folder: RunFolder) throws -> RunClock {
-    let batches = Double(judgedRows) / Double(recipe.training.batchSize)
+    let judgedSteps = Double(judgedRows) / Double(recipe.training.rowsPerStep)
     var (parts, judging): ([RunClock.Part], Double) = ([], 0)
-    func add(_ name: String, _ phase: TrainingPhase, _ steps: Int) throws {
-      let flops = try phase.cost().flops
-      parts.append(.init(name: name, kind: phase.name, flops: flops * Double(steps)))
-      judging += flops * batches * 0.7
-    }
-    if let teacher { try add("teacher", teacher, recipe.teacher.steps) }
-    for index in 0..<recipe.seeds {
-      let end = index == 0 ? "" : "-\(index + 1)"
-      try add("student\(end)", student, recipe.student.steps)
-      for question in recipe.distillation.questions {
-        try add(question.arm + end, control, try controlSteps(question, recipe))
-      }
+    for training in try trainings(of: recipe) {
+      let flops = try training.phase.cost().flops
+      parts.append(
+        .init(
+          name: training.arm, kind: training.phase.name,
+          flops: flops * Double(training.stepCount)))
+      judging += flops * judgedSteps * Self.judgingShare
     }
     let clock = RunClock(
       parts + [.init(name: "judging", kind: "judging", flops: judging)],

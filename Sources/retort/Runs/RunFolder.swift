@@ -159,7 +159,7 @@ final class RunFolder {
   /// Says in the cards of models that the run made, those of all seeds, what was found of them.
   func describe(_ arms: [String], by outcome: Outcome) throws {
     for card in try claimed().paths.sorted() where card.hasSuffix("/README.md") {
-      let arm = String(card.dropLast("/README.md".count)).replacing(/-\d+$/, with: "")
+      let arm = Trial.kind(ofArm: String(card.dropLast("/README.md".count)))
       let file = url.appending(path: card)
       guard arms.contains(arm), let text = try? String(contentsOfText: file) else { continue }
       try write(ModelCard.adding(outcome, about: about, to: text), to: card)
@@ -193,7 +193,7 @@ final class RunFolder {
 
   /// Notes what an arm's training took.
   func finish(_ arm: String, flops: Double, preparingSeconds: Double) throws {
-    let seconds = RunRecord(of: url).seconds(of: arm)
+    let seconds = RunRecord.elapsed(RunRecord.records(in: url).filter { $0.arm == arm }).last ?? 0
     let arms = try JSONLines(appendingTo: try claim("arms.jsonl")) { line in
       (try? JSON(parsing: Data(line.utf8)))?["arm"]?.string != arm
     }

@@ -109,7 +109,7 @@ struct SentenceDistillation {
       origins.add("the file of pairs", Fingerprint(of: pairs).description)
     }
     // What models are judged by is read before they are trained.
-    _ = try task(text)
+    let task = try task(text)
     try arguments.begin(
       recipe, in: folder, origins: origins, on: device, data: ("\(text)", text.fingerprint),
       phases: plan.phases
@@ -144,7 +144,7 @@ struct SentenceDistillation {
         }
       }
     }
-    try judge(trials, plan, text, device)
+    try judge(trials, plan, text, task, device)
   }
 
   private func objective(_ student: Arm) throws -> EmbeddingObjective {
@@ -236,10 +236,10 @@ struct SentenceDistillation {
   }
 
   private func judge(
-    _ trials: [Trial], _ plan: DistillationPlan, _ text: RunSentences, _ device: any Device
+    _ trials: [Trial], _ plan: DistillationPlan, _ text: RunSentences, _ task: SentenceTask,
+    _ device: any Device
   ) throws {
     let start = ContinuousClock.now
-    let task = try task(text)
     let speeds = try speeds(trials, text, device)
     let expected = try vectors(teacher, teacherEncoder, text, task, device)
     var results = [

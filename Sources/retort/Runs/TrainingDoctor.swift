@@ -63,9 +63,10 @@ extension TrainRecipe {
     let time = try phase.time(on: phase.device)
     func runTime() -> RunTime {
       RunTime(
-        parts: [.init(name: phase.name, time: time, stepCount: model.steps, armCount: 1)],
-        judging: Double(judgedRows) / Double(training.batchSize) * time.secondsPerStep * 0.4 + 0.1,
-        batchSize: training.batchSize)
+        parts: [.init(time: time, stepCount: model.steps)],
+        judging: Double(judgedRows) / Double(training.rowsPerStep) * time.secondsPerStep * 0.4
+          + 0.1,
+        rowsPerStep: training.rowsPerStep)
     }
     let left = RunTime.cautious(budget.seconds) - (ContinuousClock.now - start).seconds
     let share = runTime().share(fitting: left)

@@ -18,7 +18,7 @@ enum Question: String, CaseIterable, Codable {
 
   /// An arm's name for a person.
   static func title(ofArm arm: String) -> String {
-    let kind = arm.replacing(/-\d+$/, with: "")
+    let kind = Trial.kind(ofArm: arm)
     let name = allCases.first { $0.arm == kind }.map { "control, equal \($0.rawValue)" } ?? kind
     return kind == arm ? name : "\(name), seed \(arm.dropFirst(kind.count + 1))"
   }
@@ -43,21 +43,24 @@ struct Trial {
   /// The trials of a recipe; `make` gives the arm of a name.
   static func all(of recipe: DistillRecipe, make: (String) throws -> Arm) rethrows -> [Trial] {
     try (0..<recipe.seeds).map { index in
-      let end = index == 0 ? "" : "-\(index + 1)"
-      return Trial(
-        seed: recipe.seed &+ UInt64(index), student: try make("student\(end)"),
+      Trial(
+        seed: recipe.seed &+ UInt64(index), student: try make(name("student", index)),
         controls: try recipe.distillation.questions.map {
-          Control(question: $0, arm: try make($0.arm + end))
+          Control(question: $0, arm: try make(name($0.arm, index)))
         })
     }
   }
 
+  /// What an arm of a kind is called in the trial of an index.
+  static func name(_ kind: String, _ index: Int) -> String {
+    index == 0 ? kind : "\(kind)-\(index + 1)"
+  }
+
+  /// An arm's name without the number of its trial.
+  static func kind(ofArm name: String) -> String { name.replacing(/-\d+$/, with: "") }
+
   /// Whether a run has an arm of this name, beside the teacher.
   static func isArm(_ name: String) -> Bool {
-    (["student"] + Question.allCases.map(\.arm)).contains { arm in
-      guard name.hasPrefix(arm) else { return false }
-      let end = name.dropFirst(arm.count)
-      return end.isEmpty || end.wholeMatch(of: /-\d+/) != nil
-    }
+    (["student"] + Question.allCases.map(\.arm)).contains(kind(ofArm: name))
   }
 }

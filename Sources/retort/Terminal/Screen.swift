@@ -52,7 +52,6 @@ struct Screen {
 struct Mark {
   /// The numbers of terminals' colours (ECMA-48, "select graphic rendition").
   enum Style: Int {
-    case strong = 1
     case bad = 31
     case good = 32
     case doubtful = 33
