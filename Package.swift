@@ -17,7 +17,7 @@ let package = Package(
   name: "retort",
   products: [
     .executable(name: "retort", targets: ["retort"]),
-    .library(name: "Retort", targets: ["Tensors", "OpenCLBackend", "Training", "Distillation"]),
+    .library(name: "Retort", targets: ["Tensors", "OpenCLBackend", "Text", "Sentences"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -37,9 +37,13 @@ let package = Package(
     room("Layers", imports: ["Base", "Tensors"]),
     room("Models", imports: ["Layers", "Storage"]),
     room("Training", imports: ["Layers", "Storage"]),
-    room("Distillation", imports: ["Training", "Models", "Tokenizers"]),
+    room("Distillation", imports: ["Training"]),
 
-    room("SelfTest", imports: ["Distillation"]),
+    // A wing for each kind of model
+    room("Text", imports: ["Distillation", "Models", "Tokenizers"]),
+    room("Sentences", imports: ["Text"]),
+
+    room("SelfTest", imports: ["Text"]),
 
     // Leaves
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
@@ -50,11 +54,11 @@ let package = Package(
     .executableTarget(
       name: "retort",
       dependencies: [
-        argumentParser, "Yams", "Distillation", "OpenCLBackend", "SelfTest", "Tokenizers",
+        argumentParser, "Yams", "OpenCLBackend", "SelfTest", "Sentences", "Text",
       ], swiftSettings: strict),
     .executableTarget(
       name: "benchmarks",
-      dependencies: [argumentParser, "Distillation", "OpenCLBackend", "SelfTest"],
+      dependencies: [argumentParser, "OpenCLBackend", "SelfTest", "Text"],
       path: "Benchmarks", exclude: ["Results", "Peers"], swiftSettings: strict),
 
     // Kernels/*.cl become string literals at build time.
@@ -75,11 +79,11 @@ let package = Package(
       name: "TokenizersTests", dependencies: ["Checks", "Tokenizers"], swiftSettings: strict),
     .testTarget(name: "ModelsTests", dependencies: ["Checks", "Models"], swiftSettings: strict),
     .testTarget(
-      name: "TrainingTests", dependencies: ["Checks", "Distillation", "SelfTest", "Tokenizers"],
+      name: "TrainingTests", dependencies: ["Checks", "SelfTest", "Sentences"],
       swiftSettings: strict),
     .testTarget(
       name: "ToolTests",
-      dependencies: ["Checks", "Distillation", "Models", "Tokenizers", "retort"],
+      dependencies: ["Checks", "Sentences", "retort"],
       swiftSettings: strict),
   ]
 )

@@ -4,6 +4,7 @@ import Layers
 import Models
 import OpenCLBackend
 import Tensors
+import Text
 import Training
 
 struct StepCases {
@@ -45,7 +46,8 @@ struct StepCases {
     return step(
       "distillation step", "student and teacher", model,
       DistillationObjective(
-        student: model, teacher: .model(teacher), .forwardKL, temperature: 2, alpha: 0.5),
+        student: model, teacher: .model(teacher),
+        DivergenceLoss(.forwardKL, temperature: 2, alpha: 0.5)),
       [teacher],
       batch: batch, length: length)
   }

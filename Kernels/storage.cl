@@ -1,5 +1,5 @@
 // How numbers lie in memory: arguments may be stored as float, half or bfloat16, and are float in
-// registers.
+// registers; formulas read integers, too.
 #include "common.cl"
 
 #ifndef RETORT_STORAGE
@@ -61,6 +61,7 @@ OVERLOAD float load_one(__local const float* p) { return *p; }
 OVERLOAD float load_one(__private const float* p) { return *p; }
 OVERLOAD float load_one(__global const half* p) { return vload_half(0, p); }
 OVERLOAD float load_one(__global const bfloat16* p) { return as_float((uint)*p << 16); }
+OVERLOAD float load_one(__global const int* p) { return (float)*p; }
 OVERLOAD void store_one(float v, __global float* p) { *p = v; }
 OVERLOAD void store_one(float v, __local float* p) { *p = v; }
 OVERLOAD void store_one(float v, __private float* p) { *p = v; }
@@ -120,6 +121,9 @@ OVERLOAD FLOATV load_vector(__private const float* p) { return PASTE(vload, VECT
 OVERLOAD FLOATV load_vector(__global const half* p) { return PASTE(vload_half, VECTOR)(0, p); }
 OVERLOAD FLOATV load_vector(__global const bfloat16* p) {
   return PASTE(as_float, VECTOR)(PASTE(convert_uint, VECTOR)(PASTE(vload, VECTOR)(0, p)) << 16);
+}
+OVERLOAD FLOATV load_vector(__global const int* p) {
+  return PASTE(convert_float, VECTOR)(PASTE(vload, VECTOR)(0, p));
 }
 OVERLOAD void store_vector(FLOATV v, __global float* p) { PASTE(vstore, VECTOR)(v, 0, p); }
 OVERLOAD void store_vector(FLOATV v, __local float* p) { PASTE(vstore, VECTOR)(v, 0, p); }

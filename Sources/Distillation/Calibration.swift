@@ -26,13 +26,15 @@ public struct Calibration: Sendable {
     }
   }
 
+  package init() {}
+
   private var bins = [Bin](repeating: Bin(), count: 15)
 
   /// Whether some probability was no number; then the error is none either.
   private var isLost = false
 
   /// Counts a prediction whose probability is exp(-surprise).
-  mutating func add(_ surprise: Float, isRight: Bool) {
+  package mutating func add(_ surprise: Float, isRight: Bool) {
     let probability = exp(-Double(surprise))
     guard probability.isFinite else {
       isLost = true
@@ -55,7 +57,7 @@ public struct Calibration: Sendable {
   }
 
   /// The expected calibration error (Guo et al., arXiv 1706.04599): the mean over all predictions of |share that is right - mean probability| of their bin.
-  var error: Double {
+  package var error: Double {
     guard !isLost else { return .nan }
     let total = bins.reduce(0) { $0 + $1.count }
     return bins.reduce(0) { $0 + abs(Double($1.right) - $1.probability) } / Double(max(1, total))

@@ -1,4 +1,4 @@
-// A student whose tokens relate to each other as its teacher's do (Wang et al., arXiv 2012.15828).
+// A student whose positions relate to each other as its teacher's do (Wang et al., arXiv 2012.15828).
 import Layers
 import Tensors
 

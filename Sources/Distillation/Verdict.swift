@@ -10,7 +10,7 @@ public struct Verdict: Sendable {
     case inconclusive = "INCONCLUSIVE"
   }
 
-  /// Mean over seeds and rows of (control's loss - student's loss), in nats per token: above 0, the
+  /// Mean over seeds and rows of (control's loss - student's loss), in the unit of the losses: above 0, the
   /// student is better.
   public let difference: Double
   /// Half the width of the 95 % interval of that mean.
@@ -28,13 +28,13 @@ public struct Verdict: Sendable {
   }
 
   /// Pairs the losses of the same held-out rows, in the same order. The interval treats rows as
-  /// independent (normal approximation), and covers the choice of text, not of the seed.
+  /// independent (normal approximation), and covers the choice of rows, not of the seed.
   public init(student: [Double], control: [Double]) {
     self.init([(student, control)])
   }
 
   /// The same with a pair for each seed. The interval then covers both choices: squares of the halves for
-  /// text (of the rows' means over seeds) and for seeds (Student's t) add up.
+  /// rows (of their means over seeds) and for seeds (Student's t) add up.
   public init(_ pairs: [(student: [Double], control: [Double])]) {
     let count = pairs.first?.student.count ?? 0
     demand(
@@ -47,11 +47,11 @@ public struct Verdict: Sendable {
     seedDifferences = differences.map(Self.mean)
     difference = Self.mean(byRow)
     windowCount = count
-    let text = count > 1 ? 1.96 * Self.standardError(byRow) : .infinity
+    let rows = count > 1 ? 1.96 * Self.standardError(byRow) : .infinity
     let seeds =
       pairs.count > 1
       ? Self.tQuantile(pairs.count - 1) * Self.standardError(seedDifferences) : 0
-    halfWidth = (text * text + seeds * seeds).squareRoot()
+    halfWidth = (rows * rows + seeds * seeds).squareRoot()
   }
 
   private static func mean(_ x: [Double]) -> Double { x.reduce(0, +) / Double(max(1, x.count)) }

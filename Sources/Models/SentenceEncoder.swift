@@ -67,11 +67,18 @@ public struct SentenceEncoder {
     self.init(try directory.encoder(), try SentenceEncoderFiles(directory).settings())
   }
 
-  /// Embeddings [B, C] of tokens int32 [B, T], of which the first `lengths`, int32 [B], count; `mask`
-  /// [B, T] is 1 for those and 0 for the others.
-  public func callAsFunction(_ tokens: Tensor, lengths: Tensor, mask: Tensor) -> Tensor {
+  /// Embeddings [B, C] of tokens int32 [B, T], of which the first `lengths`, int32 [B], count. At least one does.
+  public func callAsFunction(_ tokens: Tensor, lengths: Tensor) -> Tensor {
     let states = hiddenStates(tokens, AttentionContext(bothDirections: tokens, lengths: lengths))
-    return pooled(states[states.count - 1], mask: mask)
+    return pooled(
+      states[states.count - 1], mask: Self.mask(lengths: lengths, length: tokens.shape[1]))
+  }
+
+  /// [B, T], 1 for the first `lengths`, int32 [B], of T positions, 0 for the others.
+  public static func mask(lengths: Tensor, length t: Int) -> Tensor {
+    let b = lengths.shape[0]
+    let places = TensorData([b, t], (0..<b * t).map { Float($0 % t) })
+    return lengths.reshaped(to: [b, 1]).isGreater(than: .constant(places))
   }
 
   /// The encoder's hidden states of single sentences, none of them the second of a pair.
@@ -79,7 +86,7 @@ public struct SentenceEncoder {
     encoder.hiddenStates(tokens, types: .constant(TensorData(zeros: tokens.type)), context)
   }
 
-  /// Embeddings [B, C] of hidden states [B, T, C].
+  /// Embeddings [B, C] of hidden states [B, T, C]; `mask` [B, T] is 1 for positions that count, else 0.
   public func pooled(_ hidden: Tensor, mask: Tensor) -> Tensor {
     let (b, t, c) = (hidden.shape[0], hidden.shape[1], hidden.shape[2])
     func table(_ shape: Shape, _ value: (Int) -> Float) -> Tensor {

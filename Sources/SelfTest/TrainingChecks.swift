@@ -2,6 +2,7 @@
 import Distillation
 import Models
 import Tensors
+import Text
 import Training
 
 extension SelfTest {
@@ -49,16 +50,12 @@ extension SelfTest {
         isTarget: [Bool](repeating: true, count: 2 + index % 5))
     }
     let data = TokenExamples(texts, length: 12, packs: packs)
-    let batch = data.batch((0..<data.count).map { $0 })
-    let tokens = Tensor.input("tokens", batch.tokens.type)
-    let labels = Tensor.input("labels", batch.labels.type)
-    let loss = NextTokenObjective(model, readsSpans: packs).loss(tokens: tokens, labels: labels)
+    let inputs = Inputs(of: data, rowCount: data.count)
+    let loss = NextTokenObjective(model).loss(inputs)
     let outputs =
       [loss.total] + gradients(of: loss.total, withRespectTo: model.parameters().map(\.tensor))
     let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
-    try executor.set(tokens, to: batch.tokens)
-    try executor.set(labels, to: batch.labels)
-    for input in loss.inputs { try executor.set(input.tensor, to: input.value(batch)) }
+    try inputs.set(try data.batches(of: data.count)[0], on: executor)
     try executor.run()
     return try outputs.map { try executor.value(of: $0) }
   }
@@ -84,7 +81,8 @@ extension SelfTest {
     options.optimizer.warmupSteps = 1
     let trainer = try Trainer(
       DistillationObjective(
-        student: student, teacher: .model(teacher), .forwardKL, temperature: 2, alpha: 0.3),
+        student: student, teacher: .model(teacher),
+        DivergenceLoss(.forwardKL, temperature: 2, alpha: 0.3)),
       parameters: student.parameters(prefix: "student"),
       data: TokenWindows(Self.integers([400], salt: 51, below: 61).integers, length: 12),
       options: options, store: store)

@@ -4,17 +4,17 @@ import Storage
 import Tensors
 
 extension Trainer {
-  func save(_ url: URL, step: Int, tokenCount: Int) throws {
+  func save(_ url: URL, step: Int, targetCount: Int) throws {
     let names = Set(checkpointNames)
     try store.save(
       to: url,
-      metadata: ["step": String(step), "tokens": String(tokenCount), "run": fingerprint],
+      metadata: ["step": String(step), "targets": String(targetCount), "run": fingerprint],
       where: { names.contains($0.name) })
   }
 
   /// The number of steps that the checkpoint holds, with its variables loaded; 0 without one.
   func resume(_ url: URL) throws -> Int {
-    resumedTokenCount = 0
+    resumedTargetCount = 0
     guard FileManager.default.fileExists(atPath: url.path) else { return 0 }
     let file = try Safetensors(contentsOf: url)
     guard file.metadata["run"] == fingerprint else {
@@ -22,13 +22,13 @@ extension Trainer {
     }
     guard let step = file.metadata["step"].flatMap({ Int($0) }),
       (0...options.stepCount).contains(step),
-      let tokens = file.metadata["tokens"].flatMap({ Int($0) }), tokens >= 0
+      let targets = file.metadata["targets"].flatMap({ Int($0) }), targets >= 0
     else {
       throw StorageError(
         "\(url.path) does not say which of the \(options.stepCount) steps it holds: it is damaged.")
     }
     try store.load(checkpointNames, from: file)
-    resumedTokenCount = tokens
+    resumedTargetCount = targets
     return step
   }
 

@@ -20,7 +20,7 @@ struct Pace {
 
   var secondsPerStep: Double { stepCount > 1 ? warmSeconds / Double(stepCount - 1) : seconds }
 
-  var tokensPerSecond: Double { Double(targetCount) / (stepCount > 1 ? warmSeconds : seconds) }
+  var targetsPerSecond: Double { Double(targetCount) / (stepCount > 1 ? warmSeconds : seconds) }
 
   /// Counts a step with its targets. The first two are waited for, and all where the second took long; returns whether
   /// steps do.

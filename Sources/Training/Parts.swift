@@ -1,4 +1,4 @@
-// Which entries of a text are trained on, which choose weights, and which are held out.
+// Which entries of some data are trained on, which choose weights, and which are held out.
 import Tensors
 
 /// Three parts of some entries. Which part an entry goes to depends on its number and the seed alone.

@@ -1,5 +1,4 @@
 // The training loop.
-import Base
 import Foundation
 import Storage
 import Tensors
@@ -8,9 +7,8 @@ import Tensors
 public final class Trainer {
   public let options: TrainingOptions
   let store: VariableStore
-  private let data: any TokenData
-  private let tokens: Tensor
-  private let labels: Tensor
+  private let data: any Dataset
+  private let inputs: Inputs
   private let inverseCount = Tensor.input("inverse_count", TensorType([1]))
   /// 0 for a step's first micro-batch, which starts the sums anew, and 1 for the others.
   private let keep = Tensor.input("keep", TensorType([]))
@@ -18,8 +16,6 @@ public final class Trainer {
   /// What is made small, and its gradients.
   let loss: Tensor
   let slopes: [Tensor]
-  /// What the objective reads besides tokens and labels.
-  private let inputs: [BatchInput]
   private let loggedNames: [String]
   private let logged: [Tensor]
   /// One run per micro-batch; with one micro-batch it also updates the parameters.
@@ -28,7 +24,7 @@ public final class Trainer {
   /// What a checkpoint belongs to: settings, data, formula, origins.
   let fingerprint: String
   /// Targets that counted before the checkpoint that was resumed.
-  var resumedTokenCount = 0
+  var resumedTargetCount = 0
   let parameterNames: [String]
   /// The variables that a checkpoint holds: parameters and moments.
   let checkpointNames: [String]
@@ -44,29 +40,21 @@ public final class Trainer {
   /// Throws where the plan does not fit the device.
   public init(
     _ objective: any Objective, parameters: [(name: String, tensor: Tensor)],
-    data: any TokenData, validation: (any TokenData)? = nil, options: TrainingOptions,
+    data: any Dataset, validation: (any Dataset)? = nil, options: TrainingOptions,
     origins: String = "", store: VariableStore
   ) throws {
     self.options = options
     self.store = store
     self.data = data
-    demand(
-      data.isPacked == objective.readsSpans,
-      "rows of several texts need an objective that reads spans")
     guard data.count > 0 else {
-      throw StorageError(
-        "There is nothing to train on: not one sequence of \(data.length) tokens. Give more text or a "
-          + "smaller sequence length.")
+      throw StorageError("There is nothing to train on: the data have no rows. Give more of them.")
     }
     for (name, tensor) in objective.parameters { try store.declare(name, tensor) }
     let parameters = parameters + objective.parameters
-    let shape: Shape = [options.batchSize, data.length]
-    tokens = .input("tokens", TensorType(shape, .int32))
-    labels = .input("labels", TensorType(shape, .int32))
-    let parts = objective.loss(tokens: tokens, labels: labels)
+    inputs = Inputs(of: data, rowCount: options.batchSize)
+    let parts = objective.loss(inputs)
     let mean = (parts.total * inverseCount).reshaped(to: [])
     loss = mean
-    inputs = parts.inputs
     let lossScale = options.precision == .fp16 ? try LossScale(store: store) : nil
     slopes = gradients(
       of: lossScale.map { mean * $0.scale } ?? mean, withRespectTo: parameters.map(\.tensor))
@@ -105,8 +93,7 @@ public final class Trainer {
       own.contains($0) || $0.hasPrefix("optimizer.")
     }
     fingerprint =
-      "\(options) \(data.count)x\(data.length), \(data.targetCount) targets \(data.fingerprint) \(origins): "
-      + objective.formula
+      "\(options) \(data.count) rows \(data.fingerprint) \(origins): \(objective.formula)"
   }
 
   /// Floating-point operations of a step: those of products, attention and whatever else counts its own.
@@ -137,12 +124,12 @@ public final class Trainer {
     }
     lastStep = first
     var pace = Pace()
-    var tokenCount = resumedTokenCount
+    var total = resumedTargetCount
     let end = isOutOfPatience(first, best) ? first : max(first, options.stepCount)
     for step in first..<end {
       let targetCount = try runStep(
         step, onLaunch: step == first ? { try onEvent(.preparing(done: $0, of: $1)) } : nil)
-      tokenCount += targetCount
+      total += targetCount
       let done = step + 1
       if try pace.count(targetCount, finishing: store.device) {
         try onEvent(.tick(step: done, secondsPerStep: pace.secondsPerStep))
@@ -153,8 +140,7 @@ public final class Trainer {
       }
       let isLast = done == options.stepCount || isOutOfPatience(done, best)
       if done % options.logInterval == 0 || isLast {
-        let metrics = try metrics(
-          done, targetCount: targetCount, tokenCount: tokenCount, pace)
+        let metrics = try metrics(done, targetCount: targetCount, total: total, pace)
         try onEvent(.step(metrics))
         guard metrics.means.values.allSatisfy(\.isFinite) else {
           throw StorageError(try NonFiniteSearch(self, checkpoint: checkpoint).sentence(step: step))
@@ -166,7 +152,7 @@ public final class Trainer {
         guard try latestLoss().isFinite else {
           throw StorageError(try NonFiniteSearch(self, checkpoint: checkpoint).sentence(step: step))
         }
-        try save(checkpoint, step: done, tokenCount: tokenCount)
+        try save(checkpoint, step: done, targetCount: total)
         try onEvent(.checkpoint(checkpoint))
       }
       if isStopping {
@@ -202,38 +188,36 @@ public final class Trainer {
     return step - best.step >= options.patience * options.validationInterval
   }
 
-  /// One micro-batch of a step.
-  private func batch(_ step: Int, _ micro: Int) throws -> TokenBatch {
-    try data.trainingBatch(
-      step: step, micro: micro, microCount: options.microBatchCount, size: options.batchSize,
-      seed: options.seed)
-  }
-
-  /// How many targets of a step count.
-  private func targetCount(_ step: Int) throws -> Int {
-    try (0..<options.microBatchCount).reduce(0) { sum, micro in
-      sum
-        + (try data.trainingTargetCount(
-          step: step, micro: micro, microCount: options.microBatchCount, size: options.batchSize,
-          seed: options.seed))
+  /// Calls `body` with each micro-batch of a step, after `begin` with the number of targets of all of them.
+  private func forEachBatch(
+    of step: Int, begin: (_ targetCount: Int) throws -> Void,
+    _ body: (_ microBatch: Int, Batch) throws -> Bool
+  ) throws {
+    func place(_ microBatch: Int) -> TrainingPlace {
+      TrainingPlace(
+        step: step, microBatch: microBatch, of: options.microBatchCount,
+        rowCount: options.batchSize, seed: options.seed)
     }
+    guard options.microBatchCount > 1 else {
+      let batch = try data.batch(at: place(0))
+      try begin(batch.weight)
+      _ = try body(0, batch)
+      return
+    }
+    // One batch at a time is in memory; their targets are counted before.
+    let indices = 0..<options.microBatchCount
+    try begin(try indices.reduce(0) { $0 + (try data.weight(at: place($1))) })
+    for index in indices where try body(index, try data.batch(at: place(index))) { return }
   }
 
-  /// Gives an executor of the loss what it reads of a batch.
-  private func feed(_ batch: TokenBatch, to executor: GraphExecutor) throws {
-    try executor.set(tokens, to: batch.tokens)
-    try executor.set(labels, to: batch.labels)
-    for input in inputs { try executor.set(input.tensor, to: input.value(batch)) }
-  }
-
-  /// Runs another graph of the loss on each batch of a step.
+  /// Runs another graph of the loss on each batch of a step, until `body` answers true.
   func run(_ executor: GraphExecutor, onBatchesOf step: Int, body: () throws -> Bool) throws {
-    let count = try targetCount(step)
-    try executor.set(inverseCount, to: TensorData([1], [1 / Float(max(1, count))]))
-    for micro in 0..<options.microBatchCount {
-      try feed(try batch(step, micro), to: executor)
+    try forEachBatch(of: step) { count in
+      try executor.set(inverseCount, to: TensorData([1], [1 / Float(max(1, count))]))
+    } _: { _, batch in
+      try inputs.set(batch, on: executor)
       try executor.run()
-      if try body() { return }
+      return try body()
     }
   }
 
@@ -247,21 +231,24 @@ public final class Trainer {
   public func runStep(
     _ step: Int, onLaunch: ((_ done: Int, _ total: Int) throws -> Void)? = nil
   ) throws -> Int {
-    let targetCount = try targetCount(step)
-    try accumulate.set(inverseCount, to: TensorData([1], [1 / Float(max(1, targetCount))]))
     let numbers = options.optimizer.stepNumbers(step: step, of: options.stepCount)
     try (update ?? accumulate).set(optimizer.step, to: numbers)
-    for micro in 0..<options.microBatchCount {
-      try accumulate.set(keep, to: TensorData(micro == 0 ? 0 : 1))
-      try feed(try batch(step, micro), to: accumulate)
-      try accumulate.run(onLaunch: micro == 0 ? onLaunch : nil)
+    var targetCount = 0
+    try forEachBatch(of: step) { count in
+      targetCount = count
+      try accumulate.set(inverseCount, to: TensorData([1], [1 / Float(max(1, count))]))
+    } _: { microBatch, batch in
+      try accumulate.set(keep, to: TensorData(microBatch == 0 ? 0 : 1))
+      try inputs.set(batch, on: accumulate)
+      try accumulate.run(onLaunch: microBatch == 0 ? onLaunch : nil)
+      return false
     }
     try update?.run()
     return targetCount
   }
 
   private func metrics(
-    _ step: Int, targetCount: Int, tokenCount: Int, _ pace: Pace
+    _ step: Int, targetCount: Int, total: Int, _ pace: Pace
   ) throws -> StepMetrics {
     let executor = update ?? accumulate
     var means = ["loss": Double(try executor.value(of: logged[0]).floats[0])]
@@ -272,8 +259,8 @@ public final class Trainer {
     return StepMetrics(
       step: step, stepCount: options.stepCount, means: means,
       learningRate: options.optimizer.rate(step: step - 1, of: options.stepCount),
-      gradientNorm: norm, tokenCount: tokenCount,
-      tokensPerSecond: pace.tokensPerSecond, secondsPerStep: pace.secondsPerStep,
+      gradientNorm: norm, unit: data.unit, targetCount: total,
+      targetsPerSecond: pace.targetsPerSecond, secondsPerStep: pace.secondsPerStep,
       seconds: pace.seconds)
   }
 }

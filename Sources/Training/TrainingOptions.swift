@@ -30,10 +30,12 @@ public struct StepMetrics: Sendable {
   public let means: [String: Double]
   public let learningRate: Double
   public let gradientNorm: Double
+  /// In what targets are counted, such as "tokens".
+  public let unit: String
   /// Targets that counted since the run began, this arm alone.
-  public let tokenCount: Int
+  public let targetCount: Int
   /// Without the first step, in which kernels are compiled.
-  public let tokensPerSecond: Double
+  public let targetsPerSecond: Double
   public let secondsPerStep: Double
   /// Seconds since this process began to train.
   public let seconds: Double

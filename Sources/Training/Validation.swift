@@ -4,24 +4,18 @@ import Tensors
 /// Measures a model while it is trained, so that its best weights can be kept.
 final class Validation {
   private let loss: Tensor
-  private let inputs: [BatchInput]
-  private let tokens: Tensor
-  private let labels: Tensor
+  private let inputs: Inputs
   private let executor: GraphExecutor
-  private let batches: [TokenBatch]
+  private let batches: Batches
 
   /// What `objective` measures on `data`, with weights of `store`.
   init(
-    _ objective: any Objective, on data: any TokenData, _ options: TrainingOptions,
+    _ objective: any Objective, on data: any Dataset, _ options: TrainingOptions,
     store: VariableStore
   ) throws {
-    batches = data.evaluationBatches(size: options.batchSize)
-    let shape: Shape = [options.batchSize, data.length]
-    tokens = .input("tokens", TensorType(shape, .int32))
-    labels = .input("labels", TensorType(shape, .int32))
-    let parts = objective.validationLoss(tokens: tokens, labels: labels)
-    loss = parts.total
-    inputs = parts.inputs
+    batches = data.batches(of: options.batchSize)
+    inputs = Inputs(of: data, rowCount: options.batchSize)
+    loss = objective.validationLoss(inputs).total
     executor = try GraphExecutor(
       Graph(outputs: [loss]), on: store, options: .init(storage: options.precision.storage))
   }
@@ -29,13 +23,11 @@ final class Validation {
   /// The mean loss over the targets that count.
   func measure() throws -> Double {
     var (sum, count) = (0.0, 0)
-    for batch in batches {
-      try executor.set(tokens, to: batch.tokens)
-      try executor.set(labels, to: batch.labels)
-      for input in inputs { try executor.set(input.tensor, to: input.value(batch)) }
+    try batches.each { batch in
+      try inputs.set(batch, on: executor)
       try executor.run()
       sum += Double(try executor.value(of: loss).floats[0])
-      count += batch.targetCount
+      count += batch.weight
     }
     return sum / Double(max(1, count))
   }

@@ -1,6 +1,6 @@
 // Data files as options of the commands that read them.
 import ArgumentParser
-import Distillation
+import Text
 
 /// `--data` and `--fields`.
 struct DataOptions: ParsableArguments {

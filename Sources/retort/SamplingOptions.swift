@@ -1,6 +1,6 @@
 // How tokens are drawn, as options.
 import ArgumentParser
-import Distillation
+import Text
 
 /// `--temperature` and what else says which tokens a model takes.
 struct SamplingOptions: ParsableArguments {

@@ -28,6 +28,16 @@ import Testing
       ]
       if shape.rank == 2 {
         cases.append(opCase([x, random.floats([shape[0], 1])]) { $0[0] + $0[1] })
+        // Integers are read as numbers, whichever way they are read.
+        let (all, row, column) = (
+          random.integers(shape, below: 90), random.integers([shape[1]], below: 90),
+          random.integers([shape[0], 1], below: 90)
+        )
+        cases += [
+          opCase([x, all]) { $0[0] * $0[1] }, opCase([x, row]) { $0[0] + $0[1] },
+          opCase([x, column]) { $0[0] - $0[1] },
+          opCase([all, column]) { $0[0].isGreater(than: $0[1]) },
+        ]
       }
       cases.append(opCase([random.floats(shape, 0.1...4)]) { $0[0].log() })
       // Small and large arguments: the relative error is small everywhere.

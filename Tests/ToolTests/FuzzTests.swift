@@ -1,12 +1,11 @@
 // Files that are damaged at random, for as long as wanted.
 import Checks
-import Distillation
 import Foundation
 import Models
 import Storage
 import Testing
+import Text
 import Tokenizers
-import Training
 
 @testable import retort
 

@@ -4,9 +4,8 @@ import Foundation
 import Storage
 import Testing
 import Tokenizers
-import Training
 
-@testable import Distillation
+@testable import Text
 
 @Suite struct DataEntryTests {
   private let folder: TemporaryFolder

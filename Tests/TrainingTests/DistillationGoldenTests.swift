@@ -6,33 +6,29 @@ import Models
 import Storage
 import Tensors
 import Testing
+import Text
 import Training
 
 /// Batches that were drawn elsewhere, one for each step.
 private struct FixedBatches: TokenData {
   let fingerprint = "made for a test"
-  let batches: [TokenBatch]
-  var length: Int { batches[0].tokens.shape[1] }
-  var count: Int { batches.reduce(0) { $0 + $1.tokens.shape[0] } }
-  var targetCount: Int { batches.reduce(0) { $0 + $1.targetCount } }
+  let steps: [Batch]
+  var length: Int { steps[0][.tokens].shape[1] }
+  var count: Int { steps.reduce(0) { $0 + $1[.tokens].shape[0] } }
+  var targetCount: Int { steps.reduce(0) { $0 + $1.weight } }
 
-  func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) -> TokenBatch
-  {
+  func batch(of rows: [Int?]) -> Batch { steps[0] }
+
+  func batch(at place: TrainingPlace) -> Batch {
     // A step's rows, split into micro-batches.
-    let (whole, rows) = (batches[step], micro * size..<(micro + 1) * size)
-    func part(_ data: TensorData) -> TensorData {
-      TensorData(
-        [size, length], Array(data.integers[rows.lowerBound * length..<rows.upperBound * length]))
-    }
-    return TokenBatch(tokens: part(whole.tokens), labels: part(whole.labels))
+    let (size, whole) = (place.rowCount, steps[place.step])
+    let part = place.microBatch * size * length..<(place.microBatch + 1) * size * length
+    return Batch(
+      tokens: TensorData([size, length], Array(whole[.tokens].integers[part])),
+      labels: TensorData([size, length], Array(whole[.labels].integers[part])))
   }
 
-  func trainingTargetCount(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) -> Int {
-    trainingBatch(step: step, micro: micro, microCount: microCount, size: size, seed: seed)
-      .targetCount
-  }
-
-  func evaluationBatches(size: Int) -> [TokenBatch] { batches }
+  func weight(at place: TrainingPlace) -> Int { batch(at: place).weight }
 }
 
 @Suite struct DistillationGoldenTests {
@@ -49,14 +45,11 @@ private struct FixedBatches: TokenData {
     let feeds = inputs([try data("student"), try data("teacher"), try data("labels")])
     let (s, t, y) = (feeds[0].tensor, feeds[1].tensor, feeds[2].tensor)
     let count = feeds[2].data.integers.count { $0 >= 0 }
-    let model = Llama(InvarianceTests.configuration)
     for beta in ["0", "0.3", "0.5", "1"] {
       for temperature in ["1", "2"] {
-        let kind = DistillationObjective.Kind.jensenShannon(
-          beta: try #require(Float(beta)), isNormalized: false)
-        let objective = DistillationObjective(
-          student: model, teacher: .model(model), kind,
-          temperature: try #require(Float(temperature)), alpha: 0, classCount: 33)
+        let objective = DivergenceLoss(
+          .jensenShannon(beta: try #require(Float(beta)), isNormalized: false),
+          temperature: try #require(Float(temperature)), alpha: 0)
         // TRL leaves out the factor T^2.
         let scale = 1 / (objective.temperature * objective.temperature * Float(count))
         let loss = objective.loss(student: s, teacher: t, labels: y).total * scale
@@ -71,12 +64,12 @@ private struct FixedBatches: TokenData {
 
   /// The losses of twenty steps.
   private func losses(
-    _ student: String, _ teacher: String, _ kind: DistillationObjective.Kind, temperature: Float,
+    _ student: String, _ teacher: String, _ kind: DivergenceLoss.Kind, temperature: Float,
     microBatches: Int, on device: any Device
   ) throws -> [Double] {
     let (tokens, masked) = (try data("tokens"), try data("masked").integers)
     let (steps, rows, length) = (20, 4, 12)
-    let batches = (0..<steps).map { step -> TokenBatch in
+    let batches = (0..<steps).map { step -> Batch in
       var (x, y): ([Int32], [Int32]) = ([], [])
       for row in 0..<rows {
         let start = (step * rows + row) * (length + 1)
@@ -84,7 +77,7 @@ private struct FixedBatches: TokenData {
         y += tokens.integers[start + 1...start + length]
       }
       let mask = masked[step * rows * length..<(step + 1) * rows * length]
-      return TokenBatch(
+      return Batch(
         tokens: TensorData([rows, length], x),
         labels: TensorData([rows, length], zip(y, mask).map { $1 == 1 ? -1 : $0 }))
     }
@@ -106,8 +99,9 @@ private struct FixedBatches: TokenData {
     options.optimizer.warmupSteps = 5
     let trainer = try Trainer(
       DistillationObjective(
-        student: own, teacher: .model(other), kind, temperature: temperature, alpha: 0.3),
-      parameters: own.parameters(prefix: "student"), data: FixedBatches(batches: batches),
+        student: own, teacher: .model(other),
+        DivergenceLoss(kind, temperature: temperature, alpha: 0.3)),
+      parameters: own.parameters(prefix: "student"), data: FixedBatches(steps: batches),
       options: options, store: store)
     var losses: [Double] = []
     _ = try trainer.run(
@@ -120,7 +114,7 @@ private struct FixedBatches: TokenData {
 
   @Test(arguments: [("gpt2-tied", "qwen2-tied"), ("llama-untied", "qwen3")])
   func twentyStepsAreThoseOfPyTorch(student: String, teacher: String) throws {
-    let kinds: [(String, DistillationObjective.Kind, Float)] = [
+    let kinds: [(String, DivergenceLoss.Kind, Float)] = [
       ("forward_kl", .forwardKL, 2), ("jsd", .jensenShannon(beta: 0.3, isNormalized: false), 1),
     ]
     let devices: [any Device] =

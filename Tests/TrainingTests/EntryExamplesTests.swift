@@ -7,6 +7,7 @@ import Tokenizers
 import Training
 
 @testable import Distillation
+@testable import Text
 
 @Suite struct EntryExamplesTests {
   private let folder: TemporaryFolder
@@ -75,7 +76,7 @@ import Training
     #expect(error?.description.contains(message) == true, "\(error as Any)")
   }
 
-  @Test func rowsArePaddedAndPaddingIsNotLearnt() {
+  @Test func rowsArePaddedAndPaddingIsNotLearnt() throws {
     let examples = TokenExamples(
       [
         .init(tokens: [5, 6, 7, 8], isTarget: [false, false, true, true]),
@@ -88,15 +89,16 @@ import Training
       ], length: 5)
     #expect(examples.count == 2 && examples.cutCount == 2 && examples.droppedCount == 2)
     #expect(examples.targetCount == 7)
-    let batches = examples.evaluationBatches(size: 3)
-    #expect(batches.count == 1 && batches[0].targetCount == 7)
+    #expect(examples.batches(of: 3).count == 1)
+    let batch = try examples.batches(of: 3)[0]
+    #expect(batch.weight == 7)
     #expect(
-      batches[0].tokens.integers == [5, 6, 7, 0, 0] + [1, 2, 3, 4, 5] + [0, 0, 0, 0, 0])
+      batch[.tokens].integers == [5, 6, 7, 0, 0] + [1, 2, 3, 4, 5] + [0, 0, 0, 0, 0])
     #expect(
-      batches[0].labels.integers == [-1, 7, 8, -1, -1] + [2, 3, 4, 5, 6] + [-1, -1, -1, -1, -1])
+      batch[.labels].integers == [-1, 7, 8, -1, -1] + [2, 3, 4, 5, 6] + [-1, -1, -1, -1, -1])
     // Every text once in each pass, in an order of its own.
-    let rows = (0..<6).map {
-      examples.trainingBatch(step: $0, micro: 0, microCount: 1, size: 1, seed: 2).tokens.integers[0]
+    let rows = try (0..<6).map {
+      try examples.batch(at: TrainingPlace(step: $0, rowCount: 1, seed: 2))[.tokens].integers[0]
     }
     for pass in 0..<3 { #expect(Set(rows[2 * pass..<2 * pass + 2]) == [1, 5]) }
   }
@@ -105,8 +107,8 @@ import Training
     // Rows are filled up with 0, which may be the token that ends a text.
     let batch = TokenExamples(
       [.init(tokens: [4, 5, 0], isTarget: [false, true, true])], length: 5
-    ).evaluationBatches(size: 1)[0]
-    #expect(batch.labels.integers == [5, 0, -1, -1, -1] && batch.targetCount == 2)
+    ).batch(of: [0])
+    #expect(batch[.labels].integers == [5, 0, -1, -1, -1] && batch.weight == 2)
   }
 
   @Test func calibrationIsZeroForAModelThatIsRightAsOftenAsItSays() {

@@ -1,11 +1,11 @@
 // Generation: what Hugging Face generates, whatever the batch, and draws that keep their promises.
 import Checks
-import Distillation
 import Foundation
 import Models
 import Storage
 import Tensors
 import Testing
+import Text
 
 @Suite struct GeneratorTests {
   private struct Golden {

@@ -5,6 +5,7 @@ import Foundation
 import Models
 import Tensors
 import Testing
+import Text
 import Training
 
 @Suite struct InvarianceTests {
@@ -35,7 +36,8 @@ import Training
     options.optimizer.warmupSteps = 1
     options.optimizer.learningRate = 1e-2
     let objective = DistillationObjective(
-      student: student, teacher: .model(teacher), .forwardKL, temperature: 2, alpha: 0.3)
+      student: student, teacher: .model(teacher),
+      DivergenceLoss(.forwardKL, temperature: 2, alpha: 0.3))
     let trainer = try Trainer(
       objective, parameters: student.parameters(prefix: "student"), data: text, options: options,
       store: store)
@@ -100,10 +102,7 @@ import Training
     }
     let own = rows.map { labels[$0] } + [Int32](repeating: -1, count: padding)
     let feeds = inputs([pick(s), pick(t), TensorData([own.count], own)])
-    let model = Llama(configuration)
-    let objective = DistillationObjective(
-      student: model, teacher: .model(model), .reverseKL, temperature: 3, alpha: 0.25)
-    let total = objective.loss(
+    let total = DivergenceLoss(.reverseKL, temperature: 3, alpha: 0.25).loss(
       student: feeds[0].tensor, teacher: feeds[1].tensor, labels: feeds[2].tensor
     ).total
     return Double(try evaluate([total], feeds)[0].floats[0]) / Double(own.count { $0 >= 0 })
@@ -122,19 +121,15 @@ import Training
       }
     }
     let objective = DistillationObjective(
-      student: student, teacher: .model(teacher), .jensenShannon(beta: 0.3, isNormalized: false),
-      temperature: 2, alpha: 0.3, classCount: 20)
+      student: student, teacher: .model(teacher),
+      DivergenceLoss(
+        .jensenShannon(beta: 0.3, isNormalized: false), temperature: 2, alpha: 0.3), classCount: 20)
     var random = RandomData(seed: 9)
-    let (ids, next) = (random.integers([2, 8], below: 20), random.integers([2, 8], below: 20))
-    let feeds = inputs([ids, next])
-    let loss = objective.loss(tokens: feeds[0].tensor, labels: feeds[1].tensor)
-    let slope = gradients(of: loss.total, withRespectTo: [student.headWeight])[0]
-    let executor = try GraphExecutor(Graph(outputs: [loss.total, slope]), on: store)
-    for feed in feeds { try executor.set(feed.tensor, to: feed.data) }
-    try executor.run()
-    return (
-      try executor.value(of: loss.total).floats[0], try executor.value(of: slope).floats
-    )
+    let batch = Batch(
+      tokens: random.integers([2, 8], below: 20), labels: random.integers([2, 8], below: 20))
+    let values = try lossValues(
+      objective, on: batch, store: store, gradientsFor: [student.headWeight])
+    return (values.total, values.slopes[0].floats)
   }
 
   @Test func paddingOfTheVocabularyChangesNothing() throws {

@@ -9,6 +9,7 @@ import Testing
 import Training
 
 @testable import Distillation
+@testable import Text
 
 /// A Markov source: the next token depends on the last one alone, by a matrix of logits. `hidden` is a
 /// table of states [V, C], `head` the table [V, C] that gives their logits.
@@ -73,7 +74,7 @@ private struct MarkovModel: LanguageModel {
 
   /// Trains a student whose next-token distributions have one hump (logits a j + b j^2), and returns its
   /// matrix of transitions.
-  private func train(_ kind: DistillationObjective.Kind, lambda: Double = 0, steps: Int = 400)
+  private func train(_ kind: DivergenceLoss.Kind, lambda: Double = 0, steps: Int = 400)
     throws
     -> [[Double]]
   {
@@ -110,7 +111,8 @@ private struct MarkovModel: LanguageModel {
         Self.text, student: student, classCount: n, end: -1, store: store, batchSize: 8, sampling)
     let trainer = try Trainer(
       DistillationObjective(
-        student: student, teacher: .model(source), kind, temperature: 1, alpha: 0),
+        student: student, teacher: .model(source),
+        DivergenceLoss(kind, temperature: 1, alpha: 0)),
       parameters: student.parameters(prefix: "student"), data: data, options: options, store: store)
     _ = try trainer.run(checkpoint: nil) { _ in }
     let learnt = try store.value(of: student.states.weight).floats
@@ -184,13 +186,15 @@ private struct MarkovModel: LanguageModel {
       options)
     var own = 0
     for step in 0..<20 {
-      let plain = InvarianceTests.text.trainingBatch(
-        step: step, micro: 0, microCount: 1, size: 6, seed: 4)
-      let batch = try data.trainingBatch(step: step, micro: 0, microCount: 1, size: 6, seed: 4)
-      let again = try data.trainingBatch(step: step, micro: 0, microCount: 1, size: 6, seed: 4)
-      #expect(batch.tokens == again.tokens && batch.labels == again.labels)
+      let place = TrainingPlace(step: step, rowCount: 6, seed: 4)
+      let plain = try InvarianceTests.text.batch(at: place)
+      let batch = try data.batch(at: place)
+      #expect(try data.batch(at: place).values == batch.values)
+      // What is counted before is what comes.
+      #expect(try data.weight(at: place) == batch.weight)
+      #expect(try data.batch(at: place).values == batch.values)
       for row in 0..<6 {
-        let labels = Array(batch.labels.integers[row * 8..<(row + 1) * 8])
+        let labels = Array(batch[.labels].integers[row * 8..<(row + 1) * 8])
         let (tokens, given) = (Array(batch.rows[row]), Array(plain.rows[row]))
         if tokens == given { continue }
         own += 1

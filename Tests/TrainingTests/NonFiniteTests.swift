@@ -1,11 +1,11 @@
 // Losses that stop being numbers: the step, the op and the way back are named.
 import Checks
-import Distillation
 import Foundation
 import Models
 import Storage
 import Tensors
 import Testing
+import Text
 import Training
 
 @Suite struct NonFiniteTests {
@@ -18,27 +18,18 @@ import Training
     var count: Int { base.count }
     var targetCount: Int { base.targetCount }
 
-    func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64)
-      -> TokenBatch
-    {
-      let batch = base.trainingBatch(
-        step: step, micro: micro, microCount: microCount, size: size, seed: seed)
+    func batch(of rows: [Int?]) -> Batch { base.batch(of: rows) }
+
+    func batch(at place: TrainingPlace) throws -> Batch {
+      let batch = try base.batch(at: place)
       func changed(_ data: TensorData) -> TensorData {
         TensorData(data.shape, data.integers.map { $0 == 22 ? 21 : $0 })
       }
-      var tokens = changed(batch.tokens).integers
-      if step >= self.step { tokens[5] = 22 }
-      return TokenBatch(
-        tokens: TensorData(batch.tokens.shape, tokens), labels: changed(batch.labels))
+      var tokens = changed(batch[.tokens]).integers
+      if place.step >= step { tokens[5] = 22 }
+      return Batch(
+        tokens: TensorData(batch[.tokens].shape, tokens), labels: changed(batch[.labels]))
     }
-
-    func trainingTargetCount(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) -> Int
-    {
-      base.trainingTargetCount(
-        step: step, micro: micro, microCount: microCount, size: size, seed: seed)
-    }
-
-    func evaluationBatches(size: Int) -> [TokenBatch] { base.evaluationBatches(size: size) }
   }
 
   private func message(poisonedFrom step: Int, checkpointInterval: Int) throws -> String {

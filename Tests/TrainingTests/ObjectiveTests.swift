@@ -5,27 +5,25 @@ import Foundation
 import Models
 import Tensors
 import Testing
+import Text
 
 @testable import Training
 
 @Suite struct ObjectiveTests {
-  static func total(_ kind: DistillationObjective.Kind, temperature: Float, alpha: Float) throws
+  static func total(_ kind: DivergenceLoss.Kind, temperature: Float, alpha: Float) throws
     -> Double
   {
     var random = RandomData(seed: 6)
     let feeds = inputs([
       random.floats([4, 9], -2...2), random.floats([4, 9], -2...2), random.integers([4], below: 9),
     ])
-    let model = Llama(InvarianceTests.configuration)
-    let objective = DistillationObjective(
-      student: model, teacher: .model(model), kind, temperature: temperature, alpha: alpha)
-    let loss = objective.loss(
+    let loss = DivergenceLoss(kind, temperature: temperature, alpha: alpha).loss(
       student: feeds[0].tensor, teacher: feeds[1].tensor, labels: feeds[2].tensor)
     return Double(try evaluate([loss.total], feeds)[0].floats[0])
   }
 
   @Test func theEndpointsOfTheJSDAreTheKLs() throws {
-    for (beta, kind) in [(Float(0), DistillationObjective.Kind.forwardKL), (1, .reverseKL)] {
+    for (beta, kind) in [(Float(0), DivergenceLoss.Kind.forwardKL), (1, .reverseKL)] {
       let jsd = try Self.total(
         .jensenShannon(beta: beta, isNormalized: false), temperature: 1, alpha: 0)
       #expect(jsd == (try Self.total(kind, temperature: 1, alpha: 0)))
@@ -33,7 +31,7 @@ import Testing
   }
 
   @Test func theNormalizedJSDIsContinuousAtBothEnds() throws {
-    for (beta, kind) in [(Float(1e-3), DistillationObjective.Kind.forwardKL), (0.999, .reverseKL)] {
+    for (beta, kind) in [(Float(1e-3), DivergenceLoss.Kind.forwardKL), (0.999, .reverseKL)] {
       let near = try Self.total(
         .jensenShannon(beta: beta, isNormalized: true), temperature: 1, alpha: 0)
       let end = try Self.total(kind, temperature: 1, alpha: 0)
@@ -42,9 +40,9 @@ import Testing
   }
 
   @Test(arguments: [
-    DistillationObjective.Kind.forwardKL, .reverseKL,
+    DivergenceLoss.Kind.forwardKL, .reverseKL,
     .jensenShannon(beta: 0.3, isNormalized: true),
-  ]) func theFusedLossIsThatOfTheLogits(kind: DistillationObjective.Kind) throws {
+  ]) func theFusedLossIsThatOfTheLogits(kind: DivergenceLoss.Kind) throws {
     let (student, teacher) = (
       Llama(InvarianceTests.configuration), Llama(InvarianceTests.configuration)
     )
@@ -53,23 +51,23 @@ import Testing
     try teacher.declare(in: store, prefix: "teacher")
     var random = RandomData(seed: 8)
     let size = InvarianceTests.configuration.vocabSize
-    let feeds = inputs([
-      random.integers([2, 6], below: size), random.integers([2, 6], below: size),
-    ])
-    let (tokens, labels) = (feeds[0].tensor, feeds[1].tensor)
-    let objective = DistillationObjective(
-      student: student, teacher: .model(teacher), kind, temperature: 2, alpha: 0.3)
+    let batch = Batch(
+      tokens: random.integers([2, 6], below: size), labels: random.integers([2, 6], below: size))
+    let inputs = Inputs(like: batch)
+    let tokens = inputs[.tokens]
+    let divergence = DivergenceLoss(kind, temperature: 2, alpha: 0.3)
     let losses = [
-      objective.loss(tokens: tokens, labels: labels),
-      objective.loss(
-        student: student.logits(tokens), teacher: teacher.logits(tokens).detached(), labels: labels),
+      DistillationObjective(student: student, teacher: .model(teacher), divergence).loss(inputs),
+      divergence.loss(
+        student: student.logits(tokens), teacher: teacher.logits(tokens).detached(),
+        labels: inputs[.labels]),
     ]
     let values = try losses.map { loss in
       let outputs =
         [loss.total] + loss.logged.prefix(3).map(\.sum)
         + gradients(of: loss.total, withRespectTo: student.parameters().map(\.tensor))
       let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
-      for feed in feeds { try executor.set(feed.tensor, to: feed.data) }
+      try inputs.set(batch, on: executor)
       try executor.run()
       return try outputs.map(executor.value)
     }
@@ -110,16 +108,21 @@ import Testing
     }
   }
 
-  @Test func everyWindowIsTrainedOnOncePerPass() {
+  @Test func everyWindowIsTrainedOnOncePerPass() throws {
     let windows = TokenWindows((0..<1001).map { Int32($0) }, length: 10)
     // The offset costs one window of the hundred.
-    let starts = (0..<99).map { step in
-      windows.trainingBatch(step: step, micro: 0, microCount: 1, size: 1, seed: 7).tokens.integers[
-        0]
+    func batch(_ step: Int, _ rowCount: Int) throws -> Batch {
+      try windows.batch(at: TrainingPlace(step: step, rowCount: rowCount, seed: 7))
     }
+    let starts = try (0..<99).map { try batch($0, 1)[.tokens].integers[0] }
     #expect(Set(starts).count == 99)
-    let batch = windows.trainingBatch(step: 3, micro: 0, microCount: 1, size: 2, seed: 7)
-    #expect(zip(batch.tokens.integers, batch.labels.integers).allSatisfy { $0 + 1 == $1 })
+    let two = try batch(3, 2)
+    #expect(zip(two[.tokens].integers, two[.labels].integers).allSatisfy { $0 + 1 == $1 })
+    // Rows 98 and 99 are of two passes, each cut at a place of its own.
+    let both = try batch(49, 2)
+    #expect(both[.tokens].shape == [2, 10] && both.weight == 20)
+    #expect(both.rows[0][0] == starts[98])
+    #expect(both.rows[1].elementsEqual(try batch(99, 1).rows[0]))
   }
 
   @Test func anyTextHasEntries() {
@@ -132,28 +135,31 @@ import Testing
     #expect(Corpus.entries(of: "\n") == [])
   }
 
-  @Test func theEndOfATextIsTrainedOnAndPaddingIsNot() {
+  @Test func theEndOfATextIsTrainedOnAndPaddingIsNot() throws {
     let end: Int32 = 256
     let tokens = Corpus.tokens(["ab", "c"], endOfText: end) { $0.utf8.map(Int32.init) }
     #expect(tokens == [97, 98, end, 99, end])
-    let batches = TokenWindows(tokens, length: 2).evaluationBatches(size: 3)
-    #expect(batches.count == 1 && batches[0].targetCount == 4)
-    #expect(batches[0].labels.integers == [98, end, 99, end, -1, -1])
+    let batches = TokenWindows(tokens, length: 2).batches(of: 3)
+    let batch = try batches[0]
+    #expect(batches.count == 1 && batch.weight == 4)
+    #expect(batch[.labels].integers == [98, end, 99, end, -1, -1])
     #expect(Corpus.bytesPerToken(["ab", "c"], tokens) == 1)
   }
 
-  @Test func overlappingWindowsCountEveryTargetOnce() {
-    let windows = TokenWindows((0..<30).map { Int32($0) }, length: 8)
+  @Test func overlappingWindowsCountEveryTargetOnce() throws {
     for step in [1, 3, 8, 20] {
-      let batches = windows.evaluationBatches(size: 4, stride: step)
-      let counted = batches.flatMap(\.labels.integers).filter { $0 >= 0 }
+      let windows = TokenWindows((0..<30).map { Int32($0) }, length: 8, stride: step)
+      let all = windows.batches(of: 4)
+      let batches = try (0..<all.count).map { try all[$0] }
+      let counted = batches.flatMap { $0[.labels].integers }.filter { $0 >= 0 }
       // Where the stride does not fit, the last few targets are left out.
       let step = min(step, 8)
       let last = 8 + (30 - 9) / step * step
       #expect(counted == (1...Int32(last)).map { $0 }, "\(step)")
-      #expect(batches.reduce(0) { $0 + $1.targetCount } == last)
+      #expect(batches.reduce(0) { $0 + $1.weight } == last && windows.targetCount == last)
       for batch in batches {
-        for (token, label) in zip(batch.tokens.integers, batch.labels.integers) where label >= 0 {
+        for (token, label) in zip(batch[.tokens].integers, batch[.labels].integers) where label >= 0
+        {
           #expect(label == token + 1)
         }
       }

@@ -6,6 +6,8 @@ import Testing
 import Training
 
 @testable import Distillation
+@testable import Sentences
+@testable import Text
 
 @Suite struct PackingTests {
   private let texts: [TokenExamples.Example] = {
@@ -22,10 +24,10 @@ import Training
   @Test func everyTextIsThereOnceAndRowsAreFull() {
     let data = TokenExamples(texts, length: 12, packs: true)
     let apart = TokenExamples(texts, length: 12)
-    #expect(data.isPacked && !apart.isPacked && apart.batch([0]).spans == nil)
+    #expect(data.isPacked && !apart.isPacked && apart.batch(of: [0]).values[.spans] == nil)
     #expect(data.targetCount == apart.targetCount && data.count < apart.count / 2 + 1)
-    let batch = data.batch((0..<data.count).map { $0 } + [nil])
-    let spans = batch.spans?.integers ?? []
+    let batch = data.batch(of: (0..<data.count).map { $0 } + [nil])
+    let (spans, positions) = (batch[.spans].integers, batch[.positions].integers)
     var found: [[Int32]] = []
     for (number, row) in batch.rows.enumerated() {
       var place = 0
@@ -33,7 +35,10 @@ import Training
         let index = 2 * (number * 12 + place)
         let (first, last) = (Int(spans[index]), Int(spans[index + 1]))
         #expect(first == place && last >= first && last < 12)
-        let labels = batch.labels.integers[number * 12 + first...number * 12 + last]
+        #expect(
+          positions[number * 12 + first...number * 12 + last]
+            .elementsEqual(0...Int32(last - first)))
+        let labels = batch[.labels].integers[number * 12 + first...number * 12 + last]
         if labels.contains(where: { $0 >= 0 }) {
           found.append(Array(row[row.startIndex + first...row.startIndex + last]))
         }
@@ -46,43 +51,32 @@ import Training
 
   @Test(arguments: ["apart", "packed", "sentences"])
   func targetsAreCountedWithoutMakingTheBatch(kind: String) throws {
-    let data: any TextRows =
+    let data: any Dataset =
       kind == "sentences"
       ? SentenceData(texts.map(\.tokens), length: 12)
       : TokenExamples(texts, length: 12, packs: kind == "packed")
     for step in 0..<7 {
       for micro in 0..<2 {
-        let batch = try data.trainingBatch(
-          step: step, micro: micro, microCount: 2, size: 3, seed: 5)
-        let count = try data.trainingTargetCount(
-          step: step, micro: micro, microCount: 2, size: 3, seed: 5)
-        #expect(count > 0 && count == batch.targetCount)
+        let place = TrainingPlace(
+          step: step, microBatch: micro, of: 2, rowCount: 3, seed: 5)
+        let count = try data.weight(at: place)
+        #expect(try count > 0 && count == data.batch(at: place).weight)
       }
     }
-    let pass = data.evaluationBatches(size: 4).reduce(0) { $0 + $1.targetCount }
-    #expect(data.targetCount == pass)
+    var pass = 0
+    try data.batches(of: 4).each { pass += $0.weight }
+    #expect(try data.weight(of: Array(0..<data.count)) == pass)
   }
 
   /// Loss, logged sums and gradients over all texts.
   private func values(
-    _ objective: any Objective, _ student: any LanguageModel, _ store: VariableStore
+    _ objective: any Objective, _ student: any LanguageModel, _ store: VariableStore, packs: Bool
   ) throws -> [TensorData] {
-    for (name, tensor) in objective.parameters { try store.declare(name, tensor) }
-    let data = TokenExamples(texts, length: 12, packs: objective.readsSpans)
-    let batch = data.batch((0..<data.count).map { $0 })
-    let (tokens, labels) = (
-      Tensor.input("tokens", batch.tokens.type), Tensor.input("labels", batch.labels.type)
-    )
-    let loss = objective.loss(tokens: tokens, labels: labels)
-    let outputs =
-      [loss.total] + loss.logged.map(\.sum)
-      + gradients(of: loss.total, withRespectTo: student.parameters().map(\.tensor))
-    let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
-    try executor.set(tokens, to: batch.tokens)
-    try executor.set(labels, to: batch.labels)
-    for input in loss.inputs { try executor.set(input.tensor, to: input.value(batch)) }
-    try executor.run()
-    return try outputs.map { try executor.value(of: $0) }
+    let data = TokenExamples(texts, length: 12, packs: packs)
+    let values = try lossValues(
+      objective, on: data.batch(of: Array(0..<data.count)), store: store,
+      gradientsFor: student.parameters().map(\.tensor))
+    return ([values.total] + values.sums.map(\.value)).map { TensorData($0) } + values.slopes
   }
 
   /// Learned positions, and turned ones with a window.
@@ -100,12 +94,12 @@ import Training
       try directory.load(student, into: store, prefix: "student")
       try teacher.declare(in: store, prefix: "teacher")
       let objective = DistillationObjective(
-        student: student, teacher: .model(teacher), .forwardKL, temperature: 2, alpha: 0.3,
+        student: student, teacher: .model(teacher),
+        DivergenceLoss(.forwardKL, temperature: 2, alpha: 0.3),
         matching: InnerMatching(
           hidden: HiddenMatching(weight: 0.5, pairs: [(1, 1)], widths: (width, 16)),
-          relations: RelationMatching(weight: 1, headCount: 2, layers: (0, 0))),
-        readsSpans: packs)
-      return try values(objective, student, store)
+          relations: RelationMatching(weight: 1, headCount: 2, layers: (0, 0))))
+      return try values(objective, student, store, packs: packs)
     }
     for (together, apart) in zip(all[1], all[0]) {
       #expect(relativeError(together, apart) < 1e-4, "\(apart.shape)")

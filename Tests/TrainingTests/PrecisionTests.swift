@@ -1,9 +1,9 @@
 // Training with values stored in 16 bits: nearly the same losses, less memory, no lost gradients.
 import Checks
-import Distillation
 import Foundation
 import Models
 import Testing
+import Text
 
 @testable import Tensors
 @testable import Training

@@ -8,6 +8,7 @@ import Testing
 import Training
 
 @testable import Distillation
+@testable import Sentences
 
 @Suite struct SentenceDistillationTests {
   private let data: SentenceData = {
@@ -29,28 +30,16 @@ import Training
     return encoder
   }
 
-  /// Loss and logged sums of a batch, and the largest gradient.
+  /// Loss and logged sums of the last batch, and the largest gradient.
   private func values(
-    _ objective: any Objective, _ encoder: SentenceEncoder, _ store: VariableStore, rows: Int
-  )
-    throws -> (sums: [Float], slope: Float)
-  {
-    for (name, tensor) in objective.parameters { try store.declare(name, tensor) }
-    let batch = data.evaluationBatches(size: rows)[40 / rows - (40 % rows == 0 ? 1 : 0)]
-    let (tokens, labels) = (
-      Tensor.input("tokens", batch.tokens.type), Tensor.input("labels", batch.labels.type)
-    )
-    let loss = objective.loss(tokens: tokens, labels: labels)
-    let outputs = [loss.total] + loss.logged.map(\.sum)
-    let slopes = gradients(
-      of: loss.total, withRespectTo: encoder.encoder.parameters().map(\.tensor))
-    let executor = try GraphExecutor(Graph(outputs: outputs + slopes), on: store)
-    for input in loss.inputs { try executor.set(input.tensor, to: input.value(batch)) }
-    try executor.run()
-    return (
-      try outputs.map { try executor.value(of: $0).floats[0] },
-      try slopes.flatMap { try executor.value(of: $0).floats }.map(abs).max() ?? .nan
-    )
+    _ objective: any Objective, _ encoder: SentenceEncoder, _ store: VariableStore,
+    on data: any Dataset, rows: Int
+  ) throws -> (sums: [Float], slope: Float) {
+    let batches = data.batches(of: rows)
+    let values = try lossValues(
+      objective, on: try batches[batches.count - 1], store: store,
+      gradientsFor: encoder.encoder.parameters().map(\.tensor))
+    return ([values.total] + values.sums.map(\.value), TensorData.largest(values.slopes))
   }
 
   @Test(arguments: EmbeddingObjective.Kind.allCases)
@@ -59,20 +48,21 @@ import Training
     let bert = try encoder("bert", store, "teacher")
     let objective = EmbeddingObjective(student: bert, teacher: bert, kind)
     // The last batch has rows that are filled up.
-    let (sums, slope) = try values(objective, bert, store, rows: 16)
+    let (sums, slope) = try values(objective, bert, store, on: data, rows: 16)
     #expect(abs(sums[0]) < 1e-5 && slope < 1e-4, "\(kind): \(sums), \(slope)")
     #expect(objective.parameters.isEmpty)
   }
 
-  @Test(arguments: EmbeddingObjective.Kind.allCases)
+  /// Margins are among the sentences of a batch, so they are not asked.
+  @Test(arguments: [EmbeddingObjective.Kind.cosine, .mse])
   func fillingUpABatchChangesNothing(kind: EmbeddingObjective.Kind) throws {
-    guard kind != .margin else { return }  // margins are among the sentences of a batch
     func total(_ rows: Int) throws -> Float {
       let store = VariableStore(on: ReferenceDevice(), seed: 2)
       let teacher = try encoder("bert", store, "teacher")
       let student = try encoder("distilbert", store, "student")
       return try values(
-        EmbeddingObjective(student: student, teacher: teacher, kind), student, store, rows: rows
+        EmbeddingObjective(student: student, teacher: teacher, kind), student, store, on: data,
+        rows: rows
       ).sums[0]
     }
     // Batches of 16: the third has 8 sentences and 8 empty rows. Batches of 8: the fifth is those 8.
@@ -88,7 +78,7 @@ import Training
     let bert = try encoder("bert", store, "teacher")
     let objective = EmbeddingObjective(
       student: bert, teacher: bert, .cosine, matching: matching)
-    let (sums, slope) = try values(objective, bert, store, rows: 16)
+    let (sums, slope) = try values(objective, bert, store, on: data, rows: 16)
     #expect(sums.count == 4 && sums.allSatisfy { abs($0) < 1e-4 } && slope < 1e-3, "\(sums)")
   }
 
@@ -98,21 +88,22 @@ import Training
       let teacher = try encoder("bert", store, "teacher")
       let student = try encoder("distilbert", store, "student")
       let batch = SentenceData(Array(data.sentences.prefix(3)), length: length)
-        .evaluationBatches(size: 4)[0]
-      let inputs = SentenceInputs("sentences", 4, length) { batch in
-        SentenceData.sentences(of: batch).map(Array.init)
-      }
-      let (own, given) = (inputs.insides(student).insides, inputs.insides(teacher).insides)
-      let positions = MatchedPositions.sentences(4, length)
+        .batch(of: [0, 1, 2, nil])
+      let inputs = Inputs(like: batch)
+      let mask = SentenceEncoder.mask(lengths: inputs[.lengths], length: length)
+      let (own, given) = (
+        EmbeddingObjective.insides(student, inputs, mask: mask).insides,
+        EmbeddingObjective.insides(teacher, inputs, mask: mask).insides
+      )
+      let positions = EmbeddingObjective.positions(
+        lengths: inputs[.lengths], counts: inputs[.counts].reshaped(to: [4, 1]), mask: mask)
       let terms = matching.terms(student: own, teacher: given, positions)
       let raw =
         [own.states[0], given.states[0], own.states[2], given.states[2]] + own.heads[1].all
         + given.heads[1].all
       let outputs = terms.map(\.sum) + raw
       let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
-      for input in inputs.all + positions.inputs {
-        try executor.set(input.tensor, to: input.value(batch))
-      }
+      try inputs.set(batch, on: executor)
       try executor.run()
       let values = try outputs.map { try executor.value(of: $0).floats.map(Double.init) }
       let (states, heads) = (Array(values[2..<6]), Array(values[6...]))
@@ -154,15 +145,16 @@ import Training
 
   @Test func halvesKeepTheTokensThatBeginAndEnd() {
     let sentence: [Int32] = [2, 10, 11, 12, 13, 14, 3]
-    #expect(HalvesObjective.half(sentence, true) == [2, 10, 11, 3])
-    #expect(HalvesObjective.half(sentence, false) == [2, 12, 13, 14, 3])
-    #expect(HalvesObjective.half([2, 10, 3], true) == [2, 10, 3])
+    #expect(SentenceHalves.half(sentence, isFirst: true) == [2, 10, 11, 3])
+    #expect(SentenceHalves.half(sentence, isFirst: false) == [2, 12, 13, 14, 3])
+    #expect(SentenceHalves.half([2, 10, 3], isFirst: true) == [2, 10, 3])
   }
 
   @Test func theHalvesLossIsAboutTheRowsOfABatch() throws {
     let store = VariableStore(on: ReferenceDevice(), seed: 2)
     let bert = try encoder("bert", store, "student")
-    let (sums, slope) = try values(HalvesObjective(bert), bert, store, rows: 16)
+    let (sums, slope) = try values(
+      HalvesObjective(bert), bert, store, on: SentenceHalves(data), rows: 16)
     #expect(sums[0] > 0 && sums[0] < 8 * 45 && slope > 0)
   }
 

@@ -3,7 +3,7 @@ import Foundation
 import Storage
 import Testing
 
-@testable import Distillation
+@testable import Sentences
 
 @Suite struct SentenceTaskTests {
   /// A file of pairs whose sentences are their numbers.

@@ -1,8 +1,8 @@
 // Embeddings of sentences, with real weights.
 import Checks
-import Distillation
 import Foundation
 import Models
+import Sentences
 import Storage
 import Tensors
 import Testing

@@ -8,6 +8,7 @@ import Testing
 import Training
 
 @testable import Distillation
+@testable import Text
 
 @Suite struct TeacherCacheTests {
   private let teacher = Llama(
@@ -44,7 +45,7 @@ import Training
 
   private func fill(_ codec: TeacherCodec) throws -> TeacherCache {
     let writer = try writer(codec)
-    let rows = writer.missing([data])
+    let rows = try writer.missing([data])
     for first in stride(from: 0, to: rows.count, by: 4) {
       try writer.write(rows[first..<min(rows.count, first + 4)])
     }
@@ -54,24 +55,17 @@ import Training
 
   /// Losses, and the gradient of the student's head, for a batch.
   private func values(
-    _ teacher: Teacher, _ batch: TokenBatch, _ store: VariableStore,
-    _ kind: DistillationObjective.Kind = .forwardKL
+    _ teacher: Teacher, on data: any TokenData, at place: TrainingPlace, _ store: VariableStore,
+    _ kind: DivergenceLoss.Kind = .forwardKL
   ) throws -> [TensorData] {
     if case .cache(let cache) = teacher { try cache.declare(in: store) }
-    let tokens = Tensor.input("tokens", batch.tokens.type)
-    let labels = Tensor.input("labels", batch.labels.type)
     let objective = DistillationObjective(
-      student: student, teacher: teacher, kind, temperature: 2, alpha: 0.3, classCount: classCount)
-    let loss = objective.loss(tokens: tokens, labels: labels)
-    let outputs =
-      [loss.total] + loss.logged.map(\.sum)
-      + gradients(of: loss.total, withRespectTo: [student.headWeight])
-    let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
-    try executor.set(tokens, to: batch.tokens)
-    try executor.set(labels, to: batch.labels)
-    for input in loss.inputs { try executor.set(input.tensor, to: input.value(batch)) }
-    try executor.run()
-    return try outputs.map(executor.value)
+      student: student, teacher: teacher, DivergenceLoss(kind, temperature: 2, alpha: 0.3),
+      classCount: classCount)
+    let values = try lossValues(
+      objective, on: try objective.data(over: data).batch(at: place), store: store,
+      gradientsFor: [student.headWeight])
+    return ([values.total] + values.sums.map(\.value)).map { TensorData($0) } + values.slopes
   }
 
   @Test(arguments: [
@@ -82,9 +76,9 @@ import Training
     #expect(cache.rowCount == 49 && cache.description.codec == codec)
     for step in [0, 7, 30] {
       // Other orders, other batches, a second pass: rows are found by what they hold.
-      let batch = data.trainingBatch(step: step, micro: 1, microCount: 2, size: 3, seed: 8)
-      let expected = try values(.model(teacher), batch, store())
-      let got = try values(.cache(cache), batch, store())
+      let place = TrainingPlace(step: step, microBatch: 1, of: 2, rowCount: 3, seed: 8)
+      let expected = try values(.model(teacher), on: data, at: place, store())
+      let got = try values(.cache(cache), on: data, at: place, store())
       for (a, b) in zip(got, expected) { #expect(relativeError(a, b) < tolerance, "\(codec)") }
     }
   }
@@ -92,21 +86,22 @@ import Training
   @Test(arguments: Target.all.filter { $0.family == .cpu })
   func devicesAgreeOnLists(target: Target) throws {
     let cache = try fill(.topK(5))
-    let batch = data.trainingBatch(step: 2, micro: 0, microCount: 1, size: 4, seed: 8)
-    for kind in [DistillationObjective.Kind.forwardKL, .reverseKL, .skewKL(0.1)] {
-      let expected = try values(.cache(cache), batch, store(), kind)
-      let got = try values(.cache(cache), batch, store(target.open()), kind)
+    let place = TrainingPlace(step: 2, rowCount: 4, seed: 8)
+    for kind in [DivergenceLoss.Kind.forwardKL, .reverseKL, .skewKL(0.1)] {
+      let expected = try values(.cache(cache), on: data, at: place, store(), kind)
+      let got = try values(.cache(cache), on: data, at: place, store(target.open()), kind)
       for (a, b) in zip(got, expected) { #expect(relativeError(a, b) < 1e-4) }
     }
   }
 
   @Test func aListIsALowerBound() throws {
-    let batch = data.trainingBatch(step: 0, micro: 0, microCount: 1, size: 6, seed: 8)
-    let whole = Double(try values(.model(teacher), batch, store())[2].floats[0])
+    let place = TrainingPlace(step: 0, rowCount: 6, seed: 8)
+    let whole = Double(try values(.model(teacher), on: data, at: place, store())[2].floats[0])
     var last = 0.0
     for count in [1, 4, 12, 23] {
       try? FileManager.default.removeItem(at: folder.url.appending(path: "cache"))
-      let kl = Double(try values(.cache(try fill(.topK(count))), batch, store())[2].floats[0])
+      let cached = try values(.cache(try fill(.topK(count))), on: data, at: place, store())
+      let kl = Double(cached[2].floats[0])
       #expect(kl >= last - 1e-5 && kl <= whole + 1e-4)
       last = kl
     }
@@ -115,7 +110,7 @@ import Training
 
   @Test func anInterruptedCacheGoesOn() throws {
     let first = try writer(.topK(3))
-    let rows = first.missing([data])
+    let rows = try first.missing([data])
     #expect(rows.count == 49)
     try first.write(rows[0..<4])
     try first.write(rows[4..<6])
@@ -127,7 +122,7 @@ import Training
     try handle.write(contentsOf: Data(repeating: 7, count: 33))
     try handle.close()
     let second = try writer(.topK(3))
-    let rest = second.missing([data, data])
+    let rest = try second.missing([data, data])
     #expect(rest == Array(rows[6...]))
     for row in rest.indices { try second.write(rest[row..<row + 1]) }
     try second.finish()
@@ -139,13 +134,14 @@ import Training
 
   @Test func wrongRowsAreNeverGiven() throws {
     let cache = try fill(.logits)
-    let batch = data.trainingBatch(step: 0, micro: 0, microCount: 1, size: 1, seed: 8)
-    #expect(cache.holds(batch))
+    #expect(cache.holds(data.batch(of: [0])))
     // Other tokens
-    let other = TokenBatch(
-      tokens: TensorData([1, 8], batch.tokens.integers.map { ($0 + 1) % 23 }), labels: batch.labels)
-    #expect(!cache.holds(other))
-    let missing = #expect(throws: StorageError.self) { try values(.cache(cache), other, store()) }
+    let other = TokenWindows(data.tokens.map { ($0 + 1) % 23 }, length: 8, shifts: false)
+    #expect(!cache.holds(other.batch(of: [0])))
+    let place = TrainingPlace(step: 0, rowCount: 1, seed: 8)
+    let missing = #expect(throws: StorageError.self) {
+      try values(.cache(cache), on: other, at: place, store())
+    }
     #expect(missing?.description.contains("has no row for the tokens") == true)
     // Another teacher
     let wrong = #expect(throws: StorageError.self) {
@@ -160,8 +156,11 @@ import Training
     bytes[3 * cache.description.rowBytes + 40] ^= 1
     try bytes.write(to: file)
     let damaged = try TeacherCache(cache.folder)
-    let told = data.evaluationBatches(size: 1).compactMap { batch -> String? in
-      do { _ = try values(.cache(damaged), batch, store()) } catch { return "\(error)" }
+    let told = (0..<data.count).compactMap { step -> String? in
+      let place = TrainingPlace(step: step, rowCount: 1, seed: 8)
+      do { _ = try values(.cache(damaged), on: data, at: place, store()) } catch {
+        return "\(error)"
+      }
       return nil
     }
     #expect(told.count == 1 && told[0].contains("row 3 is damaged"), "\(told)")
@@ -214,17 +213,17 @@ import Training
   }
 
   @Test func evaluationByACacheIsThatByTheTeacher() throws {
-    let batches = data.evaluationBatches(size: 6)
     let store = try store()
     let expected = try evaluate(
-      student, teacher: .model(teacher), on: batches, classCount: classCount, store: store)
+      student, teacher: .model(teacher), on: data, batchSize: 6, classCount: classCount,
+      store: store)
     for codec in [TeacherCodec.hidden, .topK(23)] {
       try? FileManager.default.removeItem(at: folder.url.appending(path: "cache"))
       let cache = try fill(codec)
       let own = try self.store()
       try cache.declare(in: own)
       let got = try evaluate(
-        student, teacher: .cache(cache), on: batches, classCount: classCount, store: own)
+        student, teacher: .cache(cache), on: data, batchSize: 6, classCount: classCount, store: own)
       #expect(got.nats == expected.nats && got.calibrationError == expected.calibrationError)
       #expect(abs((got.klToTeacher ?? 0) - (expected.klToTeacher ?? 1)) < 1e-3)
       #expect(abs((got.agreement ?? 0) - (expected.agreement ?? 1)) < 0.02)

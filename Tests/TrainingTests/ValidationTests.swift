@@ -6,6 +6,7 @@ import Models
 import Storage
 import Tensors
 import Testing
+import Text
 import Training
 
 @Suite struct ValidationTests {
@@ -62,7 +63,7 @@ import Training
 
     /// The loss of the weights as they are now.
     func loss(on data: TokenWindows) throws -> Double {
-      try evaluate(model, teacher: nil, on: data.evaluationBatches(size: 4), store: store)
+      try evaluate(model, teacher: nil, on: data, batchSize: 4, store: store)
         .natsPerToken
     }
 

@@ -7,6 +7,7 @@ import Testing
 import Training
 
 @testable import Distillation
+@testable import Text
 
 @Suite struct VerdictTests {
   private func rows(_ shift: Double, wobble: Double = 0) -> (student: [Double], control: [Double]) {
@@ -55,21 +56,20 @@ import Training
     #expect(matching.formula.contains("0-0, 1-2") && matching.parameters.count == 2)
     for (name, tensor) in matching.parameters { try store.declare(name, tensor) }
     let tokens = TensorData([2, 4], [1, 2, 3, 4, 5, 6, 7, 8] as [Int32])
-    let batch = TokenBatch(
+    let batch = Batch(
       tokens: tokens, labels: TensorData([2, 4], [1, -1, 2, 3, -1, -1, -1, -1] as [Int32]))
-    let input = Tensor.input("tokens", tokens.type)
+    let inputs = Inputs(like: batch)
+    let input = inputs[.tokens]
     let (own, other) = (
       student.hiddenStates(input, .init(wholeSequences: input)),
       teacher.hiddenStates(input, .init(wholeSequences: input))
     )
-    let positions = MatchedPositions.forwards(2, 4)
-    let sum = matching.loss(student: own, teacher: other, positions)
+    let sum = matching.loss(student: own, teacher: other, inputs.matchedPositions)
     let weights = matching.parameters.map(\.tensor)
     let slopes = gradients(of: sum, withRespectTo: weights)
     let outputs = [sum, own[0], own[1], other[0], other[2]] + slopes
     let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
-    try executor.set(input, to: tokens)
-    for item in positions.inputs { try executor.set(item.tensor, to: item.value(batch)) }
+    try inputs.set(batch, on: executor)
     try executor.run()
     let values = try outputs.map { try executor.value(of: $0).floats.map(Double.init) }
     var expected = 0.0
@@ -94,26 +94,15 @@ import Training
     _ objective: DistillationObjective, _ student: Llama, _ store: VariableStore,
     labels own: [Int32]
   ) throws -> (total: Double, sums: [String: Double], slope: Float) {
-    for (name, tensor) in objective.parameters { try store.declare(name, tensor) }
-    let batch = TokenBatch(
+    let batch = Batch(
       tokens: TensorData([2, 4], [1, 2, 3, 4, 5, 6, 7, 8] as [Int32]),
       labels: TensorData([2, 4], own))
-    let (tokens, labels) = (
-      Tensor.input("tokens", batch.tokens.type), Tensor.input("labels", batch.labels.type)
-    )
-    let loss = objective.loss(tokens: tokens, labels: labels)
-    let slopes = gradients(of: loss.total, withRespectTo: student.parameters().map(\.tensor))
-    let executor = try GraphExecutor(
-      Graph(outputs: [loss.total] + loss.logged.map(\.sum) + slopes), on: store)
-    try executor.set(tokens, to: batch.tokens)
-    try executor.set(labels, to: batch.labels)
-    for input in loss.inputs { try executor.set(input.tensor, to: input.value(batch)) }
-    try executor.run()
-    let sums = try loss.logged.map { ($0.name, Double(try executor.value(of: $0.sum).floats[0])) }
+    let values = try lossValues(
+      objective, on: batch, store: store, gradientsFor: student.parameters().map(\.tensor))
     return (
-      Double(try executor.value(of: loss.total).floats[0]),
-      Dictionary(uniqueKeysWithValues: sums),
-      try slopes.flatMap { try executor.value(of: $0).floats }.map(abs).max() ?? .nan
+      Double(values.total),
+      Dictionary(uniqueKeysWithValues: values.sums.map { ($0.name, Double($0.value)) }),
+      TensorData.largest(values.slopes)
     )
   }
 
@@ -124,7 +113,8 @@ import Training
     try teacher.declare(in: store, prefix: "teacher")
     func objective(_ teacher: Llama, _ layer: Int) -> DistillationObjective {
       DistillationObjective(
-        student: student, teacher: .model(teacher), .forwardKL, temperature: 1, alpha: 0,
+        student: student, teacher: .model(teacher),
+        DivergenceLoss(.forwardKL, temperature: 1, alpha: 0),
         matching: InnerMatching(
           relations: RelationMatching(weight: 2, headCount: 4, layers: (0, layer))))
     }
@@ -153,8 +143,10 @@ import Training
     func total(_ teachers: [DistillationObjective.WeightedTeacher]) throws -> Double {
       try values(
         DistillationObjective(
-          student: student, teachers: teachers, .jensenShannon(beta: 0.4, isNormalized: false),
-          temperature: 2, alpha: 0.3), student, store, labels: [1, 2, 3, -1, 5, 6, 7, 8]
+          student: student, teachers: teachers,
+          DivergenceLoss(
+            .jensenShannon(beta: 0.4, isNormalized: false), temperature: 2, alpha: 0.3)), student,
+        store, labels: [1, 2, 3, -1, 5, 6, 7, 8]
       ).total
     }
     let (one, other) = (try total([(.model(a), 1)]), try total([(.model(b), 5)]))
@@ -169,22 +161,13 @@ import Training
     let store = VariableStore(on: ReferenceDevice(), seed: 4)
     try model.declare(in: store, prefix: "student")
     let objective = DistillationObjective(
-      student: model, teacher: .model(model), .forwardKL, temperature: 1, alpha: 0,
+      student: model, teacher: .model(model),
+      DivergenceLoss(.forwardKL, temperature: 1, alpha: 0),
       matching: InnerMatching(hidden: matching))
-    let batch = TokenWindows((0..<17).map { Int32($0) }, length: 8).evaluationBatches(size: 2)[0]
-    let (tokens, labels) = (
-      Tensor.input("tokens", batch.tokens.type), Tensor.input("labels", batch.labels.type)
-    )
-    let loss = objective.loss(tokens: tokens, labels: labels)
-    let executor = try GraphExecutor(
-      Graph(
-        outputs: [loss.total]
-          + gradients(of: loss.total, withRespectTo: model.parameters().map(\.tensor))), on: store)
-    try executor.set(tokens, to: batch.tokens)
-    try executor.set(labels, to: batch.labels)
-    for input in loss.inputs { try executor.set(input.tensor, to: input.value(batch)) }
-    try executor.run()
-    #expect(abs(try executor.value(of: loss.total).floats[0]) < 1e-5)
-    #expect(loss.logged.map(\.name) == ["ce", "kl", "divergence", "hidden"])
+    let batch = TokenWindows((0..<17).map { Int32($0) }, length: 8).batch(of: [0, 1])
+    let values = try lossValues(
+      objective, on: batch, store: store, gradientsFor: model.parameters().map(\.tensor))
+    #expect(abs(values.total) < 1e-5)
+    #expect(values.sums.map(\.name) == ["ce", "kl", "divergence", "hidden"])
   }
 }

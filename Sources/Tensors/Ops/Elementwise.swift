@@ -1,7 +1,8 @@
 // Operations on corresponding elements, with broadcasting.
 import Base
 
-/// result[i] = expression(operands at i). A chain of these becomes one generated kernel.
+/// result[i] = expression(operands at i). A chain of these becomes one generated kernel. Operands are numbers, or
+/// integers of at most 24 bits, which are read as numbers; no gradient flows to them.
 public struct Elementwise: Op, CustomStringConvertible {
   /// Which element of an operand belongs to flat index i of the result.
   public enum Read: Sendable, Hashable {
@@ -34,7 +35,7 @@ public struct Elementwise: Op, CustomStringConvertible {
     let seeds = expression.seedIndices
     for (index, operand) in operands.enumerated() {
       demand(
-        operand.elementType == (seeds.contains(index) ? .int32 : .float32),
+        operand.elementType == .int32 || !seeds.contains(index),
         "elementwise operand \(index) cannot be \(operand)")
     }
     return [TensorType(shape)]
@@ -42,9 +43,8 @@ public struct Elementwise: Op, CustomStringConvertible {
 
   public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     guard let gradient = resultGradients[0] else { return application.operands.map { _ in nil } }
-    let seeds = expression.seedIndices
     return application.operands.enumerated().map { index, operand in
-      if seeds.contains(index) { return nil }
+      if operand.type.elementType == .int32 { return nil }
       // dx_j = sum over the elements that read x_j of dy * (d expression / d x_j)
       let slope = (expression.derivative(index) * .operand(reads.count)).simplified()
       if slope == .constant(0) { return nil }
@@ -56,7 +56,10 @@ public struct Elementwise: Op, CustomStringConvertible {
 
   public func reference(_ operands: [TensorData]) -> [TensorData] {
     let seeds = expression.seedIndices
-    let floats = operands.enumerated().map { seeds.contains($0) ? [] : $1.floats }
+    let floats = operands.enumerated().map { index, data -> [Float] in
+      if seeds.contains(index) { return [] }
+      return data.type.elementType == .int32 ? data.integers.map { Float($0) } : data.floats
+    }
     let numbers = (0..<shape.elementCount).map { i in
       Float(
         expression.value({ Double(floats[$0][reads[$0].index(i)]) }) { seed, stream in

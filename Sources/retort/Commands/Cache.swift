@@ -1,12 +1,11 @@
 // `retort cache`
 import ArgumentParser
-import Distillation
 import Foundation
 import Models
 import Storage
 import Tensors
+import Text
 import Tokenizers
-import Training
 
 struct Cache: TalkativeCommand {
   static let configuration = CommandConfiguration(
@@ -88,7 +87,7 @@ struct Cache: TalkativeCommand {
       temperatures: temperature + [recipe.distillation.temperature],
       batchSize: min(batchSize, max(1, text.training.count + text.heldOut.count)),
       files: tokenizer.files)
-    let rows = writer.missing([text.training, text.heldOut])
+    let rows = try writer.missing([text.training, text.heldOut])
     let description = writer.description
     let bytes = rows.count * description.rowBytes
     note(

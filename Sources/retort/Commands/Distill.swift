@@ -1,10 +1,10 @@
 // `retort distill`
 import ArgumentParser
-import Distillation
 import Foundation
 import Models
 import Storage
 import Tensors
+import Text
 import Training
 
 struct Distill: TalkativeCommand {
@@ -73,7 +73,7 @@ struct Distill: TalkativeCommand {
     /// Trains an arm that is not finished, on what `make` gives for its store.
     func train(
       _ arm: Arm, _ sizes: ModelRecipe, seed: UInt64, as prefix: String,
-      _ make: (VariableStore) throws -> (objective: any Objective, data: any TokenData)
+      _ make: (VariableStore) throws -> (objective: any Objective, data: any Dataset)
     ) throws {
       guard !folder.isFinished(arm.name) else { return }
       let store = VariableStore(on: device, seed: seed)
@@ -82,28 +82,27 @@ struct Distill: TalkativeCommand {
         objective, recipe.training.options(for: sizes, seed: seed), on: data,
         validation: text.validation, folder: folder, origins: origins, store: store,
         prefix: prefix, profiles: profiles, export: export,
+        sequenceLength: recipe.data.sequenceLength,
         teacher: arm.name.hasPrefix("student") ? arms.teacher?.directory : nil, clock: clock)
     }
     if let teacher = arms.teacher, recipe.teacher.path.isEmpty {
       try train(teacher, recipe.teacher, seed: recipe.seed, as: teacher.name) { _ in
-        (try arms.nextToken(teacher, text), text.training)
+        (try arms.nextToken(teacher), text.training)
       }
     }
     let trials = try arms.trials(of: recipe)
     for trial in trials {
       try train(trial.student, recipe.student, seed: trial.seed, as: "student") { store in
-        (
-          try arms.objective(
-            recipe.distillation, student: trial.student, store: store,
-            readsSpans: slice.training.isPacked),
-          try studentData(trial.student, slice, arms, recipe, store: store)
-        )
+        let objective = try arms.objective(
+          recipe.distillation, student: trial.student, store: store)
+        let data = try studentData(trial.student, slice, arms, recipe, store: store)
+        return (objective, objective.data(over: data))
       }
       for control in trial.controls {
         // Same names, same seed, same batches: only the teacher is missing.
         let sizes = try plan.controlRecipe(control.question, recipe)
         try train(control.arm, sizes, seed: trial.seed, as: "student") { _ in
-          (try arms.nextToken(control.arm, slice), slice.training)
+          (try arms.nextToken(control.arm), slice.training)
         }
       }
     }

@@ -73,7 +73,7 @@ struct DoctorCommand: TalkativeCommand {
     let chosen = try recipe.settle(phase, judgedRows: text.heldOut.count, since: .now)
     let doctor = TrainingDoctor(
       arm: arm, text: text, classCount: size, recipe: recipe, device: device)
-    return (text, try chosen + doctor.findings(phase), DataSample(text, tokenizer.tokenizer))
+    return (text, try chosen + doctor.findings(phase), try DataSample(text, tokenizer.tokenizer))
   }
 
   private func distillation(_ device: any Device) throws -> Examination {
@@ -95,7 +95,7 @@ struct DoctorCommand: TalkativeCommand {
       try chosen
         + DistillationDoctor(
           arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, device: device
-        ).findings(), DataSample(text, arms.tokenizer.tokenizer)
+        ).findings(), try DataSample(text, arms.tokenizer.tokenizer)
     )
   }
 }

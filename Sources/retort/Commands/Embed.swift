@@ -1,10 +1,11 @@
 // `retort embed`
 import ArgumentParser
-import Distillation
 import Foundation
 import Models
+import Sentences
 import Storage
 import Tensors
+import Text
 import Tokenizers
 
 struct Embed: TalkativeCommand {

@@ -1,10 +1,9 @@
 // `retort evaluate`
 import ArgumentParser
-import Distillation
 import Foundation
 import Storage
 import Tensors
-import Training
+import Text
 
 struct Evaluate: TalkativeCommand {
   static let configuration = CommandConfiguration(
@@ -63,11 +62,12 @@ struct Evaluate: TalkativeCommand {
     let classCount = min(
       loaded.text.tokenizer.vocabularySize, loaded.model.vocabularySize,
       other?.model.vocabularySize ?? .max)
-    let (batches, bytesPerToken, windows) = try windows(loaded, length, classCount: classCount)
+    let (rows, bytesPerToken, windows) = try windows(loaded, length, classCount: classCount)
+    let batchSize = max(1, min(self.batchSize ?? max(1, 2048 / length), rows.count))
     let (progress, start) = (ProgressLine(), ContinuousClock.now)
     let result = try evaluate(
-      loaded.model, teacher: other.map { .model($0.model) }, on: batches, classCount: classCount,
-      store: store
+      loaded.model, teacher: other.map { .model($0.model) }, on: rows, batchSize: batchSize,
+      classCount: classCount, store: store
     ) { done, total in
       progress.show(
         "evaluating", done: done, of: total, seconds: (ContinuousClock.now - start).seconds,
@@ -75,7 +75,7 @@ struct Evaluate: TalkativeCommand {
     }
     progress.end()
     let speed = try Speed.tokensPerSecond(
-      [loaded.model], on: batches[0], classCount: classCount, store: store)[0]
+      [loaded.model], on: rows.batches(of: batchSize)[0], classCount: classCount, store: store)[0]
     let bitsPerByte = result.natsPerToken / bytesPerToken / log(2)
     let perplexity = exp(result.natsPerToken)
     guard !results.json else {
@@ -102,9 +102,9 @@ struct Evaluate: TalkativeCommand {
     try tell("tokens/s         \(grouped(Int(speed)))")
   }
 
-  /// What is measured, in batches, with its bytes per token and in words.
+  /// What is measured, with its bytes per token and in words.
   private func windows(_ loaded: LoadedModel, _ length: Int, classCount: Int) throws -> (
-    [TokenBatch], bytesPerToken: Double, description: String
+    any TokenData, bytesPerToken: Double, description: String
   ) {
     guard let end = loaded.text.endOfText else {
       throw StorageError("\(model) does not say which token ends a text (`eos_token`).")
@@ -112,7 +112,6 @@ struct Evaluate: TalkativeCommand {
     let tokenizer = loaded.text.tokenizer
     let entries = try data.entries()
     let texts = entries.compactMap(\.plainText)
-    let size = batchSize ?? max(1, 2048 / length)
     guard texts.count == entries.count else {
       guard stride == nil else {
         throw ValidationError(
@@ -128,23 +127,21 @@ struct Evaluate: TalkativeCommand {
       for example in rows.examples { try tokenizer.require(example.tokens, below: classCount) }
       let lost = rows.cutCount + rows.droppedCount
       return (
-        rows.evaluationBatches(size: min(size, rows.count)),
-        rows.bytesPerTarget { tokenizer.decode($0) },
+        rows, rows.bytesPerTarget { tokenizer.decode($0) },
         "entries in windows of \(length) tokens\(lost > 0 ? ", \(grouped(lost)) too long for one," : "")"
       )
     }
     let tokens = try Corpus.tokens(texts, endOfText: end) { try tokenizer.encode($0) }
     try tokenizer.require(tokens, below: classCount)
-    let rows = TokenWindows(tokens, length: length)
+    let rows = TokenWindows(tokens, length: length, stride: stride)
     guard rows.count > 0 else {
       throw StorageError(
         "The text is smaller than one sequence: it has \(tokens.count) tokens, one window "
           + "needs \(length + 1). Give more text or a smaller --window.")
     }
-    let step = min(stride ?? length, length)
     return (
-      rows.evaluationBatches(size: min(size, max(1, tokens.count / step)), stride: step),
-      Corpus.bytesPerToken(texts, tokens), "windows of \(length) tokens, stride \(step)"
+      rows, Corpus.bytesPerToken(texts, tokens),
+      "windows of \(length) tokens, stride \(rows.stride)"
     )
   }
 }

@@ -1,10 +1,10 @@
 // `retort generate`
 import ArgumentParser
-import Distillation
 import Foundation
 import Models
 import Storage
 import Tensors
+import Text
 import Tokenizers
 
 struct Generate: TalkativeCommand {

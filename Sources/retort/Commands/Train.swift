@@ -1,11 +1,10 @@
 // `retort train`
 import ArgumentParser
-import Distillation
 import Foundation
 import Models
 import Storage
 import Tensors
-import Training
+import Text
 
 struct Train: TalkativeCommand {
   static let configuration = CommandConfiguration(
@@ -65,12 +64,12 @@ struct Train: TalkativeCommand {
     if !folder.isFinished(arm.name) {
       let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
       try arm.train(
-        NextTokenObjective(
-          model, classCount: classCount, readsSpans: text.training.isPacked), options,
-        on: text.training, validation: text.validation, folder: folder, origins: origins,
+        NextTokenObjective(model, classCount: classCount), options, on: text.training,
+        validation: text.validation, folder: folder, origins: origins,
         store: VariableStore(on: device, seed: recipe.seed), prefix: arm.name,
         profiles: RunProfiles(arguments.profiling, in: folder),
-        export: ModelExport(tokenizer: tokenizer, precision: recipe.training.export))
+        export: ModelExport(tokenizer: tokenizer, precision: recipe.training.export),
+        sequenceLength: recipe.data.sequenceLength)
     }
     let judging = ContinuousClock.now
     let store = VariableStore(on: device, seed: recipe.seed)
@@ -78,8 +77,7 @@ struct Train: TalkativeCommand {
     let progress = JudgingProgress(arm.name, in: folder, command: "train")
     let result = try evaluate(
       model, teacher: nil,
-      on: text.heldOut.evaluationBatches(size: recipe.training.batchSize),
-      classCount: classCount, store: store
+      on: text.heldOut, batchSize: recipe.training.batchSize, classCount: classCount, store: store
     ) { try progress.show(done: $0, of: $1, "batches") }
     let found = ArmResult(
       arm.name, parameterCount: arm.model.parameterCount, [result],

@@ -1,10 +1,10 @@
 // `retort tune`
 import ArgumentParser
-import Distillation
 import Foundation
 import OpenCL
 import OpenCLBackend
 import Tensors
+import Text
 import Tokenizers
 import Training
 
@@ -76,18 +76,18 @@ struct Tune: TalkativeCommand {
       throw ValidationError("A recipe with a cache has no teacher whose products could be tuned.")
     }
     let student = try arms.student.languageModel()
-    let type = TensorType([recipe.training.batchSize, recipe.data.sequenceLength], .int32)
-    let (tokens, labels) = (Tensor.input("tokens", type), Tensor.input("labels", type))
+    let length = recipe.data.sequenceLength
+    let inputs = Inputs(
+      [.tokens: [length], .labels: [length]], rowCount: recipe.training.batchSize)
     let distillation = DistillationObjective(
-      student: student, teacher: .model(teacher), recipe.distillation.kind,
-      temperature: Float(recipe.distillation.temperature), alpha: Float(recipe.distillation.alpha))
+      student: student, teacher: .model(teacher), recipe.distillation.divergence)
     let steps: [(any Objective, [Tensor])] = [
       (distillation, student.parameters().map(\.tensor)),
       (NextTokenObjective(teacher), teacher.parameters().map(\.tensor)),
     ]
     var cost: [MatMulProblem: Double] = [:]
     for (objective, parameters) in steps {
-      let loss = objective.loss(tokens: tokens, labels: labels).total
+      let loss = objective.loss(inputs).total
       let graph = Graph(outputs: [loss] + gradients(of: loss, withRespectTo: parameters))
         .rewritten()
       for application in graph.applications {

@@ -1,5 +1,5 @@
 // What a run learns from, as its recipe says it.
-import Distillation
+import Text
 
 struct DataRecipe: RecipeSection {
   @Key(

@@ -1,5 +1,8 @@
 // The loss of a distillation's student, as its recipe says it.
 import Distillation
+import Sentences
+import Text
+import Training
 
 struct DistillationRecipe: RecipeSection {
   enum Objective: String, RecipeWord {
@@ -90,7 +93,11 @@ struct DistillationRecipe: RecipeSection {
     controlWeights == .random && arm.hasPrefix("control")
   }
 
-  var kind: DistillationObjective.Kind {
+  var divergence: DivergenceLoss {
+    DivergenceLoss(kind, temperature: Float(temperature), alpha: Float(alpha))
+  }
+
+  private var kind: DivergenceLoss.Kind {
     switch objective {
     case .forwardKL: .forwardKL
     case .reverseKL: .reverseKL

@@ -85,7 +85,7 @@ struct ModelRecipe: RecipeSection {
   }
 
   /// Settles the steps, where passes over some data decide them.
-  mutating func settleSteps(on data: any TokenData, _ training: TrainingRecipe) {
+  mutating func settleSteps(on data: any Dataset, _ training: TrainingRecipe) {
     guard epochs > 0 else { return }
     let passes = epochs * Double(data.count) / Double(training.rowsPerStep)
     steps = Int(min(1e8, max(1, passes.rounded(.up))))

@@ -135,8 +135,14 @@ struct Report {
     "divergence": "Divergence", "hidden": "Hidden states", "relations": "Relations",
     "cosine": "Distance of vectors, 1 - cos", "floored": "Share of probabilities floored",
     "learning_rate": "Learning rate", "gradient_norm": "Norm of the gradients",
-    "tokens_per_second": "Tokens per second",
   ]
+
+  /// What a number is called over its chart.
+  private static func title(_ key: String) -> String {
+    if let title = titles[key] { return title }
+    let words = key.replacing("_", with: " ")
+    return words.prefix(1).uppercased() + words.dropFirst()
+  }
 
   /// Every number that was logged.
   private var terms: String {
@@ -145,13 +151,13 @@ struct Report {
     let order = ["loss", "ce", "kl"]
     let keys =
       order.filter(logged.contains)
-      + logged.subtracting(order).subtracting(MetricsRecord.facts).sorted()
-      + ["learning_rate", "gradient_norm", "tokens_per_second"].filter(logged.contains)
+      + MetricsRecord.terms(logged).subtracting(order).sorted()
+      + ["learning_rate", "gradient_norm"].filter(logged.contains) + MetricsRecord.rates(logged)
     let figures = keys.compactMap { key -> String? in
       let chart = LineChart(
         curves: curves(key, against: .steps), unit: "steps", isSmoothed: key != "learning_rate")
       return chart.svg.map {
-        element("figure", element("figcaption", escaped(Self.titles[key] ?? key)) + $0)
+        element("figure", element("figcaption", escaped(Self.title(key))) + $0)
       }
     }
     guard !figures.isEmpty else { return "" }

@@ -1,6 +1,5 @@
 // One model of a run: made or loaded, trained, saved.
 import ArgumentParser
-import Distillation
 import Foundation
 import Models
 import OpenCLBackend
@@ -114,10 +113,10 @@ struct Arm {
   /// called the same in every arm, so that both arms start from the same numbers. `teacher` is a teacher's folder, which
   /// a student's card names.
   func train(
-    _ objective: any Objective, _ options: TrainingOptions, on data: any TokenData,
-    validation: (any TokenData)?, folder: RunFolder, origins: RunOrigins,
+    _ objective: any Objective, _ options: TrainingOptions, on data: any Dataset,
+    validation: (any Dataset)?, folder: RunFolder, origins: RunOrigins,
     store: VariableStore, prefix: String, profiles: RunProfiles, export: ModelExport,
-    teacher: ModelDirectory? = nil, clock: RunClock? = nil
+    sequenceLength: Int, teacher: ModelDirectory? = nil, clock: RunClock? = nil
   ) throws {
     let begun = try begin(in: store, prefix: prefix)
     note(
@@ -139,7 +138,6 @@ struct Arm {
     let events = try folder.tensorBoard(name)
     let (progress, start) = (ProgressLine(), ContinuousClock.now)
     var numbers = ""
-    let unit = model is any Encoder ? "sentences/s" : "tokens/s"
     var interruptedAt: Int?
     var preparingSeconds = 0.0
     var reported: ContinuousClock.Instant?
@@ -169,7 +167,7 @@ struct Arm {
         let share = peak.map {
           ", \(fixed(100 * flops / max(m.secondsPerStep, 1e-9) / $0, 0)) % of peak"
         }
-        let speed = "\(grouped(Int(m.tokensPerSecond))) \(unit)\(share ?? "")"
+        let speed = "\(grouped(Int(m.targetsPerSecond))) \(m.unit)/s\(share ?? "")"
         numbers = (means + [speed]).joined(separator: "  ")
         progress.show(
           name, done: m.step, of: m.stepCount, secondsEach: m.secondsPerStep, numbers,
@@ -210,7 +208,7 @@ struct Arm {
       arm: String(name.prefix { $0 != "-" }), origin: begun, bases: bases(teacher: teacher),
       formula: objective.formula,
       options: options, stepCount: trainer.lastStep, keptStep: trainer.keptStep,
-      parameterCount: model.parameterCount, sequenceLength: data.length,
+      parameterCount: model.parameterCount, sequenceLength: sequenceLength,
       isSentenceEncoder: model is any Encoder)
     try directory.save(
       model, from: store, prefix: prefix,

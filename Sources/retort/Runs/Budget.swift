@@ -2,7 +2,6 @@
 import ArgumentParser
 import Foundation
 import Tensors
-import Training
 
 /// A time as a person writes it: 90s, 3m, 1h, or 1h30m.
 struct TimeSpan {

@@ -1,7 +1,7 @@
 // Which files a run reads.
-import Distillation
 import Foundation
 import Storage
+import Text
 
 /// Names of files, folders and patterns, as people give them.
 enum DataFiles {

@@ -1,8 +1,7 @@
 // What a run learns from, as a person can check it.
-import Distillation
 import Tensors
+import Text
 import Tokenizers
-import Training
 
 /// An entry as it stands in its file, and a row as a model is trained on it.
 struct DataSample: CustomStringConvertible {
@@ -10,9 +9,9 @@ struct DataSample: CustomStringConvertible {
 
   private static let limit = 600
 
-  init(_ text: RunText, _ tokenizer: Tokenizer) {
+  init(_ text: RunText, _ tokenizer: Tokenizer) throws {
     self.init(
-      text.firstEntry, row: Self.row(text.training, tokenizer), of: text.training.length)
+      text.firstEntry, row: try Self.row(text.training, tokenizer), of: text.training.length)
   }
 
   init(_ text: RunSentences, _ tokenizer: Tokenizer) {
@@ -35,9 +34,10 @@ struct DataSample: CustomStringConvertible {
   }
 
   /// The first row in words, with the tokens that are predicted in brackets, and their number.
-  private static func row(_ data: any TokenData, _ tokenizer: Tokenizer) -> (String, Int?) {
-    guard let batch = data.evaluationBatches(size: 1).first else { return ("", nil) }
-    let (tokens, labels) = (batch.tokens.integers, batch.labels.integers)
+  private static func row(_ data: any TokenData, _ tokenizer: Tokenizer) throws -> (String, Int?) {
+    guard data.count > 0 else { return ("", nil) }
+    let batch = try data.batch(of: [0])
+    let (tokens, labels) = (batch[.tokens].integers, batch[.labels].integers)
     // Rows are filled up at their end, with positions that count for nothing.
     let filled = labels.lastIndex { $0 >= 0 }.map { $0 + 1 } ?? tokens.count
     var (text, part, isLearnt, count) = ("", [Int32](), false, 0)

@@ -5,6 +5,7 @@ import Foundation
 import Models
 import Storage
 import Tensors
+import Text
 import Training
 
 /// Teacher, students and controls, with the tokenizer that they share.
@@ -95,9 +96,8 @@ struct DistillationArms {
   }
 
   /// What a language model learns from text alone.
-  func nextToken(_ arm: Arm, _ text: RunText) throws -> NextTokenObjective {
-    NextTokenObjective(
-      try arm.languageModel(), classCount: classCount, readsSpans: text.training.isPacked)
+  func nextToken(_ arm: Arm) throws -> NextTokenObjective {
+    NextTokenObjective(try arm.languageModel(), classCount: classCount)
   }
 
   /// What each arm's training takes. `slice` is what student and controls read of the text.
@@ -106,29 +106,30 @@ struct DistillationArms {
   ) throws -> DistillationPlan {
     func phase(
       _ name: String, _ arm: Arm, _ sizes: ModelRecipe, _ text: RunText,
-      _ objective: @escaping (VariableStore) throws -> any Objective
+      _ prepare: @escaping (VariableStore) throws -> (any Objective, any Dataset)
     ) -> TrainingPhase {
       TrainingPhase(
         name, options: recipe.training.options(for: sizes, seed: recipe.seed),
-        training: text.training, validation: text.validation, device: device
+        validation: text.validation, device: device
       ) { store in
         try arm.plan(in: store, prefix: "trained")
-        return (try objective(store), arm.model.parameters(prefix: "trained"))
+        let (objective, data) = try prepare(store)
+        return (objective, data, arm.model.parameters(prefix: "trained"))
       }
     }
     let isTrained = recipe.teacher.path.isEmpty
     return DistillationPlan(
       teacher: isTrained
         ? teacher.map { arm in
-          phase(arm.name, arm, recipe.teacher, text) { _ in try nextToken(arm, text) }
+          phase(arm.name, arm, recipe.teacher, text) { _ in (try nextToken(arm), text.training) }
         } : nil,
       student: phase("student", student, recipe.student, slice) { store in
-        try objective(
-          recipe.distillation, student: student, teacher: try planTeachers(in: store),
-          readsSpans: slice.training.isPacked)
+        let objective = try objective(
+          recipe.distillation, student: student, teacher: try planTeachers(in: store))
+        return (objective, objective.data(over: slice.training))
       },
       control: phase("control", student, recipe.student, slice) { _ in
-        try nextToken(student, slice)
+        (try nextToken(student), slice.training)
       }, text: text.training, slice: slice.training, device: device)
   }
 
@@ -169,24 +170,23 @@ struct DistillationArms {
 
   /// The student's objective, its teachers' variables declared in `store`.
   func objective(
-    _ recipe: DistillationRecipe, student: Arm, store: VariableStore, readsSpans: Bool
+    _ recipe: DistillationRecipe, student: Arm, store: VariableStore
   ) throws -> DistillationObjective {
     let first = try loadTeacher(into: store)
     for other in others { try other.arm.load(into: store) }
-    return try objective(recipe, student: student, teacher: first, readsSpans: readsSpans)
+    return try objective(recipe, student: student, teacher: first)
   }
 
   /// The same for a first teacher that need not be loaded, as far as its graph goes.
   func objective(
-    _ recipe: DistillationRecipe, student: Arm, teacher: Teacher, readsSpans: Bool
+    _ recipe: DistillationRecipe, student: Arm, teacher: Teacher
   ) throws -> DistillationObjective {
     let more = try others.map {
       (teacher: Teacher.model(try $0.arm.languageModel()), weight: $0.weight)
     }
     return DistillationObjective(
-      student: try student.languageModel(), teachers: [(teacher, 1)] + more, recipe.kind,
-      temperature: Float(recipe.temperature), alpha: Float(recipe.alpha), classCount: classCount,
-      matching: try InnerMatching(recipe, student: student, teacher: self.teacher),
-      readsSpans: readsSpans)
+      student: try student.languageModel(), teachers: [(teacher, 1)] + more, recipe.divergence,
+      classCount: classCount,
+      matching: try InnerMatching(recipe, student: student, teacher: self.teacher))
   }
 }

@@ -1,10 +1,9 @@
 // What would spoil a distillation silently, found before it begins.
-import Distillation
 import Foundation
 import Models
 import Tensors
+import Text
 import Tokenizers
-import Training
 
 /// Looks at a distillation of language models before it begins.
 struct DistillationDoctor {
@@ -74,10 +73,11 @@ struct DistillationDoctor {
       ]
   }
 
-  private func rowsOfCache() -> [Finding] {
+  private func rowsOfCache() throws -> [Finding] {
     guard let cache = arms.cache else { return [] }
-    let missing = [slice.training, text.heldOut].reduce(0) { sum, data in
-      sum + data.evaluationBatches(size: 1).count { !cache.holds($0) }
+    var missing = 0
+    for data in [slice.training, text.heldOut] {
+      try data.batches(of: 1).each { missing += cache.holds($0) ? 0 : 1 }
     }
     let all = slice.training.count + text.heldOut.count
     return [

@@ -4,7 +4,7 @@ import Foundation
 import Models
 import Storage
 import Tensors
-import Training
+import Text
 
 /// Evaluates the arms, prints the table and the continuations, writes verdict and report.
 struct DistillationJudge {
@@ -32,7 +32,7 @@ struct DistillationJudge {
         evaluations.append(
           try evaluate(
             try arm.languageModel(), teacher: teacher,
-            on: text.heldOut.evaluationBatches(size: recipe.training.batchSize),
+            on: text.heldOut, batchSize: recipe.training.batchSize,
             classCount: arms.classCount, store: store
           ) { try progress.show(done: $0, of: $1, "batches") })
         if index == 0 {
@@ -73,7 +73,7 @@ struct DistillationJudge {
     let measured = [arms.teacher, trials[0].student].compactMap { $0 }
     let store = VariableStore(on: device, seed: recipe.seed)
     for arm in measured { try arm.load(into: store) }
-    let batch = text.heldOut.evaluationBatches(size: recipe.training.batchSize)[0]
+    let batch = try text.heldOut.batches(of: recipe.training.batchSize)[0]
     let progress = JudgingProgress("speed", in: folder, command: "distill")
     let speeds = try Speed.of(
       measured.map { try $0.languageModel() }, on: batch, classCount: arms.classCount, store: store,

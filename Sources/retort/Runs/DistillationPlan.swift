@@ -9,8 +9,8 @@ struct DistillationPlan {
   let student: TrainingPhase
   let control: TrainingPhase
   /// What the teacher reads, and what student and controls read of it.
-  let text: any TokenData
-  let slice: any TokenData
+  let text: any Dataset
+  let slice: any Dataset
   let device: any Device
 
   /// What is trained, a kind of model each.

@@ -46,7 +46,7 @@ struct Finding {
 
 extension Finding {
   /// How often some data are seen by a model that is trained like this.
-  static func passes(_ options: TrainingOptions, over data: any TokenData, isValidated: Bool)
+  static func passes(_ options: TrainingOptions, over data: any Dataset, isValidated: Bool)
     -> Finding
   {
     let rows = options.stepCount * options.batchSize * options.microBatchCount

@@ -1,6 +1,6 @@
 // What a run found of language models.
-import Distillation
 import Foundation
+import Text
 
 extension ArmResult {
   /// A language model's numbers, means over `evaluations`, one for each seed. `cost` is what its training took, per seed.

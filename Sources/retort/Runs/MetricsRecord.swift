@@ -20,17 +20,26 @@ struct MetricsRecord {
 
   subscript(key: String) -> Double? { values[key] }
 
-  /// What is no term of a loss.
-  static let facts: Set = [
-    "step", "learning_rate", "gradient_norm", "tokens", "tokens_per_second", "seconds", "flops",
-    "crc32c",
+  private static let facts: Set = [
+    "step", "learning_rate", "gradient_norm", "seconds", "flops", "crc32c",
   ]
+  private static let rate = "_per_second"
+
+  /// Those of some keys that name a rate, such as "tokens_per_second".
+  static func rates(_ keys: Set<String>) -> [String] { keys.filter { $0.hasSuffix(rate) }.sorted() }
+
+  /// Those of some keys that name a term of a loss: neither facts, nor what rates count.
+  static func terms(_ keys: Set<String>) -> Set<String> {
+    let rates = rates(keys)
+    return keys.subtracting(facts).subtracting(rates)
+      .subtracting(rates.map { String($0.dropLast(rate.count)) })
+  }
 
   /// The numbers that TensorBoard shows.
   static func scalars(_ m: StepMetrics) -> [(name: String, value: Double)] {
     m.means.sorted { $0.key < $1.key }.map { ($0.key, $0.value) } + [
       ("learning_rate", m.learningRate), ("gradient_norm", m.gradientNorm),
-      ("tokens_per_second", m.tokensPerSecond),
+      ("\(m.unit)_per_second", m.targetsPerSecond),
     ]
   }
 
@@ -43,7 +52,7 @@ struct MetricsRecord {
     return [("arm", arm), ("step", m.step)]
       + (["loss"] + terms).map { ($0, m.means[$0]) } + [
         ("learning_rate", m.learningRate), ("gradient_norm", m.gradientNorm),
-        ("tokens", m.tokenCount), ("tokens_per_second", m.tokensPerSecond),
+        (m.unit, m.targetCount), ("\(m.unit)_per_second", m.targetsPerSecond),
         ("flops", flops * Double(m.step)), ("seconds", m.seconds),
       ]
   }

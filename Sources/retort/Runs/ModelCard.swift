@@ -2,6 +2,7 @@
 import Foundation
 import Models
 import Storage
+import Text
 import Training
 
 /// A model card as the Hub shows it (https://huggingface.co/docs/hub/model-cards).

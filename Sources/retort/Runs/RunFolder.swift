@@ -1,7 +1,6 @@
 // What a run leaves behind.
 import Foundation
 import Storage
-import Training
 
 /// A folder with recipe, metrics, checkpoints, models, verdict and report.
 final class RunFolder {

@@ -1,8 +1,9 @@
 // The sentences of a run, as rows of tokens.
-import Distillation
 import Foundation
 import Models
+import Sentences
 import Storage
+import Text
 import Tokenizers
 import Training
 

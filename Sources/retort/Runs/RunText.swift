@@ -1,8 +1,8 @@
 // The text of a run, as rows of tokens.
-import Distillation
 import Foundation
 import Storage
 import Tensors
+import Text
 import Tokenizers
 import Training
 

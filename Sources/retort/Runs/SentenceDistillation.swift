@@ -2,6 +2,7 @@
 import Distillation
 import Foundation
 import Models
+import Sentences
 import Storage
 import Tensors
 import Tokenizers
@@ -74,23 +75,27 @@ struct SentenceDistillation {
   /// What each arm's training takes.
   private func plan(_ text: RunSentences, _ device: any Device) -> DistillationPlan {
     func phase(
-      _ name: String, _ objective: @escaping (VariableStore) throws -> any Objective
+      _ name: String, validation: (any Dataset)?,
+      _ prepare: @escaping (VariableStore) throws -> (any Objective, any Dataset)
     ) -> TrainingPhase {
       TrainingPhase(
         name, options: recipe.training.options(for: recipe.student, seed: recipe.seed),
-        training: text.training, validation: text.validation, device: device
+        validation: validation, device: device
       ) { store in
         try student.plan(in: store, prefix: "student")
-        return (try objective(store), student.model.parameters(prefix: "student"))
+        let (objective, data) = try prepare(store)
+        return (objective, data, student.model.parameters(prefix: "student"))
       }
     }
     return DistillationPlan(
       teacher: nil,
-      student: phase("student") { store in
+      student: phase("student", validation: text.validation) { store in
         try teacher.plan(in: store, prefix: teacher.name)
-        return try objective(student)
+        return (try objective(student), text.training)
       },
-      control: phase("control") { _ in HalvesObjective(try sentenceEncoder(student)) },
+      control: phase("control", validation: text.validation.map(SentenceHalves.init)) { _ in
+        (HalvesObjective(try sentenceEncoder(student)), SentenceHalves(text.training))
+      },
       text: text.training, slice: text.training, device: device)
   }
 
@@ -119,27 +124,34 @@ struct SentenceDistillation {
     let profiles = RunProfiles(arguments.profiling, in: folder)
     let clock = try plan.clock(recipe, judgedRows: text.heldOut.count, in: folder)
     func train(
-      _ arm: Arm, _ sizes: ModelRecipe, seed: UInt64,
-      _ objective: (VariableStore) throws -> any Objective
+      _ arm: Arm, _ sizes: ModelRecipe, seed: UInt64, on data: any Dataset,
+      validation: (any Dataset)?, _ objective: (VariableStore) throws -> any Objective
     ) throws {
       guard !folder.isFinished(arm.name) else { return }
       let store = VariableStore(on: device, seed: seed)
       try arm.train(
-        try objective(store), recipe.training.options(for: sizes, seed: seed), on: text.training,
-        validation: text.validation, folder: folder, origins: origins, store: store,
+        try objective(store), recipe.training.options(for: sizes, seed: seed), on: data,
+        validation: validation, folder: folder, origins: origins, store: store,
         prefix: "student", profiles: profiles,
         export: ModelExport(tokenizer: nil, precision: recipe.training.export),
+        sequenceLength: recipe.data.sequenceLength,
         teacher: arm.name.hasPrefix("student") ? teacher.directory : nil, clock: clock)
     }
     let trials = try Trial.all(of: recipe, make: arm)
     for trial in trials {
-      try train(trial.student, recipe.student, seed: trial.seed) { store in
+      try train(
+        trial.student, recipe.student, seed: trial.seed, on: text.training,
+        validation: text.validation
+      ) { store in
         try teacher.load(into: store)
         return try objective(trial.student)
       }
       for control in trial.controls {
         let sizes = try plan.controlRecipe(control.question, recipe)
-        try train(control.arm, sizes, seed: trial.seed) { _ in
+        try train(
+          control.arm, sizes, seed: trial.seed, on: SentenceHalves(text.training),
+          validation: text.validation.map(SentenceHalves.init)
+        ) { _ in
           HalvesObjective(try sentenceEncoder(control.arm))
         }
       }

@@ -1,9 +1,8 @@
 // What would spoil the distillation of a sentence encoder silently.
-import Distillation
 import Foundation
 import Models
+import Sentences
 import Tensors
-import Training
 
 /// Looks at sentences, and at what the teacher makes of them.
 struct SentenceDoctor {

@@ -1,5 +1,5 @@
 // What a run found of sentence encoders.
-import Distillation
+import Sentences
 
 extension ArmResult {
   /// A sentence encoder's numbers, means over seeds: `losses` of a task, and `evaluations` of its distance to the

@@ -1,9 +1,9 @@
 // What would spoil training on a text silently, whatever is trained on it.
-import Distillation
 import Foundation
 import Models
 import Storage
 import Tensors
+import Text
 import Training
 
 /// Looks at a text, and at one model's training on it.
@@ -40,15 +40,15 @@ struct TextDoctor {
     let store = VariableStore(on: device, seed: 1)
     try arm.load(into: store)
     let size = max(1, min(batchSize, 2048 / text.heldOut.length))
-    let some = Array(text.heldOut.evaluationBatches(size: size).prefix(4))
     let result = try evaluate(
-      try arm.languageModel(), teacher: nil, on: some, classCount: classCount, store: store)
+      try arm.languageModel(), teacher: nil, on: text.heldOut, batchSize: size, batchLimit: 4,
+      classCount: classCount, store: store)
     guard result.natsPerToken.isFinite else {
       return [
         .refusal("the \(arm.name)'s loss on this text is not a number: its logits are not")
       ]
     }
-    let guess = frequencyLoss()
+    let guess = try frequencyLoss()
     let sentence =
       "the \(arm.name)'s perplexity on this text is \(fixed(exp(result.natsPerToken), 1)), guessing by "
       + "frequency has \(fixed(exp(guess), 1))"
@@ -72,10 +72,10 @@ struct TextDoctor {
   }
 
   /// The entropy of targets by their frequency, in nats.
-  private func frequencyLoss() -> Double {
+  private func frequencyLoss() throws -> Double {
     var counts: [Int32: Int] = [:]
-    for batch in text.training.evaluationBatches(size: 64) {
-      for label in batch.labels.integers where label >= 0 { counts[label, default: 0] += 1 }
+    try text.training.batches(of: 64).each { batch in
+      for label in batch[.labels].integers where label >= 0 { counts[label, default: 0] += 1 }
     }
     let total = Double(max(1, counts.values.reduce(0, +)))
     return counts.values.reduce(0) { $0 - Double($1) / total * log(Double($1) / total) }

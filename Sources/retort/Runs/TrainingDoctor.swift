@@ -1,7 +1,7 @@
 // What would spoil the training of a language model silently.
-import Distillation
 import Models
 import Tensors
+import Text
 import Training
 
 /// Looks at the training of one model.
@@ -43,12 +43,12 @@ extension TrainRecipe {
   {
     let language = try arm.languageModel()
     return TrainingPhase(
-      arm.name, options: training.options(for: model, seed: seed), training: text.training,
-      validation: text.validation, device: device
+      arm.name, options: training.options(for: model, seed: seed), validation: text.validation,
+      device: device
     ) { store in
       try arm.plan(in: store, prefix: arm.name)
       return (
-        NextTokenObjective(language, classCount: classCount, readsSpans: text.training.isPacked),
+        NextTokenObjective(language, classCount: classCount), text.training,
         language.parameters(prefix: arm.name)
       )
     }

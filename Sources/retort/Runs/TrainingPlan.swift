@@ -18,21 +18,21 @@ final class TrainingPhase {
   let device: any Device
   private var known: Result<Cost, any Error>?
 
-  /// `prepare` declares what the training reads and changes in a store, and gives the objective with its parameters.
+  /// `prepare` declares what the training reads and changes in a store, and gives the objective with its data and
+  /// parameters.
   /// The very trainer of the run is built, on a device that only counts.
   init(
-    _ name: String, options: TrainingOptions, training data: any TokenData,
-    validation: (any TokenData)?, device: any Device,
+    _ name: String, options: TrainingOptions, validation: (any Dataset)?, device: any Device,
     prepare:
       @escaping (VariableStore) throws -> (
-        objective: any Objective, parameters: [(name: String, tensor: Tensor)]
+        objective: any Objective, data: any Dataset, parameters: [(name: String, tensor: Tensor)]
       )
   ) {
     self.name = name
     self.device = device
     make = { device in
       let store = VariableStore(on: device, seed: options.seed)
-      let (objective, parameters) = try prepare(store)
+      let (objective, data, parameters) = try prepare(store)
       return try Trainer(
         objective, parameters: parameters, data: data, validation: validation, options: options,
         store: store)

@@ -1,5 +1,4 @@
 // One seed of a distillation: a student and its controls.
-import Distillation
 
 /// What a control, the same model without the teacher, has as much of as the student.
 enum Question: String, CaseIterable, Codable {

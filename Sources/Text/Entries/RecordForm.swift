@@ -2,6 +2,13 @@
 import Foundation
 import Storage
 
+/// What is wrong with an entry of a data file, for the person who wrote it.
+package struct EntryProblem: Error, CustomStringConvertible {
+  package let description: String
+
+  package init(description: String) { self.description = description }
+}
+
 /// What an object of a data file says.
 enum RecordForm {
   case text(String)
@@ -11,11 +18,6 @@ enum RecordForm {
   case instruction(String, input: String, output: String?)
   /// Messages of a conversation; of the first `given` none is learnt.
   case turns([JSON], given: Int)
-
-  /// What a user can read of an object that is none of these.
-  struct Problem: Error, CustomStringConvertible {
-    let description: String
-  }
 
   /// Reads `prompt` and `completion`, each a text or a list of messages; `messages`; `conversations` (ShareGPT); an
   /// export of stored completions, in which `request` or `input` holds messages and `response` or `choices` the answer;
@@ -33,7 +35,7 @@ enum RecordForm {
       self = .instruction(
         instruction, input: object["input"]?.string ?? "", output: object["output"]?.string)
     } else if let text = object["text"]?.string {
-      guard !text.isEmpty else { throw Problem(description: "the `text` is empty") }
+      guard !text.isEmpty else { throw EntryProblem(description: "the `text` is empty") }
       self = .text(text)
     } else if let prompt {
       self = .pair(prompt: prompt, completion: nil)
@@ -48,9 +50,11 @@ enum RecordForm {
     let completion = object["completion"]
     if let prompt = object["prompt"]?.string {
       guard let completion = completion?.string else {
-        throw Problem(description: "the `completion` is no text, as the `prompt` is")
+        throw EntryProblem(description: "the `completion` is no text, as the `prompt` is")
       }
-      guard !completion.isEmpty else { throw Problem(description: "the `completion` is empty") }
+      guard !completion.isEmpty else {
+        throw EntryProblem(description: "the `completion` is empty")
+      }
       return .pair(prompt: prompt, completion: completion)
     }
     guard let messages = object["prompt"]?.array else { return nil }
@@ -92,12 +96,12 @@ enum RecordForm {
       "function_response": "tool",
     ]
     guard let role = roles[speaker.lowercased()] else {
-      throw Problem(description: "a turn is from '\(speaker.prefix(40))', which is not known")
+      throw EntryProblem(description: "a turn is from '\(speaker.prefix(40))', which is not known")
     }
     return .message(role, turn["value"] ?? .null)
   }
 
-  private static func unknown(_ object: JSON.Object) -> Problem {
+  private static func unknown(_ object: JSON.Object) -> EntryProblem {
     let names = object.members.map(\.key)
     let pairs = [
       ("question", "answer"), ("prompt", "response"), ("query", "response"), ("input", "output"),
@@ -108,7 +112,7 @@ enum RecordForm {
       .map { "data.fields={prompt: \($0.0), completion: \($0.1)}" }
       ?? names.first { object[$0]?.string.map { $0.utf8.count > 20 } == true }
       .map { "data.fields={text: \($0)}" }
-    return Problem(
+    return EntryProblem(
       description:
         "there is neither `text`, nor `prompt` with `completion`, nor `messages`, nor a stored completion"
         + ", but "
@@ -137,7 +141,7 @@ public struct DataFields: Hashable, Sendable {
     for (name, source) in names {
       guard let value = object[source] else {
         let keys = object.members.prefix(12).map { "`\($0.key.prefix(40))`" }
-        throw RecordForm.Problem(
+        throw EntryProblem(
           description: "there is no field `\(source)`, but \(keys.joined(separator: ", "))")
       }
       switch value {

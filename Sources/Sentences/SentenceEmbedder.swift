@@ -9,7 +9,6 @@ public final class SentenceEmbedder {
     let executor: GraphExecutor
     let tokens: Tensor
     let lengths: Tensor
-    let mask: Tensor
     let embeddings: Tensor
   }
 
@@ -44,11 +43,10 @@ public final class SentenceEmbedder {
     if let known = passes[length] { return known }
     let tokens = Tensor.input("tokens", TensorType([batchSize, length], .int32))
     let lengths = Tensor.input("lengths", TensorType([batchSize], .int32))
-    let mask = Tensor.input("mask", TensorType([batchSize, length]))
-    let embeddings = encoder(tokens, lengths: lengths, mask: mask)
+    let embeddings = encoder(tokens, lengths: lengths)
     let pass = Pass(
       executor: try GraphExecutor(Graph(outputs: [embeddings]), on: store), tokens: tokens,
-      lengths: lengths, mask: mask, embeddings: embeddings)
+      lengths: lengths, embeddings: embeddings)
     passes[length] = pass
     return pass
   }
@@ -75,18 +73,16 @@ public final class SentenceEmbedder {
       let longest = rows.map { ids[$0].count }.max() ?? 1
       let length = min(encoder.maximumLength, max(8, (longest + 7) / 8 * 8))
       let pass = try pass(length)
-      var (tokens, lengths, mask): ([Int32], [Int32], [Float]) = ([], [], [])
+      var (tokens, lengths): ([Int32], [Int32]) = ([], [])
       for row in 0..<batchSize {
         // Rows beyond the last sentence, and empty ones, hold one token.
         let own = row < rows.count ? ids[rows[rows.startIndex + row]] : []
         let text = own.isEmpty ? [0] : own
         tokens += text + [Int32](repeating: 0, count: length - text.count)
         lengths.append(Int32(text.count))
-        mask += (0..<length).map { $0 < text.count ? 1 : 0 }
       }
       try pass.executor.set(pass.tokens, to: TensorData(pass.tokens.shape, tokens))
       try pass.executor.set(pass.lengths, to: TensorData(pass.lengths.shape, lengths))
-      try pass.executor.set(pass.mask, to: TensorData(pass.mask.shape, mask))
       try pass.executor.run()
       let numbers = try pass.executor.value(of: pass.embeddings).floats
       let width = encoder.width

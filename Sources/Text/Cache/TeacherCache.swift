@@ -97,81 +97,82 @@ public final class TeacherCache {
   }
 
   /// Whether every row of some data is there, without reading them.
-  public func holds(_ batch: TokenBatch) -> Bool {
+  public func holds(_ batch: Batch) -> Bool {
     batch.rows.allSatisfy { placeOfKey[description.key($0)] != nil }
   }
 
-  // MARK: Inputs
+  // MARK: Distributions
 
-  private func input(
-    _ name: String, _ type: TensorType, _ decode: @escaping (Data) throws -> TensorData
-  ) -> BatchInput {
-    let tensor = Tensor.input(name, type)
-    return BatchInput(tensor) { [self] batch in
-      // Rows that fill up a batch count for nothing; their numbers need only be finite.
-      let labels = batch.labels.integers
-      let parts = try batch.rows.enumerated().map { index, row in
-        let own = labels[index * row.count..<(index + 1) * row.count]
-        return own.allSatisfy { $0 < 0 }
-          ? try decode(Data(count: description.payloadBytes)) : try decode(try payload(row))
-      }
-      return .joined(parts, as: type)
-    }
-  }
-
-  func distributions(tokens: Tensor, temperature: Float) -> (LinearLoss.Teacher, [BatchInput]) {
-    let (b, t) = (tokens.shape[0], tokens.shape[1])
-    demand(t == description.length, "the cache has rows of \(description.length) tokens")
+  /// The distributions of a batch whose data have the cache's fields.
+  func distributions(_ inputs: Inputs) -> LinearLoss.Teacher {
     switch description.codec {
     case .hidden, .hidden8:
       guard let head else { fatal("a codec of hidden states has a head") }
-      let hidden = input("teacher.hidden", TensorType([b, t, description.width])) { [self] in
-        TensorData([t, description.width], hiddenStates($0))
-      }
-      return (.head(hidden: hidden.tensor, weight: head), [hidden])
-    case .logits:
-      let logits = input("teacher.logits", TensorType([b, t, description.classCount])) { [self] in
-        TensorData([t, description.classCount], $0.float16s(0, t * description.classCount))
-      }
-      return (.logits(logits.tensor), [logits])
-    case .topK(let count):
-      let known = description.temperatures
-      guard let place = known.firstIndex(where: { abs($0 - Double(temperature)) < 1e-6 }),
-        let unit = known.firstIndex(of: 1)
-      else { fatal("the cache has no log-sum-exp at temperature \(temperature)") }
-      let classes = input("teacher.classes", TensorType([b, t, count], .int32)) { [self] in
-        let listed = $0.integers(0, t * count)
-        guard listed.allSatisfy({ (0..<Int32(description.classCount)).contains($0) }) else {
-          throw StorageError(
-            "\(folder.path) lists classes beyond the \(description.classCount) of the teacher.")
-        }
-        return TensorData([t, count], listed)
-      }
-      let logits = input("teacher.logits", TensorType([b, t, count])) {
-        TensorData([t, count], $0.floats(4 * t * count, t * count))
-      }
-      let sums = input("teacher.sums", TensorType([b, t, 2])) {
-        let all = $0.floats(8 * t * count, t * known.count)
-        let pairs = (0..<t).flatMap { (row: Int) -> [Float] in
-          [all[row * known.count + place], all[row * known.count + unit]]
-        }
-        return TensorData([t, 2], pairs)
-      }
-      return (
-        .list(classes: classes.tensor, logits: logits.tensor, sums: sums.tensor),
-        [classes, logits, sums]
-      )
+      return .head(hidden: inputs[.teacherHidden], weight: head)
+    case .logits: return .logits(inputs[.teacherLogits])
+    case .topK:
+      return .list(
+        classes: inputs[.teacherClasses], logits: inputs[.teacherLogits],
+        sums: inputs[.teacherSums])
     }
   }
 
-  /// The likeliest classes, which come first in lists.
-  func likeliest(tokens: Tensor, listed count: Int) -> (Tensor, [BatchInput]) {
-    let best = input("teacher.best", tokens.type) {
-      let all = $0.integers(0, tokens.shape[1] * count)
-      return TensorData(
-        [tokens.shape[1]], stride(from: 0, to: all.count, by: count).map { all[$0] })
+  /// The fields that the cache has of a row. Traps for a temperature that a cache of lists was not made for.
+  func types(temperature: Float) -> [Field: TensorType] {
+    let t = description.length
+    switch description.codec {
+    case .hidden, .hidden8: return [.teacherHidden: TensorType([t, description.width])]
+    case .logits: return [.teacherLogits: TensorType([t, description.classCount])]
+    case .topK(let count):
+      _ = sums(temperature)
+      return [
+        .teacherClasses: TensorType([t, count], .int32), .teacherLogits: TensorType([t, count]),
+        .teacherSums: TensorType([t, 2]), .teacherBest: TensorType([t], .int32),
+      ]
     }
-    return (best.tensor, [best])
+  }
+
+  /// The places of the log-sum-exps at a temperature and at 1.
+  private func sums(_ temperature: Float) -> (own: Int, unit: Int) {
+    let known = description.temperatures
+    guard let own = known.firstIndex(where: { abs($0 - Double(temperature)) < 1e-6 }),
+      let unit = known.firstIndex(of: 1)
+    else { fatal("the cache has no log-sum-exp at temperature \(temperature)") }
+    return (own, unit)
+  }
+
+  /// The values of the fields for a row; zeros for none.
+  func values(of row: ArraySlice<Int32>?, temperature: Float) throws -> [Field: TensorData] {
+    guard let row else { return types(temperature: temperature).mapValues(TensorData.init(zeros:)) }
+    let (payload, t) = (try payload(row), description.length)
+    switch description.codec {
+    case .hidden, .hidden8:
+      return [.teacherHidden: TensorData([t, description.width], hiddenStates(payload))]
+    case .logits:
+      let count = description.classCount
+      return [.teacherLogits: TensorData([t, count], payload.float16s(0, t * count))]
+    case .topK(let count):
+      let listed = payload.integers(0, t * count)
+      guard listed.allSatisfy({ (0..<Int32(description.classCount)).contains($0) }) else {
+        throw StorageError(
+          "\(folder.path) lists classes beyond the \(description.classCount) of the teacher.")
+      }
+      let kinds = description.temperatures.count
+      let all = payload.floats(8 * t * count, t * kinds)
+      let (own, unit) = sums(temperature)
+      return [
+        .teacherClasses: TensorData([t, count], listed),
+        .teacherLogits: TensorData([t, count], payload.floats(4 * t * count, t * count)),
+        .teacherSums: TensorData(
+          [t, 2],
+          (0..<t).flatMap { (row: Int) -> [Float] in
+            [all[row * kinds + own], all[row * kinds + unit]]
+          }),
+        // The likeliest classes come first in lists.
+        .teacherBest: TensorData(
+          [t], stride(from: 0, to: listed.count, by: count).map { listed[$0] }),
+      ]
+    }
   }
 
   private func hiddenStates(_ payload: Data) -> [Float] {
@@ -200,14 +201,5 @@ extension Data {
   }
   fileprivate func integers(_ offset: Int, _ count: Int) -> [Int32] {
     load(offset, count, as: Int32.self)
-  }
-}
-
-extension TensorData {
-  /// Parts of one element type, one after the other, under one shape.
-  fileprivate static func joined(_ parts: [TensorData], as type: TensorType) -> TensorData {
-    type.elementType == .int32
-      ? TensorData(type.shape, parts.flatMap(\.integers))
-      : TensorData(type.shape, parts.flatMap(\.floats))
   }
 }

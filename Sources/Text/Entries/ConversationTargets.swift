@@ -2,7 +2,6 @@
 import Foundation
 import Storage
 import Tokenizers
-import Training
 
 /// Turns a conversation into examples in which every turn of the assistant is learnt once, with the token that ends
 /// it, however the template writes earlier turns.

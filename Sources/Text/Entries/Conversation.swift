@@ -27,13 +27,13 @@ public struct Conversation {
   /// A message whose content is a text, or nothing beside calls of tools.
   private static func plain(_ message: JSON) throws -> JSON {
     guard var object = message.object, object["role"]?.string != nil else {
-      throw RecordForm.Problem(description: "a message has no `role`")
+      throw EntryProblem(description: "a message has no `role`")
     }
     if let parts = object["content"]?.array {
       let texts = try parts.map { part in
         let kind = part["type"]?.string ?? "text"
         guard kind == "text", let text = part["text"]?.string ?? part.string else {
-          throw RecordForm.Problem(
+          throw EntryProblem(
             description: "a message has a part of the type \(kind.prefix(40)), which is not built")
         }
         return text
@@ -45,7 +45,7 @@ public struct Conversation {
     }
     let calls = object["tool_calls"]?.array?.isEmpty == false || object["function_call"] != nil
     guard object["content"]?.string != nil || calls else {
-      throw RecordForm.Problem(description: "a message has no text `content`")
+      throw EntryProblem(description: "a message has no text `content`")
     }
     return .object(object)
   }

@@ -1,6 +1,7 @@
 // Text, split into what is trained on, what weights are chosen by and what is held out.
 import Foundation
 import Tensors
+import Training
 
 /// Entries of text in three parts.
 public struct Corpus: Sendable {

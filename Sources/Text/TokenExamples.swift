@@ -2,9 +2,10 @@
 import Base
 import Storage
 import Tensors
+import Training
 
 /// Texts, each in a row of its own or several in one, filled up with positions that do not count.
-public struct TokenExamples: TextRows, Sendable {
+public struct TokenExamples: TokenData, Sendable {
   /// A text, and which of its tokens a model should predict.
   public struct Example: Sendable, Hashable {
     public var tokens: [Int32]
@@ -20,6 +21,7 @@ public struct TokenExamples: TextRows, Sendable {
 
   public let examples: [Example]
   public let length: Int
+  /// Whether a row may hold several texts, of which none sees another: it has positions and spans then.
   public let isPacked: Bool
   /// The examples in each row.
   private let rows: [[Int]]
@@ -70,10 +72,18 @@ public struct TokenExamples: TextRows, Sendable {
   }
 
   public var count: Int { rows.count }
-  public var targetCount: Int { rows.indices.reduce(0) { $0 + targetCount(ofRow: $1) } }
+  public var targetCount: Int { weight(of: Array(rows.indices)) }
 
-  public func targetCount(ofRow row: Int) -> Int {
-    rows[row].reduce(0) { $0 + examples[$1].isTarget.dropFirst().count { $0 } }
+  public func weight(of numbers: [Int?]) -> Int {
+    numbers.compactMap { $0 }.flatMap { rows[$0] }.reduce(0) {
+      $0 + examples[$1].isTarget.dropFirst().count { $0 }
+    }
+  }
+
+  public var fields: [Field: Shape] {
+    var fields: [Field: Shape] = [.tokens: [length], .labels: [length]]
+    if isPacked { (fields[.positions], fields[.spans]) = ([length], [length, 2]) }
+    return fields
   }
 
   /// Bytes of what is learnt per token of it; the end of a text counts as one byte.
@@ -97,15 +107,19 @@ public struct TokenExamples: TextRows, Sendable {
     return fingerprint.description
   }
 
-  public func batch(_ numbers: [Int?]) -> TokenBatch {
-    var (tokens, labels, spans): ([Int32], [Int32], [Int32]) = ([], [], [])
+  public func batch(of numbers: [Int?]) -> Batch {
+    var (tokens, labels): ([Int32], [Int32]) = ([], [])
+    var (positions, spans): ([Int32], [Int32]) = ([], [])
     for number in numbers {
       var used = 0
       /// A text's part of the row, or what fills it up.
       func add(_ inputs: some Sequence<Int32>, _ targets: some Sequence<Int32>, _ count: Int) {
         tokens += inputs
         labels += targets
-        for _ in 0..<count { spans += [Int32(used), Int32(used + count - 1)] }
+        for place in 0..<count {
+          positions.append(Int32(place))
+          spans += [Int32(used), Int32(used + count - 1)]
+        }
         used += count
       }
       for text in number.map({ rows[$0] }) ?? [] {
@@ -119,8 +133,11 @@ public struct TokenExamples: TextRows, Sendable {
       add(repeatElement(0, count: rest), repeatElement(-1, count: rest), rest)
     }
     let shape: Shape = [numbers.count, length]
-    return TokenBatch(
-      tokens: TensorData(shape, tokens), labels: TensorData(shape, labels),
-      spans: isPacked ? TensorData([numbers.count, length, 2], spans) : nil)
+    var batch = Batch(tokens: TensorData(shape, tokens), labels: TensorData(shape, labels))
+    if isPacked {
+      batch.values[.positions] = TensorData(shape, positions)
+      batch.values[.spans] = TensorData([numbers.count, length, 2], spans)
+    }
+    return batch
   }
 }

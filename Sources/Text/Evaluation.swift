@@ -1,5 +1,5 @@
 // How good a language model is on held-out text.
-import Base
+import Distillation
 import Models
 import Storage
 import Tensors
@@ -26,18 +26,19 @@ public struct Evaluation: Sendable {
   public var natsPerToken: Double { nats / Double(max(1, tokenCount)) }
 }
 
-/// Evaluates a model whose variables are in `store`, and compares it with a teacher if one is given.
-/// Classes beyond `classCount` are padding. `onProgress` is told how many batches of all are done; what it throws
-/// ends the work.
+/// Evaluates a model whose variables are in `store`, and compares it with a teacher if one is given. The data have at
+/// least one row, of which at most `batchLimit` batches are taken; classes beyond `classCount` are padding. `onProgress` is
+/// told how many batches of all are done; what it throws ends the work.
 public func evaluate(
-  _ model: any LanguageModel, teacher: Teacher?, on batches: [TokenBatch], classCount: Int? = nil,
-  store: VariableStore, onProgress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
+  _ model: any LanguageModel, teacher: Teacher?, on data: any TokenData, batchSize: Int,
+  batchLimit: Int = .max, classCount: Int? = nil, store: VariableStore,
+  onProgress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
 ) throws -> Evaluation {
-  guard let type = batches.first?.tokens.type else { fatal("nothing to evaluate on") }
-  let tokens = Tensor.input("tokens", type)
-  let labels = Tensor.input("labels", type)
+  let data = teacher?.data(over: data, temperature: 1) ?? data
+  let inputs = Inputs(of: data, rowCount: batchSize)
+  let labels = inputs[.labels]
   let classCount = classCount ?? model.vocabularySize
-  let hidden = model.hidden(tokens)
+  let hidden = inputs.hidden(model)
   // A row's losses added up on the device: [B].
   let losses = LinearLoss.crossEntropy(
     hidden: hidden, weight: model.headWeight, labels: labels, classCount: classCount
@@ -46,30 +47,28 @@ public func evaluate(
   let best = logits.argMax()
   // -log of the likeliest token's probability
   var outputs = [losses, best, logits.crossEntropy(labels: best)]
-  var inputs: [BatchInput] = []
   if let teacher {
-    let (given, own) = teacher.distributions(tokens: tokens, temperature: 1)
-    let (teacherBest, more) = teacher.likeliest(given, tokens: tokens, classCount: classCount)
+    let given = teacher.distributions(inputs)
     let kl = LinearLoss.distillation(
       student: (hidden, model.headWeight), teacher: given, labels: labels, .forwardKL,
       temperature: 1, classCount: classCount
     ).unitKL.sum()
-    outputs += [teacherBest, kl]
-    inputs = own + more
+    outputs += [teacher.likeliest(given, inputs, classCount: classCount), kl]
   }
   let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
 
   var windowLosses: [Double] = []
   var (nats, kl, agreeing, tokenCount) = (0.0, 0.0, 0, 0)
   var calibration = Calibration()
-  for (index, batch) in batches.enumerated() {
-    try executor.set(tokens, to: batch.tokens)
-    try executor.set(labels, to: batch.labels)
-    for input in inputs { try executor.set(input.tensor, to: input.value(batch)) }
+  let batches = data.batches(of: batchSize)
+  let batchCount = min(batchLimit, batches.count)
+  for index in 0..<batchCount {
+    let batch = try batches[index]
+    try inputs.set(batch, on: executor)
     try executor.run()
     let sums = try executor.value(of: losses).floats
-    let targets = batch.labels.integers
-    let length = type.shape[1]
+    let targets = batch[.labels].integers
+    let length = data.length
     for (row, sum) in sums.enumerated() {
       let count = targets[row * length..<(row + 1) * length].count { $0 >= 0 }
       guard count > 0 else { continue }
@@ -79,7 +78,7 @@ public func evaluate(
       windowLosses.append(Double(sum) / Double(count))
       nats += Double(sum)
     }
-    tokenCount += batch.targetCount
+    tokenCount += batch.weight
     let likeliest = try executor.value(of: best).integers
     let surprise = try executor.value(of: outputs[2]).floats
     let theirs = try teacher.map { _ in try executor.value(of: outputs[3]).integers }
@@ -88,7 +87,7 @@ public func evaluate(
       if let theirs, theirs[place] == likeliest[place] { agreeing += 1 }
     }
     if teacher != nil { kl += Double(try executor.value(of: outputs[4]).floats[0]) }
-    try onProgress(index + 1, batches.count)
+    try onProgress(index + 1, batchCount)
   }
   let isCompared = teacher != nil && tokenCount > 0
   return Evaluation(

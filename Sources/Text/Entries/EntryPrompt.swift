@@ -44,7 +44,7 @@ public struct EntryPrompt {
         return .conversation(try Conversation(messages, entry.named))
       case .turns(let turns, _):
         guard let last = turns.lastIndex(where: { $0["role"]?.string != "assistant" }) else {
-          throw RecordForm.Problem(description: "there is no message to answer")
+          throw EntryProblem(description: "there is no message to answer")
         }
         return .conversation(try Conversation(Array(turns[...last]), entry.named))
       }

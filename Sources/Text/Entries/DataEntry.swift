@@ -1,7 +1,6 @@
 // Entries of data files, whatever the files' form.
 import Foundation
 import Storage
-import Training
 
 /// Something to learn from.
 public struct DataEntry: Sendable {
@@ -42,7 +41,7 @@ public struct DataEntry: Sendable {
   }
 
   /// The object under the names that forms are known by; a plain text has no fields.
-  var named: JSON.Object {
+  package var named: JSON.Object {
     if case .record(_, let object) = content { object } else { JSON.Object() }
   }
 
@@ -86,7 +85,7 @@ public struct DataEntry: Sendable {
     try entries.map { entry in
       try placed(entry.source) {
         guard case .text(let text) = try entry.form() else {
-          throw RecordForm.Problem(
+          throw EntryProblem(
             description:
               "a text is read here, and this is a prompt or a conversation. data.fields={text: NAME}, or "
               + "--fields 'text: NAME', names the field that is read")
@@ -111,8 +110,8 @@ public struct DataEntry: Sendable {
   }
 
   /// Runs `body`; what is wrong with the entry is said with its place.
-  static func placed<Value>(_ source: String, _ body: () throws -> Value) throws -> Value {
-    do { return try body() } catch let problem as RecordForm.Problem {
+  package static func placed<Value>(_ source: String, _ body: () throws -> Value) throws -> Value {
+    do { return try body() } catch let problem as EntryProblem {
       throw StorageError("\(source): \(problem.description).")
     } catch {
       throw StorageError("\(source): \(error)")

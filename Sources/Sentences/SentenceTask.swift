@@ -1,8 +1,8 @@
 // What sentence encoders can be good at, whoever taught them.
 import Base
 import Storage
+import Text
 import Tokenizers
-import Training
 
 /// Pairs of sentences with how similar people find them, or halves of sentences that belong together: a test that knows
 /// nothing of a teacher, and that a control can win.
@@ -47,7 +47,7 @@ public struct SentenceTask: Sendable {
         guard let one = object["sentence1"]?.string, let two = object["sentence2"]?.string,
           let score, score.isFinite
         else {
-          throw RecordForm.Problem(
+          throw EntryProblem(
             description: "a pair needs `sentence1`, `sentence2` and `score`, a number")
         }
         first.append(try ids(one))
@@ -68,7 +68,8 @@ public struct SentenceTask: Sendable {
     guard long.count > 1 else { return nil }
     kind = .halves
     sentences =
-      long.map { HalvesObjective.half($0, true) } + long.map { HalvesObjective.half($0, false) }
+      long.map { SentenceHalves.half($0, isFirst: true) }
+      + long.map { SentenceHalves.half($0, isFirst: false) }
   }
 
   /// One loss for each pair, whose mean is 1 less the number of `title`; `vectors` are those of `sentences`.

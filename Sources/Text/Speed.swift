@@ -1,22 +1,8 @@
 // How fast models read and write.
-import Base
+import Distillation
 import Models
 import Tensors
 import Training
-
-/// Medians of what some works return, such as seconds, over an odd number of `rounds` in which they take turns: whatever
-/// else the machine does meets all alike. A round before the first is for compilation, and does not count.
-public func medians(of works: [() throws -> Double], rounds: Int) throws -> [Double] {
-  demand(rounds > 0 && rounds % 2 == 1, "a median needs an odd number of rounds")
-  var values = works.map { _ in [Double]() }
-  for round in 0...rounds {
-    for (index, work) in works.enumerated() {
-      let value = try work()
-      if round > 0 { values[index].append(value) }
-    }
-  }
-  return values.map { $0.sorted()[rounds / 2] }
-}
 
 /// The speed of a language model.
 public struct Speed: Sendable {
@@ -30,12 +16,12 @@ public struct Speed: Sendable {
   /// Measures models, whose variables are in `store`, on the same batch in turns. Classes beyond `classCount` are
   /// padding. `check` is called in between; what it throws ends the work.
   public static func of(
-    _ models: [any LanguageModel], on batch: TokenBatch, classCount: Int? = nil,
+    _ models: [any LanguageModel], on batch: Batch, classCount: Int? = nil,
     store: VariableStore, rounds: Int = 5, check: @escaping () throws -> Void = {}
   ) throws -> [Speed] {
     let read = try tokensPerSecond(
       models, on: batch, classCount: classCount, store: store, rounds: rounds, check: check)
-    let prompt = Array(batch.tokens.integers.prefix(8))
+    let prompt = Array(batch[.tokens].integers.prefix(8))
     let writing = models.map { model in
       let generator = Generator(
         model, vocabularySize: classCount, store: store, capacity: prompt.count + newTokens)
@@ -52,10 +38,10 @@ public struct Speed: Sendable {
 
   /// The speeds of reading alone.
   public static func tokensPerSecond(
-    _ models: [any LanguageModel], on batch: TokenBatch, classCount: Int? = nil,
+    _ models: [any LanguageModel], on batch: Batch, classCount: Int? = nil,
     store: VariableStore, rounds: Int = 5, check: @escaping () throws -> Void = {}
   ) throws -> [Double] {
-    let type = batch.tokens.type
+    let type = batch[.tokens].type
     let (tokens, labels) = (Tensor.input("tokens", type), Tensor.input("labels", type))
     let reading = try models.map { model in
       let loss = LinearLoss.crossEntropy(
@@ -63,8 +49,8 @@ public struct Speed: Sendable {
         classCount: classCount ?? model.vocabularySize
       ).sum()
       let executor = try GraphExecutor(Graph(outputs: [loss]), on: store)
-      try executor.set(tokens, to: batch.tokens)
-      try executor.set(labels, to: batch.labels)
+      try executor.set(tokens, to: batch[.tokens])
+      try executor.set(labels, to: batch[.labels])
       return {
         try check()
         let clock = ContinuousClock.now

@@ -2,7 +2,6 @@
 import Foundation
 import Storage
 import Tokenizers
-import Training
 
 /// Turns entries into ids with targets. Only what a teacher wrote is learnt: of a text everything, of a prompt with its
 /// completion the completion, of conversations the assistant's turns; the token that ends it is learnt too.
@@ -23,12 +22,12 @@ public struct EntryExamples {
       case .text(let text): return try whole(text)
       case .pair(let prompt, let completion):
         guard let completion else {
-          throw Problem(description: "there is a `prompt` and no `completion`")
+          throw EntryProblem(description: "there is a `prompt` and no `completion`")
         }
         return try pair(prompt, completion)
       case .instruction(let instruction, let input, let output):
         guard let output, !output.isEmpty else {
-          throw Problem(description: "there is an `instruction` and no `output`")
+          throw EntryProblem(description: "there is an `instruction` and no `output`")
         }
         if let messages = directory?.conversation(instruction, input: input, output: output) {
           return try conversation(messages, entry.named, given: 0)
@@ -39,8 +38,6 @@ public struct EntryExamples {
       }
     }
   }
-
-  private typealias Problem = RecordForm.Problem
 
   private func whole(_ text: String) throws -> [TokenExamples.Example] {
     let ids = ended(try tokenizer.encode(text))
@@ -62,7 +59,7 @@ public struct EntryExamples {
     -> [TokenExamples.Example]
   {
     guard let directory else {
-      throw Problem(
+      throw EntryProblem(
         description:
           "a conversation needs a chat template, and a model of bytes has none: name a tokenizer's folder "
           + "in data.tokenizer")
@@ -73,13 +70,14 @@ public struct EntryExamples {
         && (message["content"]?.string?.isEmpty == false || message["tool_calls"] != nil)
     }
     guard hasAnswer else {
-      throw Problem(description: "no message of the assistant has a content")
+      throw EntryProblem(description: "no message of the assistant has a content")
     }
     let examples = try ConversationTargets(
       text: directory, end: end, conversation: conversation, given: given
     ).examples()
     guard !examples.isEmpty else {
-      throw Problem(description: "the chat template leaves nothing of the assistant's messages")
+      throw EntryProblem(
+        description: "the chat template leaves nothing of the assistant's messages")
     }
     return examples
   }

@@ -4,7 +4,6 @@ import Foundation
 import Models
 import Storage
 import Tensors
-import Training
 
 /// Fills a cache with what a teacher says of rows of tokens. Rows that are there already are not asked for
 /// again, so that an interrupted cache goes on where it stopped.
@@ -105,14 +104,16 @@ public final class TeacherCacheWriter {
   }
 
   /// The rows of some data that are still to be asked for, each once.
-  public func missing(_ data: [any TokenData]) -> [[Int32]] {
+  public func missing(_ data: [any TokenData]) throws -> [[Int32]] {
     var seen = present
-    return data.flatMap { part in
-      part.evaluationBatches(size: 1).compactMap { batch in
+    var missing: [[Int32]] = []
+    for part in data {
+      try part.batches(of: 1).each { batch in
         let row = Array(batch.rows[0])
-        return seen.insert(description.key(row)).inserted ? row : nil
+        if seen.insert(description.key(row)).inserted { missing.append(row) }
       }
     }
+    return missing
   }
 
   /// Asks for the next rows, at most a batch of them, and writes what was said.

@@ -22,9 +22,8 @@ public final class OnPolicyData: TokenData {
   private let options: Options
   private let generator: Generator
   private let end: Int32
-  /// Batches of a step that were drawn and not yet trained on, by micro-batch.
-  private var drawn: [Int: TokenBatch] = [:]
-  private var drawnStep = -1
+  /// Batches of the latest step that were drawn and not yet trained on.
+  private var drawn: [TrainingPlace: Batch] = [:]
 
   /// The student's variables are in `store`; `batchSize` rows are asked for at once.
   public init(
@@ -42,70 +41,60 @@ public final class OnPolicyData: TokenData {
   public var length: Int { base.length }
   public var count: Int { base.count }
   public var targetCount: Int { base.targetCount }
-  public var isPacked: Bool { base.isPacked }
-  public func evaluationBatches(size: Int) -> [TokenBatch] { base.evaluationBatches(size: size) }
+  public var fields: [Field: Shape] { base.fields }
+  public func batch(of rows: [Int?]) throws -> Batch { try base.batch(of: rows) }
+  public func weight(of rows: [Int?]) throws -> Int { try base.weight(of: rows) }
 
   public var fingerprint: String { "\(options) over \(base.fingerprint)" }
 
-  /// Rows are drawn once, although they are asked for twice: to count their targets, and to train on them.
-  public func trainingBatch(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) throws
-    -> TokenBatch
-  {
-    if let known = drawn[micro], drawnStep == step {
-      drawn[micro] = nil
-      return known
-    }
-    if drawnStep != step { (drawnStep, drawn) = (step, [:]) }
-    return try draw(step: step, micro: micro, microCount: microCount, size: size, seed: seed)
+  /// Rows are drawn once, although they may be asked for twice: to count their targets, and to train on them.
+  public func batch(at place: TrainingPlace) throws -> Batch {
+    try drawn.removeValue(forKey: place) ?? draw(place)
   }
 
-  public func trainingTargetCount(
-    step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64
-  ) throws -> Int {
-    if drawnStep != step { (drawnStep, drawn) = (step, [:]) }
-    let batch = try draw(step: step, micro: micro, microCount: microCount, size: size, seed: seed)
-    drawn[micro] = batch
-    return batch.targetCount
+  public func weight(at place: TrainingPlace) throws -> Int {
+    drawn = drawn.filter { $0.key.step == place.step }
+    let batch = try draw(place)
+    drawn[place] = batch
+    return batch.weight
   }
 
-  private func draw(step: Int, micro: Int, microCount: Int, size: Int, seed: UInt64) throws
-    -> TokenBatch
-  {
-    let batch = try base.trainingBatch(
-      step: step, micro: micro, microCount: microCount, size: size, seed: seed)
+  private func draw(_ place: TrainingPlace) throws -> Batch {
+    let batch = try base.batch(at: place)
+    let (size, seed) = (place.rowCount, place.seed)
     let key: SIMD2 = [UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)]
-    let first = (step * microCount + micro) * size
     let own = (0..<size).filter { row in
       let words = Philox.block(
-        counter: [UInt32(truncatingIfNeeded: first + row), 0, 0, 5], key: key)
+        counter: [UInt32(truncatingIfNeeded: place.firstRow + row), 0, 0, 5], key: key)
       return Double(Philox.uniform(words[0])) < options.lambda
     }
     guard !own.isEmpty else { return batch }
-    let (rows, labels) = (batch.rows, batch.labels.integers)
+    let (rows, labels) = (batch.rows, batch[.labels].integers)
     let prompts = own.map { row in
       Array(rows[row].prefix(promptLength(labels[row * length..<(row + 1) * length])))
     }
     var sampling = Sampling()
     sampling.temperature = options.temperature
-    sampling.seed = Philox.block(counter: [UInt32(truncatingIfNeeded: step), 0, 0, 6], key: key)[0]
+    sampling.seed =
+      Philox.block(counter: [UInt32(truncatingIfNeeded: place.step), 0, 0, 6], key: key)[0]
     // A row has room for `length` tokens and the target of the last one.
     let new = try generator.generate(
       prompts, count: length + 1 - (prompts.map(\.count).min() ?? 1), sampling: sampling,
-      ends: [end], firstRow: micro * size)
-    var (tokens, targets) = (batch.tokens.integers, labels)
+      ends: [end], firstRow: place.microBatch * size)
+    var (tokens, targets) = (batch[.tokens].integers, labels)
     for ((row, prompt), continuation) in zip(zip(own, prompts), new) {
       // The decision to stop is judged as well.
       let whole = (prompt + continuation + [end]).prefix(length + 1)
-      for place in 0..<length {
-        let index = row * length + place
-        tokens[index] = place < whole.count - 1 ? whole[place] : 0
+      for position in 0..<length {
+        let index = row * length + position
+        tokens[index] = position < whole.count - 1 ? whole[position] : 0
         targets[index] =
-          place >= prompt.count - 1 && place + 1 < whole.count ? whole[place + 1] : -1
+          position >= prompt.count - 1 && position + 1 < whole.count ? whole[position + 1] : -1
       }
     }
-    return TokenBatch(
-      tokens: TensorData(batch.tokens.shape, tokens),
-      labels: TensorData(batch.labels.shape, targets))
+    return Batch(
+      tokens: TensorData(batch[.tokens].shape, tokens),
+      labels: TensorData(batch[.labels].shape, targets))
   }
 
   /// What stands before the first target; of rows that are targets throughout, a share.

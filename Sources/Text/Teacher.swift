@@ -1,0 +1,44 @@
+// Where a teacher's distributions come from.
+import Base
+import Models
+import Tensors
+import Training
+
+/// A teacher of a language model: a model beside the student, or what one said earlier.
+public enum Teacher {
+  case model(any LanguageModel)
+  case cache(TeacherCache)
+
+  /// The data with what a loss reads of the teacher at a temperature.
+  public func data(over data: any TokenData, temperature: Float) -> any TokenData {
+    switch self {
+    case .model: data
+    case .cache(let cache): CachedTeacherData(data, cache, temperature: temperature)
+    }
+  }
+
+  /// The distributions for the tokens of a batch, as the fused loss takes them.
+  func distributions(_ inputs: Inputs) -> LinearLoss.Teacher {
+    switch self {
+    case .model(let model): .head(hidden: inputs.hidden(model), weight: model.headWeight)
+    case .cache(let cache): cache.distributions(inputs)
+    }
+  }
+
+  /// The likeliest next tokens by `distributions`, int32 [B, T].
+  func likeliest(_ distributions: LinearLoss.Teacher, _ inputs: Inputs, classCount: Int) -> Tensor {
+    switch distributions {
+    case .head(let hidden, let weight):
+      hidden.matmul(weight, transposeOther: true).prefix(classCount).argMax()
+    case .logits(let logits): logits.argMax()
+    case .list: inputs[.teacherBest]
+    }
+  }
+}
+
+extension Tensor {
+  /// The first columns of [..., V].
+  func prefix(_ count: Int) -> Tensor {
+    count == shape.columnCount ? self : split([count, shape.columnCount - count])[0]
+  }
+}
