@@ -88,6 +88,11 @@ public struct ModelDirectory: Sendable {
   public func fingerprint() throws -> String {
     var fingerprint = Fingerprint()
     for file in try ShardedSafetensors(folder: url).files { try file.add(to: &fingerprint) }
+    return try adding(companionsTo: fingerprint)
+  }
+
+  private func adding(companionsTo fingerprint: Fingerprint) throws -> String {
+    var fingerprint = fingerprint
     for path in try ["config.json"] + companions() {
       fingerprint.add(path)
       fingerprint.add(try OpenFile(url.appending(path: path)).whole())
@@ -114,6 +119,39 @@ public struct ModelDirectory: Sendable {
       guard let value = try file.weight(stored) else { continue }
       try store.declare(prefix + "." + parameter, tensor, value: value)
     }
+  }
+
+  /// Declares a model's variables under `prefix` with the folder's weights, which nobody will train: matrices lie in memory
+  /// in the file's own type. The files are read once; returns the folder's fingerprint. On a device that only plans, their
+  /// headers are read, and nothing is returned.
+  @discardableResult
+  public func loadFrozen(
+    _ model: some PretrainedModel, into store: VariableStore, prefix: String
+  ) throws -> String? {
+    let folder = try ShardedSafetensors(folder: url)
+    let tensors = Dictionary(
+      model.parameters().map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
+    let parameters = Dictionary(
+      try model.match(folder).map { ($0.stored, $0.parameter) },
+      uniquingKeysWith: { first, _ in first })
+    func declare(_ entry: Safetensors.Entry, _ value: TensorData?) throws {
+      guard let parameter = parameters[entry.name], let tensor = tensors[parameter],
+        let type = entry.type
+      else { return }
+      if let value { try folder.requireFinite(value, entry.name) }
+      // Kernels take matrices in 16 bits; vectors are small.
+      let isNarrow = type.elementType.isNarrow && tensor.shape.rank > 1
+      try store.declare(
+        prefix + "." + parameter, tensor, role: .frozen,
+        stored: isNarrow ? type.elementType : nil, value: value)
+    }
+    guard store.device.keepsValues else {
+      for entry in folder.files.flatMap(\.entries) { try declare(entry, nil) }
+      return nil
+    }
+    var fingerprint = Fingerprint()
+    for file in folder.files { try file.readAll(addingTo: &fingerprint) { try declare($0, $1) } }
+    return try adding(companionsTo: fingerprint)
   }
 
   /// Whether a head is stored that differs from the table of tokens. `transformers` uses it then, whatever the
@@ -175,7 +213,7 @@ public struct ModelDirectory: Sendable {
       guard let entry = variables[name].flatMap(store.entry(named:)) else {
         fatal("\(name) is not declared in the store")
       }
-      let value = try entry.buffer.read(as: entry.tensor.type)
+      let value = try entry.value()
       let stored = value.stored(as: export.elementType)
       if let place = stored.firstNotFinite {
         let number = value.floats[place]

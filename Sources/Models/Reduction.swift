@@ -88,12 +88,18 @@ public struct Reduction {
     return teacher.layerPrefix + "\(layers[layer])" + rest
   }
 
-  /// Declares the student's variables under `prefix`, with the weights that are kept.
-  public func load(into store: VariableStore, prefix: String) throws {
+  /// Declares the student's variables under `prefix`, with the weights that are kept. They are taken from the teacher's
+  /// variables in `store`, where it has them under `teacherPrefix`, and else from its folder.
+  public func load(
+    into store: VariableStore, prefix: String, teacherPrefix: String? = nil
+  ) throws {
     let file = try ShardedSafetensors(folder: directory.url)
     let stored = Dictionary(
       uniqueKeysWithValues: try teacher.match(file).map { ($0.parameter, $0.stored) })
     func weights(_ name: String) throws -> TensorData {
+      if let entry = teacherPrefix.flatMap({ store.entry(named: $0 + "." + name) }) {
+        return try entry.value()
+      }
       guard let found = try stored[name].flatMap({ try file.weight($0) }) else {
         throw StorageError("\(directory.url.path) has no tensor \(name).")
       }

@@ -54,11 +54,15 @@ public final class OpenFile: Sendable {
     return data
   }
 
-  /// Adds the whole content to a fingerprint, in pieces of a few megabytes.
-  public func add(to fingerprint: inout Fingerprint) throws {
-    let piece = 4 << 20
-    for offset in stride(from: 0, to: byteCount, by: piece) {
-      fingerprint.add(try read(at: offset, count: min(piece, byteCount - offset)))
+  /// Adds the whole content to a fingerprint, in pieces of a few megabytes; `body` is given each with its offset.
+  public func add(
+    to fingerprint: inout Fingerprint, _ body: (_ offset: Int, Data) throws -> Void = { _, _ in }
+  ) throws {
+    let size = 4 << 20
+    for offset in stride(from: 0, to: byteCount, by: size) {
+      let piece = try read(at: offset, count: min(size, byteCount - offset))
+      fingerprint.add(piece)
+      try body(offset, piece)
     }
   }
 }

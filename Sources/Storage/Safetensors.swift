@@ -120,19 +120,48 @@ public struct Safetensors: Sendable {
   /// compute with. Throws where the file has become shorter, or the tensor does not have its checksum.
   public subscript(name: String) -> TensorData? {
     get throws {
-      guard let entry = entry(named: name), let type = entry.type else { return nil }
-      let bytes = try file.read(at: entry.range.lowerBound, count: entry.byteCount)
-      guard checksums.fits(bytes, name) else {
-        throw StorageError(
-          "\(url.path) is damaged: the tensor \(name) does not have the checksum that was written. Use a "
-            + "copy, or make the file again.")
-      }
-      return bytes.withUnsafeBytes { TensorData(type, bytes: $0) }
+      guard let entry = entry(named: name), entry.type != nil else { return nil }
+      return try tensor(
+        entry, try file.read(at: entry.range.lowerBound, count: entry.byteCount))
     }
+  }
+
+  /// A tensor from its bytes; nil for a type that Retort does not compute with.
+  private func tensor(_ entry: Entry, _ bytes: Data) throws -> TensorData? {
+    guard let type = entry.type else { return nil }
+    guard checksums.fits(bytes, entry.name) else {
+      throw StorageError(
+        "\(url.path) is damaged: the tensor \(entry.name) does not have the checksum that was written. Use a "
+          + "copy, or make the file again.")
+    }
+    return bytes.withUnsafeBytes { TensorData(type, bytes: $0) }
   }
 
   /// Adds the whole file to a fingerprint.
   public func add(to fingerprint: inout Fingerprint) throws { try file.add(to: &fingerprint) }
+
+  /// Adds the whole file to a fingerprint, and gives every tensor that Retort computes with to `body` on the way, so
+  /// that the file is read once. Errors are those of reading single tensors.
+  public func readAll(
+    addingTo fingerprint: inout Fingerprint, _ body: (Entry, TensorData) throws -> Void
+  ) throws {
+    var waiting = entries[...]
+    var bytes = Data()
+    try file.add(to: &fingerprint) { offset, piece in
+      let end = offset + piece.count
+      while let entry = waiting.first, entry.range.lowerBound < end {
+        let start = max(offset, entry.range.lowerBound)
+        bytes +=
+          piece[
+            piece.startIndex + start - offset..<piece.startIndex + min(end, entry.range.upperBound)
+              - offset]
+        guard entry.range.upperBound <= end else { return }
+        if let value = try tensor(entry, bytes) { try body(entry, value) }
+        bytes = Data()
+        waiting.removeFirst()
+      }
+    }
+  }
 
   /// Bytes per element of the format's types.
   private static let elementSizes: [String: Int] = [

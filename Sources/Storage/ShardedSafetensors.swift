@@ -70,12 +70,16 @@ public struct ShardedSafetensors: Sendable {
   /// Reads a weight as float32; nil where there is none. A number that is not finite is an error that says where.
   public func weight(_ name: String) throws -> TensorData? {
     guard let value = try self[name]?.stored(as: .float32) else { return nil }
-    if let place = value.firstNotFinite {
-      throw StorageError(
-        "\(folder.path): the weight \(name) is not finite (\(value.floats[place]) at place \(place)). The file is "
-          + "damaged, or its training went wrong.")
-    }
+    try requireFinite(value, name)
     return value
+  }
+
+  /// Throws where a weight has a number that is not finite.
+  public func requireFinite(_ value: TensorData, _ name: String) throws {
+    guard let place = value.firstNotFinite else { return }
+    throw StorageError(
+      "\(folder.path): the weight \(name) is not finite (\(value.floats[place]) at place \(place)). The file is "
+        + "damaged, or its training went wrong.")
   }
 
   /// Writes a folder's tensors, in shards of at most `shardBytes` where they do not fit into one.

@@ -36,7 +36,7 @@ extension VariableStore {
       kept.map { ($0.name, $0.tensor.type) }, metadata: metadata, to: url
     ) { name in
       guard let entry = entry(named: name) else { fatal("\(name) was kept") }
-      return try entry.buffer.read(as: entry.tensor.type)
+      return try entry.value()
     }
   }
 }

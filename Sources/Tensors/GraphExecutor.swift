@@ -39,7 +39,10 @@ public final class GraphExecutor {
   /// Throws where memory does not suffice, telling by how much, and where a kernel does not build.
   public init(_ original: Graph, on store: VariableStore, options: Options = Options()) throws {
     let device = store.device
-    let (graph, assignment, plan) = try Self.planned(original, device, options)
+    let (graph, assignment, plan) = try Self.planned(original, device, options) { variable in
+      guard let entry = store.entry(variable), entry.stored !== variable else { return nil }
+      return entry.stored
+    }
     let applications = graph.applications
     let scratchIndices = Set(assignment.scratch.joined())
     try Self.checkMemory(graph, plan, scratchIndices, store)
@@ -65,6 +68,8 @@ public final class GraphExecutor {
         guard let entry = store.entry(leaf) else {
           fatal("a variable of \(leaf.type) is not declared in the store")
         }
+        demand(
+          entry.stored.type == leaf.type, "\(entry.name) lies in memory otherwise than it is read")
         leaves[leaf.identity] = entry.buffer
       case .input:
         let buffer = try MemoryError.naming("an input") {
@@ -110,8 +115,8 @@ public final class GraphExecutor {
       }
     }
     for copy in assignment.copies {
-      guard let target = store.entry(copy.variable) else {
-        fatal("an assigned variable is not declared in the store")
+      guard let target = store.entry(copy.variable), target.role != .frozen else {
+        fatal("an assigned variable is not declared in the store, or frozen")
       }
       launches.append(try device.prepareCopy(from: buffer(copy.value), to: target.buffer))
       owners.append(nil)
@@ -129,13 +134,17 @@ public final class GraphExecutor {
       uniquingKeysWith: { first, _ in first })
   }
 
-  /// The graph as it runs on a device, and where its values lie.
-  private static func planned(_ original: Graph, _ device: any Device, _ options: Options) throws
-    -> (Graph, StorageAssignment, MemoryPlan)
-  {
+  /// The graph as it runs on a device, and where its values lie. `stored` gives the variables of 16 bits that variables lie
+  /// in memory as.
+  private static func planned(
+    _ original: Graph, _ device: any Device, _ options: Options,
+    _ stored: (Tensor) -> Tensor? = { _ in nil }
+  ) throws -> (Graph, StorageAssignment, MemoryPlan) {
     let rewritten = options.rewrites ? original.rewritten() : original
-    let graph =
-      options.storage.isNarrow ? rewritten.storingNarrowly(as: options.storage) : rewritten
+    let type = options.storage.isNarrow ? options.storage : nil
+    let needsTypes =
+      type != nil || rewritten.leaves.contains { $0.isVariable && stored($0) != nil }
+    let graph = needsTypes ? rewritten.storingNarrowly(as: type, stored) : rewritten
     let assignment = StorageAssignment(
       graph,
       scratchByteCounts: graph.applications.map { $0.op.isView ? [] : device.scratch(for: $0) })

@@ -1,12 +1,15 @@
-// Intermediate values in 16 bits.
+// Values in 16 bits.
 import Base
 
 extension Graph {
   /// The same computation with values stored as `type`, a type of 16 bits, wherever the kernels that
-  /// make and read them can; kernels compute in float32 all the same. Variables, inputs and what leaves
+  /// make and read them can; kernels compute in float32 all the same. nil leaves them as they are. Inputs and what leaves
   /// the graph stay as they are; of a matrix that products read, a narrow copy is made once per run.
-  func storingNarrowly(as type: ElementType) -> Graph {
-    demand(type.isNarrow, "\(type) is no type of 16 bits")
+  ///
+  /// `stored` gives the variable of 16 bits that a variable lies in memory as, if there is one: readers take that.
+  func storingNarrowly(as type: ElementType?, _ stored: (Tensor) -> Tensor? = { _ in nil }) -> Graph
+  {
+    demand(type?.isNarrow ?? true, "values are stored in types of 16 bits")
     var readers: [Tensor.Identity: [(application: Application, operand: Int)]] = [:]
     for application in applications {
       for (index, operand) in application.operands.enumerated() {
@@ -17,37 +20,54 @@ extension Graph {
     /// Whether every reader, through views too, takes the value in 16 bits.
     func isReadNarrowly(_ value: Tensor) -> Bool {
       value.type.elementType == .float32 && !kept.contains(value.identity)
-        && (readers[value.identity] ?? []).allSatisfy { application, operand in
-          application.op.isView
-            ? isReadNarrowly(application.result(0)) : application.op.mayBeNarrow(operand: operand)
-        }
+        && (readers[value.identity] ?? []).allSatisfy { takesNarrowly($0.application, $0.operand) }
+    }
+    func takesNarrowly(_ application: Application, _ operand: Int) -> Bool {
+      application.op.isView
+        ? isReadNarrowly(application.result(0)) : application.op.mayBeNarrow(operand: operand)
     }
     var replacement: [Tensor.Identity: Tensor] = [:]
-    var narrowVariables: [Tensor.Identity: Tensor] = [:]
-    func narrowed(_ variable: Tensor) -> Tensor {
-      if let known = narrowVariables[variable.identity] { return known }
+    /// Copies of variables, by the variable and the type of the copy.
+    var copies: [Tensor.Identity: [ElementType: Tensor]] = [:]
+    func copied(_ variable: Tensor, as type: ElementType) -> Tensor {
+      if let known = copies[variable.identity]?[type] { return known }
       let copy = Application(
         Elementwise(.operand(0), [.full], variable.shape), [variable], storage: [type]
       ).result(0)
-      narrowVariables[variable.identity] = copy
+      copies[variable.identity, default: [:]][type] = copy
       return copy
     }
+    /// What an application reads in place of a variable.
+    func read(_ variable: Tensor, by application: Application, _ index: Int) -> Tensor {
+      let source = stored(variable) ?? variable
+      let isFactor =
+        !application.op.products(application.operands.map(\.type)).isEmpty
+        && variable.shape.rank > 1 && application.op.mayBeNarrow(operand: index)
+      if let type, isFactor, source.type.elementType != type { return copied(source, as: type) }
+      guard source !== variable, !takesNarrowly(application, index) else { return source }
+      return copied(source, as: .float32)
+    }
     for old in applications {
-      let isProduct = !old.op.products(old.operands.map(\.type)).isEmpty
       let operands = old.operands.enumerated().map { index, operand in
-        isProduct && operand.isVariable && operand.shape.rank > 1
-          && old.op.mayBeNarrow(operand: index)
-          ? narrowed(operand) : replacement[operand.identity] ?? operand
+        operand.isVariable
+          ? read(operand, by: old, index) : replacement[operand.identity] ?? operand
       }
       let storage = old.results.enumerated().map { index, result -> ElementType in
         if old.op.isView { return operands[0].type.elementType }
-        return old.op.mayBeNarrow(result: index) && isReadNarrowly(result)
-          ? type : result.type.elementType
+        guard let type, old.op.mayBeNarrow(result: index), isReadNarrowly(result) else {
+          return result.type.elementType
+        }
+        return type
       }
       let new = Application(old.op, operands, storage: storage)
       for (from, to) in zip(old.results, new.results) { replacement[from.identity] = to }
     }
-    func replaced(_ tensor: Tensor) -> Tensor { replacement[tensor.identity] ?? tensor }
+    func replaced(_ tensor: Tensor) -> Tensor {
+      if let narrow = tensor.isVariable ? stored(tensor) : nil {
+        return copied(narrow, as: .float32)
+      }
+      return replacement[tensor.identity] ?? tensor
+    }
     return Graph(
       outputs: outputs.map(replaced),
       assignments: assignments.map { Assignment($0.variable, replaced($0.value)) })

@@ -5,37 +5,61 @@ import Base
 /// is this store on disk.
 public final class VariableStore {
   /// What a variable is for, as memory reports group them.
-  public enum Role: String, Sendable, CaseIterable { case weights, gradients, optimizer, caches }
+  public enum Role: String, Sendable, CaseIterable {
+    case weights
+    /// Weights that no graph assigns to. They may lie in 16 bits, as their file has them.
+    case frozen = "frozen weights"
+    case gradients, optimizer, caches
+  }
 
   public struct Entry {
     public let name: String
     public let role: Role
     public let tensor: Tensor
+    /// How it lies in the buffer: the tensor itself, or a variable of its shape in 16 bits.
+    let stored: Tensor
     public let buffer: any DeviceBuffer
+
+    public var byteCount: Int { stored.type.byteCount }
   }
 
   public let device: any Device
   public let seed: UInt64
+  /// The variables that were declared here, not those of a shared store.
   public private(set) var entries: [Entry] = []
   private var indexOfTensor: [ObjectIdentifier: Int] = [:]
   private var indexOfName: [String: Int] = [:]
+  /// A store whose variables are known here, too.
+  private let shared: VariableStore?
 
-  public init(on device: any Device, seed: UInt64) {
+  /// A store that also knows the variables of another one on the same device, which several stores may share.
+  public init(on device: any Device, seed: UInt64, sharing shared: VariableStore? = nil) {
+    demand(shared.map { $0.device === device } ?? true, "a shared store is on the same device")
     self.device = device
     self.seed = seed
+    self.shared = shared
   }
 
   /// Gives a variable a name and its first value, `value` or what its initializer says. A variable that
-  /// is here already stays as it is.
+  /// is here already stays as it is. Frozen weights lie in memory as `stored` says, a type of 16 bits or float32; their
+  /// value is of that type.
   public func declare(
-    _ name: String, _ tensor: Tensor, role: Role = .weights, value: TensorData? = nil
+    _ name: String, _ tensor: Tensor, role: Role = .weights, stored elementType: ElementType? = nil,
+    value: TensorData? = nil
   ) throws {
-    guard indexOfTensor[ObjectIdentifier(tensor)] == nil else { return }
+    guard entry(tensor) == nil else { return }
     guard case .variable(let initializer) = tensor.origin else {
       fatal("\(name) is not a variable")
     }
-    demand(indexOfName[name] == nil, "two variables are called \(name)")
-    let (byteCount, limit) = (tensor.type.byteCount, device.traits.maximumAllocationBytes)
+    demand(entry(named: name) == nil, "two variables are called \(name)")
+    let elementType = elementType ?? tensor.type.elementType
+    demand(
+      elementType == tensor.type.elementType || role == .frozen && elementType.isNarrow,
+      "only frozen weights lie in 16 bits")
+    let stored =
+      elementType == tensor.type.elementType
+      ? tensor : Tensor(TensorType(tensor.shape, elementType), tensor.origin)
+    let (byteCount, limit) = (stored.type.byteCount, device.traits.maximumAllocationBytes)
     if byteCount > limit {
       throw MemoryError.variableTooLarge(
         name: name, byteCount: byteCount, limit: limit, device: device.name)
@@ -43,29 +67,43 @@ public final class VariableStore {
     let buffer = try MemoryError.naming("\(role.rawValue): \(name)") {
       let buffer = try device.allocate(byteCount: byteCount)
       if device.keepsValues {
-        try buffer.write(value ?? initializer.values(tensor.type, seed: seed, name: name))
+        let value = value ?? initializer.values(tensor.type, seed: seed, name: name)
+        try buffer.write(value.type == stored.type ? value : value.stored(as: elementType))
       }
       return buffer
     }
     indexOfTensor[ObjectIdentifier(tensor)] = entries.count
+    indexOfTensor[ObjectIdentifier(stored)] = entries.count
     indexOfName[name] = entries.count
-    entries.append(Entry(name: name, role: role, tensor: tensor, buffer: buffer))
+    entries.append(
+      Entry(name: name, role: role, tensor: tensor, stored: stored, buffer: buffer))
   }
 
+  /// The entry of a variable, here or in the shared store; also that of the variable it is stored as.
   public func entry(_ tensor: Tensor) -> Entry? {
-    indexOfTensor[ObjectIdentifier(tensor)].map { entries[$0] }
+    indexOfTensor[ObjectIdentifier(tensor)].map { entries[$0] } ?? shared?.entry(tensor)
   }
 
-  public func entry(named name: String) -> Entry? { indexOfName[name].map { entries[$0] } }
+  public func entry(named name: String) -> Entry? {
+    indexOfName[name].map { entries[$0] } ?? shared?.entry(named: name)
+  }
 
-  /// The value of a variable now; waits for earlier runs. Traps for one that is not declared.
+  /// The value of a variable now, as float32; waits for earlier runs. Traps for one that is not declared.
   public func value(of tensor: Tensor) throws -> TensorData {
     guard let entry = entry(tensor) else { fatal("the variable is not declared") }
-    return try entry.buffer.read(as: tensor.type)
+    return try entry.value()
   }
 
-  /// Bytes held for each role.
+  /// Bytes held for each role, those of the shared store among them.
   public func byteCounts() -> [Role: Int] {
-    entries.reduce(into: [:]) { $0[$1.role, default: 0] += $1.tensor.type.byteCount }
+    entries.reduce(into: shared?.byteCounts() ?? [:]) { $0[$1.role, default: 0] += $1.byteCount }
+  }
+}
+
+extension VariableStore.Entry {
+  /// The variable's value now, of its tensor's type.
+  public func value() throws -> TensorData {
+    let value = try buffer.read(as: stored.type)
+    return stored === tensor ? value : value.stored(as: tensor.type.elementType)
   }
 }

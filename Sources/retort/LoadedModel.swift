@@ -10,6 +10,8 @@ struct LoadedModel {
   let directory: ModelDirectory
   let model: any LanguageModel
   let text: TokenizerDirectory
+  /// What tells the folder from others.
+  let fingerprint: String
 
   /// Loads a folder; `name` is what its variables are called in the store.
   init(_ path: String, into store: VariableStore, as name: String = "model") throws {
@@ -17,6 +19,6 @@ struct LoadedModel {
     model = try directory.languageModel()
     text = try TokenizerDirectory(directory.url)
     try text.requireSpecialTokens(below: model.vocabularySize)
-    try directory.load(model, into: store, prefix: name)
+    fingerprint = try directory.loadFrozen(model, into: store, prefix: name) ?? ""
   }
 }

@@ -219,3 +219,55 @@ import Testing
     #expect(validation.count == 4 * 20)
   }
 }
+
+#if os(Linux)
+  @Suite struct TeacherReadingTests {
+    /// Bytes that this process and those it has waited for have read from files.
+    private func bytesRead() throws -> Int {
+      let lines = try String(contentsOfFile: "/proc/self/io", encoding: .utf8).split(
+        separator: "\n")
+      let line = try #require(lines.first { $0.hasPrefix("rchar: ") })
+      return try #require(Int(line.dropFirst("rchar: ".count)))
+    }
+
+    /// Students and controls of two seeds, cut from the teacher, the doctor, judging, and a second process that only judges.
+    @Test func aTeacherIsReadOnceInARun() throws {
+      let shop = try Workshop()
+      let device = ["--device", "reference"]
+      let sizes = ["layers=2", "width=192", "heads=2", "key_value_heads=2", "mlp_width=512"]
+      let trained = try shop.run(
+        ["train", "--run", shop.path("t"), "--force"] + device + shop.tiny(["model"], steps: 1)
+          + sizes.flatMap { ["--set", "model.\($0)"] })
+      #expect(trained.status == 0, "\(trained.errors)")
+      let exported = try shop.run(
+        [
+          "export", "--model", shop.path("t/model"), "--output", shop.path("teacher"),
+          "--precision", "bf16",
+        ])
+      #expect(exported.status == 0, "\(exported.errors)")
+      func size(_ model: String) throws -> Int {
+        let file = shop.path("\(model)/model.safetensors")
+        return try #require(FileManager.default.attributesOfItem(atPath: file)[.size] as? Int)
+      }
+      let before = try bytesRead()
+      let run = try shop.run(
+        ["distill", "--run", shop.path("run"), "--teacher", shop.path("teacher"), "--force"]
+          + device
+          + [
+            "--student", "from-teacher: {layers: [1], width: 96}", "--seeds", "2", "--controls",
+            "data",
+          ]
+          + [
+            "data.files=[\(shop.path("text"))]", "data.sequence_length=8", "training.batch_size=1",
+            "data.judged_tokens=64", "student.steps=1",
+          ].flatMap { ["--set", $0] })
+      #expect(run.status == 0, "\(run.errors)")
+      let read = try bytesRead() - before
+      let arms = ["student", "control", "student-2", "control-2"]
+      // Each arm is read when it is judged, the first student also for its speed; the rest are logs and texts.
+      let others = try (arms + ["student"]).reduce(0) { $0 + (try size("run/\($1)")) }
+      let teacher = try size("teacher")
+      #expect((teacher..<teacher * 3 / 2).contains(read - others), "\(read - others) of \(teacher)")
+    }
+  }
+#endif

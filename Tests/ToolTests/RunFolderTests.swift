@@ -140,7 +140,9 @@ import Testing
       try before.write(to: url)
     }
     try changing("text", { $0[20] ^= 1 }, "the text has changed")
-    try changing("t/model/model.safetensors", { $0[$0.count - 3] ^= 1 }, "the teacher has changed")
+    try changing(
+      "t/model/tokenizer_config.json", { $0 += Data("\n".utf8) }, "the teacher has changed")
+    try changing("t/model/model.safetensors", { $0[$0.count - 3] ^= 1 }, "is damaged")
     try changing(
       "r/recipe.yaml",
       {

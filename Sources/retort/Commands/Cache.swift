@@ -76,13 +76,13 @@ struct Cache: TalkativeCommand {
     ).slice(recipe.student.textShare)
     note("\(opened.name)\n\(text.description)")
     let store = VariableStore(on: opened, seed: recipe.seed)
-    try directory.load(model, into: store, prefix: "teacher")
+    let fingerprint = try directory.loadFrozen(model, into: store, prefix: "teacher") ?? ""
     let folder = URL(fileURLWithPath: output)
     if case .topK(let count) = codec, count > size {
       throw ValidationError("--codec topk:\(count): the teacher has only \(size) tokens.")
     }
     let writer = try TeacherCacheWriter(
-      folder, codec, teacher: model, fingerprint: try directory.fingerprint(), path: teacher,
+      folder, codec, teacher: model, fingerprint: fingerprint, path: teacher,
       store: store, length: length, classCount: size,
       temperatures: temperature + [recipe.distillation.temperature],
       batchSize: min(batchSize, max(1, text.training.count + text.heldOut.count)),

@@ -52,19 +52,20 @@ struct Distill: TalkativeCommand {
         shifts: arms.cache == nil)
     }
     let slice = try text.slice(recipe.student.textShare)
-    let plan = try arms.plan(recipe, text, slice: slice, device: device)
+    let weights = try arms.readTeachers(on: device)
+    let plan = try arms.plan(recipe, text, slice: slice, sharing: weights)
     let chosen = try plan.settle(&recipe, judgedRows: text.heldOut.count, since: start)
     var origins = RunOrigins()
     try origins.add(recipe)
     origins.add("the text", text.fingerprint)
-    try arms.addOrigins(recipe, to: &origins)
+    try arms.addOrigins(recipe, weights, to: &origins)
     try arguments.begin(
       recipe, in: folder, origins: origins, on: device, data: ("\(text)", text.fingerprint),
       phases: plan.phases
     ) {
       try chosen
         + DistillationDoctor(
-          arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, device: device
+          arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, weights: weights
         ).findings()
     }
     let export = ModelExport(tokenizer: arms.tokenizer, precision: recipe.training.export)
@@ -76,7 +77,7 @@ struct Distill: TalkativeCommand {
       _ make: (VariableStore) throws -> (objective: any Objective, data: any Dataset)
     ) throws {
       guard !folder.isFinished(arm.name) else { return }
-      let store = VariableStore(on: device, seed: seed)
+      let store = weights.sharing(seed: seed)
       let (objective, data) = try make(store)
       try arm.train(
         objective, recipe.training.options(for: sizes, seed: seed), on: data,
@@ -94,7 +95,8 @@ struct Distill: TalkativeCommand {
     for trial in trials {
       try train(trial.student, recipe.student, seed: trial.seed, as: "student") { store in
         let objective = try arms.objective(
-          recipe.distillation, student: trial.student, store: store)
+          recipe.distillation, student: trial.student,
+          teacher: try arms.loadTeacher(into: weights))
         let data = try studentData(trial.student, slice, arms, recipe, store: store)
         return (objective, objective.data(over: data))
       }
@@ -107,7 +109,7 @@ struct Distill: TalkativeCommand {
       }
     }
     try DistillationJudge(
-      arms: arms, text: text, trials: trials, plan: plan, recipe: recipe, device: device,
+      arms: arms, text: text, trials: trials, plan: plan, recipe: recipe, weights: weights,
       folder: folder
     ).judge()
   }

@@ -69,10 +69,11 @@ struct DoctorCommand: TalkativeCommand {
     let text = try RunText(recipe.data, tokenizer, classCount: size, seed: recipe.seed)
       .slice(recipe.model.textShare)
     recipe.model.settleSteps(on: text.training, recipe.training)
-    let phase = try recipe.phase(arm, text, classCount: size, device: device)
+    let weights = FrozenWeights(on: device)
+    let phase = try recipe.phase(arm, text, classCount: size, weights: weights)
     let chosen = try recipe.settle(phase, judgedRows: text.heldOut.count, since: .now)
     let doctor = TrainingDoctor(
-      arm: arm, text: text, classCount: size, recipe: recipe, device: device)
+      arm: arm, text: text, classCount: size, recipe: recipe, weights: weights)
     return (text, try chosen + doctor.findings(phase), try DataSample(text, tokenizer.tokenizer))
   }
 
@@ -88,13 +89,14 @@ struct DoctorCommand: TalkativeCommand {
       recipe.data, arms.tokenizer, classCount: arms.classCount, seed: recipe.seed,
       shifts: arms.cache == nil)
     let slice = try text.slice(recipe.student.textShare)
-    let plan = try arms.plan(recipe, text, slice: slice, device: device)
+    let weights = try arms.readTeachers(on: device)
+    let plan = try arms.plan(recipe, text, slice: slice, sharing: weights)
     let chosen = try plan.settle(&recipe, judgedRows: text.heldOut.count, since: .now)
     return (
       text,
       try chosen
         + DistillationDoctor(
-          arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, device: device
+          arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, weights: weights
         ).findings(), try DataSample(text, arms.tokenizer.tokenizer)
     )
   }

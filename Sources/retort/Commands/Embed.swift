@@ -57,7 +57,7 @@ struct Embed: TalkativeCommand {
       target, sentences, part: part, width: encoder.width,
       job: try job(directory, sentences), overwrite: overwrite)
     let store = VariableStore(on: try device.open(), seed: 1)
-    try directory.load(encoder.encoder, into: store, prefix: "model")
+    try directory.loadFrozen(encoder.encoder, into: store, prefix: "model")
     let embedder = SentenceEmbedder(
       encoder, tokenizer, store: store, batchSize: min(batchSize, sentences.count))
     let progress = ProgressLine()

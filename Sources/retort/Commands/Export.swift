@@ -38,7 +38,7 @@ struct Export: ParsableCommand {
     }
     let model = try source.model()
     let store = VariableStore(on: ReferenceDevice(), seed: 1)
-    try source.load(model, into: store, prefix: "model")
+    try source.loadFrozen(model, into: store, prefix: "model")
     var options = ModelDirectory.Export()
     options.elementType = precision.storage
     options.source = source

@@ -140,7 +140,7 @@ struct Generate: TalkativeCommand {
     var inputs = Fingerprint()
     for request in requests { inputs.add(request.line(completion: "", finishReason: "")) }
     let job = JSON.Object([
-      ("command", .string("generate")), ("model", .string(try loaded.directory.fingerprint())),
+      ("command", .string("generate")), ("model", .string(loaded.fingerprint)),
       ("requests", .string(inputs.description)), ("count", JSON(count)),
       ("context", JSON(context ?? 0)), ("draws", .string("\(draws.sampling)")),
       ("stop", .array(stop.map { .string($0) })), ("batch", JSON(batchSize)),

@@ -61,7 +61,7 @@ struct Logits: ParsableCommand {
         "\(ids.count) tokens do not fit into a context of \(model.contextLength).")
     }
     let store = VariableStore(on: try device.open(), seed: 1)
-    try directory.load(model, into: store, prefix: "model")
+    try directory.loadFrozen(model, into: store, prefix: "model")
     let data = TensorData([1, ids.count], ids)
     let input = Tensor.input("tokens", data.type)
     let states: [Tensor]

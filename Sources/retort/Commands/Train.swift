@@ -49,14 +49,15 @@ struct Train: TalkativeCommand {
         .slice(recipe.model.textShare)
     }
     recipe.model.settleSteps(on: text.training, recipe.training)
-    let phase = try recipe.phase(arm, text, classCount: classCount, device: device)
+    let weights = FrozenWeights(on: device)
+    let phase = try recipe.phase(arm, text, classCount: classCount, weights: weights)
     let chosen = try recipe.settle(phase, judgedRows: text.heldOut.count, since: start)
     var origins = RunOrigins()
     try origins.add(recipe)
     origins.add("the text", text.fingerprint)
     try origins.add("the model's folder", folder: recipe.model.path)
     let doctor = TrainingDoctor(
-      arm: arm, text: text, classCount: classCount, recipe: recipe, device: device)
+      arm: arm, text: text, classCount: classCount, recipe: recipe, weights: weights)
     try arguments.begin(
       recipe, in: folder, origins: origins, on: device, data: ("\(text)", text.fingerprint),
       phases: [phase]

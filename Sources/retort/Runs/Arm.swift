@@ -85,9 +85,15 @@ struct Arm {
     }
   }
 
-  /// Declares the model's variables under the arm's name, with its finished weights.
+  /// Declares the model's variables under the arm's name, with its finished weights, which nobody trains further.
   func load(into store: VariableStore) throws {
-    try directory.load(model, into: store, prefix: name)
+    try directory.loadFrozen(model, into: store, prefix: name)
+  }
+
+  /// The same among weights that others share; returns what tells the model's folder from others.
+  @discardableResult
+  func load(into weights: FrozenWeights) throws -> String {
+    try weights.load(model, from: directory, as: name)
   }
 
   /// Declares the variables as they are before training; returns what they were taken from.
@@ -104,7 +110,7 @@ struct Arm {
       try source.load(model, into: store, prefix: prefix)
       return "all from \(source.url.lastPathComponent)"
     case .reduction(let reduction):
-      try reduction.load(into: store, prefix: prefix)
+      try reduction.load(into: store, prefix: prefix, teacherPrefix: "teacher")
       return reduction.description
     }
   }
@@ -249,6 +255,17 @@ struct Arm {
   /// Declares the variables, for a plan in which nobody asks for their values.
   func plan(in store: VariableStore, prefix: String) throws {
     try model.declare(in: store, prefix: prefix)
+  }
+
+  /// Declares the variables as the finished model has them, where the store does not know them.
+  func planFinished(in store: VariableStore) throws {
+    let parameters = model.parameters(prefix: name)
+    guard let first = parameters.first, store.entry(first.tensor) == nil else { return }
+    if case .folder = origin {
+      try directory.loadFrozen(model, into: store, prefix: name)
+    } else {
+      for (name, tensor) in parameters { try store.declare(name, tensor, role: .frozen) }
+    }
   }
 
   private static func checkpointStep(_ url: URL) throws -> Int {

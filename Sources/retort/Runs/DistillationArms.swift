@@ -13,6 +13,8 @@ struct DistillationArms {
   let tokenizer: RunTokenizer
   /// nil where a cache stands for it.
   let teacher: Arm?
+  /// Whether the teacher exists before the run.
+  private let isTeacherGiven: Bool
   let cache: TeacherCache?
   /// Teachers besides the first, with their weights.
   let others: [(arm: Arm, weight: Float)]
@@ -25,6 +27,7 @@ struct DistillationArms {
   /// `folder` is that of the run, where there is one.
   init(_ recipe: DistillRecipe, folder: RunFolder) throws {
     let (path, length) = (recipe.teacher.path, recipe.data.sequenceLength)
+    isTeacherGiven = !path.isEmpty
     let cacheFolder = recipe.distillation.cache
     var cache: TeacherCache?
     if !cacheFolder.isEmpty {
@@ -102,7 +105,7 @@ struct DistillationArms {
 
   /// What each arm's training takes. `slice` is what student and controls read of the text.
   func plan(
-    _ recipe: DistillRecipe, _ text: RunText, slice: RunText, device: any Device
+    _ recipe: DistillRecipe, _ text: RunText, slice: RunText, sharing weights: FrozenWeights
   ) throws -> DistillationPlan {
     func phase(
       _ name: String, _ arm: Arm, _ sizes: ModelRecipe, _ text: RunText,
@@ -110,16 +113,15 @@ struct DistillationArms {
     ) -> TrainingPhase {
       TrainingPhase(
         name, options: recipe.training.options(for: sizes, seed: recipe.seed),
-        validation: text.validation, device: device
+        validation: text.validation, sharing: weights
       ) { store in
         try arm.plan(in: store, prefix: "trained")
         let (objective, data) = try prepare(store)
         return (objective, data, arm.model.parameters(prefix: "trained"))
       }
     }
-    let isTrained = recipe.teacher.path.isEmpty
     return DistillationPlan(
-      teacher: isTrained
+      teacher: !isTeacherGiven
         ? teacher.map { arm in
           phase(arm.name, arm, recipe.teacher, text) { _ in (try nextToken(arm), text.training) }
         } : nil,
@@ -130,54 +132,49 @@ struct DistillationArms {
       },
       control: phase("control", student, recipe.student, slice) { _ in
         (try nextToken(student), slice.training)
-      }, text: text.training, slice: slice.training, device: device)
+      }, text: text.training, slice: slice.training, device: weights.store.device)
   }
 
-  /// The teacher's side of the loss, its variables declared in `store`.
-  func loadTeacher(into store: VariableStore) throws -> Teacher {
-    if let cache {
-      try cache.declare(in: store)
-      return .cache(cache)
-    }
+  /// Reads every teacher that exists before the run, and what a cache has of one.
+  func readTeachers(on device: any Device) throws -> FrozenWeights {
+    let weights = FrozenWeights(on: device)
+    if let teacher, isTeacherGiven { try teacher.load(into: weights) }
+    for other in others { try other.arm.load(into: weights) }
+    try cache?.declare(in: weights.store)
+    return weights
+  }
+
+  /// The teacher's side of the loss, its weights among those that are shared.
+  func loadTeacher(into weights: FrozenWeights) throws -> Teacher {
+    if let cache { return .cache(cache) }
     guard let teacher else { fatal("there is a teacher or its cache") }
-    try teacher.load(into: store)
+    try teacher.load(into: weights)
     return .model(try teacher.languageModel())
   }
 
   /// The teacher's side of the loss, with room for all teachers' variables in the store of a plan.
   func planTeachers(in store: VariableStore) throws -> Teacher {
-    for other in others { try other.arm.plan(in: store, prefix: other.arm.name) }
+    for other in others { try other.arm.planFinished(in: store) }
     if let cache {
       try cache.declare(in: store)
       return .cache(cache)
     }
     guard let teacher else { fatal("there is a teacher or its cache") }
-    try teacher.plan(in: store, prefix: teacher.name)
+    try teacher.planFinished(in: store)
     return .model(try teacher.languageModel())
   }
 
   /// What these models start from.
-  func addOrigins(_ recipe: DistillRecipe, to origins: inout RunOrigins) throws {
-    if !recipe.teacher.path.isEmpty, let teacher {
-      origins.add("the teacher", try teacher.directory.fingerprint())
-    }
-    for other in others {
-      origins.add("the \(other.arm.name)", try other.arm.directory.fingerprint())
-    }
+  func addOrigins(
+    _ recipe: DistillRecipe, _ weights: FrozenWeights, to origins: inout RunOrigins
+  ) throws {
+    if isTeacherGiven, let teacher { origins.add("the teacher", try teacher.load(into: weights)) }
+    for other in others { origins.add("the \(other.arm.name)", try other.arm.load(into: weights)) }
     try origins.add("the student's folder", folder: recipe.student.path)
     if let cache { origins.add("the cache", cache.fingerprint) }
   }
 
-  /// The student's objective, its teachers' variables declared in `store`.
-  func objective(
-    _ recipe: DistillationRecipe, student: Arm, store: VariableStore
-  ) throws -> DistillationObjective {
-    let first = try loadTeacher(into: store)
-    for other in others { try other.arm.load(into: store) }
-    return try objective(recipe, student: student, teacher: first)
-  }
-
-  /// The same for a first teacher that need not be loaded, as far as its graph goes.
+  /// The student's objective. The first teacher need not be loaded, as far as its graph goes.
   func objective(
     _ recipe: DistillationRecipe, student: Arm, teacher: Teacher
   ) throws -> DistillationObjective {

@@ -13,7 +13,7 @@ struct DistillationDoctor {
   let slice: RunText
   let recipe: DistillRecipe
   let plan: DistillationPlan
-  let device: any Device
+  let weights: FrozenWeights
 
   private var common: TextDoctor { TextDoctor(text: slice, classCount: arms.classCount) }
 
@@ -92,6 +92,7 @@ struct DistillationDoctor {
   private func teacherOnText() throws -> [Finding] {
     guard let teacher = arms.teacher, !recipe.teacher.path.isEmpty else { return [] }
     return try TextDoctor(text: text, classCount: arms.classCount).perplexity(
-      of: teacher, teaches: true, batchSize: recipe.training.batchSize, on: device)
+      of: teacher, as: teacher.name, teaches: true, batchSize: recipe.training.batchSize,
+      in: weights)
   }
 }

@@ -13,7 +13,7 @@ struct DistillationJudge {
   let trials: [Trial]
   let plan: DistillationPlan
   let recipe: DistillRecipe
-  let device: any Device
+  let weights: FrozenWeights
   let folder: RunFolder
 
   func judge() throws {
@@ -25,10 +25,9 @@ struct DistillationJudge {
     func add(_ name: String, _ models: [Arm], isTeacher: Bool = false) throws -> [Evaluation] {
       var evaluations: [Evaluation] = []
       for (index, arm) in models.enumerated() {
-        let store = VariableStore(on: device, seed: recipe.seed)
-        try arm.load(into: store)
+        let teacher = isTeacher ? nil : try arms.loadTeacher(into: weights)
+        let store = try loaded([arm])
         let progress = JudgingProgress(arm.name, in: folder, command: "distill")
-        let teacher = isTeacher ? nil : try arms.loadTeacher(into: store)
         evaluations.append(
           try evaluate(
             try arm.languageModel(), teacher: teacher,
@@ -68,11 +67,23 @@ struct DistillationJudge {
     ).publish(in: folder)
   }
 
+  /// A store that holds some models; the teacher's is shared by all.
+  private func loaded(_ arms: [Arm]) throws -> VariableStore {
+    let store = weights.sharing(seed: recipe.seed)
+    for arm in arms {
+      if arm.name == self.arms.teacher?.name {
+        try arm.load(into: weights)
+      } else {
+        try arm.load(into: store)
+      }
+    }
+    return store
+  }
+
   /// The speed of the teacher, if it is a model, and of all students and controls, which have one shape.
   private func speeds() throws -> (teacher: Speed?, student: Speed) {
     let measured = [arms.teacher, trials[0].student].compactMap { $0 }
-    let store = VariableStore(on: device, seed: recipe.seed)
-    for arm in measured { try arm.load(into: store) }
+    let store = try loaded(measured)
     let batch = try text.heldOut.batches(of: recipe.training.batchSize)[0]
     let progress = JudgingProgress("speed", in: folder, command: "distill")
     let speeds = try Speed.of(

@@ -73,14 +73,14 @@ struct SentenceDistillation {
   }
 
   /// What each arm's training takes.
-  private func plan(_ text: RunSentences, _ device: any Device) -> DistillationPlan {
+  private func plan(_ text: RunSentences, _ weights: FrozenWeights) -> DistillationPlan {
     func phase(
       _ name: String, validation: (any Dataset)?,
       _ prepare: @escaping (VariableStore) throws -> (any Objective, any Dataset)
     ) -> TrainingPhase {
       TrainingPhase(
         name, options: recipe.training.options(for: recipe.student, seed: recipe.seed),
-        validation: validation, device: device
+        validation: validation, sharing: weights
       ) { store in
         try student.plan(in: store, prefix: "student")
         let (objective, data) = try prepare(store)
@@ -90,24 +90,26 @@ struct SentenceDistillation {
     return DistillationPlan(
       teacher: nil,
       student: phase("student", validation: text.validation) { store in
-        try teacher.plan(in: store, prefix: teacher.name)
+        try teacher.planFinished(in: store)
         return (try objective(student), text.training)
       },
       control: phase("control", validation: text.validation.map(SentenceHalves.init)) { _ in
         (HalvesObjective(try sentenceEncoder(student)), SentenceHalves(text.training))
       },
-      text: text.training, slice: text.training, device: device)
+      text: text.training, slice: text.training, device: weights.store.device)
   }
 
   mutating func run() throws {
     let start = ContinuousClock.now
     let (device, text) = try arguments.open { try sentences() }
-    let plan = plan(text, device)
+    let weights = FrozenWeights(on: device)
+    let fingerprint = try teacher.load(into: weights)
+    let plan = plan(text, weights)
     let chosen = try plan.settle(&recipe, judgedRows: text.heldOut.count, since: start)
     var origins = RunOrigins()
     try origins.add(recipe)
     origins.add("the text", text.fingerprint)
-    origins.add("the teacher", try teacher.directory.fingerprint())
+    origins.add("the teacher", fingerprint)
     try origins.add("the student's folder", folder: recipe.student.path)
     if !recipe.data.pairs.isEmpty {
       let pairs = try OpenFile(URL(fileURLWithPath: recipe.data.pairs)).whole()
@@ -119,7 +121,7 @@ struct SentenceDistillation {
       recipe, in: folder, origins: origins, on: device, data: ("\(text)", text.fingerprint),
       phases: plan.phases
     ) {
-      try chosen + findings(text, plan, device)
+      try chosen + findings(text, plan, weights)
     }
     let profiles = RunProfiles(arguments.profiling, in: folder)
     let clock = try plan.clock(recipe, judgedRows: text.heldOut.count, in: folder)
@@ -128,7 +130,7 @@ struct SentenceDistillation {
       validation: (any Dataset)?, _ objective: (VariableStore) throws -> any Objective
     ) throws {
       guard !folder.isFinished(arm.name) else { return }
-      let store = VariableStore(on: device, seed: seed)
+      let store = weights.sharing(seed: seed)
       try arm.train(
         try objective(store), recipe.training.options(for: sizes, seed: seed), on: data,
         validation: validation, folder: folder, origins: origins, store: store,
@@ -142,10 +144,7 @@ struct SentenceDistillation {
       try train(
         trial.student, recipe.student, seed: trial.seed, on: text.training,
         validation: text.validation
-      ) { store in
-        try teacher.load(into: store)
-        return try objective(trial.student)
-      }
+      ) { _ in try objective(trial.student) }
       for control in trial.controls {
         let sizes = try plan.controlRecipe(control.question, recipe)
         try train(
@@ -156,7 +155,7 @@ struct SentenceDistillation {
         }
       }
     }
-    try judge(trials, plan, text, task, device)
+    try judge(trials, plan, text, task, weights)
   }
 
   private func objective(_ student: Arm) throws -> EmbeddingObjective {
@@ -167,14 +166,14 @@ struct SentenceDistillation {
   }
 
   /// What a doctor finds before the run.
-  private func findings(_ text: RunSentences, _ plan: DistillationPlan, _ device: any Device) throws
-    -> [Finding]
-  {
-    let store = VariableStore(on: device, seed: recipe.seed)
-    try teacher.load(into: store)
-    return try SentenceDoctor(
+  private func findings(
+    _ text: RunSentences, _ plan: DistillationPlan, _ weights: FrozenWeights
+  ) throws -> [Finding] {
+    try SentenceDoctor(
       sentences: text, recipe: recipe, plan: plan,
-      embed: { try SentenceEmbedder(teacherEncoder, tokenizer.tokenizer, store: store).embed($0) }
+      embed: {
+        try SentenceEmbedder(teacherEncoder, tokenizer.tokenizer, store: weights.store).embed($0)
+      }
     ).findings()
   }
 
@@ -183,10 +182,12 @@ struct SentenceDistillation {
     text: RunSentences, findings: [Finding], sample: DataSample
   ) {
     let text = try sentences()
-    let plan = plan(text, device)
+    let weights = FrozenWeights(on: device)
+    try teacher.load(into: weights)
+    let plan = plan(text, weights)
     let chosen = try plan.settle(&recipe, judgedRows: text.heldOut.count, since: .now)
     return (
-      text, try chosen + findings(text, plan, device), DataSample(text, tokenizer.tokenizer)
+      text, try chosen + findings(text, plan, weights), DataSample(text, tokenizer.tokenizer)
     )
   }
 
@@ -195,10 +196,10 @@ struct SentenceDistillation {
   /// Vectors of the held-out sentences, and of a task's.
   private func vectors(
     _ arm: Arm, _ encoder: SentenceEncoder, _ text: RunSentences, _ task: SentenceTask,
-    _ device: any Device
+    _ weights: FrozenWeights
   ) throws -> (heldOut: [[Float]], task: [[Float]]) {
-    let store = VariableStore(on: device, seed: recipe.seed)
-    try arm.load(into: store)
+    let store = weights.sharing(seed: recipe.seed)
+    if arm.name != teacher.name { try arm.load(into: store) }
     let embedder = SentenceEmbedder(encoder, tokenizer.tokenizer, store: store)
     let progress = JudgingProgress(arm.name, in: folder, command: "distill")
     let heldOut = text.heldOut.sentences
@@ -226,12 +227,12 @@ struct SentenceDistillation {
   }
 
   /// Sentences per second of teacher and student, warm and in turns. Students and controls have one shape.
-  private func speeds(_ trials: [Trial], _ text: RunSentences, _ device: any Device) throws -> (
-    teacher: Double, student: Double
-  ) {
+  private func speeds(_ trials: [Trial], _ text: RunSentences, _ weights: FrozenWeights) throws
+    -> (teacher: Double, student: Double)
+  {
     let student = trials[0].student
-    let store = VariableStore(on: device, seed: recipe.seed)
-    for arm in [teacher, student] { try arm.load(into: store) }
+    let store = weights.sharing(seed: recipe.seed)
+    try student.load(into: store)
     let some = Array(text.heldOut.sentences.prefix(64))
     let progress = JudgingProgress("speed", in: folder, command: "distill")
     let works = [teacherEncoder, try sentenceEncoder(student)].map { encoder in
@@ -249,11 +250,11 @@ struct SentenceDistillation {
 
   private func judge(
     _ trials: [Trial], _ plan: DistillationPlan, _ text: RunSentences, _ task: SentenceTask,
-    _ device: any Device
+    _ weights: FrozenWeights
   ) throws {
     let start = ContinuousClock.now
-    let speeds = try speeds(trials, text, device)
-    let expected = try vectors(teacher, teacherEncoder, text, task, device)
+    let speeds = try speeds(trials, text, weights)
+    let expected = try vectors(teacher, teacherEncoder, text, task, weights)
     var results = [
       ArmResult(
         "teacher", parameterCount: teacher.model.parameterCount, [], task: task,
@@ -261,7 +262,7 @@ struct SentenceDistillation {
     ]
     func add(_ name: String, _ arms: [Arm]) throws -> [[Double]] {
       let found = try arms.map { arm in
-        let own = try vectors(arm, try sentenceEncoder(arm), text, task, device)
+        let own = try vectors(arm, try sentenceEncoder(arm), text, task, weights)
         return (
           SentenceEvaluation(student: own.heldOut, teacher: expected.heldOut),
           task.losses(own.task)

@@ -32,42 +32,41 @@ struct TextDoctor {
     [.passes(options, over: text.training, isValidated: text.validation != nil)]
   }
 
-  /// A finished model's loss on some held-out rows, beside that of guessing by frequency. One that is no better
+  /// The loss on some held-out rows of a finished model, called `name` in sentences, beside that of guessing by frequency. One that is no better
   /// is refused where it `teaches`; one that is worse than a model which knows nothing is always refused.
-  func perplexity(of arm: Arm, teaches: Bool, batchSize: Int, on device: any Device) throws
-    -> [Finding]
-  {
-    let store = VariableStore(on: device, seed: 1)
-    try arm.load(into: store)
+  func perplexity(
+    of arm: Arm, as name: String, teaches: Bool, batchSize: Int, in weights: FrozenWeights
+  ) throws -> [Finding] {
+    try arm.load(into: weights)
     let size = max(1, min(batchSize, 2048 / text.heldOut.length))
     let result = try evaluate(
       try arm.languageModel(), teacher: nil, on: text.heldOut, batchSize: size, batchLimit: 4,
-      classCount: classCount, store: store)
+      classCount: classCount, store: weights.store)
     guard result.natsPerToken.isFinite else {
       return [
-        .refusal("the \(arm.name)'s loss on this text is not a number: its logits are not")
+        .refusal("the \(name)'s loss on this text is not a number: its logits are not")
       ]
     }
     let guess = try frequencyLoss()
     let sentence =
-      "the \(arm.name)'s perplexity on this text is \(fixed(exp(result.natsPerToken), 1)), guessing by "
+      "the \(name)'s perplexity on this text is \(fixed(exp(result.natsPerToken), 1)), guessing by "
       + "frequency has \(fixed(exp(guess), 1))"
     // New models are near to guessing all tokens alike; far above it is a model that errs.
     guard result.natsPerToken < log(Double(classCount)) + 1 else {
       return [
         .refusal(
           sentence
-            + " and guessing all tokens alike \(grouped(classCount)): the \(arm.name)'s weights or its tokenizer "
+            + " and guessing all tokens alike \(grouped(classCount)): the \(name)'s weights or its tokenizer "
             + "do not belong to this text")
       ]
     }
     guard result.natsPerToken >= guess else { return [.fine(sentence)] }
     guard teaches else {
-      return [.warning(sentence + ": the \(arm.name) begins without knowing this text")]
+      return [.warning(sentence + ": the \(name) begins without knowing this text")]
     }
     return [
       .refusal(
-        sentence + ": the \(arm.name) knows nothing of this text, and would teach that")
+        sentence + ": the \(name) knows nothing of this text, and would teach that")
     ]
   }
 

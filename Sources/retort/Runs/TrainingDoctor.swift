@@ -10,7 +10,9 @@ struct TrainingDoctor {
   let text: RunText
   let classCount: Int
   let recipe: TrainRecipe
-  let device: any Device
+  let weights: FrozenWeights
+
+  private var device: any Device { weights.store.device }
 
   private var options: TrainingOptions {
     recipe.training.options(for: recipe.model, seed: recipe.seed)
@@ -31,20 +33,21 @@ struct TrainingDoctor {
       + (path.isEmpty
         ? []
         : common.perplexity(
-          of: Arm(arm.name, finished: path), teaches: false, batchSize: recipe.training.batchSize,
-          on: device)) + [plan.cost()]
+          of: Arm("given", finished: path), as: arm.name, teaches: false,
+          batchSize: recipe.training.batchSize,
+          in: weights)) + [plan.cost()]
   }
 }
 
 extension TrainRecipe {
   /// What is trained.
-  func phase(_ arm: Arm, _ text: RunText, classCount: Int, device: any Device) throws
+  func phase(_ arm: Arm, _ text: RunText, classCount: Int, weights: FrozenWeights) throws
     -> TrainingPhase
   {
     let language = try arm.languageModel()
     return TrainingPhase(
       arm.name, options: training.options(for: model, seed: seed), validation: text.validation,
-      device: device
+      sharing: weights
     ) { store in
       try arm.plan(in: store, prefix: arm.name)
       return (

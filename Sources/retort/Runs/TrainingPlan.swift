@@ -1,4 +1,5 @@
 // What a training will take, before it begins.
+import Models
 import OpenCLBackend
 import Tensors
 import Training
@@ -15,23 +16,27 @@ final class TrainingPhase {
   let name: String
   /// Makes the trainer of the run on a device, with new weights.
   private let make: (any Device) throws -> Trainer
+  /// Where the run trains.
   let device: any Device
   private var known: Result<Cost, any Error>?
 
-  /// `prepare` declares what the training reads and changes in a store, and gives the objective with its data and
+  /// The training knows `frozen` weights. `prepare` declares what the training reads and changes in a store, and gives the objective with its data and
   /// parameters.
   /// The very trainer of the run is built, on a device that only counts.
   init(
-    _ name: String, options: TrainingOptions, validation: (any Dataset)?, device: any Device,
+    _ name: String, options: TrainingOptions, validation: (any Dataset)?,
+    sharing frozen: FrozenWeights,
     prepare:
       @escaping (VariableStore) throws -> (
         objective: any Objective, data: any Dataset, parameters: [(name: String, tensor: Tensor)]
       )
   ) {
     self.name = name
-    self.device = device
+    device = frozen.store.device
     make = { device in
-      let store = VariableStore(on: device, seed: options.seed)
+      let store =
+        device === frozen.store.device
+        ? frozen.sharing(seed: options.seed) : VariableStore(on: device, seed: options.seed)
       let (objective, data, parameters) = try prepare(store)
       return try Trainer(
         objective, parameters: parameters, data: data, validation: validation, options: options,
