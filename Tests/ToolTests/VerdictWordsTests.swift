@@ -19,7 +19,7 @@ import Testing
     return Answers(
       answers: asked.compactMap { question, verdict in
         verdict.map { .init(question: question, verdict: $0, controlSteps: 7) }
-      }, unit: "nats/token", rows: "windows", declined: "")
+      }, Measure(quality: "", unit: "nats/token", rows: "windows"), declined: "")
   }
 
   private func lines(_ verdict: Verdict) -> [String] { answers(verdict).sentences }
@@ -42,7 +42,8 @@ import Testing
     #expect(both.sentences[1].hasPrefix("At equal compute the distilled student DOES NOT BEAT "))
     #expect(both.sentences[2].contains("retort cache"))
     #expect(both.fields.map(\.key) == ["equal_data", "equal_compute"])
-    let none = Answers(answers: [], unit: "", rows: "", declined: "no time")
+    let none = Answers(
+      answers: [], Measure(quality: "", unit: "", rows: ""), declined: "no time")
     #expect(none.sentences[0].contains("(no time)") && none.fields[0].key == "without_control")
   }
 

@@ -78,26 +78,9 @@ struct DoctorCommand: TalkativeCommand {
   }
 
   private func distillation(_ device: any Device) throws -> Examination {
-    var recipe = try arguments.given(DistillRecipe.self, settings: models.settings)
-    let path = recipe.teacher.path
-    if !path.isEmpty, try ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder {
-      var distillation = try SentenceDistillation(recipe, arguments, in: folder)
-      return try distillation.examination(on: device)
-    }
-    let arms = try DistillationArms(recipe, folder: folder)
-    let text = try RunText(
-      recipe.data, arms.tokenizer, classCount: arms.classCount, seed: recipe.seed,
-      shifts: arms.cache == nil)
-    let slice = try text.slice(recipe.student.textShare)
-    let weights = try arms.readTeachers(on: device)
-    let plan = try arms.plan(recipe, text, slice: slice, sharing: weights)
-    let chosen = try plan.settle(&recipe, judgedRows: text.heldOut.count, since: .now)
-    return (
-      text,
-      try chosen
-        + DistillationDoctor(
-          arms: arms, text: text, slice: slice, recipe: recipe, plan: plan, weights: weights
-        ).findings(), try DataSample(text, arms.tokenizer.tokenizer)
-    )
+    var experiment = try Experiment(
+      try arguments.given(DistillRecipe.self, settings: models.settings), in: folder)
+    let (data, findings) = try experiment.examination(on: device)
+    return (data, findings, data.sample)
   }
 }

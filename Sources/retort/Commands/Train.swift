@@ -65,12 +65,13 @@ struct Train: TalkativeCommand {
     if !folder.isFinished(arm.name) {
       let options = recipe.training.options(for: recipe.model, seed: recipe.seed)
       try arm.train(
-        NextTokenObjective(model, classCount: classCount), options, on: text.training,
-        validation: text.validation, folder: folder, origins: origins,
+        recipe.setup(model, text, classCount: classCount), options, folder: folder,
+        origins: origins,
         store: VariableStore(on: device, seed: recipe.seed), prefix: arm.name,
         profiles: RunProfiles(arguments.profiling, in: folder),
-        export: ModelExport(tokenizer: tokenizer, precision: recipe.training.export),
-        sequenceLength: recipe.data.sequenceLength)
+        export: ModelExport(
+          tokenizer: tokenizer, precision: recipe.training.export,
+          use: .languageModel(rowsOf: recipe.data.sequenceLength)))
     }
     let judging = ContinuousClock.now
     let store = VariableStore(on: device, seed: recipe.seed)
@@ -81,8 +82,9 @@ struct Train: TalkativeCommand {
       on: text.heldOut, batchSize: recipe.training.batchSize, classCount: classCount, store: store
     ) { try progress.show(done: $0, of: $1, "batches") }
     let found = ArmResult(
-      arm.name, parameterCount: arm.model.parameterCount, [result],
-      bytesPerToken: text.bytesPerToken, cost: folder.cost(of: arm.name))
+      arm.name, parameterCount: arm.model.parameterCount,
+      [ArmEvaluation(result, bytesPerToken: text.bytesPerToken)], speed: Speed.unknown,
+      cost: folder.cost(of: arm.name))
     let outcome = Outcome(
       [found], quality: "bits_per_byte", answers: nil, sentences: [],
       seconds: (ContinuousClock.now - judging).seconds)

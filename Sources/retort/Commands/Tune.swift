@@ -70,7 +70,7 @@ struct Tune: TalkativeCommand {
   /// The products of the recipe's distillation step and of its teacher's training step, the most
   /// expensive first.
   private static func problems(_ recipe: DistillRecipe) throws -> [MatMulProblem] {
-    let arms = try DistillationArms(
+    let arms = try LanguageArms(
       recipe, folder: RunFolder("unused"))
     guard let teacher = try arms.teacher?.languageModel() else {
       throw ValidationError("A recipe with a cache has no teacher whose products could be tuned.")

@@ -85,6 +85,13 @@ struct Arm {
     }
   }
 
+  /// A new model that the run trains.
+  init(_ name: String, new model: any PretrainedModel, in folder: RunFolder) {
+    (self.name, self.model) = (name, model)
+    directory = ModelDirectory(folder.model(name))
+    origin = .new
+  }
+
   /// Declares the model's variables under the arm's name, with its finished weights, which nobody trains further.
   func load(into store: VariableStore) throws {
     try directory.loadFrozen(model, into: store, prefix: name)
@@ -119,18 +126,17 @@ struct Arm {
   /// called the same in every arm, so that both arms start from the same numbers. `teacher` is a teacher's folder, which
   /// a student's card names.
   func train(
-    _ objective: any Objective, _ options: TrainingOptions, on data: any Dataset,
-    validation: (any Dataset)?, folder: RunFolder, origins: RunOrigins,
+    _ setup: TrainingSetup, _ options: TrainingOptions, folder: RunFolder, origins: RunOrigins,
     store: VariableStore, prefix: String, profiles: RunProfiles, export: ModelExport,
-    sequenceLength: Int, teacher: ModelDirectory? = nil, clock: RunClock? = nil
+    teacher: ModelDirectory? = nil, clock: RunClock? = nil
   ) throws {
     let begun = try begin(in: store, prefix: prefix)
     note(
-      "\(name): \(counted(model.parameterCount, "parameter")), \(begun); loss = \(objective.formula)"
+      "\(name): \(counted(model.parameterCount, "parameter")), \(begun); loss = \(setup.objective.formula)"
     )
     let trainer = try Trainer(
-      objective, parameters: model.parameters(prefix: prefix), data: data,
-      validation: validation, options: options, origins: origins.fingerprint, store: store)
+      setup.objective, parameters: model.parameters(prefix: prefix), data: setup.data,
+      validation: setup.validation, options: options, origins: origins.fingerprint, store: store)
     func measuredPeak() throws -> Double? {
       try (store.device as? OpenCLDevice)?.measurePeaks()
         .flopsPerSecond(of: options.precision.storage)
@@ -138,7 +144,7 @@ struct Arm {
     var peak = try measuredPeak()
     let flops = trainer.flopsPerStep
     let checkpoint = try folder.claim(folder.checkpoint(name))
-    let best = try validation.map { _ in try folder.claim(folder.best(name)) }
+    let best = try setup.validation.map { _ in try folder.claim(folder.best(name)) }
     let resumed = try Self.checkpointStep(checkpoint)
     let metrics = try folder.openMetrics(arm: name, resumingFrom: resumed)
     let events = try folder.tensorBoard(name)
@@ -212,10 +218,9 @@ struct Arm {
     clock?.finish(name, seconds: (ContinuousClock.now - start).seconds)
     let card = ModelCard(
       arm: String(name.prefix { $0 != "-" }), origin: begun, bases: bases(teacher: teacher),
-      formula: objective.formula,
+      formula: setup.objective.formula,
       options: options, stepCount: trainer.lastStep, keptStep: trainer.keptStep,
-      parameterCount: model.parameterCount, sequenceLength: sequenceLength,
-      isSentenceEncoder: model is any Encoder)
+      parameterCount: model.parameterCount, use: export.use)
     try directory.save(
       model, from: store, prefix: prefix,
       export.options(

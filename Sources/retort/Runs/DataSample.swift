@@ -21,6 +21,11 @@ struct DataSample: CustomStringConvertible {
       of: text.training.length)
   }
 
+  /// An entry and a row of any data, in words.
+  init(entry: String, row: String) {
+    description = "The first entry:\n\(Self.indented(entry))\nA row:\n\(Self.indented(row))"
+  }
+
   private init(
     _ entry: DataEntry?, row: (text: String, learnt: Int?), of length: Int
   ) {

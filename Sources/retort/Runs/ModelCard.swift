@@ -5,6 +5,20 @@ import Storage
 import Text
 import Training
 
+/// What a kind of model is to those who load it.
+struct ModelUse {
+  /// The library that loads it, and what the Hub calls its task.
+  let library: String
+  let pipelineTag: String
+  /// Lines of Python that use a model in their folder; empty where nothing but Retort does.
+  let snippet: String
+  /// What a row of its training is, in the plural, such as "sequences of 128 tokens".
+  let rows: String
+  /// How many of what a row has.
+  let unitsPerRow: Int
+  let unit: String
+}
+
 /// A model card as the Hub shows it (https://huggingface.co/docs/hub/model-cards).
 struct ModelCard {
   let arm: String
@@ -18,8 +32,7 @@ struct ModelCard {
   let stepCount: Int
   let keptStep: Int
   let parameterCount: Int
-  let sequenceLength: Int
-  let isSentenceEncoder: Bool
+  let use: ModelUse
 
   /// A model on the Hub, as far as its folder says so.
   struct Base {
@@ -53,8 +66,8 @@ struct ModelCard {
     let names = bases.compactMap(\.name)
     let licences = Set(bases.compactMap(\.licence))
     return [
-      "library_name: \(isSentenceEncoder ? "sentence-transformers" : "transformers")",
-      "pipeline_tag: \(isSentenceEncoder ? "sentence-similarity" : "text-generation")",
+      "library_name: \(use.library)",
+      "pipeline_tag: \(use.pipelineTag)",
       names.isEmpty ? nil : "base_model: [\(names.joined(separator: ", "))]",
       licences.count == 1 ? licences.first.map { "license: \($0)" } : nil,
       "tags: [retort\(arm == "student" ? ", distillation" : "")]",
@@ -62,20 +75,17 @@ struct ModelCard {
   }
 
   private var usage: String {
-    isSentenceEncoder
-      ? """
-      from sentence_transformers import SentenceTransformer
+    guard !use.snippet.isEmpty else { return "" }
+    return """
+      ## Use
 
-      model = SentenceTransformer(".")
-      print(model.encode(["A sentence.", "Another one."]).shape)
-      """
-      : """
-      from transformers import AutoModelForCausalLM, AutoTokenizer
+      In the folder of this file, or with the model's name in place of the dot:
 
-      tokenizer = AutoTokenizer.from_pretrained(".")
-      model = AutoModelForCausalLM.from_pretrained(".")
-      tokens = tokenizer("The truth is", return_tensors="pt")
-      print(tokenizer.decode(model.generate(**tokens, max_new_tokens=40)[0]))
+      ```python
+      \(use.snippet)
+      ```
+
+
       """
   }
 
@@ -90,7 +100,7 @@ struct ModelCard {
   }
 
   var markdown: String {
-    let tokens = stepCount * options.batchSize * options.microBatchCount * sequenceLength
+    let rows = options.batchSize * options.microBatchCount
     let kept = keptStep < stepCount ? "; the weights are those of step \(grouped(keptStep))" : ""
     return """
       ---
@@ -105,8 +115,8 @@ struct ModelCard {
       | parameters | \(grouped(parameterCount)) |
       | weights before training | \(Self.plain(origin)) |
       | loss | \(Self.plain(formula)) |
-      | steps | \(grouped(stepCount)) of \(options.batchSize * options.microBatchCount) sequences \
-      of \(sequenceLength) tokens: \(counted(tokens, "token"))\(kept) |
+      | steps | \(grouped(stepCount)) of \(rows) \(use.rows): \
+      \(grouped(stepCount * rows * use.unitsPerRow)) \(use.unit)\(kept) |
       | optimizer | AdamW, learning rate \(options.optimizer.learningRate), weight decay \
       \(options.optimizer.weightDecay) |
       | precision | \(options.precision.rawValue) between kernels, float32 weights |
@@ -114,15 +124,7 @@ struct ModelCard {
 
       The recipe that made it is `recipe.yaml` in the run's folder.
 
-      ## Use
-
-      In the folder of this file, or with the model's name in place of the dot:
-
-      ```python
-      \(usage)
-      ```
-
-      ## Licence
+      \(usage)## Licence
 
       \(licence)
 

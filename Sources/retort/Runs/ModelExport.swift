@@ -10,6 +10,7 @@ struct ModelExport {
   /// nil where every model keeps the files of the one it comes from.
   let tokenizer: RunTokenizer?
   let precision: Precision
+  let use: ModelUse
 
   /// `source` is the folder that the model was before, whose other files are kept; `teacher` is that of which it was
   /// cut, whose special tokens it has; `width` is that of a sentence encoder's vectors, which its files name.

@@ -177,7 +177,9 @@ struct Outcome {
 
   /// What was found before the run and bears on what came of it.
   private func warnings(_ about: RunAbout?) -> [String] {
-    (about?.findings ?? []).filter { $0.level == .warning }.map { "Before the run: \($0.text)." }
+    (about?.findings ?? []).filter { $0.level == .warning }.map { finding in
+      "Before the run: \(finding.text)" + (finding.text.hasSuffix(".") ? "" : ".")
+    }
   }
 
   /// Shows what came of a distillation, and leaves it in the run's folder.

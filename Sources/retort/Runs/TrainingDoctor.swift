@@ -46,15 +46,20 @@ extension TrainRecipe {
   {
     let language = try arm.languageModel()
     return TrainingPhase(
-      arm.name, options: training.options(for: model, seed: seed), validation: text.validation,
-      sharing: weights
+      arm.name, options: training.options(for: model, seed: seed), sharing: weights
     ) { store in
       try arm.plan(in: store, prefix: arm.name)
       return (
-        NextTokenObjective(language, classCount: classCount), text.training,
-        language.parameters(prefix: arm.name)
+        setup(language, text, classCount: classCount), language.parameters(prefix: arm.name)
       )
     }
+  }
+
+  /// What a model learns from text alone.
+  func setup(_ model: any LanguageModel, _ text: RunText, classCount: Int) -> TrainingSetup {
+    TrainingSetup(
+      objective: NextTokenObjective(model, classCount: classCount), data: text.training,
+      validation: text.validation)
   }
 
   /// Cuts the steps so that all ends within the budget from `start`, if there is one; says what was chosen.

@@ -20,15 +20,13 @@ final class TrainingPhase {
   let device: any Device
   private var known: Result<Cost, any Error>?
 
-  /// The training knows `frozen` weights. `prepare` declares what the training reads and changes in a store, and gives the objective with its data and
-  /// parameters.
-  /// The very trainer of the run is built, on a device that only counts.
+  /// The training knows `frozen` weights. `prepare` declares what the training reads and changes in a store, and gives its
+  /// setup and parameters. The very trainer of the run is built, on a device that only counts.
   init(
-    _ name: String, options: TrainingOptions, validation: (any Dataset)?,
-    sharing frozen: FrozenWeights,
+    _ name: String, options: TrainingOptions, sharing frozen: FrozenWeights,
     prepare:
       @escaping (VariableStore) throws -> (
-        objective: any Objective, data: any Dataset, parameters: [(name: String, tensor: Tensor)]
+        setup: TrainingSetup, parameters: [(name: String, tensor: Tensor)]
       )
   ) {
     self.name = name
@@ -37,10 +35,10 @@ final class TrainingPhase {
       let store =
         device === frozen.store.device
         ? frozen.sharing(seed: options.seed) : VariableStore(on: device, seed: options.seed)
-      let (objective, data, parameters) = try prepare(store)
+      let (setup, parameters) = try prepare(store)
       return try Trainer(
-        objective, parameters: parameters, data: data, validation: validation, options: options,
-        store: store)
+        setup.objective, parameters: parameters, data: setup.data, validation: setup.validation,
+        options: options, store: store)
     }
   }
 

@@ -78,9 +78,10 @@ struct Answers {
     guard !answers.isEmpty || !declined.isEmpty else { return nil }
   }
 
-  init(answers: [Answer], unit: String, rows: String, declined: String, caveat: String? = nil) {
-    (self.answers, self.unit, self.rows) = (answers, unit, rows)
-    (self.declined, self.caveat) = (declined, caveat)
+  init(answers: [Answer], _ measure: Measure, declined: String) {
+    (self.answers, unit, rows) = (answers, measure.unit, measure.rows)
+    (self.declined, caveat) = (declined, measure.caveat)
+    remedy = measure.remedy ?? remedy
   }
 
   func verdict(_ question: Question) -> Verdict? {

@@ -6,22 +6,19 @@ import Text
 import Tokenizers
 
 /// Looks at a distillation of language models before it begins.
-struct DistillationDoctor {
-  let arms: DistillationArms
+struct LanguageDoctor {
+  let arms: LanguageArms
   let text: RunText
   /// What student and controls read of it.
   let slice: RunText
   let recipe: DistillRecipe
-  let plan: DistillationPlan
   let weights: FrozenWeights
 
   private var common: TextDoctor { TextDoctor(text: slice, classCount: arms.classCount) }
 
   func findings() throws -> [Finding] {
     try vocabulary() + conversations() + slices() + common.targets()
-      + common.passes(recipe.training.options(for: recipe.student, seed: recipe.seed))
       + rowsOfCache() + teacherOnText()
-      + recipe.evidence(text.heldOut.count, "windows") + plan.findings(recipe)
   }
 
   /// What student and controls see of the text, where it is not all.

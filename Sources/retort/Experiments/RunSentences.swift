@@ -61,9 +61,4 @@ struct RunSentences: CustomStringConvertible {
     "\(counted(training.count, "sentence")) to train on, \(grouped(validation?.count ?? 0)) to choose weights by, "
       + "\(grouped(heldOut.count)) held out and judged"
   }
-
-  /// How often the sentences are seen by a model that is trained like this.
-  func passes(_ options: TrainingOptions) -> Finding {
-    .passes(options, over: training, isValidated: validation != nil)
-  }
 }

@@ -5,13 +5,13 @@ import Testing
 
 @testable import Sentences
 
-@Suite struct SentenceTaskTests {
+@Suite struct SentenceBenchmarkTests {
   /// A file of pairs whose sentences are their numbers.
-  private func pairs(_ lines: String) throws -> SentenceTask {
+  private func pairs(_ lines: String) throws -> SentenceBenchmark {
     let file = FileManager.default.temporaryDirectory.appending(path: "pairs-\(UUID()).csv")
     defer { try? FileManager.default.removeItem(at: file) }
     try "sentence1,sentence2,score\n\(lines)".write(to: file, atomically: true, encoding: .utf8)
-    return try SentenceTask(pairsIn: file.path) {
+    return try SentenceBenchmark(pairsIn: file.path) {
       $0.split(separator: " ").compactMap { Int32($0) }
     }
   }
@@ -44,11 +44,11 @@ import Testing
   }
 
   @Test func halvesAreFoundAmongAllOthers() throws {
-    #expect(SentenceTask(halvesOf: [[1, 2, 3]]) == nil)
+    #expect(SentenceBenchmark(halvesOf: [[1, 2, 3]]) == nil)
     let sentences: [[Int32]] = [
       [0, 1, 2, 3, 4, 9], [0, 5, 6, 7, 8, 9], [0, 1, 9], [0, 2, 4, 6, 8, 9],
     ]
-    let task = try #require(SentenceTask(halvesOf: sentences))
+    let task = try #require(SentenceBenchmark(halvesOf: sentences))
     // The short one has no halves.
     #expect(task.sentences.count == 6 && task.sentences[0] == [0, 1, 2, 9])
     #expect(task.sentences[3] == [0, 3, 4, 9])

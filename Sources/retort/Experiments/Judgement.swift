@@ -1,46 +1,40 @@
-// What a run found of language models.
+// What a task's evaluations say of arms and of the student.
 import Foundation
-import Text
 
 extension ArmResult {
-  /// A language model's numbers, means over `evaluations`, one for each seed. `cost` is what its training took, per seed.
+  /// An arm's numbers: means over `evaluations`, one for each seed, with sizes, speed, and what its training took, per seed.
   init(
-    _ arm: String, parameterCount: Int, _ evaluations: [Evaluation], bytesPerToken: Double,
-    speed: Speed? = nil, cost: RunFolder.Cost? = nil
+    _ arm: String, parameterCount: Int, _ evaluations: [ArmEvaluation], speed: [Metric],
+    cost: RunFolder.Cost?
   ) {
-    func mean(_ value: (Evaluation) -> Double?) -> Double? {
-      let known = evaluations.compactMap(value)
-      return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
+    let means = evaluations[0].metrics.map { metric -> Metric in
+      let known = evaluations.compactMap { evaluation in
+        evaluation.metrics.first { $0.key == metric.key }?.value
+      }
+      let mean = known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
+      return Metric(metric.key, metric.title, mean, metric.format)
     }
-    let nats = mean(\.natsPerToken)
     self.init(
       arm: arm,
       metrics: [
         Metric("parameters", "parameters", Double(parameterCount), .count),
         Metric("bytes", nil, Double(4 * parameterCount), .count),
-        Metric("nats_per_token", "nats/token", nats, .decimals),
-        Metric("bits_per_byte", "bits/byte", nats.map { $0 / bytesPerToken / log(2) }, .decimals),
-        Metric("kl_to_teacher", "KL to teacher", mean(\.klToTeacher), .decimals),
-        Metric("top1_agreement", "top-1 agreement", mean(\.agreement), .share),
-        Metric("expected_calibration_error", "ECE", mean(\.calibrationError), .decimals),
-        Metric("tokens_per_second", "tokens/s", speed?.tokensPerSecond, .count),
-        Metric(
-          "milliseconds_per_new_token", "ms/token", speed.map { 1000 * $0.secondsPerToken },
-          .hundredths),
+      ] + means + speed + [
         Metric("training_flops", "TFLOP", cost?.flops, .operations),
         Metric("training_seconds", "trained", cost?.seconds, .duration),
-        Metric("held_out_tokens", nil, (evaluations.first?.tokenCount).map(Double.init), .count),
-      ], reliability: evaluations.first?.calibration.points ?? [])
+      ], reliability: evaluations[0].reliability)
   }
 }
 
 extension Outcome {
-  /// What came of a distillation of language models. After the first answer it says where the student stands between
-  /// its control and the teacher.
+  /// What came of a distillation. After the first answer it says where the student stands between its control and the
+  /// teacher, where the measure knows a gap.
   init(
-    languageModels arms: [ArmResult], _ answers: Answers, samples: [Sample], seconds: Double
+    _ arms: [ArmResult], _ measure: Measure, _ answers: Answers, samples: [Sample], seconds: Double
   ) {
-    func loss(_ arm: String) -> Double? { arms.first { $0.arm == arm }?["nats_per_token"] }
+    func loss(_ arm: String) -> Double? {
+      measure.gap.flatMap { key in arms.first { $0.arm == arm }?[key] }
+    }
     /// The share of the distance between a control and the teacher that the student is nearer to the teacher; nil where
     /// the teacher is no better than the control.
     func gapClosed(_ question: Question) -> Double? {
@@ -64,9 +58,11 @@ extension Outcome {
       }
     }
     self.init(
-      arms, quality: "bits_per_byte", answers: answers, sentences: sentences, samples: samples,
+      arms, quality: measure.quality, answers: answers, sentences: sentences, samples: samples,
       seconds: seconds)
-    gapsClosed = answers.answers.map { ($0.question.key, gapClosed($0.question)) }
+    if measure.gap != nil {
+      gapsClosed = answers.answers.map { ($0.question.key, gapClosed($0.question)) }
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-// The models of a distillation.
+// The models of a distillation of language models.
 import Base
 import Distillation
 import Foundation
@@ -6,10 +6,9 @@ import Models
 import Storage
 import Tensors
 import Text
-import Training
 
 /// Teacher, students and controls, with the tokenizer that they share.
-struct DistillationArms {
+struct LanguageArms {
   let tokenizer: RunTokenizer
   /// nil where a cache stands for it.
   let teacher: Arm?
@@ -20,7 +19,8 @@ struct DistillationArms {
   let others: [(arm: Arm, weight: Float)]
   /// The first student, which shows what all students and controls are.
   let student: Arm
-  private let arm: (String) throws -> Arm
+  /// A student or control of some name.
+  let arm: (String) throws -> Arm
   /// Rows of models' tables beyond these are padding.
   let classCount: Int
 
@@ -93,46 +93,9 @@ struct DistillationArms {
     }
   }
 
-  /// Students and controls of a recipe whose costs are settled.
-  func trials(of recipe: DistillRecipe) throws -> [Trial] {
-    try Trial.all(of: recipe, make: arm)
-  }
-
   /// What a language model learns from text alone.
   func nextToken(_ arm: Arm) throws -> NextTokenObjective {
     NextTokenObjective(try arm.languageModel(), classCount: classCount)
-  }
-
-  /// What each arm's training takes. `slice` is what student and controls read of the text.
-  func plan(
-    _ recipe: DistillRecipe, _ text: RunText, slice: RunText, sharing weights: FrozenWeights
-  ) throws -> DistillationPlan {
-    func phase(
-      _ name: String, _ arm: Arm, _ sizes: ModelRecipe, _ text: RunText,
-      _ prepare: @escaping (VariableStore) throws -> (any Objective, any Dataset)
-    ) -> TrainingPhase {
-      TrainingPhase(
-        name, options: recipe.training.options(for: sizes, seed: recipe.seed),
-        validation: text.validation, sharing: weights
-      ) { store in
-        try arm.plan(in: store, prefix: "trained")
-        let (objective, data) = try prepare(store)
-        return (objective, data, arm.model.parameters(prefix: "trained"))
-      }
-    }
-    return DistillationPlan(
-      teacher: !isTeacherGiven
-        ? teacher.map { arm in
-          phase(arm.name, arm, recipe.teacher, text) { _ in (try nextToken(arm), text.training) }
-        } : nil,
-      student: phase("student", student, recipe.student, slice) { store in
-        let objective = try objective(
-          recipe.distillation, student: student, teacher: try planTeachers(in: store))
-        return (objective, objective.data(over: slice.training))
-      },
-      control: phase("control", student, recipe.student, slice) { _ in
-        (try nextToken(student), slice.training)
-      }, text: text.training, slice: slice.training, device: weights.store.device)
   }
 
   /// Reads every teacher that exists before the run, and what a cache has of one.
@@ -144,23 +107,17 @@ struct DistillationArms {
     return weights
   }
 
-  /// The teacher's side of the loss, its weights among those that are shared.
-  func loadTeacher(into weights: FrozenWeights) throws -> Teacher {
-    if let cache { return .cache(cache) }
-    guard let teacher else { fatal("there is a teacher or its cache") }
-    try teacher.load(into: weights)
-    return .model(try teacher.languageModel())
+  /// Declares all teachers in the store of a plan, where it does not know them.
+  func planTeachers(in store: VariableStore) throws {
+    for other in others { try other.arm.planFinished(in: store) }
+    if let cache { return try cache.declare(in: store) }
+    try teacher?.planFinished(in: store)
   }
 
-  /// The teacher's side of the loss, with room for all teachers' variables in the store of a plan.
-  func planTeachers(in store: VariableStore) throws -> Teacher {
-    for other in others { try other.arm.planFinished(in: store) }
-    if let cache {
-      try cache.declare(in: store)
-      return .cache(cache)
-    }
+  /// The first teacher's side of a loss.
+  func teacherOfLoss() throws -> Teacher {
+    if let cache { return .cache(cache) }
     guard let teacher else { fatal("there is a teacher or its cache") }
-    try teacher.planFinished(in: store)
     return .model(try teacher.languageModel())
   }
 
@@ -174,16 +131,14 @@ struct DistillationArms {
     if let cache { origins.add("the cache", cache.fingerprint) }
   }
 
-  /// The student's objective. The first teacher need not be loaded, as far as its graph goes.
-  func objective(
-    _ recipe: DistillationRecipe, student: Arm, teacher: Teacher
-  ) throws -> DistillationObjective {
+  /// The student's objective, whose teachers need not be loaded as far as its graph goes.
+  func objective(_ recipe: DistillationRecipe, student: Arm) throws -> DistillationObjective {
     let more = try others.map {
       (teacher: Teacher.model(try $0.arm.languageModel()), weight: $0.weight)
     }
     return DistillationObjective(
-      student: try student.languageModel(), teachers: [(teacher, 1)] + more, recipe.divergence,
-      classCount: classCount,
-      matching: try InnerMatching(recipe, student: student, teacher: self.teacher))
+      student: try student.languageModel(), teachers: [(try teacherOfLoss(), 1)] + more,
+      recipe.divergence, classCount: classCount,
+      matching: try InnerMatching(recipe, student: student, teacher: teacher))
   }
 }

@@ -6,7 +6,7 @@ import Tokenizers
 
 /// Pairs of sentences with how similar people find them, or halves of sentences that belong together: a test that knows
 /// nothing of a teacher, and that a control can win.
-public struct SentenceTask: Sendable {
+public struct SentenceBenchmark: Sendable {
   private enum Kind: Sendable {
     /// Similarities of the pairs, in any unit.
     case similarities([Double])

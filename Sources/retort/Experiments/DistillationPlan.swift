@@ -1,4 +1,5 @@
 // What a distillation costs, arm by arm, and what follows from that: controls, seeds, steps.
+import Models
 import Tensors
 import Training
 
@@ -12,6 +13,39 @@ struct DistillationPlan {
   let text: any Dataset
   let slice: any Dataset
   let device: any Device
+  /// Whether rows are there by which best weights are chosen.
+  let isValidated: Bool
+
+  /// The trainings of a task with `data`, with the sizes and steps of a recipe.
+  init(
+    _ task: any LearningTask, _ recipe: DistillRecipe, _ data: TaskData, _ weights: FrozenWeights
+  ) throws {
+    func phase(
+      _ name: String, _ arm: Arm, _ sizes: ModelRecipe,
+      _ setup: @escaping (VariableStore) throws -> TrainingSetup
+    ) -> TrainingPhase {
+      TrainingPhase(
+        name, options: recipe.training.options(for: sizes, seed: recipe.seed), sharing: weights
+      ) { store in
+        try arm.plan(in: store, prefix: "trained")
+        return (try setup(store), arm.model.parameters(prefix: "trained"))
+      }
+    }
+    teacher =
+      task.isTeacherTrained
+      ? task.teacher.map { arm in
+        phase(arm.name, arm, recipe.teacher) { _ in try task.teacherSetup() }
+      } : nil
+    student = phase("student", task.student, recipe.student) { store in
+      try task.planTeachers(in: store)
+      return try task.studentSetup(task.student, in: nil)
+    }
+    control = phase("control", task.student, recipe.student) { _ in
+      try task.controlSetup(task.student)
+    }
+    (text, slice, device) = (data.training, data.slice, weights.store.device)
+    isValidated = try task.controlSetup(task.student).validation != nil
+  }
 
   /// What is trained, a kind of model each.
   var phases: [TrainingPhase] { [teacher, student, control].compactMap { $0 } }

@@ -7,15 +7,11 @@ import Tensors
 /// Looks at sentences, and at what the teacher makes of them.
 struct SentenceDoctor {
   let sentences: RunSentences
-  let recipe: DistillRecipe
-  let plan: DistillationPlan
   /// The teacher's vectors of some texts.
   let embed: ([[Int32]]) throws -> [[Float]]
 
   func findings() throws -> [Finding] {
-    let options = recipe.training.options(for: recipe.student, seed: recipe.seed)
-    return [lengths(), sentences.passes(options), try vectors()]
-      + recipe.evidence(sentences.heldOut.count, "sentences") + (try plan.findings(recipe))
+    [lengths(), try vectors()]
   }
 
   /// How much of the rows is text, and how many sentences do not fit.
