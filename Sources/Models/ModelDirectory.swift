@@ -70,8 +70,8 @@ public struct ModelDirectory: Sendable {
 
   public func notALanguageModel(_ model: any PretrainedModel) -> StorageError {
     StorageError(
-      "\(url.path) holds an encoder (\(model.architecture)), not a model that continues text; "
-        + "`retort embed` uses it, and `retort distill` makes it smaller.")
+      "\(url.path) holds an encoder (\(model.architecture)), not a model that continues text.",
+      remedy: .useAsEncoder)
   }
 
   public func notAnEncoder(_ model: any PretrainedModel) -> StorageError {

@@ -36,8 +36,8 @@ public final class ResumableFile {
       if isHere, !before.isEmpty {
         guard before == Data(jobText.utf8) || overwrite else {
           throw StorageError(
-            "\(url.path) holds part of what another command began to write. That command goes on with it; "
-              + "--overwrite begins anew.")
+            "\(url.path) holds part of what another command began to write. That command goes on with it.",
+            remedy: .replaceOutput)
         }
         existing = overwrite ? Data() : try OpenFile(place).whole()
       } else {
@@ -59,7 +59,7 @@ public final class ResumableFile {
   /// What is told of a file that the command did not make.
   public var foreign: StorageError {
     StorageError(
-      "\(url.path) is here already and was not written by this command. --overwrite replaces it.")
+      "\(url.path) is here already and was not written by this command.", remedy: .replaceOutput)
   }
 
   /// Keeps the lines that are there, of `total` in all that are written in parts of `part`, and tells how many.

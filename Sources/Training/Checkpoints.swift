@@ -64,6 +64,6 @@ extension Trainer {
   private static func belongsElsewhere(_ url: URL) -> StorageError {
     StorageError(
       "\(url.path) belongs to a run with other settings or data. Resume with what the run folder holds and "
-        + "what it began with, or start a new run with --overwrite.")
+        + "what it began with.", remedy: .startAnew)
   }
 }

@@ -119,8 +119,8 @@ public final class Trainer {
     var best = try bestFile.flatMap(keptBest)
     if let bestFile, best == nil, validation != nil, first >= options.validationInterval {
       throw StorageError(
-        "\(bestFile.path), the best weights of \(first) steps, is not here any more. Put it back, or start a new run "
-          + "with --overwrite.")
+        "\(bestFile.path), the best weights of \(first) steps, is not here any more. Put it back.",
+        remedy: .startAnew)
     }
     lastStep = first
     var pace = Pace()

@@ -106,8 +106,7 @@ import Tokenizers
     let found = try entries(#"{"question": "q", "answer": "a"}"#)
     let error = #expect(throws: StorageError.self) { try learnt(found, bytes) }
     #expect(error?.description.contains("`question`, `answer`") == true)
-    #expect(
-      error?.description.contains("data.fields={prompt: question, completion: answer}") == true)
+    #expect(error?.remedy == .nameFields("prompt: question, completion: answer"))
     // Texts are wanted where there are prompts.
     let pair = try entries(#"{"prompt": "p", "completion": "c"}"#)
     #expect(throws: StorageError.self) { try DataEntry.texts(pair) }

@@ -58,8 +58,8 @@ public final class TeacherCache {
       let known = description.temperatures.map { "\($0)" }.joined(separator: ", ")
       throw StorageError(
         "\(folder.path) has lists for the temperatures \(known), not for \(temperature). Temperature on a "
-          + "list is not temperature on the whole distribution: make the cache again with --temperature."
-      )
+          + "list is not temperature on the whole distribution.",
+        remedy: .makeCache(temperature: temperature))
     }
   }
 
@@ -81,8 +81,8 @@ public final class TeacherCache {
     guard let row = placeOfKey[description.key(tokens)] else {
       throw StorageError(
         "\(folder.path) has no row for the tokens \(tokens.prefix(8).map(String.init).joined(separator: ", "))"
-          + ", ...: it was made from other data, another tokenizer or another length. Make it again with "
-          + "`retort cache`.")
+          + ", ...: it was made from other data, another tokenizer or another length.",
+        remedy: .makeCache(temperature: nil))
     }
     let start = row * description.rowBytes + TeacherCacheDescription.keyBytes
     let payload = try rows.read(at: start, count: description.payloadBytes)
@@ -90,8 +90,8 @@ public final class TeacherCache {
       at: start + payload.count, count: TeacherCacheDescription.checksumBytes)
     guard sum.elementsEqual(TeacherCacheDescription.checksum(payload)) else {
       throw StorageError(
-        "\(folder.path): row \(row) is damaged. Delete the folder and make it again with `retort cache`."
-      )
+        "\(folder.path): row \(row) is damaged. Delete the folder.",
+        remedy: .makeCache(temperature: nil))
     }
     return payload
   }

@@ -139,8 +139,8 @@ public struct TeacherCacheDescription: Sendable, Hashable {
       length: length, classCount: classes, width: width, temperatures: temperatures)
     guard json["checksum"] == self.json["checksum"] else {
       throw StorageError(
-        "\(file.path) is damaged: it does not have the checksum that was written. Make the cache again with "
-          + "`retort cache`.")
+        "\(file.path) is damaged: it does not have the checksum that was written.",
+        remedy: .makeCache(temperature: nil))
     }
   }
 }

@@ -86,9 +86,8 @@ public struct DataEntry: Sendable {
       try placed(entry.source) {
         guard case .text(let text) = try entry.form() else {
           throw EntryProblem(
-            description:
-              "a text is read here, and this is a prompt or a conversation. data.fields={text: NAME}, or "
-              + "--fields 'text: NAME', names the field that is read")
+            description: "a text is read here, and this is a prompt or a conversation",
+            remedy: .nameFields("text: NAME"))
         }
         return text
       }
@@ -112,7 +111,7 @@ public struct DataEntry: Sendable {
   /// Runs `body`; what is wrong with the entry is said with its place.
   package static func placed<Value>(_ source: String, _ body: () throws -> Value) throws -> Value {
     do { return try body() } catch let problem as EntryProblem {
-      throw StorageError("\(source): \(problem.description).")
+      throw StorageError("\(source): \(problem.description).", remedy: problem.remedy)
     } catch {
       throw StorageError("\(source): \(error)")
     }

@@ -5,8 +5,12 @@ import Storage
 /// What is wrong with an entry of a data file, for the person who wrote it.
 package struct EntryProblem: Error, CustomStringConvertible {
   package let description: String
+  package let remedy: StorageError.Remedy?
 
-  package init(description: String) { self.description = description }
+  package init(description: String, remedy: StorageError.Remedy? = nil) {
+    self.description = description
+    self.remedy = remedy
+  }
 }
 
 /// What an object of a data file says.
@@ -109,16 +113,16 @@ enum RecordForm {
     ]
     let guess =
       pairs.first { names.contains($0.0) && names.contains($0.1) }
-      .map { "data.fields={prompt: \($0.0), completion: \($0.1)}" }
+      .map { "prompt: \($0.0), completion: \($0.1)" }
       ?? names.first { object[$0]?.string.map { $0.utf8.count > 20 } == true }
-      .map { "data.fields={text: \($0)}" }
+      .map { "text: \($0)" }
     return EntryProblem(
       description:
         "there is neither `text`, nor `prompt` with `completion`, nor `messages`, nor a stored completion"
         + ", but "
         + (names.isEmpty
-          ? "nothing" : names.prefix(12).map { "`\($0.prefix(40))`" }.joined(separator: ", "))
-        + (guess.map { ". --set '\($0)' says which field is what" } ?? ""))
+          ? "nothing" : names.prefix(12).map { "`\($0.prefix(40))`" }.joined(separator: ", ")),
+      remedy: guess.map { .nameFields($0) })
   }
 }
 

@@ -125,3 +125,20 @@ func prepareStandardStreams() {
   // A reader that goes away is an error of that write alone.
   signal(SIGPIPE, SIG_IGN)
 }
+
+extension StorageError.Remedy {
+  /// What a person can do, in the words of this tool.
+  var words: String {
+    switch self {
+    case .startAnew: "--overwrite starts a new run."
+    case .replaceOutput: "--overwrite replaces it."
+    case .makeCache(let temperature):
+      "`retort cache` makes it again"
+        + (temperature.map { ", for this temperature with --temperature \($0)." } ?? ".")
+    case .nameFields(let fields):
+      "--fields '\(fields)', or data.fields={\(fields)} in a recipe, says which field is what."
+    case .useAsEncoder:
+      "`retort embed` uses an encoder, and `retort distill` makes it smaller."
+    }
+  }
+}
