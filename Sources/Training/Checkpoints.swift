@@ -63,7 +63,7 @@ extension Trainer {
 
   private static func belongsElsewhere(_ url: URL) -> StorageError {
     StorageError(
-      "\(url.path) belongs to a run with other settings or data. Resume with what the run folder holds and "
-        + "what it began with.", remedy: .startAnew)
+      "\(url.path) belongs to a run with other settings or data, or was written by another version. Resume with what "
+        + "the run folder holds and what it began with.", remedy: .startAnew)
   }
 }

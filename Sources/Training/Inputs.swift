@@ -41,10 +41,8 @@ public struct Inputs {
     return tensor
   }
 
-  /// Gives an executor the values of a batch.
+  /// Gives an executor the values of a batch; traps where the batch lacks a field.
   public func set(_ batch: Batch, on executor: GraphExecutor) throws {
-    for (field, tensor) in tensors {
-      if let value = batch.values[field] { try executor.set(tensor, to: value) }
-    }
+    for (field, tensor) in tensors { try executor.set(tensor, to: batch[field]) }
   }
 }

@@ -114,6 +114,7 @@ struct Experiment {
   {
     let start = ContinuousClock.now
     var task = task
+    try task.teacher?.load(into: weights)
     let speeds = try speeds(of: trials[0].student, weights)
     var results: [ArmResult] = []
     var samples: [Outcome.Sample] = []

@@ -14,6 +14,8 @@ struct LanguageArms {
   let teacher: Arm?
   /// Whether the teacher exists before the run.
   private let isTeacherGiven: Bool
+  /// What tells the folder of a teacher from others for which a cache stands while students are trained.
+  private let fingerprintBesideCache: String?
   let cache: TeacherCache?
   /// Teachers besides the first, with their weights.
   let others: [(arm: Arm, weight: Float)]
@@ -29,10 +31,9 @@ struct LanguageArms {
     let (path, length) = (recipe.teacher.path, recipe.data.sequenceLength)
     isTeacherGiven = !path.isEmpty
     let cacheFolder = recipe.distillation.cache
-    var cache: TeacherCache?
+    var (cache, expected): (TeacherCache?, String?) = (nil, nil)
     if !cacheFolder.isEmpty {
-      let expected =
-        path.isEmpty ? nil : try ModelDirectory(URL(fileURLWithPath: path)).fingerprint()
+      expected = path.isEmpty ? nil : try ModelDirectory(URL(fileURLWithPath: path)).fingerprint()
       let opened = try TeacherCache(URL(fileURLWithPath: cacheFolder), expecting: expected)
       guard opened.description.length == length else {
         throw RecipeError(
@@ -42,6 +43,7 @@ struct LanguageArms {
       cache = opened
     }
     self.cache = cache
+    fingerprintBesideCache = expected
     // A cache has its teacher's tokenizer with it.
     tokenizer =
       cache != nil && path.isEmpty
@@ -101,7 +103,7 @@ struct LanguageArms {
   /// Reads every teacher that exists before the run, and what a cache has of one.
   func readTeachers(on device: any Device) throws -> FrozenWeights {
     let weights = FrozenWeights(on: device)
-    if let teacher, isTeacherGiven { try teacher.load(into: weights) }
+    if let teacher, isTeacherGiven, cache == nil { try teacher.load(into: weights) }
     for other in others { try other.arm.load(into: weights) }
     try cache?.declare(in: weights.store)
     return weights
@@ -125,7 +127,11 @@ struct LanguageArms {
   func addOrigins(
     _ recipe: DistillRecipe, _ weights: FrozenWeights, to origins: inout RunOrigins
   ) throws {
-    if isTeacherGiven, let teacher { origins.add("the teacher", try teacher.load(into: weights)) }
+    if let fingerprintBesideCache {
+      origins.add("the teacher", fingerprintBesideCache)
+    } else if isTeacherGiven, let teacher {
+      origins.add("the teacher", try teacher.load(into: weights))
+    }
     for other in others { origins.add("the \(other.arm.name)", try other.arm.load(into: weights)) }
     try origins.add("the student's folder", folder: recipe.student.path)
     if let cache { origins.add("the cache", cache.fingerprint) }

@@ -88,6 +88,8 @@ struct LanguageDoctor {
 
   private func teacherOnText() throws -> [Finding] {
     guard let teacher = arms.teacher, !recipe.teacher.path.isEmpty else { return [] }
+    // Where a cache stands for it, it does not stay in memory.
+    let weights = arms.cache == nil ? weights : FrozenWeights(on: weights.store.device)
     return try TextDoctor(text: text, classCount: arms.classCount).perplexity(
       of: teacher, as: teacher.name, teaches: true, batchSize: recipe.training.batchSize,
       in: weights)

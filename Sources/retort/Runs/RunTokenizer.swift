@@ -41,8 +41,8 @@ struct RunTokenizer {
       throw RecipeError("data.tokenizer must be empty: the tokenizer of \(path) is used.")
     }
     if !path.isEmpty {
-      // A folder that is no model's says so first.
-      _ = try ModelDirectory(URL(fileURLWithPath: path)).configurationFile
+      // A folder that is no model's, or holds an encoder, says so first.
+      _ = try ModelDirectory(URL(fileURLWithPath: path)).languageModel()
       return try RunTokenizer(folder: path)
     }
     return data.tokenizer.isEmpty
