@@ -10,8 +10,8 @@
 #ifndef GRADIENT
 #define GRADIENT 1
 #endif
-#ifndef UNIT
-#define UNIT 0
+#ifndef IS_T_ONE
+#define IS_T_ONE 0
 #endif
 
 // student, slopes: [rows, columns], of the rows from `first` on of all; slopes may be the student's own logits in
@@ -48,7 +48,7 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
     ROW_HIGHEST(best_t, t, columns)
     ROW_SUM(sum_t, t, columns, exp_of_log(value - best_t))
     const float log_t = best_t + log(sum_t);
-#if UNIT
+#if IS_T_ONE
     const float shift_s = log_s, shift_t = log_t;
 #else
     ROW_SUM(warm_s, s, columns, exp_of_log((value - best_s) * inverse_temperature))

@@ -5,8 +5,8 @@
 #ifndef GRADIENT
 #define GRADIENT 1
 #endif
-#ifndef UNIT
-#define UNIT 0
+#ifndef IS_T_ONE
+#define IS_T_ONE 0
 #endif
 
 // The least probability of the tail.
@@ -44,7 +44,7 @@ __kernel void linear_loss_list(__global const float* student, __global const int
     ROW_HIGHEST(best, s, columns)
     ROW_SUM(sum, s, columns, exp_of_log(value - best))
     const float log_s = best + log(sum);
-#if UNIT
+#if IS_T_ONE
     const float shift_s = log_s;
 #else
     ROW_SUM(warm, s, columns, exp_of_log((value - best) * inverse_temperature))

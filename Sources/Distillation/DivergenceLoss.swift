@@ -62,14 +62,14 @@ public struct DivergenceLoss: Sendable, Hashable {
       divergence: Divergence.between(
         student: student, teacher: teacher, labels: labels, divergence.kind,
         temperature: temperature),
-      unitKL: Divergence.between(
+      klAtOne: Divergence.between(
         student: student, teacher: teacher, labels: labels, .forwardKL, temperature: 1))
   }
 
   /// The mixture of losses per row; `matched` are terms that are added as they are. KL at T = 1 is logged beside every
   /// setting, because it can be compared across all of them.
   package func combined(
-    crossEntropy: Tensor, divergence term: Tensor, unitKL: Tensor,
+    crossEntropy: Tensor, divergence term: Tensor, klAtOne: Tensor,
     logging more: [(name: String, sum: Tensor)] = [], adding matched: [Tensor] = []
   ) -> Loss {
     let weight = (1 - alpha) * temperature * temperature * divergence.scale
@@ -77,6 +77,6 @@ public struct DivergenceLoss: Sendable, Hashable {
     let total = ce * alpha + term * weight
     return Loss(
       total: matched.reduce(total) { $0 + $1 },
-      logged: [("ce", ce), ("kl", unitKL.sum()), ("divergence", term)] + more)
+      logged: [("ce", ce), ("kl", klAtOne.sum()), ("divergence", term)] + more)
   }
 }

@@ -141,14 +141,14 @@ struct GPT2Layer: Module {
 
 /// Causal attention whose queries, keys and values come from one projection.
 struct GPT2Attention: Module {
-  let cAttn: Projection
-  let cProj: Projection
+  let cAttn: Conv1D
+  let cProj: Conv1D
   private let headCount: Int
 
   init(_ c: GPT2Configuration) {
     headCount = c.nHead
-    cAttn = Projection(c.nEmbd, 3 * c.nEmbd, standardDeviation: c.initializerRange)
-    cProj = Projection(c.nEmbd, c.nEmbd, standardDeviation: c.residualRange)
+    cAttn = Conv1D(c.nEmbd, 3 * c.nEmbd, standardDeviation: c.initializerRange)
+    cProj = Conv1D(c.nEmbd, c.nEmbd, standardDeviation: c.residualRange)
   }
 
   func callAsFunction(_ x: Tensor, _ context: AttentionContext) -> Tensor {
@@ -162,13 +162,13 @@ struct GPT2Attention: Module {
 
 /// proj(activation(fc x)); GPT-2's own activation is GELU in its tanh form
 struct GPT2MLP: Module {
-  let cFc: Projection
-  let cProj: Projection
+  let cFc: Conv1D
+  let cProj: Conv1D
   private let activation: Activation
 
   init(_ c: GPT2Configuration) {
-    cFc = Projection(c.nEmbd, c.nInner, standardDeviation: c.initializerRange)
-    cProj = Projection(c.nInner, c.nEmbd, standardDeviation: c.residualRange)
+    cFc = Conv1D(c.nEmbd, c.nInner, standardDeviation: c.initializerRange)
+    cProj = Conv1D(c.nInner, c.nEmbd, standardDeviation: c.residualRange)
     activation = c.activationFunction
   }
 

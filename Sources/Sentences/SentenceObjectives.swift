@@ -7,7 +7,7 @@ import Tensors
 import Text
 import Training
 
-/// Makes a student's vectors those of a teacher, and its insides where that is wanted.
+/// Makes a student's vectors those of a teacher, with feature matching where that is wanted.
 public struct EmbeddingObjective: Objective {
   public enum Kind: String, Sendable, Codable, CaseIterable {
     /// 1 - cos(s, t)
@@ -25,11 +25,11 @@ public struct EmbeddingObjective: Objective {
   public let kind: Kind
   /// From the student's width to the teacher's, where they differ.
   private let projection: Linear?
-  private let matching: InnerMatching
+  private let matching: FeatureMatching
 
   public init(
     student: SentenceEncoder, teacher: SentenceEncoder, _ kind: Kind,
-    matching: InnerMatching = InnerMatching()
+    matching: FeatureMatching = FeatureMatching()
   ) {
     self.student = student
     self.teacher = teacher
@@ -58,15 +58,15 @@ public struct EmbeddingObjective: Objective {
   }
 
   /// An encoder's embeddings [B, C] of a batch, and what they were made from.
-  static func insides(_ encoder: SentenceEncoder, _ inputs: Inputs, mask: Tensor) -> (
-    embeddings: Tensor, insides: Insides
+  static func activations(_ encoder: SentenceEncoder, _ inputs: Inputs, mask: Tensor) -> (
+    embeddings: Tensor, activations: Activations
   ) {
     let tokens = inputs[.tokens]
     let context = AttentionContext(bothDirections: tokens, lengths: inputs[.lengths])
     let states = encoder.hiddenStates(tokens, context)
     return (
       encoder.pooled(states[states.count - 1], mask: mask),
-      Insides(states: states, heads: context.heads)
+      Activations(states: states, heads: context.heads)
     )
   }
 
@@ -74,8 +74,8 @@ public struct EmbeddingObjective: Objective {
     let (b, t) = (inputs.rowCount, inputs[.tokens].shape[1])
     let counts = inputs[.counts].reshaped(to: [b, 1])
     let mask = SentenceEncoder.mask(lengths: inputs[.lengths], length: t)
-    let (teachers, teacherInsides) = Self.insides(teacher, inputs, mask: mask)
-    let (raw, insides) = Self.insides(student, inputs, mask: mask)
+    let (teachers, teacherActivations) = Self.activations(teacher, inputs, mask: mask)
+    let (raw, activations) = Self.activations(student, inputs, mask: mask)
     let given = teachers.detached()
     let own = projection?(raw) ?? raw
     var logged: [(name: String, sum: Tensor)] = []
@@ -99,7 +99,7 @@ public struct EmbeddingObjective: Objective {
       total = ((margins(own) - margins(given)) * counts).sumOfSquares() * (1 / Float(b))
     }
     let terms = matching.terms(
-      student: insides, teacher: teacherInsides,
+      student: activations, teacher: teacherActivations,
       Self.positions(lengths: inputs[.lengths], counts: counts, mask: mask))
     return Loss(
       total: terms.reduce(total) { $0 + $1.sum * $1.weight },

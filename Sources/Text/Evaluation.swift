@@ -52,7 +52,7 @@ public func evaluate(
     let kl = LinearLoss.distillation(
       student: (hidden, model.headWeight), teacher: given, labels: labels, .forwardKL,
       temperature: 1, classCount: classCount
-    ).unitKL.sum()
+    ).klAtOne.sum()
     outputs += [teacher.likeliest(given, inputs, classCount: classCount), kl]
   }
   let executor = try GraphExecutor(Graph(outputs: outputs), on: store)

@@ -28,7 +28,7 @@ public struct NextTokenObjective: Objective {
   }
 }
 
-/// A divergence from teachers, and what matches of the models' insides: training with a teacher.
+/// A divergence from teachers, and feature matching with the first: training with a teacher.
 public struct DistillationObjective: Objective {
   /// A teacher with its share in the divergence.
   public typealias WeightedTeacher = (teacher: Teacher, weight: Float)
@@ -38,13 +38,13 @@ public struct DistillationObjective: Objective {
   let teachers: [WeightedTeacher]
   public let divergence: DivergenceLoss
   private let classCount: Int?
-  private let matching: InnerMatching
+  private let matching: FeatureMatching
 
   /// One teacher. Rows of the models' tables beyond `classCount` are padding. `matching` needs a teacher
   /// that is a model.
   public init(
     student: any LanguageModel, teacher: Teacher, _ divergence: DivergenceLoss,
-    classCount: Int? = nil, matching: InnerMatching = InnerMatching()
+    classCount: Int? = nil, matching: FeatureMatching = FeatureMatching()
   ) {
     self.init(
       student: student, teachers: [(teacher, 1)], divergence, classCount: classCount,
@@ -54,7 +54,7 @@ public struct DistillationObjective: Objective {
   /// Several teachers: the divergence is the mean of theirs by weight; `matching` sees the first, which may be a cache.
   public init(
     student: any LanguageModel, teachers: [WeightedTeacher], _ divergence: DivergenceLoss,
-    classCount: Int? = nil, matching: InnerMatching = InnerMatching()
+    classCount: Int? = nil, matching: FeatureMatching = FeatureMatching()
   ) {
     let sum = teachers.reduce(0) { $0 + $1.weight }
     demand(
@@ -94,14 +94,14 @@ public struct DistillationObjective: Objective {
     let (tokens, labels) = (inputs[.tokens], inputs[.labels])
     let context = inputs.attentionContext
     let states = student.hiddenStates(tokens, context)
-    var first: Insides?
+    var first: Activations?
     let parts = teachers.enumerated().map { index, item -> LinearLoss.Distillation in
       let given: LinearLoss.Teacher
       switch item.teacher {
       case .model(let model):
         let context = inputs.attentionContext
         let own = model.hiddenStates(tokens, context)
-        if index == 0 { first = Insides(states: own, heads: context.heads) }
+        if index == 0 { first = Activations(states: own, heads: context.heads) }
         given = .head(hidden: own[own.count - 1], weight: model.headWeight)
       case .cache(let cache): given = cache.distributions(inputs)
       }
@@ -122,11 +122,11 @@ public struct DistillationObjective: Objective {
     let terms =
       first.map {
         matching.terms(
-          student: Insides(states: states, heads: context.heads), teacher: $0,
+          student: Activations(states: states, heads: context.heads), teacher: $0,
           inputs.matchedPositions)
       } ?? []
     return divergence.combined(
-      crossEntropy: parts[0].crossEntropy, divergence: mean(\.divergence), unitKL: mean(\.unitKL),
+      crossEntropy: parts[0].crossEntropy, divergence: mean(\.divergence), klAtOne: mean(\.klAtOne),
       logging: logged + terms.map { ($0.name, $0.sum) },
       adding: terms.map { $0.sum * $0.weight })
   }

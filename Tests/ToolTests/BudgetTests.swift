@@ -59,7 +59,8 @@ import Testing
     #expect(run.status == 0, "\(run.errors)")
     #expect(run.errors.contains("within 10s there is time for"), "\(run.errors)")
     let seconds = (ContinuousClock.now - start) / .seconds(1)
-    #expect(seconds < 15, "\(seconds) seconds")
+    // All steps would take minutes. Other work may begin on the machine once the steps are measured.
+    #expect(seconds < 40, "\(seconds) seconds")
     // What was chosen stands in the recipe, which needs no budget any more.
     let recipe = try DistillRecipe.load(file: shop.path("run/recipe.yaml"), settings: [])
     #expect(recipe.training.budget.isEmpty && (50..<100_000).contains(recipe.teacher.steps))

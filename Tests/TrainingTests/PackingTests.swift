@@ -96,7 +96,7 @@ import Training
       let objective = DistillationObjective(
         student: student, teacher: .model(teacher),
         DivergenceLoss(.forwardKL, temperature: 2, alpha: 0.3),
-        matching: InnerMatching(
+        matching: FeatureMatching(
           hidden: HiddenMatching(weight: 0.5, pairs: [(1, 1)], widths: (width, 16)),
           relations: RelationMatching(weight: 1, headCount: 2, layers: (0, 0))))
       return try values(objective, student, store, packs: packs)

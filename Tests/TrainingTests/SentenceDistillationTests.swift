@@ -69,7 +69,7 @@ import Training
     #expect(abs(try total(16) - total(8)) < 1e-5)
   }
 
-  private let matching = InnerMatching(
+  private let matching = FeatureMatching(
     hidden: HiddenMatching(weight: 0.5, pairs: [(0, 0), (2, 2)], widths: (16, 16)),
     relations: RelationMatching(weight: 2, headCount: 4, layers: (1, 1)))
 
@@ -92,8 +92,8 @@ import Training
       let inputs = Inputs(like: batch)
       let mask = SentenceEncoder.mask(lengths: inputs[.lengths], length: length)
       let (own, given) = (
-        EmbeddingObjective.insides(student, inputs, mask: mask).insides,
-        EmbeddingObjective.insides(teacher, inputs, mask: mask).insides
+        EmbeddingObjective.activations(student, inputs, mask: mask).activations,
+        EmbeddingObjective.activations(teacher, inputs, mask: mask).activations
       )
       let positions = EmbeddingObjective.positions(
         lengths: inputs[.lengths], counts: inputs[.counts].reshaped(to: [4, 1]), mask: mask)

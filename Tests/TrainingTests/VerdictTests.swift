@@ -115,7 +115,7 @@ import Training
       DistillationObjective(
         student: student, teacher: .model(teacher),
         DivergenceLoss(.forwardKL, temperature: 1, alpha: 0),
-        matching: InnerMatching(
+        matching: FeatureMatching(
           relations: RelationMatching(weight: 2, headCount: 4, layers: (0, layer))))
     }
     let all: [Int32] = [1, 2, 3, 4, 5, 6, 7, 8]
@@ -163,7 +163,7 @@ import Training
     let objective = DistillationObjective(
       student: model, teacher: .model(model),
       DivergenceLoss(.forwardKL, temperature: 1, alpha: 0),
-      matching: InnerMatching(hidden: matching))
+      matching: FeatureMatching(hidden: matching))
     let batch = TokenWindows((0..<17).map { Int32($0) }, length: 8).batch(of: [0, 1])
     let values = try lossValues(
       objective, on: batch, store: store, gradientsFor: model.parameters().map(\.tensor))

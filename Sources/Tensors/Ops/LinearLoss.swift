@@ -215,7 +215,7 @@ extension LinearLoss {
     /// The divergence from the teacher at the temperature, without the factor T^2.
     public let divergence: Tensor
     /// KL(teacher || student) at T = 1, which has no gradient.
-    public let unitKL: Tensor
+    public let klAtOne: Tensor
     /// How many classes' log p were raised to the floor of the reverse KL, ln 1e-30.
     public let floored: Tensor
   }
@@ -233,6 +233,6 @@ extension LinearLoss {
     let operands = [student.hidden, student.weight, labels] + teacher.operands
     let losses = Application(op, operands).results
     return Distillation(
-      crossEntropy: losses[0], divergence: losses[1], unitKL: losses[2], floored: losses[3])
+      crossEntropy: losses[0], divergence: losses[1], klAtOne: losses[2], floored: losses[3])
   }
 }

@@ -111,7 +111,7 @@ extension LinearLoss {
         }
         arguments += (1...3).map { .result($0) }
         arguments += Divergence.constants(teaching.kind, teaching.temperature)
-        defines["UNIT"] = teaching.temperature == 1 ? 1 : 0
+        defines["IS_T_ONE"] = teaching.temperature == 1 ? 1 : 0
         defines.merge(Divergence.define(teaching.kind)) { $1 }
       }
       if givesGradients { arguments += (firstWeight..<operands.count).map { .operand($0) } }

@@ -1,9 +1,5 @@
 // `retort distill`
 import ArgumentParser
-import Foundation
-import Models
-import Storage
-import Tensors
 
 struct Distill: TalkativeCommand {
   static let configuration = CommandConfiguration(

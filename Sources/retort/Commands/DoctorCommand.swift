@@ -1,7 +1,5 @@
 // `retort doctor`
 import ArgumentParser
-import Foundation
-import Models
 import Storage
 import Tensors
 
@@ -56,25 +54,13 @@ struct DoctorCommand: TalkativeCommand {
     guard !models.areModelsGiven else {
       throw ValidationError("--model is for a training; it takes no teacher or student.")
     }
-    var recipe = try arguments.given(
+    let recipe = try arguments.given(
       TrainRecipe.self,
       settings: (model.map { ["model.path=\(quoted($0))"] } ?? [])
         + models.schedule.settings(of: "model"))
-    let tokenizer = try RunTokenizer.of(recipe.data, model: recipe.model.path)
-    let arm = try Arm(
-      "model", recipe.model, vocabularySize: tokenizer.tokenizer.vocabularySize,
-      sequenceLength: recipe.data.sequenceLength,
-      folder: folder)
-    let size = min(tokenizer.tokenizer.vocabularySize, arm.model.vocabularySize)
-    let text = try RunText(recipe.data, tokenizer, classCount: size, seed: recipe.seed)
-      .slice(recipe.model.textShare)
-    recipe.model.settleSteps(on: text.training, recipe.training)
-    let weights = FrozenWeights(on: device)
-    let phase = try recipe.phase(arm, text, classCount: size, weights: weights)
-    let chosen = try recipe.settle(phase, judgedRows: text.heldOut.count, since: .now)
-    let doctor = TrainingDoctor(
-      arm: arm, text: text, classCount: size, recipe: recipe, weights: weights)
-    return (text, try chosen + doctor.findings(phase), try DataSample(text, tokenizer.tokenizer))
+    var training = try SingleTraining(recipe, in: folder)
+    let (text, findings, sample) = try training.examination(on: device)
+    return (text, findings, sample)
   }
 
   private func distillation(_ device: any Device) throws -> Examination {

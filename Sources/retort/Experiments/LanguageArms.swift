@@ -145,6 +145,6 @@ struct LanguageArms {
     return DistillationObjective(
       student: try student.languageModel(), teachers: [(try teacherOfLoss(), 1)] + more,
       recipe.divergence, classCount: classCount,
-      matching: try InnerMatching(recipe, student: student, teacher: teacher))
+      matching: try FeatureMatching(recipe, student: student, teacher: teacher))
   }
 }

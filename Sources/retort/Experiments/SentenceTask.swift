@@ -156,7 +156,7 @@ struct SentenceTask: LearningTask {
     TrainingSetup(
       objective: EmbeddingObjective(
         student: try sentenceEncoder(arm), teacher: teacherEncoder, recipe.distillation.sentences,
-        matching: try InnerMatching(recipe.distillation, student: arm, teacher: givenTeacher)),
+        matching: try FeatureMatching(recipe.distillation, student: arm, teacher: givenTeacher)),
       data: sentences.training, validation: sentences.validation)
   }
 

@@ -150,6 +150,33 @@ extension DistillationPlan {
   }
 }
 
+extension TrainRecipe {
+  /// Cuts the steps so that all ends within the budget from `start`, if there is one; says what was chosen.
+  mutating func settle(
+    _ phase: TrainingPhase, judgedRows: Int, since start: ContinuousClock.Instant
+  ) throws -> [Finding] {
+    guard let budget = TimeSpan(training.budget) else { return [] }
+    training.budget = ""
+    let time = try phase.time(on: phase.device)
+    func runTime() -> RunTime {
+      RunTime(
+        parts: [.init(time: time, stepCount: model.steps)],
+        judging: Double(judgedRows) / Double(training.rowsPerStep) * time.secondsPerStep * 0.4
+          + 0.1,
+        rowsPerStep: training.rowsPerStep)
+    }
+    let left = RunTime.cautious(budget.seconds) - (ContinuousClock.now - start).seconds
+    let share = runTime().share(fitting: left)
+    model.steps = RunTime.scaled(model.steps, share)
+    model.epochs = 0
+    return [
+      .budget(
+        budget.seconds, share: share, expected: runTime().seconds,
+        steps: counted(model.steps, "step"))
+    ]
+  }
+}
+
 extension Finding {
   /// What a budget leaves of a recipe.
   static func budget(_ seconds: Double, share: Double, expected: Double, steps: String) -> Finding {

@@ -1,10 +1,10 @@
-// The matching of insides that a recipe asks for, held against the models.
+// The feature matching that a recipe asks for, held against the models.
 import Distillation
 import Layers
 import Models
 import Tensors
 
-extension InnerMatching {
+extension FeatureMatching {
   /// What `recipe` asks for; throws where the models have no such layers or widths.
   init(_ recipe: DistillationRecipe, student: Arm, teacher: Arm?) throws {
     try self.init(

@@ -2,7 +2,7 @@
 import Tensors
 
 /// y = x W + b: x [..., I], W [I, O], b [O], y [..., O]. Other families store W^T (`Linear`).
-public struct Projection: Module {
+public struct Conv1D: Module {
   public let weight: Tensor
   public let bias: Tensor
 

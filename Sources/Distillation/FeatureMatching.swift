@@ -1,10 +1,10 @@
-// A student whose insides resemble its teacher's: the terms besides those of what models give.
+// Feature matching: a student whose hidden states and relations resemble its teacher's.
 import Layers
 import Tensors
 
 /// What a model's layers gave for a batch: hidden states (the embedding first), and what each
 /// layer's attention was given.
-package struct Insides {
+package struct Activations {
   package let states: [Tensor]
   package let heads: [AttentionHeads]
 
@@ -30,7 +30,7 @@ package struct MatchedPositions {
 }
 
 /// The terms of hidden states and relations, either of which may be missing.
-public struct InnerMatching {
+public struct FeatureMatching {
   public let hidden: HiddenMatching?
   public let relations: RelationMatching?
 
@@ -45,9 +45,11 @@ public struct InnerMatching {
   package var parameters: [(name: String, tensor: Tensor)] { hidden?.parameters ?? [] }
 
   /// What each term is called, its sum over positions, and its weight.
-  package func terms(student: Insides, teacher: Insides, _ positions: MatchedPositions) -> [(
-    name: String, sum: Tensor, weight: Float
-  )] {
+  package func terms(student: Activations, teacher: Activations, _ positions: MatchedPositions)
+    -> [(
+      name: String, sum: Tensor, weight: Float
+    )]
+  {
     var terms: [(name: String, sum: Tensor, weight: Float)] = []
     if let hidden {
       let sum = hidden.loss(student: student.states, teacher: teacher.states, positions)
