@@ -73,16 +73,12 @@ public final class SentenceEmbedder {
       let longest = rows.map { ids[$0].count }.max() ?? 1
       let length = min(encoder.maximumLength, max(8, (longest + 7) / 8 * 8))
       let pass = try pass(length)
-      var (tokens, lengths): ([Int32], [Int32]) = ([], [])
-      for row in 0..<batchSize {
-        // Rows beyond the last sentence, and empty ones, hold one token.
-        let own = row < rows.count ? ids[rows[rows.startIndex + row]] : []
-        let text = own.isEmpty ? [0] : own
-        tokens += text + [Int32](repeating: 0, count: length - text.count)
-        lengths.append(Int32(text.count))
-      }
-      try pass.executor.set(pass.tokens, to: TensorData(pass.tokens.shape, tokens))
-      try pass.executor.set(pass.lengths, to: TensorData(pass.lengths.shape, lengths))
+      // An empty sentence holds one token, as rows beyond the last one do.
+      let texts =
+        rows.map { ids[$0].isEmpty ? nil : ids[$0] }
+        + [[Int32]?](repeating: nil, count: batchSize - rows.count)
+      try pass.executor.set(pass.tokens, to: SentenceData.tokens(texts, length))
+      try pass.executor.set(pass.lengths, to: SentenceData.lengths(texts))
       try pass.executor.run()
       let numbers = try pass.executor.value(of: pass.embeddings).floats
       let width = encoder.width

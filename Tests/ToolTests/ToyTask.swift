@@ -90,7 +90,7 @@ struct ToyObjective: Objective {
   }
 }
 
-struct ToyTask: LearningTask {
+final class ToyTask: LearningTask {
   let folder: RunFolder
   let known: Arm
   let student: Arm

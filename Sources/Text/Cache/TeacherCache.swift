@@ -65,7 +65,7 @@ public final class TeacherCache {
 
   /// Gives the teacher's head its place in a store, where the codec needs one.
   public func declare(in store: VariableStore) throws {
-    guard let head else { return }
+    guard let head, store.entry(head) == nil else { return }
     let file = try Safetensors(
       contentsOf: folder.appending(path: TeacherCacheDescription.headName))
     guard let value = try file["weight"], value.shape == head.shape,
@@ -73,7 +73,7 @@ public final class TeacherCache {
     else {
       throw StorageError("\(file.url.path) does not hold the teacher's head \(head.shape).")
     }
-    try store.declare("teacher.head", head, value: value.stored(as: .float32))
+    try store.declare("teacher.head", head, role: .frozen, value: value.stored(as: .float32))
   }
 
   /// What the codec kept of a row; an error names the row that is not there or is damaged.

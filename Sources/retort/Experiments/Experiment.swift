@@ -8,7 +8,7 @@ import Tensors
 /// A distillation with its controls and its verdict.
 struct Experiment {
   private var recipe: DistillRecipe
-  private var task: any LearningTask
+  private let task: any LearningTask
   private let folder: RunFolder
 
   /// `folder` is where the run's models lie, or would.
@@ -56,9 +56,7 @@ struct Experiment {
 
   /// Runs everything that is not done yet; `start` is when the command began.
   mutating func run(_ arguments: RunArguments, since start: ContinuousClock.Instant) throws {
-    var task = task
     let (device, data) = try arguments.open { try task.readData() }
-    self.task = task
     let weights = try task.readTeachers(on: device)
     let (plan, chosen) = try prepare(data, weights, since: start)
     var origins = RunOrigins()
@@ -113,7 +111,6 @@ struct Experiment {
     -> Outcome
   {
     let start = ContinuousClock.now
-    var task = task
     try task.teacher?.load(into: weights)
     let speeds = try speeds(of: trials[0].student, weights)
     var results: [ArmResult] = []

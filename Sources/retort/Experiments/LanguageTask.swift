@@ -6,7 +6,7 @@ import Tensors
 import Text
 
 /// Teacher and students predict the next token; they are judged by their losses on held-out windows.
-struct LanguageTask: LearningTask {
+final class LanguageTask: LearningTask {
   private let recipe: DistillRecipe
   private let arms: LanguageArms
   private var texts: (all: RunText, slice: RunText)?
@@ -37,7 +37,7 @@ struct LanguageTask: LearningTask {
     return texts
   }
 
-  mutating func readData() throws -> TaskData {
+  func readData() throws -> TaskData {
     let all = try RunText(
       recipe.data, arms.tokenizer, classCount: arms.classCount, seed: recipe.seed,
       shifts: arms.cache == nil)

@@ -53,7 +53,7 @@ struct Measure {
 
 /// A kind of model, as far as a distillation has to know it. `Experiment` does the rest: it settles budgets and controls, looks
 /// for what would spoil the run, trains teacher, students and controls, and judges them.
-protocol LearningTask {
+protocol LearningTask: AnyObject {
   /// The teacher; nil where something stands for it.
   var teacher: Arm? { get }
   /// Whether the run trains the teacher.
@@ -66,7 +66,7 @@ protocol LearningTask {
   var export: ModelExport { get }
 
   /// Reads the data; everything below is asked for afterwards.
-  mutating func readData() throws -> TaskData
+  func readData() throws -> TaskData
   /// Reads what exists before the run and nobody trains.
   func readTeachers(on device: any Device) throws -> FrozenWeights
   /// Declares teachers in a store that plans, where it does not know them.
@@ -86,7 +86,7 @@ protocol LearningTask {
   func speeds(_ arms: [Arm], _ store: VariableStore, check: @escaping () throws -> Void) throws
     -> [[Metric]]
   /// What is found of a model whose variables are in `store`, beside the teacher's, which are there, too.
-  mutating func evaluate(
+  func evaluate(
     _ arm: Arm, isTeacher: Bool, _ store: VariableStore, _ progress: JudgingProgress
   ) throws -> ArmEvaluation
   /// What a model makes of a held-out beginning, for a person to look at; nil where there is nothing to see.

@@ -11,7 +11,7 @@ import Tokenizers
 
 /// Students' vectors are to be the teacher's; controls learn from sentences alone. All are judged by a benchmark that knows
 /// nothing of the teacher.
-struct SentenceTask: LearningTask {
+final class SentenceTask: LearningTask {
   private let recipe: DistillRecipe
   private let givenTeacher: Arm
   private let teacherEncoder: SentenceEncoder
@@ -88,7 +88,7 @@ struct SentenceTask: LearningTask {
   }
   private var sentences: RunSentences { data.sentences }
 
-  mutating func readData() throws -> TaskData {
+  func readData() throws -> TaskData {
     let tables = [givenTeacher.model.vocabularySize, student.model.vocabularySize]
     let sentences = try RunSentences(
       recipe.data, share: recipe.student.textShare, tokenizer.tokenizer, teacherEncoder,
@@ -136,7 +136,7 @@ struct SentenceTask: LearningTask {
   }
 
   func findings(_ weights: FrozenWeights) throws -> [Finding] {
-    try SentenceDoctor(sentences: sentences) {
+    try SentenceDoctor(sentences: sentences) { [teacherEncoder, tokenizer] in
       try SentenceEmbedder(teacherEncoder, tokenizer.tokenizer, store: weights.store).embed($0)
     }.findings()
   }
@@ -208,7 +208,7 @@ struct SentenceTask: LearningTask {
     }
   }
 
-  mutating func evaluate(
+  func evaluate(
     _ arm: Arm, isTeacher: Bool, _ store: VariableStore, _ progress: JudgingProgress
   ) throws -> ArmEvaluation {
     let (heldOut, benchmark) = (sentences.heldOut.sentences, data.benchmark)
