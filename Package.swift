@@ -16,7 +16,7 @@ let argumentParser = Target.Dependency.product(
 let package = Package(
   name: "retort",
   products: [
-    .executable(name: "retort", targets: ["retort"]),
+    .executable(name: "retort", targets: ["Command"]),
     .library(name: "Retort", targets: ["Tensors", "OpenCLBackend", "Text", "Sentences"]),
   ],
   dependencies: [
@@ -39,8 +39,10 @@ let package = Package(
     room("Training", imports: ["Layers", "Storage"]),
     room("Distillation", imports: ["Training"]),
 
+    room("Experiments", imports: ["Distillation", "Models", "Yams"]),
+
     // A wing for each kind of model
-    room("Text", imports: ["Distillation", "Models", "Tokenizers"]),
+    room("Text", imports: ["Experiments", "Tokenizers"]),
     room("Sentences", imports: ["Text"]),
 
     room("SelfTest", imports: ["Text"]),
@@ -52,9 +54,9 @@ let package = Package(
 
     // Programs
     .executableTarget(
-      name: "retort",
+      name: "Command",
       dependencies: [
-        argumentParser, "Yams", "OpenCLBackend", "SelfTest", "Sentences", "Text",
+        argumentParser, "OpenCLBackend", "SelfTest", "Sentences", "Text",
       ], swiftSettings: strict),
     .executableTarget(
       name: "benchmarks",
@@ -83,7 +85,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ToolTests",
-      dependencies: ["Checks", "Sentences", "retort"],
+      dependencies: ["Checks", "Command", "Sentences", "Yams"],
       swiftSettings: strict),
   ]
 )

@@ -8,6 +8,8 @@ extension OpenCLDevice {
     try withGroupsThatFit { try measurePeaks(groups: $0) }
   }
 
+  public func measuredPeaks() throws -> DevicePeaks? { try measurePeaks() }
+
   private func measurePeaks(groups traits: DeviceTraits) throws -> DevicePeaks {
     let isCPU = traits.family == .cpu
     let local = isCPU ? 1 : min(256, traits.maximumWorkGroupSize)

@@ -9,7 +9,7 @@ import Training
 
 /// Makes a student's vectors those of a teacher, with feature matching where that is wanted.
 public struct EmbeddingObjective: Objective {
-  public enum Kind: String, Sendable, Codable, CaseIterable {
+  public enum Kind: Sendable, CaseIterable {
     /// 1 - cos(s, t)
     case cosine
     /// |s - t|^2 / C

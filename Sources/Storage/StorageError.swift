@@ -6,6 +6,16 @@ public struct StorageError: Error, CustomStringConvertible, Sendable {
   public enum Remedy: Sendable, Hashable {
     /// Begin the run that wrote the file anew.
     case startAnew
+    /// Give the run another folder.
+    case nameAnotherRun
+    /// Go on with the run that is in the folder, replace it, or take another folder.
+    case goOnOrReplaceRun
+    /// Begin the run although something refuses it.
+    case beginAllTheSame
+    /// Name files to learn from.
+    case nameData
+    /// Let a model of another tokenizer learn texts that the teacher writes.
+    case learnTexts(student: String)
     /// Let the output that is there be replaced.
     case replaceOutput
     /// Make a teacher's cache again, where one is named for this temperature too.

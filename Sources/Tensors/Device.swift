@@ -29,11 +29,15 @@ public protocol Device: AnyObject {
 
   /// Waits until everything that was started has finished.
   func finish() throws
+
+  /// What the device can do at best, which may take a second to measure; nil where nobody measures it.
+  func measuredPeaks() throws -> DevicePeaks?
 }
 
 extension Device {
   public var keepsValues: Bool { true }
   public func commit(_ buffers: [any DeviceBuffer]) throws {}
+  public func measuredPeaks() throws -> DevicePeaks? { nil }
 
   public func scratch(for application: Application) -> [Int] {
     application.launches(on: traits).scratch

@@ -3,7 +3,8 @@ import Foundation
 import Storage
 import Testing
 
-@testable import retort
+@testable import Command
+@testable import Experiments
 
 @Suite struct BudgetTests {
   @Test func timesAreRead() {
@@ -32,21 +33,22 @@ import Testing
   }
 
   @Test func theClockKnowsWhatIsLeft() throws {
-    let clock = RunClock(
-      [
-        .init(name: "teacher", kind: "teacher", flops: 100),
-        .init(name: "student", kind: "student", flops: 20),
-        .init(name: "student-2", kind: "student", flops: 20),
-        .init(name: "judging", kind: "judging", flops: 10),
-      ], judgingSeconds: 3)
+    let clock = RunClock([
+      RunClock.training("teacher", like: "teacher", flops: 100),
+      RunClock.training("student", like: "student", flops: 20),
+      RunClock.training("student-2", like: "student", flops: 20),
+      RunClock.judging("student", flops: 10),
+    ])
     #expect(clock.secondsLeft(beside: "teacher") == nil)
     clock.finish("teacher", seconds: 50)
     // Everything is as fast as the teacher was, until something else is known.
     let first = try #require(clock.secondsLeft(beside: "student"))
-    #expect(abs(first - (3 + 10 + 5)) < 1e-9)
+    #expect(abs(first - (0.5 + 10 + 5)) < 1e-9)
     clock.finish("student", seconds: 30)
     let left = try #require(clock.secondsLeft(beside: "nothing"))
-    #expect(abs(left - (3 + 30 + 10 * 80.0 / 120)) < 1e-9)
+    #expect(clock.outlook(beside: "student-2").done == 2)
+    #expect(clock.outlook(beside: "student-2").total == 3)
+    #expect(abs(left - (0.5 + 30 + 10 * 80.0 / 120)) < 1e-9)
   }
 
   @Test func aBudgetBecomesARecipe() throws {

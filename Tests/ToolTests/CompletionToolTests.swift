@@ -4,7 +4,8 @@ import Foundation
 import Storage
 import Testing
 
-@testable import retort
+@testable import Command
+@testable import Experiments
 
 @Suite struct CompletionToolTests {
   @Test func completionsOfATeacherAreLearnt() throws {

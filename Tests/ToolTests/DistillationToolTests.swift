@@ -1,5 +1,6 @@
 // Distillation as a person runs it: caches, seeds, sentence encoders, and runs that are killed.
 import Checks
+import Experiments
 import Foundation
 import Storage
 import Testing
@@ -71,7 +72,7 @@ import Testing
     // Small runs take three seeds; a second control that takes as much as the rest is left to the person.
     #expect(try shop.read("seeds/recipe.yaml").contains("\nseeds: 3\n"))
     #expect(try shop.read("seeds/recipe.yaml").contains("controls: data\n"))
-    #expect(seeds.errors.contains("--controls both trains it"), "\(seeds.errors)")
+    #expect(seeds.errors.contains("distillation.controls=both trains it"), "\(seeds.errors)")
     let verdict = try shop.json("seeds/verdict.json")
     #expect(verdict["equal_data"]?["seed_differences"]?.array?.count == 3)
     #expect(verdict["equal_compute"] == nil && !shop.exists("seeds/control-compute"))

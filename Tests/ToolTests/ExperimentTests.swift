@@ -1,27 +1,50 @@
 // A kind of model that the tool has never seen goes the whole way: teacher, students, controls, verdict, report.
+import Experiments
 import Foundation
 import Storage
+import Tensors
 import Testing
 import Training
 
-@testable import retort
-
 @Suite struct ExperimentTests {
-  private func run(_ shop: Workshop, steps: Int, resume: Bool = false) throws {
+  /// Everything that an experiment told.
+  private final class Log {
+    var events: [RunEvent] = []
+    /// After so many lines of numbers the run is asked to stop.
+    var stopsAfter = Int.max
+    var lineCount = 0
+
+    var observer: RunObserver {
+      RunObserver(
+        shouldStop: { self.lineCount >= self.stopsAfter },
+        onEvent: { event in
+          self.events.append(event)
+          if case .step = event { self.lineCount += 1 }
+        })
+    }
+  }
+
+  /// As a program of one's own would: a recipe, a task, a device, and who listens.
+  private func run(_ shop: Workshop, steps: Int, resume: Bool = false, _ log: Log = Log()) throws {
     let folder = RunFolder(shop.path("run"))
-    let settings =
-      resume
-      ? []
-      : [
-        "teacher.steps=400", "student.steps=\(steps)", "seeds=2", "training.batch_size=8",
-        "training.log_interval=10", "training.warmup_steps=5", "teacher.learning_rate=0.02",
-        "student.learning_rate=0.02",
-      ].flatMap { ["--set", $0] }
-    let arguments = try RunArguments.parse(
-      ["--device", "reference", "--run", shop.path("run")] + (resume ? ["--resume"] : settings))
-    let recipe = try arguments.recipe(DistillRecipe.self, in: folder)
+    let recipe: DistillRecipe
+    var options = RunOptions()
+    options.resumes = resume
+    if resume {
+      try folder.resume()
+      recipe = try DistillRecipe.load(file: folder.recipe.path, settings: [])
+    } else {
+      recipe = try DistillRecipe.load(
+        file: nil,
+        settings: [
+          "teacher.steps=400", "student.steps=\(steps)", "seeds=2", "training.batch_size=8",
+          "training.log_interval=10", "training.warmup_steps=5", "teacher.learning_rate=0.02",
+          "student.learning_rate=0.02",
+        ])
+      try folder.requireFree(overwrite: false, sources: recipe.sources)
+    }
     var experiment = Experiment(recipe, ToyTask(in: folder), in: folder)
-    try experiment.run(arguments, since: .now)
+    try experiment.run(on: ReferenceDevice(), options, since: .now, log.observer)
   }
 
   @Test func aNewKindOfModelNeedsNoOtherFile() throws {
@@ -60,7 +83,10 @@ import Training
     #expect(bytes.range(of: Data("sparkle".utf8)) != nil)
     #expect(bytes.range(of: Data("rows_per_second".utf8)) != nil)
     let report = try shop.read("run/report.html")
-    for name in ["purity", "Sparkle", "nats/row", "toys are fine", "Rows per second"] {
+    for name in [
+      "purity", "Sparkle", "nats/row", "toys are fine", "Rows per second",
+      "higher is better: purity",
+    ] {
       let isThere = report.contains(name)
       #expect(isThere, "\(name)")
     }
@@ -79,5 +105,63 @@ import Training
     let after = try shop.json("run/verdict.json")
     #expect(before["arms"]?["student"]?["purity"] == after["arms"]?["student"]?["purity"])
     #expect(before["equal_compute"] == after["equal_compute"])
+  }
+
+  @Test func itTellsEverythingThatHappens() throws {
+    let (shop, log) = (try Workshop(), Log())
+    try run(shop, steps: 30, log)
+    var (trained, judged, outlooks): ([String], [String], [Outlook]) = ([], [], [])
+    for case .progress(let activity, let outlook) in log.events {
+      let isDone = activity.progress.map { $0.done == $0.total } ?? false
+      if activity.kind == .training, isDone, trained.last != activity.subject {
+        trained.append(activity.subject)
+        outlooks += outlook.map { [$0] } ?? []
+      }
+      if activity.kind == .loading, activity.progress == nil { judged.append(activity.subject) }
+    }
+    let arms = [
+      "teacher", "student", "control", "control-compute", "student-2", "control-2",
+      "control-compute-2",
+    ]
+    #expect(trained == arms)
+    #expect(Set(judged).isSuperset(of: arms))
+    // Every training knows its place, and from the second on the time that all others take.
+    #expect(outlooks.map(\.done) == Array(0..<7) && outlooks.allSatisfy { $0.total == 7 })
+    let left = outlooks.dropFirst().map { $0.secondsLeft ?? -1 }
+    #expect(left.allSatisfy { $0 > 0 }, "\(left)")
+    let begins = log.events.firstIndex { if case .begun = $0 { true } else { false } }
+    let firstStep = log.events.firstIndex { if case .step = $0 { true } else { false } }
+    #expect(try #require(begins) < #require(firstStep))
+    guard case .ended(let outcome, let about)? = log.events.last else {
+      Issue.record("the last event is no end")
+      return
+    }
+    #expect(
+      outcome.answers?.verdict(.compute)?.seedDifferences.count == 2
+        && about?.findings.isEmpty == false)
+    #expect(outcome.json(of: about).json + "\n" == (try shop.read("run/verdict.json")))
+  }
+
+  @Test func itStopsWhereItIsAsked() throws {
+    let (whole, shop, log) = (try Workshop(), try Workshop(), Log())
+    try run(whole, steps: 30)
+    // In the teacher, then in a control.
+    for lines in [7, 45] {
+      log.stopsAfter = lines
+      let error = #expect(throws: RunInterrupted.self) {
+        try run(shop, steps: 30, resume: lines > 7, log)
+      }
+      guard case .training(let arm, let step, _)? = error?.stage else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      #expect(arm == (lines == 7 ? "teacher" : "control") && step > 0, "\(arm), \(step)")
+    }
+    try run(shop, steps: 30, resume: true)
+    for arm in ["teacher", "control-compute-2"] {
+      let path = "run/\(arm)/model.safetensors"
+      let weights = try Data(contentsOf: URL(fileURLWithPath: shop.path(path)))
+      #expect(try weights == Data(contentsOf: URL(fileURLWithPath: whole.path(path))), "\(arm)")
+    }
   }
 }

@@ -7,7 +7,8 @@ import Testing
 import Text
 import Tokenizers
 
-@testable import retort
+@testable import Command
+@testable import Experiments
 
 /// Damages what parsers read. `RETORT_FUZZ_SECONDS` is the time for each parser (1 unless given), `RETORT_FUZZ_SEED`
 /// the seed, and `RETORT_FUZZ_CORPUS` a folder in which the input that is tried lies while it is tried: what ends the

@@ -1,5 +1,6 @@
 // Commands that use models of others: generate, logits, embed, inspect, export, tokenizer.
 import Checks
+import Experiments
 import Foundation
 import Models
 import Storage

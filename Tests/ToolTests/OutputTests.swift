@@ -1,5 +1,6 @@
 // What commands write: links, pipes and others' files stay what they are, and what was made is kept.
 import Checks
+import Experiments
 import Foundation
 import Storage
 import Tensors

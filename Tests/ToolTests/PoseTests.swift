@@ -1,5 +1,6 @@
 // GPUs with little, strange or broken drivers, posed by PoCL: what a person is told, and that work goes on.
 import Checks
+import Experiments
 import Foundation
 import OpenCL
 import OpenCLBackend

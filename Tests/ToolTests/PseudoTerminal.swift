@@ -49,7 +49,7 @@ struct ScreenText {
 extension Workshop {
   /// Runs the tool in a terminal of so many columns.
   func runOnTerminal(_ arguments: [String], columns: Int, _ environment: [String: String] = [:])
-    throws -> (status: Int32, screen: ScreenText)
+    throws -> (status: Int32, screen: ScreenText, longestSilence: Duration)
   {
     // TIOCSPTLCK and TIOCGPTN (ioctl_tty(2)), which Swift does not import.
     let (unlocking, numbering): (UInt, UInt) = (0x4004_5431, 0x8004_5430)
@@ -74,11 +74,14 @@ extension Workshop {
     try process.run()
     close(slave)
     var (bytes, part) = (Data(), [UInt8](repeating: 0, count: 4096))
+    var (latest, silence) = (ContinuousClock.now, Duration.zero)
     // The end of the last process that has the terminal is an error here.
     while case let count = Glibc.read(master, &part, part.count), count > 0 {
       bytes.append(contentsOf: part[..<count])
+      silence = max(silence, .now - latest)
+      latest = .now
     }
     process.waitUntilExit()
-    return (process.terminationStatus, ScreenText(bytes, width: columns))
+    return (process.terminationStatus, ScreenText(bytes, width: columns), silence)
   }
 }

@@ -4,7 +4,8 @@ import Foundation
 import Storage
 import Testing
 
-@testable import retort
+@testable import Command
+@testable import Experiments
 
 @Suite struct QuestionTests {
   @Test func aControlAtEqualComputeDoesTheStudentsArithmetic() throws {

@@ -2,7 +2,8 @@
 import Foundation
 import Testing
 
-@testable import retort
+@testable import Command
+@testable import Experiments
 
 /// The root of the repository.
 let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

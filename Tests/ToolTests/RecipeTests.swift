@@ -4,7 +4,8 @@ import Foundation
 import Testing
 import Yams
 
-@testable import retort
+@testable import Command
+@testable import Experiments
 
 @Suite struct RecipeTests {
   @Test func everyKeyIsDescribed() throws {

@@ -1,9 +1,11 @@
 // What a run leaves behind: report, cards, comparisons, numbered folders.
+import Base
 import Foundation
 import Storage
 import Testing
 
-@testable import retort
+@testable import Command
+@testable import Experiments
 
 @Suite struct ReportTests {
   private func distill(_ shop: Workshop, _ more: [String] = []) throws -> Finished {
@@ -38,7 +40,7 @@ import Testing
     for title in [
       "Loss on validation rows", "Loss", "Cross-entropy, nats", "KL to the teacher, nats",
       "Divergence", "Learning rate", "Norm of the gradients", "bits/byte against parameters",
-      "How often the likeliest token is right, against its probability", "What they write",
+      "How often the likeliest class is right, against its probability", "What they write",
       "Time and memory", "How it was made", "What was found before",
     ] { #expect(report.contains(">\(title)</"), "\(title)") }
     for fact in [

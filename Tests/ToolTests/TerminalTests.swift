@@ -1,9 +1,11 @@
 // What a person sees, on terminals of some widths and in files.
+import Base
 import Foundation
 import Storage
 import Testing
 
-@testable import retort
+@testable import Command
+@testable import Experiments
 
 @Suite struct TerminalTests {
   private func doctor(_ shop: Workshop) -> [String] {
@@ -12,14 +14,14 @@ import Testing
 
   @Test(arguments: [80, 200]) func aRunFitsTheTerminal(columns: Int) throws {
     let shop = try Workshop()
-    let (status, screen) = try shop.runOnTerminal(
+    let (status, screen, _) = try shop.runOnTerminal(
       ["distill", "--device", "reference", "--run", "run"] + shop.tiny(["teacher", "student"]),
       columns: columns)
     #expect(status == 0, "\(screen.text)")
     // A line that is as wide as the screen was broken by the terminal and not by the tool, but for what a model wrote.
     let own = screen.lines.filter { !$0.contains("|") }
     #expect(own.allSatisfy { $0.count <= columns }, "\(screen.text)")
-    #expect(own.contains { $0.hasPrefix("teacher [####################] 4/4 loss ") })
+    #expect(own.contains { $0.hasPrefix("[1/4] teacher [####################] 4/4 loss ") })
     // At 200 columns arms are rows; at 80 they stand side by side.
     let header = try #require(own.first { $0.contains(/\ \ (student|parameters)\ \ /) })
     #expect(header.contains("  parameters") == (columns == 200), "\(header)")
@@ -28,6 +30,20 @@ import Testing
     let text = own.map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " ")
     #expect(text.contains("Everything is in run; open report.html there."), "\(text)")
     #expect(text.contains("paired held-out windows"), "\(text)")
+  }
+
+  @Test func noSilenceIsLongerThanThreeSeconds() throws {
+    let shop = try Workshop()
+    let start = ContinuousClock.now
+    // A step of this model takes longer than that on the reference device.
+    let (status, screen, silence) = try shop.runOnTerminal(
+      [
+        "train", "--device", "reference", "--force", "--run", "run", "--steps", "1", "--set",
+        "data.judged_tokens=128", "--set", "data.held_out=0.001", "--set", "model.width=128",
+        "--set", "model.mlp_width=344", "--set", "data.sequence_length=64",
+      ], columns: 100)
+    #expect(status == 0, "\(screen.text)")
+    #expect(.now - start > .seconds(3) && silence < .seconds(3), "\(silence)")
   }
 
   @Test func findingsHaveColoursWhereTheyAreWanted() throws {

@@ -1,5 +1,6 @@
 // The tool as a person runs it: help, devices, training, and what goes wrong.
 import Checks
+import Experiments
 import Foundation
 import Storage
 import Testing

@@ -1,13 +1,12 @@
 // A kind of model that Retort does not have: classes of rows of numbers, by a network of one hidden layer.
 import Distillation
+import Experiments
 import Foundation
 import Layers
 import Models
 import Storage
 import Tensors
 import Training
-
-@testable import retort
 
 /// Numbers [D] and a class for each row of a table.
 struct NumberTable: Dataset {
@@ -107,7 +106,7 @@ final class ToyTask: LearningTask {
   func arm(_ name: String) -> Arm { Arm(name, new: ToyModel(width: 6), in: folder) }
   var export: ModelExport {
     ModelExport(
-      tokenizer: nil, precision: .fp32,
+      precision: .fp32,
       use: ModelUse(
         library: "retort", pipelineTag: "tabular-classification", snippet: "", rows: "rows",
         unitsPerRow: 1, unit: "rows"))
@@ -156,7 +155,7 @@ final class ToyTask: LearningTask {
   }
 
   func evaluate(
-    _ arm: Arm, isTeacher: Bool, _ store: VariableStore, _ progress: JudgingProgress
+    _ arm: Arm, isTeacher: Bool, _ store: VariableStore, _ report: @escaping ProgressReport
   ) throws -> ArmEvaluation {
     let batch = heldOut.batch(of: Array(0..<heldOut.count))
     let inputs = Inputs(like: batch)
@@ -172,8 +171,9 @@ final class ToyTask: LearningTask {
     return ArmEvaluation(
       metrics: [
         Metric(
-          "nats_per_row", "nats/row", found.reduce(0, +) / Double(found.count), .decimals),
-        Metric("purity", "purity", Double(right) / Double(found.count), .share),
+          "nats_per_row", "nats/row", found.reduce(0, +) / Double(found.count), .decimals,
+          better: .lower),
+        Metric("purity", "purity", Double(right) / Double(found.count), .share, better: .higher),
       ], losses: found)
   }
 }

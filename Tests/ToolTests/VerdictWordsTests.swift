@@ -2,7 +2,8 @@
 import Distillation
 import Testing
 
-@testable import retort
+@testable import Command
+@testable import Experiments
 
 @Suite struct VerdictWordsTests {
   /// A verdict on rows whose control is worse by some amount, one amount for each seed.
@@ -27,7 +28,8 @@ import Testing
   @Test func oneSeedIsOneSeed() {
     let one = lines(verdict(0.1))
     #expect(one[0].hasPrefix("At equal data the distilled student BEATS (one seed) the control: "))
-    #expect(one.last?.hasSuffix("not of the seed: --seeds 3 covers both.") == true, "\(one)")
+    #expect(
+      one.last?.hasSuffix("not of the seed: three seeds (seeds=3) cover both.") == true, "\(one)")
     #expect(lines(verdict(-0.1))[0].contains("DOES NOT BEAT (one seed)"))
     #expect(lines(verdict(-5e-5))[0].contains("is INCONCLUSIVE (one seed): "))
     let three = lines(verdict(0.1, 0.11, 0.09))
@@ -40,7 +42,7 @@ import Testing
     let both = answers(verdict(0.1, 0.11, 0.09), verdict(-0.1, -0.11, -0.09))
     #expect(both.sentences.count == 3)
     #expect(both.sentences[1].hasPrefix("At equal compute the distilled student DOES NOT BEAT "))
-    #expect(both.sentences[2].contains("retort cache"))
+    #expect(both.sentences[2].contains("a cache of it"))
     #expect(both.fields.map(\.key) == ["equal_data", "equal_compute"])
     let none = Answers(
       answers: [], Measure(quality: "", unit: "", rows: ""), declined: "no time")
@@ -56,7 +58,7 @@ import Testing
     arguments: [
       (0.5, "The student closes 50 % of the gap"), (1.1, "The student is as good as its teacher."),
       (-0.37, "The student's loss is above that control's"),
-      (nil, "The teacher is no better than the control on this text."),
+      (nil, "The teacher is no better than the control on this data."),
     ] as [(Double?, String)]) func noShareOfAGapIsNegative(gapClosed: Double?, words: String)
   {
     let said = standing(gapClosed: gapClosed)

@@ -1,5 +1,6 @@
 // What a teacher said earlier, found by the tokens that it was said of.
 import Base
+import Experiments
 import Foundation
 import Storage
 import Tensors

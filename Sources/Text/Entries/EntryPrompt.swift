@@ -1,4 +1,5 @@
 // Entries of data files as something to continue or to answer.
+import Experiments
 import Foundation
 import Storage
 import Tokenizers

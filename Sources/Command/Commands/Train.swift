@@ -1,0 +1,42 @@
+// `retort train`
+import ArgumentParser
+import Experiments
+import Text
+
+struct Train: TalkativeCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Train one language model on text.",
+    discussion: """
+      Without a recipe, a small model learns Debian's `fortunes`. Any key of the recipe can be set
+      on the command line: --set model.layers=4 --set data.files=[a.txt,b.txt]
+      With --model a model that exists is trained further, with its own tokenizer.
+      The finished model is in RUN/model, ready for `retort generate` and `retort evaluate`.
+      """)
+
+  @Option(help: "The folder of a model to train further.")
+  var model: String?
+
+  @OptionGroup var schedule: StepOptions
+  @OptionGroup var arguments: RunArguments
+  @OptionGroup var messages: MessageOptions
+
+  func validate() throws {
+    if arguments.resume, model != nil || schedule.areGiven {
+      throw ValidationError(
+        "--resume goes on with the recipe in the folder; it takes no options that change it.")
+    }
+  }
+
+  func run() throws {
+    Interrupt.install()
+    let start = ContinuousClock.now
+    let folder = try arguments.folder()
+    let settings = model.map { ["model.path=\(quoted($0))"] } ?? []
+    let recipe = try arguments.recipe(
+      TrainRecipe.self, in: folder, settings: settings + schedule.settings(of: "model"))
+    var training = try LanguageTraining(recipe, in: folder)
+    try arguments.run(in: folder, for: TrainRecipe.command) { device, options, observer in
+      try training.run(on: device, options, since: start, observer)
+    }
+  }
+}

@@ -1,0 +1,129 @@
+// What the commands that train have in common.
+import ArgumentParser
+import Experiments
+import Foundation
+import Storage
+import Tensors
+import Text
+
+/// The arguments of a training run, and how a run is opened with them.
+struct RunArguments: ParsableArguments {
+  @Argument(
+    help: ArgumentHelp(
+      "A YAML recipe; keys it leaves out keep their defaults.", valueName: "recipe"))
+  var recipeFile: String?
+
+  @Option(help: "Change one key of the recipe, as KEY.PATH=VALUE.")
+  var set: [String] = []
+
+  @OptionGroup var data: DataOptions
+
+  @Option(help: "The seed of every random number.")
+  var seed: UInt64?
+
+  @Option(help: "A time for the whole run, such as 3m: steps are cut so that all fits.")
+  var budget: String?
+
+  @Option(
+    help:
+      "The folder that the run writes to; without it a new one, runs/1, runs/2 and so on, to which runs/latest leads."
+  )
+  var run: String?
+
+  @Flag(help: "Go on with the run in the folder, with the recipe it holds.")
+  var resume = false
+
+  @Flag(help: "Delete the run in the folder and start anew.")
+  var overwrite = false
+
+  @Flag(help: "Begin even where `retort doctor` refuses; the run's folder says so.")
+  var force = false
+
+  @OptionGroup var device: DeviceOptions
+  @OptionGroup var profiling: ProfilingOptions
+
+  func validate() throws {
+    if resume, overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
+    if resume,
+      force || recipeFile != nil || !set.isEmpty || seed != nil || budget != nil || data.areGiven
+    {
+      throw ValidationError(
+        "--resume goes on with the recipe in the folder; it takes no recipe, --set, --data, --seed, --budget or --force."
+      )
+    }
+  }
+
+  /// The folder of the run: the one that is named, the latest to go on with, or a new one.
+  func folder() throws -> RunFolder {
+    if let run { return RunFolder(run) }
+    return resume ? NumberedRuns.latest : try NumberedRuns.take()
+  }
+
+  /// The recipe to run with, changed by `settings` of options. Nothing is written yet; a folder that
+  /// holds a run already is only taken when told how.
+  func recipe<R: Recipe>(_ type: R.Type, in folder: RunFolder, settings: [String] = []) throws -> R
+  {
+    try profiling.requireFree(run: folder.url)
+    if resume {
+      try folder.resume()
+      let isTraining = isTrainingRecipe(folder.recipe.path)
+      guard isTraining == (R.command == TrainRecipe.command) else {
+        throw StorageError(
+          "The run in \(folder.name) is that of another command: go on with `retort "
+            + "\(isTraining ? TrainRecipe.command : DistillRecipe.command) --run \(folder.name) --resume`."
+        )
+      }
+      return try R.load(file: folder.recipe.path, settings: [], notice: { note($0) })
+    }
+    let recipe = try given(type, settings: settings)
+    try folder.requireFree(overwrite: overwrite, sources: recipe.sources)
+    return recipe
+  }
+
+  /// The recipe as file and options give it, whatever the folder holds. Its paths are absolute, so that the run
+  /// can go on from any place.
+  func given<R: Recipe>(_ type: R.Type, settings: [String]) throws -> R {
+    let own =
+      data.settings + (seed.map { ["seed=\($0)"] } ?? [])
+      + (budget.map { ["training.budget=\(quoted($0))"] } ?? [])
+    var recipe = try R.load(file: recipeFile, settings: settings + own + set, notice: { note($0) })
+    recipe.data.files = try DataFiles.expanded(recipe.data.files)
+    recipe.eachPath { if !$0.isEmpty { $0 = URL(fileURLWithPath: $0).path } }
+    return recipe
+  }
+
+  /// How the run is begun.
+  private var options: RunOptions {
+    var options = RunOptions()
+    (options.resumes, options.isForced) = (resume, force)
+    options.command = ["retort"] + CommandLine.arguments.dropFirst()
+    options.profiling = profiling.profiling
+    return options
+  }
+
+  /// Opens the device and runs `body` on it, whose events it shows; says how to go on after an interrupt.
+  func run(
+    in folder: RunFolder, for command: String,
+    _ body: (any Device, RunOptions, RunObserver) throws -> Void
+  ) throws {
+    let options = options
+    let device = try self.device.open(profiling: options.profiling.isWanted)
+    let display = RunDisplay(of: folder)
+    let observer = display.observer {
+      if run == nil, !resume { try NumberedRuns.lead(to: folder) }
+    }
+    do { try body(device, options, observer) } catch let interrupted as RunInterrupted {
+      var sentence = "\(interrupted)"
+      if case .preparing = interrupted.stage {
+      } else {
+        sentence +=
+          " Go on with `retort \(command) --run \(folder.name) --resume`, on the same --device."
+      }
+      warn(sentence)
+      throw ExitCode(130)
+    }
+  }
+}
+
+/// A text as YAML reads it back.
+func quoted(_ text: String) -> String { text.json }

@@ -1,0 +1,190 @@
+// One flow for every kind of model: teacher, students, controls, verdict.
+import Distillation
+import Foundation
+import Models
+import Storage
+import Tensors
+
+/// A distillation with its controls and its verdict.
+package struct Experiment {
+  private var recipe: DistillRecipe
+  private let task: any LearningTask
+  private let folder: RunFolder
+
+  /// `folder` is where the run's models lie, or would.
+  package init(_ recipe: DistillRecipe, _ task: any LearningTask, in folder: RunFolder) {
+    (self.recipe, self.task, self.folder) = (recipe, task, folder)
+  }
+
+  /// What is known before the run, and what it costs.
+  private mutating func prepare(
+    _ data: TaskData, _ weights: FrozenWeights, since start: ContinuousClock.Instant,
+    _ observer: RunObserver
+  ) throws -> (plan: DistillationPlan, chosen: [Finding]) {
+    let plan = try observer.during(.preparing, "run") {
+      try DistillationPlan(task, recipe, data, weights)
+    }
+    let chosen = try plan.settle(&recipe, judgedRows: data.judgedRows, since: start, observer)
+    return (plan, chosen)
+  }
+
+  private func findings(
+    _ data: TaskData, _ weights: FrozenWeights, _ plan: DistillationPlan
+  ) throws -> [Finding] {
+    try task.findings(weights)
+      + [
+        .passes(
+          recipe.training.options(for: recipe.student, seed: recipe.seed), over: data.slice,
+          isValidated: plan.isValidated)
+      ]
+      + recipe.evidence(data.judgedRows, task.measure.rows) + plan.findings(recipe)
+  }
+
+  /// What a doctor says, without a run.
+  package mutating func examination(
+    on device: any Device, _ observer: RunObserver
+  ) throws -> RunExamination {
+    let data = try observer.during(.reading, "data") { try task.readData() }
+    let weights = try observer.during(.loading, "teacher") {
+      try task.readTeachers(on: device)
+    }
+    let (plan, chosen) = try prepare(data, weights, since: .now, observer)
+    let found = try observer.during(.examining, "run") {
+      try findings(data, weights, plan)
+    }
+    return RunExamination(data: data.description, findings: chosen + found, sample: data.sample)
+  }
+
+  /// Runs everything that is not done yet; `start` is when the command began.
+  package mutating func run(
+    on device: any Device, _ options: RunOptions, since start: ContinuousClock.Instant,
+    _ observer: RunObserver
+  ) throws {
+    let run = Run(in: folder, options, observer)
+    let data = try observer.during(.reading, "data") { try task.readData() }
+    try observer.tell(.opened(device: device.name, data: data.description))
+    let weights = try observer.during(.loading, "teacher") {
+      try task.readTeachers(on: device)
+    }
+    let (plan, chosen) = try prepare(data, weights, since: start, observer)
+    var origins = RunOrigins()
+    try origins.add(recipe)
+    origins.add("the data", data.fingerprint)
+    try task.addOrigins(weights, to: &origins)
+    try run.begin(
+      recipe, origins: origins, on: device, data: (data.description, data.fingerprint),
+      phases: plan.phases
+    ) { try chosen + findings(data, weights, plan) }
+    run.clock = try plan.clock(recipe, judgedRows: data.judgedRows, in: folder)
+    let trials = try Trial.all(of: recipe) { try task.arm($0) }
+    try train(trials, plan, weights, run)
+    try run.end(try judge(trials, plan, weights, run), in: RunFolder.verdict)
+  }
+
+  /// Trains every arm that is not finished.
+  private func train(
+    _ trials: [Trial], _ plan: DistillationPlan, _ weights: FrozenWeights, _ run: Run
+  ) throws {
+    func train(
+      _ arm: Arm, _ sizes: ModelRecipe, seed: UInt64, as prefix: String, teacher: Arm? = nil,
+      _ setup: (VariableStore) throws -> TrainingSetup
+    ) throws {
+      guard !folder.isFinished(arm.name) else { return }
+      let store = weights.sharing(seed: seed)
+      try ArmTraining(
+        arm, setup(store), recipe.training.options(for: sizes, seed: seed), in: run, store: store
+      ).train(prefix: prefix, task.export, teacher: teacher?.directory)
+    }
+    if let teacher = task.teacher, task.isTeacherTrained {
+      try train(teacher, recipe.teacher, seed: recipe.seed, as: teacher.name) { _ in
+        try task.teacherSetup()
+      }
+      try run.during(.loading, teacher.name) { _ = try teacher.load(into: weights) }
+    }
+    for trial in trials {
+      // Same names, same seed, same batches: to a control only the teacher is missing.
+      try train(
+        trial.student, recipe.student, seed: trial.seed, as: "student", teacher: task.teacher
+      ) { try task.studentSetup(trial.student, in: $0) }
+      for control in trial.controls {
+        let sizes = try plan.controlRecipe(control.question, recipe)
+        try train(control.arm, sizes, seed: trial.seed, as: "student") { _ in
+          try task.controlSetup(control.arm)
+        }
+      }
+    }
+  }
+
+  // MARK: Judging
+
+  /// Measures all arms, and draws the verdict.
+  private func judge(
+    _ trials: [Trial], _ plan: DistillationPlan, _ weights: FrozenWeights, _ run: Run
+  ) throws -> Outcome {
+    let start = ContinuousClock.now
+    try run.during(.loading, "teacher") { _ = try task.teacher?.load(into: weights) }
+    let speeds = try speeds(of: trials[0].student, weights, run)
+    var results: [ArmResult] = []
+    var samples: [Outcome.Sample] = []
+    /// Adds what is found of the arms of one name, one for each seed, and a sample of the first.
+    func add(_ name: String, _ arms: [Arm], isTeacher: Bool = false) throws -> [[Double]] {
+      var evaluations: [ArmEvaluation] = []
+      for (index, arm) in arms.enumerated() {
+        let store = weights.sharing(seed: recipe.seed)
+        if !isTeacher { try run.during(.loading, arm.name) { try arm.load(into: store) } }
+        evaluations.append(
+          try run.judge(arm.name) { report in
+            try task.evaluate(arm, isTeacher: isTeacher, store, report)
+          })
+        guard index == 0 else { continue }
+        try run.observer.check(.judging(arm: name))
+        let made = try run.during(.sampling, name) { try task.sample(arm, store) }
+        guard let made else { continue }
+        let sample = Outcome.Sample(arm: name, prompt: made.prompt, text: made.text)
+        samples.append(sample)
+        try run.observer.tell(.sample(sample))
+      }
+      results.append(
+        ArmResult(
+          name, parameterCount: arms[0].model.parameterCount, evaluations,
+          speed: isTeacher ? speeds.teacher : speeds.student, cost: folder.cost(of: arms[0].name)))
+      return evaluations.map(\.losses)
+    }
+    if let teacher = task.teacher { _ = try add("teacher", [teacher], isTeacher: true) }
+    let students = try add("student", trials.map(\.student))
+    let answers = try recipe.distillation.questions.map { question in
+      let controls = try add(question.arm, trials.compactMap { $0.control(question) })
+      return Answers.Answer(
+        question: question, verdict: Verdict(zip(students, controls).map { ($0, $1) }),
+        controlSteps: try plan.controlSteps(question, recipe))
+    }
+    return Outcome(
+      results, task.measure,
+      Answers(answers: answers, task.measure, declined: recipe.distillation.withoutControl),
+      samples: samples, seconds: (ContinuousClock.now - start).seconds)
+  }
+
+  /// The speed of the teacher, if it is a model, and of all students and controls, which have one shape.
+  private func speeds(of student: Arm, _ weights: FrozenWeights, _ run: Run) throws -> (
+    teacher: [Metric], student: [Metric]
+  ) {
+    let store = weights.sharing(seed: recipe.seed)
+    try student.load(into: store)
+    let measured = [task.teacher, student].compactMap { $0 }
+    let speeds = try run.during(.measuring, "speed of models") {
+      try task.speeds(measured, store) { try run.observer.check(.judging(arm: "speed")) }
+    }
+    return (task.teacher == nil ? [] : speeds[0], speeds[speeds.count - 1])
+  }
+}
+
+/// What a doctor found of a run, with the data as a person can check them.
+package struct RunExamination {
+  package let data: String
+  package let findings: [Finding]
+  package let sample: DataSample
+
+  package init(data: String, findings: [Finding], sample: DataSample) {
+    (self.data, self.findings, self.sample) = (data, findings, sample)
+  }
+}

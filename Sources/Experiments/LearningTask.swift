@@ -1,0 +1,133 @@
+// What a kind of model is to a distillation.
+import Distillation
+import Models
+import Storage
+import Tensors
+import Training
+
+/// What an arm is trained on: a loss, data, and rows by which its best weights are chosen.
+package struct TrainingSetup {
+  package let objective: any Objective
+  package let data: any Dataset
+  package let validation: (any Dataset)?
+
+  package init(objective: any Objective, data: any Dataset, validation: (any Dataset)?) {
+    (self.objective, self.data, self.validation) = (objective, data, validation)
+  }
+}
+
+/// The data of a task, once they are read.
+package struct TaskData {
+  /// The data in a sentence.
+  package let description: String
+  /// What tells these data from others.
+  package let fingerprint: String
+  /// What a teacher reads where the run trains it, and what student and controls read.
+  package let training: any Dataset
+  package let slice: any Dataset
+  /// How many held-out rows are judged.
+  package let judgedRows: Int
+  /// An entry and a row, as a person can check them.
+  package let sample: DataSample
+
+  package init(
+    description: String, fingerprint: String, training: any Dataset, slice: any Dataset,
+    judgedRows: Int, sample: DataSample
+  ) {
+    (self.description, self.fingerprint) = (description, fingerprint)
+    (self.training, self.slice) = (training, slice)
+    (self.judgedRows, self.sample) = (judgedRows, sample)
+  }
+}
+
+/// What a task found of a model.
+package struct ArmEvaluation {
+  /// Numbers that mean something as means over seeds.
+  package let metrics: [Metric]
+  /// A loss for each held-out row, the same rows for every model.
+  package let losses: [Double]
+  /// Bins of a reliability diagram, where the model predicts classes.
+  package let reliability: [Calibration.Point]
+
+  package init(metrics: [Metric], losses: [Double], reliability: [Calibration.Point] = []) {
+    (self.metrics, self.losses, self.reliability) = (metrics, losses, reliability)
+  }
+}
+
+/// How a task's models are compared.
+package struct Measure {
+  /// The metric by which they are compared at a glance.
+  package let quality: String
+  /// In what a difference of losses is counted, and what held-out rows are called.
+  package let unit: String
+  package let rows: String
+  /// The metric in which a student stands between its control and the teacher, the smaller the better; nil where there is none.
+  package let gap: String?
+  /// What the measure itself favours, and what helps where the student is no better.
+  package let caveat: String?
+  package let remedy: String?
+
+  package init(
+    quality: String, unit: String, rows: String, gap: String? = nil, caveat: String? = nil,
+    remedy: String? = nil
+  ) {
+    (self.quality, self.unit, self.rows) = (quality, unit, rows)
+    (self.gap, self.caveat, self.remedy) = (gap, caveat, remedy)
+  }
+}
+
+/// A kind of model, as far as a distillation has to know it. `Experiment` does the rest: it settles budgets and controls, looks
+/// for what would spoil the run, trains teacher, students and controls, and judges them.
+package protocol LearningTask: AnyObject {
+  /// The teacher; nil where something stands for it.
+  var teacher: Arm? { get }
+  /// Whether the run trains the teacher.
+  var isTeacherTrained: Bool { get }
+  /// The first student, which shows what all students and controls are.
+  var student: Arm { get }
+  /// A student or control of some name.
+  func arm(_ name: String) throws -> Arm
+  /// How finished models are written.
+  var export: ModelExport { get }
+
+  /// Reads the data; everything below is asked for afterwards.
+  func readData() throws -> TaskData
+  /// Reads what exists before the run and nobody trains.
+  func readTeachers(on device: any Device) throws -> FrozenWeights
+  /// Declares teachers in a store that plans, where it does not know them.
+  func planTeachers(in store: VariableStore) throws
+  /// Notes what the models start from.
+  func addOrigins(_ weights: FrozenWeights, to origins: inout RunOrigins) throws
+  /// What the task finds before a run; costs and evidence are not its part.
+  func findings(_ weights: FrozenWeights) throws -> [Finding]
+
+  /// The training of the teacher, of a control, and of a student. `store` is the one that it trains in, nil for a plan.
+  func teacherSetup() throws -> TrainingSetup
+  func controlSetup(_ arm: Arm) throws -> TrainingSetup
+  func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup
+
+  var measure: Measure { get }
+  /// The speeds of models, in their order, whose variables are in `store`; `check` is called in between and may throw.
+  func speeds(_ arms: [Arm], _ store: VariableStore, check: @escaping () throws -> Void) throws
+    -> [[Metric]]
+  /// What is found of a model whose variables are in `store`, beside the teacher's, which are there, too. `report` is called
+  /// with the parts that are done.
+  func evaluate(
+    _ arm: Arm, isTeacher: Bool, _ store: VariableStore, _ report: @escaping ProgressReport
+  ) throws -> ArmEvaluation
+  /// What a model makes of a held-out beginning, for a person to look at; nil where there is nothing to see.
+  func sample(_ arm: Arm, _ store: VariableStore) throws -> (prompt: String, text: String)?
+}
+
+extension LearningTask {
+  package func sample(_ arm: Arm, _ store: VariableStore) throws -> (prompt: String, text: String)?
+  { nil }
+}
+
+/// A task that follows from a recipe: from its teacher's family, or from its data.
+package protocol RecipeTask: LearningTask {
+  /// Whether a recipe is for this kind of model.
+  static func takes(_ recipe: DistillRecipe) throws -> Bool
+  /// `folder` is where the run's models lie, or would.
+  init(_ recipe: DistillRecipe, in folder: RunFolder) throws
+}

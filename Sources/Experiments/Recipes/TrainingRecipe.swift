@@ -1,0 +1,101 @@
+// How every model of a run is trained, as its recipe says it.
+import Training
+
+package struct TrainingRecipe: RecipeSection {
+  @Key("How values are stored between kernels; weights and moments stay in fp32.")
+  package var precision = Precision.fp32
+
+  @Key("How the weights of finished models are written.")
+  package var export = Precision.fp32
+
+  @Key("Rows per micro-batch.", .from(1, to: 65_536))
+  package var batchSize = 16
+
+  @Key("Micro-batches per step, whose gradients are added up.", .from(1, to: 65_536))
+  package var microBatches = 1
+
+  @Key(
+    "Steps in which the learning rate rises to its highest, at most half of all.", .notNegative)
+  package var warmupSteps = 50
+
+  @Key("The learning rate at the end, as a share of the highest; it falls as a cosine.", .share)
+  package var finalRateShare = 0.1
+
+  @Key("The decoupled weight decay of AdamW (Loshchilov and Hutter, arXiv 1711.05101).", .share)
+  package var weightDecay = 0.1
+
+  @Key("How slowly AdamW's first moment changes.", .shareBelow1(isSingle: true))
+  package var beta1 = 0.9
+
+  @Key("How slowly AdamW's second moment changes.", .shareBelow1(isSingle: true))
+  package var beta2 = 0.95
+
+  @Key("What AdamW adds to the root of the second moment.", .divisor)
+  package var epsilon = 1e-8
+
+  @Key("The greatest norm of a step's gradients, which are scaled down to it. 0 does not clip.")
+  package var clipNorm = 1.0
+
+  @Key(
+    """
+    A time for the whole run, such as 90s, 3m or 1h: the device is measured, and steps are cut so that all fits. What \
+    was chosen stands in the run's recipe. Empty takes the steps as they are.
+    """)
+  package var budget = ""
+
+  @Key("Steps between lines of metrics.", .from(1, to: 1_000_000_000))
+  package var logInterval = 10
+
+  @Key("Steps between checkpoints.", .from(1, to: 1_000_000_000))
+  package var checkpointInterval = 200
+
+  @Key(
+    "Steps between measurements of the validation text. 0 measures about twenty times.",
+    .from(0, to: 1_000_000_000))
+  package var validationInterval = 0
+
+  @Key(
+    """
+    How many measurements in a row may bring nothing better before a training ends. 0 never ends it early; \
+    distillations take no other.
+    """, .from(0, to: 1_000_000))
+  package var patience = 0
+
+  package init() {}
+
+  /// Rows that a step of the optimizer learns from.
+  package var rowsPerStep: Int { batchSize * microBatches }
+
+  func validate() throws {
+    try require(
+      budget.isEmpty || TimeSpan(budget) != nil, "training.budget",
+      "a time such as 90s, 3m or 1h30m"
+    )
+    try require(
+      clipNorm == 0 || Float(clipNorm) >= .leastNormalMagnitude && Float(clipNorm).isFinite,
+      "training.clip_norm", "0, which does not clip, or above it and finite in single precision")
+  }
+
+  package func options(for model: ModelRecipe, seed: UInt64) -> TrainingOptions {
+    var options = TrainingOptions()
+    options.stepCount = model.steps
+    options.batchSize = batchSize
+    options.microBatchCount = microBatches
+    options.precision = precision
+    options.seed = seed
+    options.logInterval = logInterval
+    options.checkpointInterval = checkpointInterval
+    options.validationInterval =
+      validationInterval > 0 ? validationInterval : (model.steps + 19) / 20
+    options.patience = patience
+    options.optimizer.learningRate = model.learningRate
+    options.optimizer.warmupSteps = min(warmupSteps, model.steps / 2)
+    options.optimizer.finalRateShare = finalRateShare
+    options.optimizer.weightDecay = Float(weightDecay)
+    options.optimizer.beta1 = Float(beta1)
+    options.optimizer.beta2 = Float(beta2)
+    options.optimizer.epsilon = Float(epsilon)
+    options.optimizer.clipNorm = Float(clipNorm)
+    return options
+  }
+}

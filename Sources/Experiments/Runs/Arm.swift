@@ -1,0 +1,165 @@
+// One model of a run: made or loaded.
+import Foundation
+import Models
+import Storage
+import Tensors
+import Training
+
+/// A model with the name under which the run knows it: "teacher", "student", "control", "model"; with
+/// several seeds also "student-2" and so on.
+package struct Arm {
+  /// What a model is before it is trained.
+  private enum Origin {
+    case new
+    case folder(ModelDirectory)
+    case reduction(Reduction)
+  }
+
+  package let name: String
+  package let model: any PretrainedModel
+  /// Where its finished weights are, or will be.
+  package let directory: ModelDirectory
+  private let origin: Origin
+  /// Whether the weights before training are random, whatever the origin's are.
+  package var beginsRandom = false
+
+  /// A finished model in a folder.
+  package init(_ name: String, finished path: String) throws {
+    self.name = name
+    directory = ModelDirectory(URL(fileURLWithPath: path))
+    model = try directory.model()
+    origin = .folder(directory)
+  }
+
+  /// The model as one that predicts the next token; throws for one that does not.
+  package func languageModel() throws -> any LanguageModel {
+    guard let model = model as? any LanguageModel else { throw source.notALanguageModel(model) }
+    return model
+  }
+
+  /// The model as one that reads in both directions; throws for one that does not.
+  package func encoder() throws -> any Encoder {
+    guard let model = model as? any Encoder else { throw source.notAnEncoder(model) }
+    return model
+  }
+
+  /// Where the model was before the run.
+  private var source: ModelDirectory {
+    switch origin {
+    case .new: directory
+    case .folder(let source): source
+    case .reduction(let reduction): reduction.directory
+    }
+  }
+
+  /// A model that the run trains: from a folder, from parts of a teacher, or new. New ones have a token
+  /// for each of `vocabularySize` ids.
+  package init(
+    _ name: String, _ recipe: ModelRecipe, teacher: ModelDirectory? = nil, vocabularySize: Int,
+    sequenceLength: Int, folder: RunFolder
+  ) throws {
+    self.name = name
+    directory = ModelDirectory(folder.model(name))
+    if !recipe.path.isEmpty {
+      let source = ModelDirectory(URL(fileURLWithPath: recipe.path))
+      model = try source.model()
+      origin = .folder(source)
+    } else if recipe.fromTeacher.isWanted {
+      guard let teacher else {
+        throw RecipeError("\(name).from_teacher needs a teacher in a folder: set teacher.path.")
+      }
+      let reduction = try Reduction(
+        of: teacher, layers: recipe.fromTeacher.layers, width: recipe.fromTeacher.width)
+      model = reduction.model
+      origin = .reduction(reduction)
+    } else {
+      model = Llama(
+        recipe.configuration(vocabularySize: vocabularySize, contextLength: sequenceLength))
+      origin = .new
+    }
+    guard sequenceLength <= model.contextLength else {
+      throw RecipeError(
+        "data.sequence_length must be at most \(model.contextLength), the context of the \(name).")
+    }
+  }
+
+  /// A new model that the run trains.
+  package init(_ name: String, new model: any PretrainedModel, in folder: RunFolder) {
+    (self.name, self.model) = (name, model)
+    directory = ModelDirectory(folder.model(name))
+    origin = .new
+  }
+
+  /// Declares the model's variables under the arm's name, with its finished weights, which nobody trains further.
+  package func load(into store: VariableStore) throws {
+    try directory.loadFrozen(model, into: store, prefix: name)
+  }
+
+  /// The same among weights that others share; returns what tells the model's folder from others.
+  @discardableResult
+  package func load(into weights: FrozenWeights) throws -> String {
+    try weights.load(model, from: directory, as: name)
+  }
+
+  /// Declares the variables as they are before training; returns what they were taken from.
+  package func begin(in store: VariableStore, prefix: String) throws -> String {
+    if beginsRandom {
+      try model.declare(in: store, prefix: prefix)
+      return "with random weights, in the shape of the student"
+    }
+    switch origin {
+    case .new:
+      try model.declare(in: store, prefix: prefix)
+      return "with random weights"
+    case .folder(let source):
+      try source.load(model, into: store, prefix: prefix)
+      return "all from \(source.url.lastPathComponent)"
+    case .reduction(let reduction):
+      try reduction.load(into: store, prefix: prefix, teacherPrefix: "teacher")
+      return reduction.description
+    }
+  }
+
+  /// The models that this one comes from, `teacher` among them.
+  func bases(teacher: ModelDirectory?) -> [ModelCard.Base] {
+    let source: ModelDirectory? =
+      switch origin {
+      case .new: nil
+      case .folder(let source): source
+      case .reduction(let reduction): reduction.directory
+      }
+    let isSame = source?.url.resolved == teacher?.url.resolved
+    return [source, isSame ? nil : teacher].compactMap { $0 }.map(ModelCard.Base.init)
+  }
+
+  /// The teacher that the model was cut from.
+  var cutFrom: ModelDirectory? {
+    if case .reduction(let reduction) = origin { reduction.directory } else { nil }
+  }
+
+  /// The folder whose other files go with the model: that of the model itself, or of an encoder that it
+  /// was cut from, whose files say how its states are pooled.
+  var keptFolder: ModelDirectory? {
+    switch origin {
+    case .folder(let source): source
+    case .reduction(let reduction) where model is any Encoder: reduction.directory
+    case .reduction, .new: nil
+    }
+  }
+
+  /// Declares the variables, for a plan in which nobody asks for their values.
+  package func plan(in store: VariableStore, prefix: String) throws {
+    try model.declare(in: store, prefix: prefix)
+  }
+
+  /// Declares the variables as the finished model has them, where the store does not know them.
+  package func planFinished(in store: VariableStore) throws {
+    let parameters = model.parameters(prefix: name)
+    guard let first = parameters.first, store.entry(first.tensor) == nil else { return }
+    if case .folder = origin {
+      try directory.loadFrozen(model, into: store, prefix: name)
+    } else {
+      for (name, tensor) in parameters { try store.declare(name, tensor, role: .frozen) }
+    }
+  }
+}

@@ -1,0 +1,167 @@
+// `README.md` of a model's folder: how it was made, and what was found of it.
+import Base
+import Foundation
+import Models
+import Storage
+import Training
+
+/// What a kind of model is to those who load it.
+package struct ModelUse {
+  /// The library that loads it, and what the Hub calls its task.
+  package let library: String
+  package let pipelineTag: String
+  /// Lines of Python that use a model in their folder; empty where nothing but Retort does.
+  package let snippet: String
+  /// What a row of its training is, in the plural, such as "sequences of 128 tokens".
+  package let rows: String
+  /// How many of what a row has.
+  package let unitsPerRow: Int
+  package let unit: String
+
+  package init(
+    library: String, pipelineTag: String, snippet: String, rows: String, unitsPerRow: Int,
+    unit: String
+  ) {
+    (self.library, self.pipelineTag, self.snippet) = (library, pipelineTag, snippet)
+    (self.rows, self.unitsPerRow, self.unit) = (rows, unitsPerRow, unit)
+  }
+}
+
+/// A model card as the Hub shows it (https://huggingface.co/docs/hub/model-cards).
+struct ModelCard {
+  let arm: String
+  /// What the weights were before training, in words.
+  let origin: String
+  /// The models that it comes from: what it was cut from or trained further, and its teacher.
+  let bases: [Base]
+  let formula: String
+  let options: TrainingOptions
+  /// Steps that were done, and the one whose weights the model has.
+  let stepCount: Int
+  let keptStep: Int
+  let parameterCount: Int
+  let use: ModelUse
+
+  /// A model on the Hub, as far as its folder says so.
+  struct Base {
+    let name: String?
+    let licence: String?
+
+    /// The name is that of the configuration or of a folder of the Hub's cache, the licence that of the folder's card.
+    init(_ directory: ModelDirectory) {
+      let configured = (try? directory.configurationFile.fields)?["_name_or_path"]?.string
+      let cached = directory.url.resolved.pathComponents.first { $0.hasPrefix("models--") }?
+        .dropFirst("models--".count).replacing("--", with: "/").description
+      name = [configured, cached].compactMap { $0 }.first {
+        $0.wholeMatch(of: /[A-Za-z0-9][\w.-]*\/[\w.-]+/) != nil
+      }
+      let card = try? String(contentsOfText: directory.url.appending(path: "README.md"))
+      let front = card.flatMap { card in
+        card.hasPrefix("---\n") ? card.dropFirst(4).components(separatedBy: "\n---")[0] : nil
+      }
+      licence = front?.firstMatch(of: /(?m)^license: *([\w.-]+) *$/).map { String($0.1) }
+    }
+  }
+
+  /// A text that says the same in a cell of Markdown, whatever is in it.
+  private static func plain(_ text: String) -> String {
+    visible(text).replacing("\n", with: " ").replacing("&", with: "&amp;")
+      .replacing("<", with: "&lt;").replacing("|", with: "&#124;").replacing("`", with: "&#96;")
+  }
+
+  /// What the Hub reads of a card before its text.
+  private var frontMatter: String {
+    let names = bases.compactMap(\.name)
+    let licences = Set(bases.compactMap(\.licence))
+    return [
+      "library_name: \(use.library)",
+      "pipeline_tag: \(use.pipelineTag)",
+      names.isEmpty ? nil : "base_model: [\(names.joined(separator: ", "))]",
+      licences.count == 1 ? licences.first.map { "license: \($0)" } : nil,
+      "tags: [retort\(arm == "student" ? ", distillation" : "")]",
+    ].compactMap { $0 }.joined(separator: "\n")
+  }
+
+  private var usage: String {
+    guard !use.snippet.isEmpty else { return "" }
+    return """
+      ## Use
+
+      In the folder of this file, or with the model's name in place of the dot:
+
+      ```python
+      \(use.snippet)
+      ```
+
+
+      """
+  }
+
+  private var licence: String {
+    let known = bases.compactMap(\.licence)
+    if known.isEmpty {
+      return
+        "No licence was given. Those of the models that it comes from and of its data apply."
+    }
+    return
+      "The models that it comes from are under \(Set(known).sorted().joined(separator: ", ")); the licence of its data applies too."
+  }
+
+  var markdown: String {
+    let rows = options.batchSize * options.microBatchCount
+    let kept = keptStep < stepCount ? "; the weights are those of step \(grouped(keptStep))" : ""
+    return """
+      ---
+      \(frontMatter)
+      ---
+      # \(arm.prefix(1).uppercased() + arm.dropFirst())
+
+      Made with Retort \(retortVersion).
+
+      | | |
+      |---|---|
+      | parameters | \(grouped(parameterCount)) |
+      | weights before training | \(Self.plain(origin)) |
+      | loss | \(Self.plain(formula)) |
+      | steps | \(grouped(stepCount)) of \(rows) \(use.rows): \
+      \(grouped(stepCount * rows * use.unitsPerRow)) \(use.unit)\(kept) |
+      | optimizer | AdamW, learning rate \(options.optimizer.learningRate), weight decay \
+      \(options.optimizer.weightDecay) |
+      | precision | \(options.precision.rawValue) between kernels, float32 weights |
+      | seed | \(options.seed) |
+
+      The recipe that made it is `recipe.yaml` in the run's folder.
+
+      \(usage)## Licence
+
+      \(licence)
+
+      """
+  }
+
+  private static let evaluation = "\n## Evaluation\n"
+
+  /// A card with what a run found of its models, in place of what it said of that before.
+  static func adding(_ outcome: Outcome, about: RunAbout?, to card: String) -> String {
+    let before = card.range(of: evaluation).map { String(card[..<$0.lowerBound]) } ?? card
+    let rows = outcome.cells.enumerated().map { index, row in
+      "| " + row.map(plain).joined(separator: " | ") + " |"
+        + (index == 0 ? "\n|" + row.indices.map { $0 == 0 ? "---|" : "--:|" }.joined() : "")
+    }
+    // One line each, in which nothing is a tag of HTML.
+    func line(_ text: String) -> String {
+      visible(text).replacing("\n", with: " ").replacing("&", with: "&amp;")
+        .replacing("<", with: "&lt;")
+    }
+    let sentences = outcome.sentences.map { "- \(line($0))" }
+    let facts = about.map { about in
+      let slice = about.findings.first { $0.text.hasPrefix("student and controls see") }
+      return line(
+        "Data: \(about.files.joined(separator: ", ")); \(about.data)"
+          + (slice.map { "; \($0.text)" } ?? "") + ". Device: \(about.device).") + "\n\n"
+    }
+    return before + evaluation + "\n" + (facts ?? "")
+      + rows.joined(separator: "\n") + "\n"
+      + (sentences.isEmpty ? "" : "\n" + sentences.joined(separator: "\n") + "\n")
+  }
+}

@@ -1,0 +1,103 @@
+// A run under way: its folder, what it started from, and who watches it.
+import Distillation
+import Storage
+import Tensors
+import Training
+
+/// How a run is begun.
+package struct RunOptions {
+  /// Whether it goes on with what is in the folder.
+  package var resumes = false
+  /// Whether it begins even where something refuses it.
+  package var isForced = false
+  /// The command that began it, as a person wrote it.
+  package var command: [String] = []
+  package var profiling = Profiling()
+
+  package init() {}
+}
+
+/// Everything that the trainings of a run share.
+package final class Run {
+  package let folder: RunFolder
+  package let observer: RunObserver
+  private let options: RunOptions
+  /// What the run started from.
+  package private(set) var origins = RunOrigins()
+  private(set) var profiles: RunProfiles
+  /// Settled once the plan is.
+  package var clock = RunClock([])
+
+  package init(in folder: RunFolder, _ options: RunOptions, _ observer: RunObserver) {
+    (self.folder, self.options, self.observer) = (folder, options, observer)
+    profiles = RunProfiles(options.profiling, in: folder)
+  }
+
+  /// Says what was found before a run, and begins it in its folder; throws where something refuses it and nobody insists.
+  /// What was overruled is kept in the folder. A run that goes on was looked at when it began; what it reads must be what
+  /// it read then.
+  package func begin(
+    _ recipe: some Recipe, origins: RunOrigins, on device: any Device,
+    data: (words: String, fingerprint: String), phases: [TrainingPhase],
+    after find: () throws -> [Finding]
+  ) throws {
+    self.origins = origins
+    guard !options.resumes else {
+      try origins.requireSame(in: folder)
+      return try observer.tell(.begun)
+    }
+    let findings = try observer.during(.examining, "run", find)
+    for finding in findings { try observer.tell(.found(finding)) }
+    let refusals = findings.filter { $0.level == .refusal }
+    guard refusals.isEmpty || options.isForced else {
+      throw StorageError(
+        "\(refusals.map(\.text).joined(separator: "; ")).", remedy: .beginAllTheSame)
+    }
+    let memory = phases.compactMap { phase in
+      (try? phase.cost().byteCount).map { (name: phase.name, bytes: $0) }
+    }
+    let about = RunAbout(
+      command: options.command, device: device.name, data: data.words, files: recipe.data.files,
+      dataFingerprint: data.fingerprint, findings: findings, memory: memory)
+    try folder.begin(recipe, origins: origins, about: about)
+    try observer.tell(.begun)
+  }
+
+  /// Does something, and says what: loading, judging and the like.
+  package func during<Result>(
+    _ kind: Activity.Kind, _ subject: String, _ body: () throws -> Result
+  ) throws -> Result {
+    try observer.during(kind, subject, outlook: clock.outlook(beside: subject), body)
+  }
+
+  /// Measures an arm: `body` is given what it calls with its progress, and throws where the run is to stop.
+  package func judge<Result>(
+    _ arm: String, _ body: (_ report: @escaping ProgressReport) throws -> Result
+  ) throws -> Result {
+    let start = ContinuousClock.now
+    let part = RunClock.judging(arm)
+    let result = try body { [observer, clock] done, total, unit in
+      try observer.check(.judging(arm: arm))
+      var activity = Activity(
+        kind: .judging, subject: arm, progress: (done, total), unit: unit)
+      if done > 0 {
+        activity.secondsPerPart = (ContinuousClock.now - start).seconds / Double(done)
+      }
+      try observer.tell(.progress(activity, outlook: clock.outlook(beside: part)))
+    }
+    clock.finish(part, seconds: (ContinuousClock.now - start).seconds)
+    return result
+  }
+
+  /// Leaves what was found in the folder, in the models' cards and in the report.
+  package func end(_ outcome: Outcome, in file: String) throws {
+    let about = folder.about
+    try folder.write(outcome.json(of: about).json + "\n", to: file)
+    try folder.describe(outcome.arms.map(\.arm), by: outcome)
+    try folder.writeReport()
+    try observer.tell(.ended(outcome, about: about))
+  }
+}
+
+/// What evaluations call with the parts that are done, all parts and what they are called; it may throw.
+package typealias ProgressReport = (_ done: Int, _ total: Int, _ unit: String) throws -> Void

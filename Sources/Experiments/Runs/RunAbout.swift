@@ -1,0 +1,76 @@
+// How a run began: `run.json`.
+import Base
+import Foundation
+import Storage
+
+/// What was asked, with what, and what was found before.
+package struct RunAbout {
+  package static let fileName = "run.json"
+
+  /// The command and its arguments, as the person wrote them.
+  package var command: [String]
+  package var begun: String
+  /// The device, the system and its processor.
+  package var device: String
+  package var system: String
+  /// The data in words, and what tells them from others.
+  package var data: String
+  /// The names of its files, without their folders.
+  package var files: [String]
+  var dataFingerprint: String
+  package var findings: [Finding]
+  /// Bytes that a step of each kind of model needs on the device.
+  package var memory: [(name: String, bytes: Int)]
+  package var version: String
+
+  package init(
+    command: [String], device: String, data: String, files: [String], dataFingerprint: String,
+    findings: [Finding],
+    memory: [(name: String, bytes: Int)]
+  ) {
+    self.command = command
+    begun = Date().ISO8601Format()
+    (self.device, self.data, self.dataFingerprint) = (device, data, dataFingerprint)
+    self.files =
+      files.isEmpty
+      ? ["fortunes (Debian's)"] : files.map { URL(fileURLWithPath: $0).lastPathComponent }
+    (self.findings, self.memory) = (findings, memory)
+    system = ProcessInfo.processInfo.operatingSystemVersionString
+    version = retortVersion
+  }
+
+  /// The reasons against the run, if it was forced.
+  package var forced: [String] { findings.filter { $0.level == .refusal }.map(\.text) }
+
+  package var json: JSONObject {
+    JSONObject([
+      ("command", command), ("begun", begun), ("device", device), ("system", system),
+      ("data", data), ("files", files), ("data_fingerprint", dataFingerprint),
+      (
+        "findings",
+        findings.map { JSONObject([("level", $0.level.rawValue), ("text", $0.text)]) }
+      ),
+      ("memory_bytes", JSONObject(memory.map { ($0.name, $0.bytes) })), ("retort", version),
+    ])
+  }
+
+  /// Reads what `json` wrote; nil where there is nothing such.
+  package init?(_ json: JSON) {
+    guard json["device"]?.string != nil, json["data_fingerprint"]?.string != nil else {
+      return nil
+    }
+    func text(_ key: String) -> String { json[key]?.string ?? "" }
+    command = (json["command"]?.array ?? []).compactMap(\.string)
+    (begun, device, system) = (text("begun"), text("device"), text("system"))
+    (data, dataFingerprint) = (text("data"), text("data_fingerprint"))
+    findings = (json["findings"]?.array ?? []).compactMap { finding in
+      finding["level"]?.string.flatMap(Finding.Level.init)
+        .map { Finding(level: $0, text: finding["text"]?.string ?? "") }
+    }
+    files = (json["files"]?.array ?? []).compactMap(\.string)
+    memory = (json["memory_bytes"]?.object?.members ?? []).compactMap { member in
+      member.value.int.map { (member.key, $0) }
+    }
+    version = text("retort")
+  }
+}

@@ -1,0 +1,71 @@
+// What a run started from, so that it goes on from the same.
+import Foundation
+import Models
+import Storage
+
+/// Fingerprints of all that a run reads: recipe, texts, models, cache. `origins.json` keeps them; a run that goes
+/// on compares.
+package struct RunOrigins {
+  package static let fileName = "origins.json"
+
+  private var parts: [(name: String, fingerprint: String)] = []
+
+  package init() {}
+
+  /// Adds what is read under a name that a sentence can use, such as "the text".
+  package mutating func add(_ name: String, _ fingerprint: String) {
+    parts.append((name, fingerprint))
+  }
+
+  /// Adds the folder that a model starts from, if there is one.
+  package mutating func add(_ name: String, folder path: String) throws {
+    guard !path.isEmpty else { return }
+    add(name, try ModelDirectory(URL(fileURLWithPath: path)).fingerprint())
+  }
+
+  /// The recipe, as it is written out.
+  package mutating func add(_ recipe: some Recipe) throws {
+    add("recipe.yaml", Self.fingerprint(try recipe.yaml()))
+  }
+
+  /// What tells these origins from others, in one word.
+  package var fingerprint: String {
+    Self.fingerprint(parts.map { "\($0.name) \($0.fingerprint)" }.joined(separator: "\n"))
+  }
+
+  private static func fingerprint(_ text: String) -> String {
+    Fingerprint(of: Data(text.utf8)).description
+  }
+
+  package var text: String {
+    let members = parts.map { ($0.name, JSON.string($0.fingerprint)) }
+    return JSON.object(JSON.Object(members + [("checksum", .string(fingerprint))])).text
+  }
+
+  /// Throws where something has changed since the run in a folder began.
+  package func requireSame(in folder: RunFolder) throws {
+    let file = folder.url.appending(path: Self.fileName)
+    let known = try JSON(contentsOf: file).object
+    var stored = RunOrigins()
+    for member in known?.members ?? [] where member.key != "checksum" {
+      stored.add(member.key, member.value.string ?? "")
+    }
+    guard known?["checksum"]?.string == stored.fingerprint else {
+      throw StorageError("\(file.path) is damaged: what the run began with is not known.")
+    }
+    guard parts.allSatisfy({ known?[$0.name] != nil }) else {
+      throw StorageError(
+        "The run in \(folder.name) was begun by another version, which read other things.",
+        remedy: .startAnew)
+    }
+    let changed = parts.filter { part in
+      known?[part.name]?.string != part.fingerprint
+    }.map(\.name)
+    guard changed.isEmpty else {
+      throw StorageError(
+        "\(changed.joined(separator: " and ")) \(changed.count == 1 ? "has" : "have") changed since the run in "
+          + "\(folder.name) began, so it cannot go on as it would have. Put back what was there.",
+        remedy: .startAnew)
+    }
+  }
+}

@@ -1,0 +1,151 @@
+// The models of a distillation of language models.
+import Base
+import Distillation
+import Experiments
+import Foundation
+import Models
+import Storage
+import Tensors
+
+/// Teacher, students and controls, with the tokenizer that they share.
+package struct LanguageArms {
+  package let tokenizer: RunTokenizer
+  /// nil where a cache stands for it.
+  package let teacher: Arm?
+  /// Whether the teacher exists before the run.
+  private let isTeacherGiven: Bool
+  /// What tells the folder of a teacher from others for which a cache stands while students are trained.
+  private let fingerprintBesideCache: String?
+  package let cache: TeacherCache?
+  /// Teachers besides the first, with their weights.
+  package let others: [(arm: Arm, weight: Float)]
+  /// The first student, which shows what all students and controls are.
+  package let student: Arm
+  /// A student or control of some name.
+  package let arm: (String) throws -> Arm
+  /// Rows of models' tables beyond these are padding.
+  package let classCount: Int
+
+  /// `folder` is that of the run, where there is one.
+  package init(_ recipe: DistillRecipe, folder: RunFolder) throws {
+    let (path, length) = (recipe.teacher.path, recipe.data.sequenceLength)
+    isTeacherGiven = !path.isEmpty
+    let cacheFolder = recipe.distillation.cache
+    var (cache, expected): (TeacherCache?, String?) = (nil, nil)
+    if !cacheFolder.isEmpty {
+      expected = path.isEmpty ? nil : try ModelDirectory(URL(fileURLWithPath: path)).fingerprint()
+      let opened = try TeacherCache(URL(fileURLWithPath: cacheFolder), expecting: expected)
+      guard opened.description.length == length else {
+        throw RecipeError(
+          "data.sequence_length must be \(opened.description.length), that of the cache.")
+      }
+      try opened.require(temperature: recipe.distillation.temperature)
+      cache = opened
+    }
+    self.cache = cache
+    fingerprintBesideCache = expected
+    // A cache has its teacher's tokenizer with it.
+    tokenizer =
+      cache != nil && path.isEmpty
+      ? try RunTokenizer(folder: cacheFolder) : try RunTokenizer.of(recipe.data, model: path)
+    let size = tokenizer.tokenizer.vocabularySize
+    var source: ModelDirectory?
+    if !path.isEmpty {
+      let arm = try Arm("teacher", finished: path)
+      source = arm.directory
+      teacher = arm
+    } else if cache == nil {
+      teacher = try Arm(
+        "teacher", recipe.teacher, vocabularySize: size, sequenceLength: length, folder: folder)
+    } else {
+      teacher = nil
+    }
+    let shared = tokenizer
+    others = try recipe.distillation.moreTeachers.enumerated().map { index, other in
+      try shared.requireSame(as: other.path)
+      let arm = try Arm("teacher-\(index + 2)", finished: other.path)
+      guard length <= (try arm.languageModel()).contextLength else {
+        throw RecipeError(
+          "data.sequence_length must be at most \(arm.model.contextLength), the context of \(other.path)."
+        )
+      }
+      return (arm, Float(other.weight))
+    }
+    if !recipe.student.path.isEmpty { try tokenizer.requireSame(as: recipe.student.path) }
+    guard recipe.data.pairs.isEmpty else {
+      throw RecipeError("data.pairs is for sentence encoders.", key: "data.pairs")
+    }
+    arm = { [source] name in
+      var arm = try Arm(
+        name, recipe.student, teacher: source, vocabularySize: size, sequenceLength: length,
+        folder: folder)
+      arm.beginsRandom = recipe.distillation.beginsRandom(name)
+      return arm
+    }
+    student = try arm("student")
+    let models = [teacher?.model, student.model] + others.map(\.arm.model)
+    let tables = models.compactMap { $0?.vocabularySize }
+    classCount = min(size, tables.min() ?? size, cache?.description.classCount ?? size)
+    // Tokens that a table has not may be there, as long as no text holds them.
+    try tokenizer.directory?.requireSpecialTokens(below: classCount)
+    if let arm = teacher, !path.isEmpty, length > arm.model.contextLength {
+      throw RecipeError(
+        "data.sequence_length must be at most \(arm.model.contextLength), the context of the teacher."
+      )
+    }
+  }
+
+  /// What a language model learns from text alone.
+  func nextToken(_ arm: Arm) throws -> NextTokenObjective {
+    NextTokenObjective(try arm.languageModel(), classCount: classCount)
+  }
+
+  /// Reads every teacher that exists before the run, and what a cache has of one.
+  package func readTeachers(on device: any Device) throws -> FrozenWeights {
+    let weights = FrozenWeights(on: device)
+    if let teacher, isTeacherGiven, cache == nil { try teacher.load(into: weights) }
+    for other in others { try other.arm.load(into: weights) }
+    try cache?.declare(in: weights.store)
+    return weights
+  }
+
+  /// Declares all teachers in the store of a plan, where it does not know them.
+  package func planTeachers(in store: VariableStore) throws {
+    for other in others { try other.arm.planFinished(in: store) }
+    if let cache { return try cache.declare(in: store) }
+    try teacher?.planFinished(in: store)
+  }
+
+  /// The first teacher's side of a loss.
+  func teacherOfLoss() throws -> Teacher {
+    if let cache { return .cache(cache) }
+    guard let teacher else { fatal("there is a teacher or its cache") }
+    return .model(try teacher.languageModel())
+  }
+
+  /// What these models start from.
+  package func addOrigins(
+    _ recipe: DistillRecipe, _ weights: FrozenWeights, to origins: inout RunOrigins
+  ) throws {
+    if let fingerprintBesideCache {
+      origins.add("the teacher", fingerprintBesideCache)
+    } else if isTeacherGiven, let teacher {
+      origins.add("the teacher", try teacher.load(into: weights))
+    }
+    for other in others { origins.add("the \(other.arm.name)", try other.arm.load(into: weights)) }
+    try origins.add("the student's folder", folder: recipe.student.path)
+    if let cache { origins.add("the cache", cache.fingerprint) }
+  }
+
+  /// The student's objective, whose teachers need not be loaded as far as its graph goes.
+  package func objective(_ recipe: DistillationRecipe, student: Arm) throws -> DistillationObjective
+  {
+    let more = try others.map {
+      (teacher: Teacher.model(try $0.arm.languageModel()), weight: $0.weight)
+    }
+    return DistillationObjective(
+      student: try student.languageModel(), teachers: [(try teacherOfLoss(), 1)] + more,
+      recipe.divergence, classCount: classCount,
+      matching: try FeatureMatching(recipe, student: student, teacher: teacher))
+  }
+}

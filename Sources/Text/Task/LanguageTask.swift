@@ -1,0 +1,216 @@
+// Language models as a distillation knows them.
+import Base
+import Experiments
+import Foundation
+import Models
+import Storage
+import Tensors
+import Training
+
+/// Teacher and students predict the next token; they are judged by their losses on held-out windows.
+package final class LanguageTask: RecipeTask {
+  private let recipe: DistillRecipe
+  private let arms: LanguageArms
+  private var texts: (all: RunText, slice: RunText)?
+
+  package static func takes(_ recipe: DistillRecipe) -> Bool { true }
+
+  package init(_ recipe: DistillRecipe, in folder: RunFolder) throws {
+    self.recipe = recipe
+    arms = try LanguageArms(recipe, folder: folder)
+  }
+
+  package var teacher: Arm? { arms.teacher }
+  package var isTeacherTrained: Bool { arms.teacher != nil && recipe.teacher.path.isEmpty }
+  package var student: Arm { arms.student }
+  package func arm(_ name: String) throws -> Arm { try arms.arm(name) }
+  package var export: ModelExport {
+    .languageModel(
+      arms.tokenizer, precision: recipe.training.export, rowsOf: recipe.data.sequenceLength)
+  }
+
+  // MARK: Data and teachers
+
+  /// All of the text.
+  private var text: RunText { read.all }
+  /// What student and controls read of it.
+  private var slice: RunText { read.slice }
+  private var read: (all: RunText, slice: RunText) {
+    guard let texts else { fatal("the text has not been read") }
+    return texts
+  }
+
+  package func readData() throws -> TaskData {
+    let all = try RunText(
+      recipe.data, arms.tokenizer, classCount: arms.classCount, seed: recipe.seed,
+      shifts: arms.cache == nil)
+    let slice = try all.slice(recipe.student.textShare)
+    texts = (all, slice)
+    return TaskData(
+      description: all.description, fingerprint: all.fingerprint, training: all.training,
+      slice: slice.training, judgedRows: all.heldOut.count,
+      sample: try DataSample(all, arms.tokenizer.tokenizer))
+  }
+
+  package func readTeachers(on device: any Device) throws -> FrozenWeights {
+    try arms.readTeachers(on: device)
+  }
+
+  package func planTeachers(in store: VariableStore) throws { try arms.planTeachers(in: store) }
+
+  package func addOrigins(_ weights: FrozenWeights, to origins: inout RunOrigins) throws {
+    try arms.addOrigins(recipe, weights, to: &origins)
+  }
+
+  package func findings(_ weights: FrozenWeights) throws -> [Finding] {
+    try LanguageDoctor(arms: arms, text: text, slice: slice, recipe: recipe, weights: weights)
+      .findings()
+  }
+
+  // MARK: Training
+
+  package func teacherSetup() throws -> TrainingSetup {
+    guard let teacher else { fatal("there is no teacher to train") }
+    return TrainingSetup(
+      objective: try arms.nextToken(teacher), data: text.training, validation: text.validation)
+  }
+
+  package func controlSetup(_ arm: Arm) throws -> TrainingSetup {
+    TrainingSetup(
+      objective: try arms.nextToken(arm), data: slice.training, validation: slice.validation)
+  }
+
+  package func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup {
+    let objective = try arms.objective(recipe.distillation, student: arm)
+    let data = try store.map { try studentData(arm, in: $0) } ?? slice.training
+    return TrainingSetup(
+      objective: objective, data: objective.data(over: data), validation: slice.validation)
+  }
+
+  /// The text, or rows of it that the student continues itself.
+  private func studentData(_ arm: Arm, in store: VariableStore) throws -> any TokenData {
+    let options = recipe.distillation.onPolicy.options
+    guard options.lambda > 0 else { return slice.training }
+    return OnPolicyData(
+      slice.training, student: try arm.languageModel(), classCount: arms.classCount,
+      end: arms.tokenizer.endOfText, store: store, batchSize: recipe.training.batchSize, options)
+  }
+
+  // MARK: Judging
+
+  package var measure: Measure {
+    Measure(
+      quality: "bits_per_byte", unit: "nats/token", rows: "windows", gap: "nats_per_token")
+  }
+
+  package func speeds(_ arms: [Arm], _ store: VariableStore, check: @escaping () throws -> Void)
+    throws
+    -> [[Metric]]
+  {
+    try Speed.of(
+      try arms.map { try $0.languageModel() },
+      on: try text.heldOut.batches(of: recipe.training.batchSize)[0],
+      classCount: self.arms.classCount, store: store, check: check
+    ).map(\.metrics)
+  }
+
+  package func evaluate(
+    _ arm: Arm, isTeacher: Bool, _ store: VariableStore, _ report: @escaping ProgressReport
+  ) throws -> ArmEvaluation {
+    let found = try Text.evaluate(
+      try arm.languageModel(), teacher: isTeacher ? nil : try arms.teacherOfLoss(),
+      on: text.heldOut, batchSize: recipe.training.batchSize, classCount: arms.classCount,
+      store: store
+    ) { try report($0, $1, "batches") }
+    return ArmEvaluation(found, bytesPerToken: text.bytesPerToken)
+  }
+
+  /// How a model continues a held-out text.
+  package func sample(_ arm: Arm, _ store: VariableStore) throws -> (prompt: String, text: String)?
+  {
+    var sampling = Sampling()
+    sampling.temperature = 0.7
+    sampling.seed = UInt32(truncatingIfNeeded: recipe.seed)
+    let tokenizer = arms.tokenizer
+    let generator = Generator(
+      try arm.languageModel(), vocabularySize: arms.classCount, store: store,
+      capacity: text.promptTokens.count + 120)
+    let ids = try generator.generate(
+      [text.promptTokens], count: 120, sampling: sampling, ends: [tokenizer.endOfText])[0]
+    return (text.prompt, tokenizer.tokenizer.decode(ids))
+  }
+}
+
+extension ArmEvaluation {
+  /// A language model's numbers on held-out windows; `bytesPerToken` are those of the text.
+  package init(_ found: Evaluation, bytesPerToken: Double) {
+    let nats = found.natsPerToken
+    self.init(
+      metrics: [
+        Metric("nats_per_token", "nats/token", nats, .decimals, better: .lower),
+        Metric(
+          "bits_per_byte", "bits/byte", nats / bytesPerToken / log(2), .decimals, better: .lower),
+        Metric("kl_to_teacher", "KL to teacher", found.klToTeacher, .decimals, better: .lower),
+        Metric("top1_agreement", "top-1 agreement", found.agreement, .share, better: .higher),
+        Metric(
+          "expected_calibration_error", "ECE", found.calibrationError, .decimals, better: .lower),
+        Metric("held_out_tokens", nil, Double(found.tokenCount), .count),
+      ], losses: found.windowLosses, reliability: found.calibration.points)
+  }
+}
+
+extension OnPolicyRecipe {
+  package var options: OnPolicyData.Options {
+    var options = OnPolicyData.Options()
+    options.lambda = lambda
+    options.temperature = Float(temperature)
+    options.promptShare = prompt
+    return options
+  }
+}
+
+extension ModelExport {
+  /// How a language model is written: with the run's tokenizer, where it does not bring its own.
+  package static func languageModel(
+    _ tokenizer: RunTokenizer, precision: Precision, rowsOf length: Int
+  )
+    -> ModelExport
+  {
+    ModelExport(
+      files: tokenizer.files,
+      fields: ["bos_token_id", "eos_token_id"].map { ($0, JSON(Int(tokenizer.endOfText))) },
+      precision: precision, use: .languageModel(rowsOf: length))
+  }
+}
+
+extension ModelUse {
+  fileprivate static func languageModel(rowsOf length: Int) -> ModelUse {
+    ModelUse(
+      library: "transformers", pipelineTag: "text-generation",
+      snippet: """
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(".")
+        model = AutoModelForCausalLM.from_pretrained(".")
+        tokens = tokenizer("The truth is", return_tensors="pt")
+        print(tokenizer.decode(model.generate(**tokens, max_new_tokens=40)[0]))
+        """, rows: "sequences of \(length) tokens", unitsPerRow: length, unit: "tokens")
+  }
+}
+
+extension Speed {
+  package var metrics: [Metric] {
+    [
+      Metric("tokens_per_second", "tokens/s", tokensPerSecond, .count, better: .higher),
+      Metric(
+        "milliseconds_per_new_token", "ms/token", 1000 * secondsPerToken, .hundredths,
+        better: .lower),
+    ]
+  }
+
+  /// The columns of models whose speed is not measured.
+  static let unknown = [
+    Metric("tokens_per_second", "tokens/s", nil, .count, better: .higher),
+    Metric("milliseconds_per_new_token", "ms/token", nil, .hundredths, better: .lower),
+  ]
+}

@@ -1,0 +1,166 @@
+// The text of a run, as rows of tokens.
+import Base
+import Experiments
+import Foundation
+import Storage
+import Tensors
+import Tokenizers
+import Training
+
+/// What a run trains on, chooses weights by and is judged by.
+package struct RunText: CustomStringConvertible {
+  package private(set) var training: any TokenData
+  /// Few rows, by which every arm's best weights are chosen; nil where the text has none to spare.
+  package let validation: (any TokenData)?
+  package let heldOut: any TokenData
+  /// The start of a held-out text, which every model continues.
+  package let prompt: String
+  package let promptTokens: [Int32]
+  /// Bytes of held-out text per token; the end of a text counts as one byte.
+  package let bytesPerToken: Double
+  package private(set) var description: String
+  /// An entry as it stands in its file, for a person to look at.
+  package private(set) var firstEntry: DataEntry?
+  /// Rows of a share of the entries that are trained on.
+  private let rows: (_ share: Double) throws -> any TokenData
+
+  /// At most so many rows are measured for validation: they are measured again and again.
+  private static let validationRows = 64
+
+  /// What tells these data from others.
+  package var fingerprint: String {
+    training.fingerprint + heldOut.fingerprint + (validation?.fingerprint ?? "")
+  }
+
+  /// The same with a share of what is trained on, chosen by entries.
+  package func slice(_ share: Double) throws -> RunText {
+    guard share < 1 else { return self }
+    var slice = self
+    slice.training = try rows(share)
+    guard slice.training.count > 0 else {
+      throw StorageError(
+        "A share of \(share) of the training text is smaller than one sequence of \(training.length) tokens. Give "
+          + "more text, or set text_share higher.")
+    }
+    slice.description += "; a share of \(share) is read, \(counted(slice.training.count, "row"))"
+    return slice
+  }
+
+  /// Reads a recipe's files. Plain texts are a stream of tokens, cut into rows; where an entry is an object, or rows
+  /// are packed, every entry has a row of its own. Ids from `classCount` on are in no table of the models. Without
+  /// `shifts` the rows of every pass are the same.
+  package init(
+    _ recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int, seed: UInt64,
+    shifts: Bool = true
+  ) throws {
+    let entries = try recipe.entries()
+    let texts = recipe.packing ? [] : entries.compactMap(\.plainText)
+    let isStream = texts.count == entries.count
+    self =
+      isStream
+      ? try RunText(
+        stream: texts, recipe, tokenizer, classCount: classCount, seed: seed, shifts: shifts)
+      : try RunText(entries: entries, recipe, tokenizer, classCount: classCount, seed: seed)
+    firstEntry = entries.first
+    for (name, part) in [("training", training), ("held-out", heldOut)] where part.count == 0 {
+      throw StorageError(
+        isStream
+          ? "The \(name) text is smaller than one sequence of \(recipe.sequenceLength) tokens. Give more text, set "
+            + "data.sequence_length lower, or change the shares that are kept apart, data.held_out "
+            + "(\(recipe.heldOut)) and data.validation (\(recipe.validation))."
+          : "No text is left for the \(name) part: of few entries, data.held_out (\(recipe.heldOut)) takes none or "
+            + "all. Give more entries, or set data.held_out to 0.5.")
+    }
+    try tokenizer.tokenizer.require(promptTokens, below: classCount)
+  }
+
+  private init(
+    stream texts: [String], _ recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int,
+    seed: UInt64, shifts: Bool
+  ) throws {
+    let corpus = Corpus(
+      texts, heldOutShare: recipe.heldOut, validationShare: recipe.validation, seed: seed)
+    func windows(_ entries: [String], atMost limit: Int = .max) throws -> TokenWindows {
+      let tokens = try Corpus.tokens(entries, endOfText: tokenizer.endOfText) {
+        try tokenizer.tokenizer.encode($0)
+      }
+      try tokenizer.tokenizer.require(tokens, below: classCount)
+      let length = recipe.sequenceLength
+      let used = limit < .max ? Array(tokens.prefix(limit * length + 1)) : tokens
+      return TokenWindows(used, length: length, shifts: shifts)
+    }
+    let training = try windows(corpus.training)
+    /// Entries from all over some, for about so many rows.
+    func entries(of all: [String], rows: Int) throws -> [String] {
+      let count = max(1, try windows(all).count)
+      return Parts.slice(all, share: Double(rows) / Double(count), seed: seed)
+    }
+    let judged = try entries(of: corpus.heldOut, rows: recipe.judgedRows)
+    let heldOut = try windows(judged)
+    let validation = try windows(
+      entries(of: corpus.validation, rows: Self.validationRows), atMost: Self.validationRows)
+    (self.training, self.heldOut) = (training, heldOut)
+    self.validation = validation.count > 0 ? validation : nil
+    rows = { try windows(Parts.slice(corpus.training, share: $0, seed: seed)) }
+    bytesPerToken = Corpus.bytesPerToken(judged, heldOut.tokens)
+    let longEnough = corpus.heldOut.first { $0.utf8.count > 60 } ?? corpus.heldOut.first ?? ""
+    prompt = longEnough.split(separator: " ").prefix(4).joined(separator: " ")
+    promptTokens = [tokenizer.endOfText] + (try tokenizer.tokenizer.encode(prompt, endsText: false))
+    description =
+      "\(counted(corpus.training.count, "entry", "entries")) (\(counted(training.tokens.count, "token"))) to train "
+      + "on, \(counted(validation.targetCount, "token")) to choose weights by, "
+      + "\(counted(corpus.heldOut.count, "entry", "entries")) held out, of which \(grouped(judged.count)) (\(counted(heldOut.tokens.count, "token"))) "
+      + "are judged"
+  }
+
+  private init(
+    entries: [DataEntry], _ recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int,
+    seed: UInt64
+  ) throws {
+    let reader = EntryExamples(
+      tokenizer.tokenizer, end: tokenizer.endOfText, directory: tokenizer.directory)
+    let all = try entries.flatMap(reader.examples)
+    let parts = Parts(
+      of: all.count, heldOutShare: recipe.heldOut, validationShare: recipe.validation, seed: seed
+    ).split(all)
+    func rows(_ examples: [TokenExamples.Example], packs: Bool) -> TokenExamples {
+      TokenExamples(examples, length: recipe.sequenceLength, packs: packs)
+    }
+    let training = rows(parts.training, packs: recipe.packing)
+    // Objectives that read spans read them here too.
+    let validation = rows(
+      Parts.sample(parts.validation, atMost: Self.validationRows, seed: seed), packs: recipe.packing
+    )
+    let judged = Parts.sample(parts.heldOut, atMost: recipe.judgedRows, seed: seed)
+    let heldOut = rows(judged, packs: false)
+    self.rows = {
+      rows(Parts.slice(parts.training, share: $0, seed: seed), packs: recipe.packing)
+    }
+    for example in training.examples + validation.examples + heldOut.examples {
+      try tokenizer.tokenizer.require(example.tokens, below: classCount)
+    }
+    (self.training, self.heldOut) = (training, heldOut)
+    self.validation = validation.count > 0 ? validation : nil
+    bytesPerToken = heldOut.bytesPerTarget { tokenizer.tokenizer.decode($0) }
+    let first = heldOut.examples.first
+    let given = first?.isTarget.prefix { !$0 }.count ?? 0
+    promptTokens = Array((first?.tokens ?? [tokenizer.endOfText]).prefix(given > 0 ? given : 6))
+    prompt = tokenizer.tokenizer.decode(promptTokens)
+    let lost = training.droppedCount + heldOut.droppedCount
+    guard training.count > 0 || training.droppedCount == 0 else {
+      throw StorageError(
+        "No completion begins within \(recipe.sequenceLength) tokens: nothing would be learnt. Set "
+          + "data.sequence_length higher.")
+    }
+    let cut = training.cutCount + heldOut.cutCount
+    description =
+      "\(counted(training.examples.count, "text")) (\(counted(training.targetCount, "token")) that are learnt"
+      + (recipe.packing ? ", in \(counted(training.count, "row"))" : "")
+      + ") to train on, \(counted(validation.targetCount, "token")) to choose weights by, \(counted(heldOut.count, "text")) "
+      + "(\(grouped(heldOut.targetCount))) held out"
+      + (judged.count < parts.heldOut.count
+        ? " and judged, of \(grouped(parts.heldOut.count)) that are held out" : "")
+      + (cut > 0 ? "; \(grouped(cut)) are longer than a sequence and lose their end" : "")
+      + (lost > 0 ? "; \(grouped(lost)) are left out, as no completion is in what fits" : "")
+  }
+}

@@ -1,0 +1,65 @@
+// The tokenizer of a run.
+import Experiments
+import Foundation
+import Models
+import Storage
+import Tokenizers
+
+/// The tokenizer that all models of a run share.
+package struct RunTokenizer {
+  package let tokenizer: Tokenizer
+  package let endOfText: Int32
+  /// What it consists of in a model's folder.
+  package let files: [(name: String, text: String)]
+  /// The folder it came from; nil for bytes.
+  package let directory: TokenizerDirectory?
+
+  /// The tokenizer of a folder: a model's, or one that `retort tokenizer train` wrote.
+  package init(folder path: String) throws {
+    let directory = try TokenizerDirectory(URL(fileURLWithPath: path))
+    guard let end = directory.endOfText else {
+      throw StorageError(
+        "\(path) does not say which token ends a text: name it as `eos_token` in its "
+          + "tokenizer_config.json.")
+    }
+    tokenizer = directory.tokenizer
+    endOfText = end
+    files = directory.files
+    self.directory = directory
+  }
+
+  /// One token per byte.
+  package init(contextLength: Int) throws {
+    tokenizer = try Tokenizer(ByteLevelFile.bytes)
+    endOfText = Int32(tokenizer.vocabularySize - 1)
+    files = ByteLevelFile.files(ByteLevelFile.bytes, contextLength: contextLength)
+    directory = nil
+  }
+
+  /// That of the model which the run starts from, else that of the recipe, else bytes.
+  package static func of(_ data: DataRecipe, model path: String) throws -> RunTokenizer {
+    guard path.isEmpty || data.tokenizer.isEmpty else {
+      throw RecipeError("data.tokenizer must be empty: the tokenizer of \(path) is used.")
+    }
+    if !path.isEmpty {
+      // A folder that is no model's, or holds an encoder, says so first.
+      _ = try ModelDirectory(URL(fileURLWithPath: path)).languageModel()
+      return try RunTokenizer(folder: path)
+    }
+    return data.tokenizer.isEmpty
+      ? try RunTokenizer(contextLength: data.sequenceLength)
+      : try RunTokenizer(folder: data.tokenizer)
+  }
+
+  /// Throws unless a folder's tokenizer gives the same ids.
+  func requireSame(as path: String) throws {
+    let other = try RunTokenizer(folder: path)
+    guard
+      other.files.first?.text == files.first?.text || other.tokenizer.hasSameTokens(as: tokenizer)
+    else {
+      throw StorageError(
+        "\(path) has another tokenizer than the teacher, so their tokens cannot be compared.",
+        remedy: .learnTexts(student: path))
+    }
+  }
+}
