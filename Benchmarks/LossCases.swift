@@ -42,7 +42,7 @@ enum LossCases {
     let labels = Tensor.input("labels", TensorType([rows], .int32))
     let flops = 6 * Double(rows * vocabulary * width)
     guard let teacherWidth else {
-      let loss = LinearLoss.crossEntropy(hidden: x, weight: weight, labels: labels)
+      let loss = LinearLoss.crossEntropy(hidden: x, head: Head(weight), labels: labels)
       return BenchmarkCase(
         .loss, "linear cross-entropy with gradients", model: model,
         ["rows": rows, "columns": vocabulary, "width": width], flopCount: flops,
@@ -52,7 +52,7 @@ enum LossCases {
     let given = Tensor.input("given", TensorType([rows, teacherWidth]))
     let givenWeight = Tensor.input("given weight", TensorType([vocabulary, teacherWidth]))
     let losses = LinearLoss.distillation(
-      student: (x, weight), teacher: .head(hidden: given, weight: givenWeight), labels: labels,
+      student: (x, Head(weight)), teacher: .head(hidden: given, Head(givenWeight)), labels: labels,
       .forwardKL, temperature: 2)
     let loss = losses.crossEntropy.sum() * 0.5 + losses.divergence.sum() * 2
     return BenchmarkCase(

@@ -1,9 +1,10 @@
 // out = softmax(scale Q K^T) V per head, with an online softmax: nothing of size T x T exists.
 //
 // B batches, TQ queries, TK keys, H query heads, G key heads (each serves H / G query heads), D
-// elements per head. A batch's first `keys` keys count: all TK, or as many as `lengths` says. Causal:
+// elements per head. With a cap a score s is cap tanh(s / cap) (Gemma 2, arXiv 2408.00118). A batch's first `keys` keys count: all TK, or as many as `lengths` says. Causal:
 // query t sees keys up to t + keys - TQ, the last WINDOW of them. log_sum is kept for the gradient:
-// with P = exp(scale S - log_sum), delta = sum dout out, dS = scale P (dout V^T - delta):
+// with P = exp(scale S - log_sum), delta = sum dout out, dS = scale P (dout V^T - delta), times
+// 1 - (S / cap)^2 where there is a cap:
 //   dQ = dS K      dK = dS^T Q      dV = P^T dout
 // One kernel owns query rows, one owns key rows, so that no sum needs an atomic; on a CPU with heads
 // for all its cores one kernel owns both.
@@ -34,6 +35,26 @@
 // 1 where a key has a last query that sees it, a query a first key.
 #define IS_BANDED (WINDOW || SPANS)
 #define DV (D / VECTOR)
+// 1 where scores have a cap, which comes after the scale.
+#ifndef CAPPED
+#define CAPPED 0
+#endif
+#if CAPPED
+#define SCALE_PARAMETERS const float scale, const float cap
+#define SCALE (scale / cap)
+#define WITH_CAP(x) (tanh_vector(x) * cap)
+#define WITH_CAP_ONE(x) (tanh_scalar(x) * cap)
+// The scale of a score's gradient, from the score itself: scale (1 - (s / cap)^2).
+#define SLOPE_OF_SCORE(s) (scale * (1.0f - ((s) / cap) * ((s) / cap)))
+#else
+#define SCALE_PARAMETERS const float scale
+#define SCALE scale
+#define WITH_CAP(x) (x)
+#define WITH_CAP_ONE(x) (x)
+#define SLOPE_OF_SCORE(s) scale
+#endif
+#define SCALED(x) WITH_CAP((x) * SCALE)
+#define SCALED_ONE(x) WITH_CAP_ONE((x) * SCALE)
 
 #if LENGTHS
 #define SIGHT_PARAMETER , __global const int* lengths

@@ -24,7 +24,7 @@ VECTOR_KERNEL attention_pack(__global const T0* x, __global float* packed, const
 VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packed,
                              __global const T2* v, __global T3* out, __global float* log_sum,
                              const int TQ, const int TK, const int H, const int G, const int padded,
-                             const float scale SIGHT_PARAMETER) {
+                             SCALE_PARAMETERS SIGHT_PARAMETER) {
   const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int first = get_global_id(0) * TILES * ROWS, last = min(TQ, first + TILES * ROWS);
   __global const float* k_blocks = k_packed + ((size_t)b * G + g) * D * padded;
@@ -57,7 +57,7 @@ VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packe
         float weights[ROWS][COLUMNS];
         EACH_ROW {
           const int last_key = LAST_KEY(t0 + r), first_key = FIRST_KEY(t0 + r);
-          EACH_COLUMN score[r][j] *= scale;
+          EACH_COLUMN score[r][j] = SCALED(score[r][j]);
           if (c0 + COLUMNS - 1 > last_key || c0 < first_key) {
             EACH_COLUMN score[r][j] += OUTSIDE(c0, first_key, last_key) * LOWEST;
           }
@@ -101,12 +101,12 @@ VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packe
 // The same for one query a head (TQ 1): keys are read once, as they lie. A work-item owns a head.
 VECTOR_KERNEL attention_row(__global const T0* q, __global const T1* k, __global const T2* v,
                             __global T3* out, __global float* log_sum, const int TQ, const int TK,
-                            const int H, const int G, const float scale SIGHT_PARAMETER) {
+                            const int H, const int G, SCALE_PARAMETERS SIGHT_PARAMETER) {
   const int bh = get_global_id(0), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int end = LAST_KEY(0) + 1;
   FLOATV query[DV], sums[DV];
   EACH_ELEMENT {
-    query[e] = LOAD(q + HEAD(b, 0, h, 1, H) + e * VECTOR) * scale;
+    query[e] = LOAD(q + HEAD(b, 0, h, 1, H) + e * VECTOR) * SCALE;
     sums[e] = (FLOATV)(0.0f);
   }
   float best = LOWEST, total = 0.0f;
@@ -118,7 +118,7 @@ VECTOR_KERNEL attention_row(__global const T0* q, __global const T1* k, __global
       __global const T1* key = k + HEAD(b, c0 + c, g, TK, G);
       FLOATV product = (FLOATV)(0.0f);
       EACH_ELEMENT product = MAD(query[e], LOAD(key + e * VECTOR), product);
-      weights[c] = vector_sum(product);
+      weights[c] = WITH_CAP_ONE(vector_sum(product));
       now = max(now, weights[c]);
     }
     const float correction = exp_of_log(best - now);

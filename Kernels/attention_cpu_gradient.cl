@@ -14,6 +14,17 @@
 #define UNSEEN(c0, first_query, last_query) EARLY(c0, first_query)
 #endif
 
+// The scale of each score's gradient: one for all, or kept beside the weights until their slopes are there.
+#if CAPPED
+#define BENDS float bends[ROWS][COLUMNS];
+#define PUT_BEND(s) STORE(SLOPE_OF_SCORE(s), bends[r] + j * VECTOR);
+#define BEND LOAD(bends[r] + j * VECTOR)
+#else
+#define BENDS
+#define PUT_BEND(s)
+#define BEND scale
+#endif
+
 // Adds the products of a tile's weights with rows of queries to rows `at` of `to`; beyond TK there are none.
 #define ADD_TO_ROWS(to, weights, values) { \
     FLOATV sums[ROWS][DV]; \
@@ -33,7 +44,7 @@ VECTOR_KERNEL attention_rows_gradient(
     __global const float* k_packed, __global const float* v_packed,
     __global const float* statistics, __global T6* dq, const int TQ, const int TK, const int H,
     const int G, const int padded, const int padded_q, const int run,
-    const float scale SIGHT_PARAMETER) {
+    SCALE_PARAMETERS SIGHT_PARAMETER) {
   const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int first = get_global_id(0) * run, last = min(TQ, first + run);
   __global const float* k_blocks = k_packed + ((size_t)b * G + g) * D * padded;
@@ -51,14 +62,16 @@ VECTOR_KERNEL attention_rows_gradient(
     const int visible = LAST_KEY(t0 + ROWS - 1) + 1;
     for (int c0 = FIRST_KEY(t0) / COLUMNS * COLUMNS; c0 < visible; c0 += COLUMNS) {
       float weights[ROWS][COLUMNS];
+      BENDS
       {
         SCORES(score, rows, k_blocks + (size_t)c0 * D)
         EACH_ROW {
           const int last_key = LAST_KEY(t0 + r), first_key = FIRST_KEY(t0 + r);
           const float shift = log_sum[t0 + r];
           EACH_COLUMN {
-            const FLOATV s = score[r][j] * scale + OUTSIDE(c0, first_key, last_key) * LOWEST;
+            const FLOATV s = SCALED(score[r][j]) + OUTSIDE(c0, first_key, last_key) * LOWEST;
             STORE(exp_of_log(s - shift), weights[r] + j * VECTOR);
+            PUT_BEND(SCALED(score[r][j]))
           }
         }
       }
@@ -68,7 +81,7 @@ VECTOR_KERNEL attention_rows_gradient(
           const float delta = log_sum[padded_q + t0 + r];
           EACH_COLUMN {
             const FLOATV p = LOAD(weights[r] + j * VECTOR);
-            STORE(p * (slope[r][j] - delta) * scale, weights[r] + j * VECTOR);
+            STORE(p * (slope[r][j] - delta) * BEND, weights[r] + j * VECTOR);
           }
         }
       }
@@ -90,7 +103,7 @@ VECTOR_KERNEL attention_columns_gradient(
     __global const T3* v, __global const float* q_packed, __global const float* dout_packed,
     __global const float* statistics, __global T7* dk, __global T8* dv, const int TQ,
     const int TK, const int H, const int G, const int padded, const int run,
-    const float scale SIGHT_PARAMETER) {
+    SCALE_PARAMETERS SIGHT_PARAMETER) {
   const int bg = get_global_id(1), b = bg / G, g = bg % G, group = H / G, keys = KEYS(b);
   const int first = get_global_id(0) * run, last = min(TK, first + run);
   for (int t0 = first; t0 < last; t0 += ROWS) {
@@ -117,14 +130,16 @@ VECTOR_KERNEL attention_columns_gradient(
         const int count = min(COLUMNS, TQ - c0);
         float weights[ROWS][COLUMNS];
         float dscores[ROWS][COLUMNS];
+        BENDS
         {
           SCORES(score, k_rows, queries + (size_t)c0 * D)
           EACH_ROW {
             const int first_query = FIRST_QUERY(t0 + r), last_query = LAST_QUERY(t0 + r);
             EACH_COLUMN {
               const FLOATV hidden = UNSEEN(c0, first_query, last_query);
-              const FLOATV s = score[r][j] * scale + hidden * LOWEST;
+              const FLOATV s = SCALED(score[r][j]) + hidden * LOWEST;
               STORE(exp_of_log(s - LOAD(log_sum + c0 + j * VECTOR)), weights[r] + j * VECTOR);
+              PUT_BEND(SCALED(score[r][j]))
             }
           }
         }
@@ -133,7 +148,7 @@ VECTOR_KERNEL attention_columns_gradient(
           EACH_ROW EACH_COLUMN {
             const FLOATV p = LOAD(weights[r] + j * VECTOR);
             const FLOATV delta = LOAD(log_sum + padded + c0 + j * VECTOR);
-            STORE(p * (slope[r][j] - delta) * scale, dscores[r] + j * VECTOR);
+            STORE(p * (slope[r][j] - delta) * BEND, dscores[r] + j * VECTOR);
           }
         }
         const int from = max(0, seen - c0);
@@ -164,7 +179,7 @@ VECTOR_KERNEL attention_heads_gradient(
     __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* out,
     __global const float* log_sum, __global const T5* dout, __global T6* dq, __global T7* dk,
     __global T8* dv, const int TQ, const int TK, const int H, const int G,
-    const float scale SIGHT_PARAMETER) {
+    SCALE_PARAMETERS SIGHT_PARAMETER) {
   const int bg = get_global_id(0), b = bg / G, g = bg % G, group = H / G, keys = KEYS(b);
   for (int t = 0; t < TQ; t++) {
     __global T6* to = dq + HEAD(b, t, g * group, TQ, H);
@@ -208,13 +223,15 @@ VECTOR_KERNEL attention_heads_gradient(
             v_rows[r] = v + at[r];
           }
           float weights[ROWS][COLUMNS], dscores[ROWS][COLUMNS] ALIGNED_TO_VECTORS;
+          BENDS
           {
             SCORES(score, k_rows, queries)
             EACH_ROW {
               const int first_query = FIRST_QUERY(t0 + r), last_query = LAST_QUERY(t0 + r);
               EACH_COLUMN {
-                const FLOATV s = score[r][j] * scale - LOAD(shifts + j * VECTOR);
+                const FLOATV s = SCALED(score[r][j]) - LOAD(shifts + j * VECTOR);
                 STORE(exp_of_log(s + UNSEEN(c0, first_query, last_query) * LOWEST), weights[r] + j * VECTOR);
+                PUT_BEND(SCALED(score[r][j]))
               }
             }
           }
@@ -222,7 +239,7 @@ VECTOR_KERNEL attention_heads_gradient(
             SCORES(slope, v_rows, slopes)
             EACH_ROW EACH_COLUMN {
               const FLOATV p = LOAD(weights[r] + j * VECTOR);
-              STORE(p * (slope[r][j] - LOAD(deltas + j * VECTOR)) * scale, dscores[r] + j * VECTOR);
+              STORE(p * (slope[r][j] - LOAD(deltas + j * VECTOR)) * BEND, dscores[r] + j * VECTOR);
             }
           }
           const int from = max(0, FIRST_QUERY(t0) - c0);

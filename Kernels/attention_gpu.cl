@@ -47,7 +47,7 @@
 __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
     __global const T0* q, __global const T1* k, __global const T2* v, __global T3* out,
     __global float* log_sum, const int TQ, const int TK, const int H, const int G,
-    const float scale SIGHT_PARAMETER) {
+    SCALE_PARAMETERS SIGHT_PARAMETER) {
   TILE(q_tile, ROWS)
   TILE_BOTH(tile)
   SCORES_AND_WEIGHTS(scores, weights)
@@ -69,7 +69,7 @@ __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void a
       const int last_key = LAST_KEY(t0 + ROW), first_key = FIRST_KEY(t0 + ROW);
       EACH_COLUMN {
         const int c = c0 + COLUMN;
-        scores[ROW][COLUMN] = c > last_key || c < first_key ? LOWEST : AT(score, i, j) * scale;
+        scores[ROW][COLUMN] = c > last_key || c < first_key ? LOWEST : SCALED_ONE(AT(score, i, j));
       }
     }
     barrier(CLK_LOCAL_MEM_FENCE);  // scores are complete, and all have read the keys
@@ -106,7 +106,7 @@ __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void a
 __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_gradient(
     __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
     __global const float* statistics, __global T5* dq, const int TQ, const int TK, const int H,
-    const int G, const int padded, const float scale SIGHT_PARAMETER) {
+    const int G, const int padded, SCALE_PARAMETERS SIGHT_PARAMETER) {
   TILE(q_tile, ROWS)
   TILE(d_tile, ROWS)
   TILE_BOTH(k_tile)
@@ -130,8 +130,9 @@ __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void a
       const int last_key = LAST_KEY(t), first_key = FIRST_KEY(t);
       EACH_COLUMN {
         const int c = c0 + COLUMN;
-        const float weight = WEIGHT_OF(AT(score, i, j) * scale - log_sum[t]);
-        const float dscore = weight * (AT(slope, i, j) - log_sum[padded + t]) * scale;
+        const float weight = WEIGHT_OF(SCALED_ONE(AT(score, i, j)) - log_sum[t]);
+        const float dscore = weight * (AT(slope, i, j) - log_sum[padded + t]) *
+                             SLOPE_OF_SCORE(SCALED_ONE(AT(score, i, j)));
         PUT_WEIGHT(dscores, ROW, COLUMN, c > last_key || c < first_key ? 0.0f : dscore)
       }
     }
@@ -148,7 +149,7 @@ __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void a
 __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_columns_gradient(
     __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
     __global const float* statistics, __global T5* dk, __global T6* dv, const int TQ, const int TK,
-    const int H, const int G, const int padded, const float scale SIGHT_PARAMETER) {
+    const int H, const int G, const int padded, SCALE_PARAMETERS SIGHT_PARAMETER) {
   TILE(k_tile, ROWS)
   TILE(v_tile, ROWS)
   TILE_BOTH(q_tile)
@@ -176,9 +177,11 @@ __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void a
         EACH_COLUMN {
           const int t = min(c0 + COLUMN, TQ - 1);
           const int is_seen = c0 + COLUMN <= last_query && c0 + COLUMN >= first_query;
-          const float weight = is_seen ? WEIGHT_OF(AT(score, i, j) * scale - log_sum[t]) : 0.0f;
+          const float weight = is_seen ? WEIGHT_OF(SCALED_ONE(AT(score, i, j)) - log_sum[t]) : 0.0f;
+          const float dscore = weight * (AT(slope, i, j) - log_sum[padded + t]) *
+                               SLOPE_OF_SCORE(SCALED_ONE(AT(score, i, j)));
           PUT_WEIGHT(weights, ROW, COLUMN, weight)
-          PUT_WEIGHT(dscores, ROW, COLUMN, weight * (AT(slope, i, j) - log_sum[padded + t]) * scale)
+          PUT_WEIGHT(dscores, ROW, COLUMN, dscore)
         }
       }
       barrier(CLK_LOCAL_MEM_FENCE);  // weights and their gradients are complete

@@ -13,6 +13,7 @@
 #ifndef IS_T_ONE
 #define IS_T_ONE 0
 #endif
+#include "cap.cl"
 
 // student, slopes: [rows, columns], of the rows from `first` on of all; slopes may be the student's own logits in
 // float. Of all rows: labels, ce, dce, the weight of ce, and with a teacher its logits [columns each], term (the
@@ -20,7 +21,7 @@
 // dterm, the weight of term.
 __kernel void linear_loss(__global const float* student, __global const int* labels,
                           __global float* ce, __global T3* slopes, const int rows, const int columns,
-                          const int first
+                          const int first CAP_PARAMETER
 #if TEACHER
                           , __global const float* teacher, __global float* term,
                           __global float* unit_kl, __global float* floored,
@@ -108,16 +109,16 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
       const FLOATV own = LOAD(s + c);
       const FLOATV lq = own * inverse_temperature - shift_s;
       const FLOATV lp = LOG_OF_TEACHER(LOAD(t + c) * inverse_temperature - shift_t);
-      STORE(SLOPE(lp, lq) * scale + exp_of_log(own - log_s) * weight, out + c);
+      STORE((SLOPE(lp, lq) * scale + exp_of_log(own - log_s) * weight) BEND(own), out + c);
     }
     FOR_REST(c, columns) {
       const float lq = s[c] * inverse_temperature - shift_s;
       const float lp = LOG_OF_TEACHER(t[c] * inverse_temperature - shift_t);
-      STORE_ONE(SLOPE(lp, lq) * scale + exp_of_log(s[c] - log_s) * weight, out + c);
+      STORE_ONE((SLOPE(lp, lq) * scale + exp_of_log(s[c] - log_s) * weight) BEND(s[c]), out + c);
     }
 #else
-    FOR_VECTORS(c, columns) STORE(exp_of_log(LOAD(s + c) - log_s) * weight, out + c);
-    FOR_REST(c, columns) STORE_ONE(exp_of_log(s[c] - log_s) * weight, out + c);
+    FOR_VECTORS(c, columns) STORE(exp_of_log(LOAD(s + c) - log_s) * weight BEND(LOAD(s + c)), out + c);
+    FOR_REST(c, columns) STORE_ONE(exp_of_log(s[c] - log_s) * weight BEND(s[c]), out + c);
 #endif
     row_sync();  // lane 0 writes again what another lane may have written
     if (label >= 0 && label < columns && get_local_id(0) == 0) {
@@ -127,11 +128,18 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
       const float lp = LOG_OF_TEACHER(t[label] * inverse_temperature - shift_t);
       slope += SLOPE(lp, lq) * scale;
 #endif
-      STORE_ONE(slope, out + label);
+      STORE_ONE(slope BEND(chosen), out + label);
     }
 #endif
   }
 }
+
+#if CAPPED
+// x = cap tanh(x / cap): [count].
+__kernel void linear_loss_cap(__global float* x, const int count CAP_PARAMETER) {
+  FOR_OWN(i, count, 1) x[i] = tanh_scalar(x[i] / cap) * cap;
+}
+#endif
 
 // Zeros for all of x: [count].
 __kernel void linear_loss_clear(__global float* x, const int count) {

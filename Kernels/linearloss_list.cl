@@ -8,6 +8,7 @@
 #ifndef IS_T_ONE
 #define IS_T_ONE 0
 #endif
+#include "cap.cl"
 
 // The least probability of the tail.
 #define TAIL_FLOOR 1.0e-7f
@@ -22,7 +23,8 @@
 // unit_kl, floored, dce, dterm.
 __kernel void linear_loss_list(__global const float* student, __global const int* labels,
                                __global float* ce, __global T3* slopes, const int rows,
-                               const int columns, const int first, __global const int* classes,
+                               const int columns, const int first CAP_PARAMETER,
+                               __global const int* classes,
                                __global const float* given, __global const float* sums,
                                __global float* kept, const int count, __global float* term,
                                __global float* unit_kl, __global float* floored,
@@ -94,13 +96,13 @@ __kernel void linear_loss_list(__global const float* student, __global const int
     const float tail_slope = SLOPE(tail_t, tail_s) * scale;
     FOR_VECTORS(c, columns) {
       const FLOATV z = LOAD(s + c);
-      STORE(exp_of_log(z * inverse_temperature - shift_s - tail_s) * tail_slope +
-                exp_of_log(z - log_s) * weight, out + c);
+      STORE((exp_of_log(z * inverse_temperature - shift_s - tail_s) * tail_slope +
+                exp_of_log(z - log_s) * weight) BEND(z), out + c);
     }
     FOR_REST(c, columns) {
       const float z = s[c];
-      STORE_ONE(exp_of_log(z * inverse_temperature - shift_s - tail_s) * tail_slope +
-                    exp_of_log(z - log_s) * weight, out + c);
+      STORE_ONE((exp_of_log(z * inverse_temperature - shift_s - tail_s) * tail_slope +
+                    exp_of_log(z - log_s) * weight) BEND(z), out + c);
     }
     row_sync();  // what the list has is written again
     FOR_LISTED(i) {
@@ -108,11 +110,12 @@ __kernel void linear_loss_list(__global const float* student, __global const int
       const float lp = LOG_OF_TEACHER(t[i] * inverse_temperature - shift_t);
       const float hit = own[i] == label ? 1.0f : 0.0f;
       if ((uint)own[i] >= (uint)columns) continue;
-      STORE_ONE(SLOPE(lp, lq) * scale + (exp_of_log(k[i] - log_s) - hit) * weight, out + own[i]);
+      STORE_ONE((SLOPE(lp, lq) * scale + (exp_of_log(k[i] - log_s) - hit) * weight) BEND(k[i]),
+                out + own[i]);
     }
     if (label >= 0 && label < columns && has_label == 0.0f && get_local_id(0) == 0) {
-      STORE_ONE(exp_of_log(chosen * inverse_temperature - shift_s - tail_s) * tail_slope +
-                    (exp_of_log(chosen - log_s) - 1.0f) * weight, out + label);
+      STORE_ONE((exp_of_log(chosen * inverse_temperature - shift_s - tail_s) * tail_slope +
+                    (exp_of_log(chosen - log_s) - 1.0f) * weight) BEND(chosen), out + label);
     }
 #endif
   }

@@ -22,48 +22,50 @@ public final class AttentionContext {
   public private(set) var assignments: [Graph.Assignment] = []
   /// What each layer's attention was given so far.
   public private(set) var heads: [AttentionHeads] = []
-  private let cached: (cache: KeyValueCache, starts: Tensor, lengths: Tensor)?
-  /// How many tokens of each sequence count, where all of these are seen.
-  private let counts: Tensor?
-  /// Where each position's text begins and its last position, where rows hold several.
-  private let spans: Tensor?
+  private let sight: Sight
   private var layerCount = 0
   private var angles: [RotaryEmbedding: (cosine: Tensor, sine: Tensor)] = [:]
 
+  /// What positions see, and where their keys lie.
+  private enum Sight {
+    /// Those before them.
+    case before
+    /// All of the first `counts` of each sequence, int32 [B].
+    case all(counts: Tensor)
+    /// Those before them in their text: where it begins and its last position, int32 [B, T, 2].
+    case beforeInText(spans: Tensor)
+    /// Those before them, the earliest in a cache: how many it holds, and how many there are with the new ones, int32 [B] each.
+    case cached(KeyValueCache, starts: Tensor, lengths: Tensor)
+  }
+
   /// Whole sequences: position t of tokens [B, T] sees positions up to t.
   public convenience init(wholeSequences tokens: Tensor) {
-    self.init(of: tokens, counts: nil)
+    self.init(of: tokens, .before)
   }
 
   /// Every position of tokens [B, T] sees the first `lengths`, int32 [B], of its sequence.
   public convenience init(bothDirections tokens: Tensor, lengths: Tensor) {
-    self.init(of: tokens, counts: lengths)
+    self.init(of: tokens, .all(counts: lengths))
   }
 
-  private init(of tokens: Tensor, counts: Tensor?) {
+  private init(of tokens: Tensor, _ sight: Sight) {
     let (b, t) = (tokens.shape[0], tokens.shape[1])
     positions = .constant(TensorData([b, t], (0..<b * t).map { Int32($0 % t) }))
-    cached = nil
-    self.counts = counts
-    spans = nil
+    self.sight = sight
   }
 
   /// Rows of several texts, of which none sees another. Inputs, both int32: the position of each token in its
   /// text, [B, T]; where each position's text begins, and its last position, [B, T, 2].
   public init(positions: Tensor, spans: Tensor) {
     self.positions = positions
-    self.spans = spans
-    cached = nil
-    counts = nil
+    sight = .beforeInText(spans: spans)
   }
 
   /// Tokens that follow those in `cache`. Inputs, all int32: `positions` [B, T]; `starts` [B], how many
   /// tokens of each sequence the cache holds; `lengths` [B], how many with the new ones.
   public init(in cache: KeyValueCache, positions: Tensor, starts: Tensor, lengths: Tensor) {
     self.positions = positions
-    cached = (cache, starts, lengths)
-    counts = nil
-    spans = nil
+    sight = .cached(cache, starts: starts, lengths: lengths)
   }
 
   /// Queries or keys [B, T, H, D], turned by the angles of their positions.
@@ -77,13 +79,20 @@ public final class AttentionContext {
   }
 
   /// Whether positions are an input.
-  private var hasOwnPositions: Bool { cached != nil || spans != nil }
+  private var hasOwnPositions: Bool {
+    switch sight {
+    case .before, .all: false
+    case .beforeInText, .cached: true
+    }
+  }
 
   private func angles(_ embedding: RotaryEmbedding, _ length: Int) -> (
     cosine: Tensor, sine: Tensor
   ) {
     if let known = angles[embedding] { return known }
-    let table = embedding.table(positionCount: cached?.cache.capacity ?? length)
+    var count = length
+    if case .cached(let cache, _, _) = sight { count = cache.capacity }
+    let table = embedding.table(positionCount: count)
     var (cosine, sine) = (Tensor.constant(table.cosine), Tensor.constant(table.sine))
     if hasOwnPositions {
       let flat = positions.reshaped(to: [positions.type.elementCount])
@@ -94,26 +103,34 @@ public final class AttentionContext {
   }
 
   /// Attention of the next layer: queries [B, T, H, D], keys and values [B, T, G, D]; with a window each
-  /// query sees the last so many positions, its own among them.
+  /// query sees the last so many positions, its own among them. Scores are scaled by 1 / sqrt(D) unless `score` says
+  /// otherwise.
   public func attention(
-    queries: Tensor, keys: Tensor, values: Tensor, window: Int? = nil
+    queries: Tensor, keys: Tensor, values: Tensor, score: AttentionScore? = nil,
+    window: Int? = nil
   ) -> Tensor {
     heads.append(AttentionHeads(queries: queries, keys: keys, values: values))
-    if let counts {
-      demand(window == nil, "a window is for sequences that are read forwards")
-      return queries.attention(keys: keys, values: values, mask: .full, lengths: counts)
-    }
     let mask = AttentionMask.causal(window: window)
-    guard let (cache, starts, lengths) = cached else {
-      return queries.attention(keys: keys, values: values, mask: mask, spans: spans)
+    switch sight {
+    case .before:
+      return queries.attention(keys: keys, values: values, mask: mask, score: score)
+    case .all(let counts):
+      demand(window == nil, "a window is for sequences that are read forwards")
+      return queries.attention(
+        keys: keys, values: values, mask: .full, score: score, lengths: counts)
+    case .beforeInText(let spans):
+      return queries.attention(keys: keys, values: values, mask: mask, score: score, spans: spans)
+    case .cached(let cache, let starts, let lengths):
+      let layer = cache.layer(layerCount, keys.shape)
+      layerCount += 1
+      let (allKeys, allValues) = (
+        layer.keys.updatingRows(keys, from: starts),
+        layer.values.updatingRows(values, from: starts)
+      )
+      assignments += [.init(layer.keys, allKeys), .init(layer.values, allValues)]
+      return queries.attention(
+        keys: allKeys, values: allValues, mask: mask, score: score, lengths: lengths)
     }
-    let layer = cache.layer(layerCount, keys.shape)
-    layerCount += 1
-    let (allKeys, allValues) = (
-      layer.keys.updatingRows(keys, from: starts), layer.values.updatingRows(values, from: starts)
-    )
-    assignments += [.init(layer.keys, allKeys), .init(layer.values, allValues)]
-    return queries.attention(keys: allKeys, values: allValues, mask: mask, lengths: lengths)
   }
 }
 

@@ -109,6 +109,12 @@ public struct BERT: Encoder {
   public var contextLength: Int { configuration.maxPositionEmbeddings }
 }
 
+extension ModelFamily {
+  static let bert = ModelFamily(types: ["bert"]) { folder, file in
+    BERT(try BERTConfiguration(file, names: try ShardedSafetensors(folder: folder.url).names))
+  }
+}
+
 struct BERTModel: Module {
   let embeddings: BERTEmbeddings
   let encoder: BERTEncoder

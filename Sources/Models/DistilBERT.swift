@@ -93,6 +93,13 @@ public struct DistilBERT: Encoder {
   public var contextLength: Int { configuration.maxPositionEmbeddings }
 }
 
+extension ModelFamily {
+  static let distilBERT = ModelFamily(types: ["distilbert"]) { folder, file in
+    DistilBERT(
+      try DistilBERTConfiguration(file, names: try ShardedSafetensors(folder: folder.url).names))
+  }
+}
+
 /// The head's bias; its weight is the table of tokens.
 struct DistilBERTProjector: Module {
   let bias: Tensor

@@ -80,7 +80,7 @@ public struct GPT2: LanguageModel {
     transformer(tokens, context)
   }
 
-  public var headWeight: Tensor { lmHead?.weight ?? transformer.wte.weight }
+  public var head: Head { Head(lmHead?.weight ?? transformer.wte.weight) }
 
   public var modelType: String { "gpt2" }
   public var architecture: String { "GPT2LMHeadModel" }
@@ -93,6 +93,16 @@ public struct GPT2: LanguageModel {
   }
   public var vocabularySize: Int { configuration.vocabSize }
   public var contextLength: Int { configuration.nPositions }
+}
+
+extension ModelFamily {
+  static let gpt2 = ModelFamily(types: ["gpt2"]) { folder, file in
+    var configuration = try GPT2Configuration(file)
+    return try folder.model(isTied: configuration.tieWordEmbeddings) { isTied in
+      configuration.tieWordEmbeddings = isTied
+      return GPT2(configuration)
+    }
+  }
 }
 
 // The names of properties are those of the weights in Hugging Face's files.

@@ -24,7 +24,7 @@ public struct Llama: LanguageModel {
     model(tokens, context)
   }
 
-  public var headWeight: Tensor { lmHead?.weight ?? model.embedTokens.weight }
+  public var head: Head { Head(lmHead?.weight ?? model.embedTokens.weight) }
 
   public var modelType: String { configuration.family.rawValue }
   public var architecture: String { configuration.family.architecture }
@@ -35,6 +35,17 @@ public struct Llama: LanguageModel {
   }
   public var vocabularySize: Int { configuration.vocabSize }
   public var contextLength: Int { configuration.maxPositionEmbeddings }
+}
+
+extension ModelFamily {
+  static let llama = ModelFamily(types: LlamaConfiguration.Family.allCases.map(\.rawValue)) {
+    folder, file in
+    var configuration = try LlamaConfiguration(file)
+    return try folder.model(isTied: configuration.tieWordEmbeddings) { isTied in
+      configuration.tieWordEmbeddings = isTied
+      return Llama(configuration)
+    }
+  }
 }
 
 struct LlamaModel: Module {

@@ -74,7 +74,10 @@ public struct LlamaConfiguration: Sendable, Hashable {
 // MARK: Reading
 
 extension LlamaConfiguration {
-  init(_ file: ConfigurationFile, family: Family) throws {
+  init(_ file: ConfigurationFile) throws {
+    guard let family = try file.text("model_type").flatMap(Family.init) else {
+      throw file.failure("model_type", "is no Llama that is built")
+    }
     let heads = try file.count("num_attention_heads")
     self.init(
       vocabularySize: try file.count("vocab_size"), width: try file.count("hidden_size"),
@@ -108,25 +111,13 @@ extension LlamaConfiguration {
     guard family != .llama else { return }
     slidingWindow = try file.optionalCount("sliding_window")
     guard isOptional else { return }
-    if let types = try file.texts("layer_types") {
-      guard types.count == numHiddenLayers else {
-        throw file.failure("layer_types", "must name \(numHiddenLayers) layers")
-      }
-      slidingLayers = try types.map { type in
-        switch type {
-        case "sliding_attention": return true
-        case "full_attention": return false
-        default: throw file.failure("layer_types", "names \(type), which is not known")
-        }
-      }
-    } else {
-      let first = file.fields["max_window_layers"]?.int ?? 28
-      slidingLayers = (0..<numHiddenLayers).map { $0 >= first }
-    }
+    let first = file.fields["max_window_layers"]?.int ?? 28
+    slidingLayers =
+      try file.slidingLayers(count: numHiddenLayers) ?? (0..<numHiddenLayers).map { $0 >= first }
   }
 
   private mutating func readRotary(_ file: ConfigurationFile) throws {
-    try requireWholeHeads(file)
+    try file.requireWholeHeads()
     // Since version 5 `transformers` writes one object; before, the base stood beside the scaling.
     let modern = try file.object("rope_parameters")
     guard let scaling = try modern ?? file.object("rope_scaling") else {
@@ -139,46 +130,7 @@ extension LlamaConfiguration {
       throw scaling.failure(
         layers, "has angles of its own, which is not built: all layers turn alike")
     }
-    try requireWholeHeads(scaling)
-    let type = try scaling.text("rope_type") ?? scaling.text("type") ?? "default"
-    func originalLength() throws -> Int {
-      try scaling.count("original_max_position_embeddings", default: maxPositionEmbeddings)
-    }
-    switch type {
-    case "default": ropeScaling = nil
-    case "linear": ropeScaling = .linear(factor: try scaling.number("factor"))
-    case "llama3":
-      ropeScaling = .llama3(
-        factor: try scaling.number("factor"), lowFactor: try scaling.number("low_freq_factor"),
-        highFactor: try scaling.number("high_freq_factor"), originalLength: try originalLength())
-    case "yarn":
-      let length = try originalLength()
-      let ratio = Double(maxPositionEmbeddings) / Double(length)
-      let factor = try scaling.number("factor", default: ratio)
-      var yarn = RotaryScaling.Yarn(factor: factor, originalLength: length)
-      yarn.fastRotations = try scaling.number("beta_fast", default: 32)
-      yarn.slowRotations = try scaling.number("beta_slow", default: 1)
-      yarn.roundsRamp = try scaling.flag("truncate", default: true)
-      if let magnitude = try scaling.optionalNumber("attention_factor") {
-        yarn.magnitude = magnitude
-      } else if let some = try scaling.optionalNumber("mscale"),
-        let all = try scaling.optionalNumber("mscale_all_dim")
-      {
-        yarn.magnitude =
-          RotaryScaling.Yarn.magnitude(factor, some) / RotaryScaling.Yarn.magnitude(factor, all)
-      }
-      ropeScaling = .yarn(yarn)
-    default:
-      throw scaling.failure("rope_type", "is \(type); default, linear, llama3 and yarn are built")
-    }
-  }
-}
-
-/// Throws unless all numbers of a head are turned.
-private func requireWholeHeads(_ file: ConfigurationFile) throws {
-  if let share = try file.optionalNumber("partial_rotary_factor"), share != 1 {
-    throw file.failure(
-      "partial_rotary_factor", "is \(share), which is not built: only whole heads are turned")
+    ropeScaling = try RotaryScaling(scaling, contextLength: maxPositionEmbeddings)
   }
 }
 
@@ -213,32 +165,5 @@ extension LlamaConfiguration {
       fields.append(("layer_types", .array(types)))
     }
     return fields
-  }
-}
-
-extension RotaryScaling {
-  /// The object `rope_scaling`.
-  var json: JSON {
-    var object = JSON.Object()
-    switch self {
-    case .linear(let factor):
-      object["rope_type"] = .string("linear")
-      object["factor"] = JSON(factor)
-    case .llama3(let factor, let low, let high, let length):
-      object["rope_type"] = .string("llama3")
-      object["factor"] = JSON(factor)
-      object["low_freq_factor"] = JSON(low)
-      object["high_freq_factor"] = JSON(high)
-      object["original_max_position_embeddings"] = JSON(length)
-    case .yarn(let yarn):
-      object["rope_type"] = .string("yarn")
-      object["factor"] = JSON(yarn.factor)
-      object["original_max_position_embeddings"] = JSON(yarn.originalLength)
-      object["beta_fast"] = JSON(yarn.fastRotations)
-      object["beta_slow"] = JSON(yarn.slowRotations)
-      object["attention_factor"] = JSON(yarn.magnitude)
-      object["truncate"] = .bool(yarn.roundsRamp)
-    }
-    return .object(object)
   }
 }

@@ -15,9 +15,6 @@ public struct ModelDirectory: Sendable {
     get throws { try ConfigurationFile(contentsOf: url.appending(path: "config.json")) }
   }
 
-  private static let families =
-    LlamaConfiguration.Family.allCases.map(\.rawValue) + ["gpt2", "bert", "distilbert"]
-
   /// The model that the folder describes, without its numbers.
   public func model() throws -> any PretrainedModel {
     let file = try configurationFile
@@ -31,27 +28,11 @@ public struct ModelDirectory: Sendable {
         "says that the weights are quantised (\(method)), which is not built. Take the folder of the "
           + "weights before that")
     }
-    if let family = LlamaConfiguration.Family(rawValue: type) {
-      var configuration = try LlamaConfiguration(file, family: family)
-      let model = Llama(configuration)
-      guard configuration.tieWordEmbeddings, try storesOwnHead(model) else { return model }
-      configuration.tieWordEmbeddings = false
-      return Llama(configuration)
+    guard let family = ModelFamily.all.first(where: { $0.types.contains(type) }) else {
+      let known = ModelFamily.all.flatMap(\.types).joined(separator: ", ")
+      throw file.failure("model_type", "is \(type); the families are \(known)")
     }
-    func names() throws -> [String] { try ShardedSafetensors(folder: url).names }
-    switch type {
-    case "gpt2":
-      var configuration = try GPT2Configuration(file)
-      let model = GPT2(configuration)
-      guard configuration.tieWordEmbeddings, try storesOwnHead(model) else { return model }
-      configuration.tieWordEmbeddings = false
-      return GPT2(configuration)
-    case "bert": return BERT(try BERTConfiguration(file, names: try names()))
-    case "distilbert": return DistilBERT(try DistilBERTConfiguration(file, names: try names()))
-    default:
-      throw file.failure(
-        "model_type", "is \(type); the families are \(Self.families.joined(separator: ", "))")
-    }
+    return try family.model(self, file)
   }
 
   /// The model, if it predicts the next token.
@@ -156,13 +137,13 @@ public struct ModelDirectory: Sendable {
 
   /// Whether a head is stored that differs from the table of tokens. `transformers` uses it then, whatever the
   /// configuration says of tied heads.
-  private func storesOwnHead(_ model: some LanguageModel) throws -> Bool {
+  func storesOwnHead(_ model: some LanguageModel) throws -> Bool {
     guard let file = try? ShardedSafetensors(folder: url),
-      let head = file.entry(named: Self.headName),
-      let table = model.parameters().first(where: { $0.tensor === model.headWeight })?.name,
+      let own = file.entry(named: Self.headName),
+      let table = model.parameters().first(where: { $0.tensor === model.head.weight })?.name,
       let stored = [table, String(table.dropFirst(model.bodyPrefix.count))].first(where: {
         file.entry(named: $0) != nil
-      }), head.shape == model.headWeight.shape
+      }), own.shape == model.head.weight.shape
     else { return false }
     return try file[Self.headName] != file[stored]
   }

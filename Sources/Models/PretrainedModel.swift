@@ -33,8 +33,8 @@ public protocol LanguageModel: PretrainedModel {
   /// For tokens int32 [B, T]: the embedding, then what each layer gives, [B, T, C] each; the last is
   /// normalised, and what the head reads.
   func hiddenStates(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor]
-  /// The head's weight [V, C].
-  var headWeight: Tensor { get }
+  /// What turns the last hidden states into logits.
+  var head: Head { get }
 }
 
 extension LanguageModel {
@@ -51,7 +51,7 @@ extension LanguageModel {
 
   /// Logits [B, T, V] for whole sequences of tokens int32 [B, T].
   public func logits(_ tokens: Tensor) -> Tensor {
-    hidden(tokens).matmul(headWeight, transposeOther: true)
+    head.logits(hidden(tokens))
   }
 }
 

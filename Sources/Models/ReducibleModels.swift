@@ -52,22 +52,54 @@ extension Llama: ReducibleModel {
 
   public func axes(of parameter: String) -> [ParameterAxis] {
     let c = configuration
-    let keys = ParameterAxis.heads(unit: c.headSize)
-    let queries = ParameterAxis.heads(
-      unit: c.headSize * c.numAttentionHeads / c.numKeyValueHeads)
-    return Models.axes(
-      parameter,
-      [
-        ("embed_tokens.weight", [.fixed, .width]), ("lm_head.weight", [.fixed, .width]),
-        ("q_norm.weight", [.fixed]), ("k_norm.weight", [.fixed]), ("norm.weight", [.width]),
-        ("q_proj.weight", [queries, .width]), ("q_proj.bias", [queries]),
-        ("k_proj.weight", [keys, .width]), ("k_proj.bias", [keys]),
-        ("v_proj.weight", [keys, .width]), ("v_proj.bias", [keys]),
-        ("o_proj.weight", [.width, queries]), ("o_proj.bias", [.width]),
-        ("down_proj.weight", [.width, .mlp]), ("down_proj.bias", [.width]),
-        ("_proj.weight", [.mlp, .width]), ("_proj.bias", [.mlp]),
-        ("layernorm.weight", [.width]),
-      ])
+    return groupedAxes(
+      parameter, headSize: c.headSize, queriesPerKey: c.numAttentionHeads / c.numKeyValueHeads)
+  }
+}
+
+/// The axes of a parameter of families with grouped queries and Llama's names.
+private func groupedAxes(_ parameter: String, headSize: Int, queriesPerKey: Int)
+  -> [ParameterAxis]
+{
+  let keys = ParameterAxis.heads(unit: headSize)
+  let queries = ParameterAxis.heads(unit: headSize * queriesPerKey)
+  return axes(
+    parameter,
+    [
+      ("embed_tokens.weight", [.fixed, .width]), ("lm_head.weight", [.fixed, .width]),
+      ("q_norm.weight", [.fixed]), ("k_norm.weight", [.fixed]), ("layernorm.weight", [.width]),
+      ("norm.weight", [.width]),
+      ("q_proj.weight", [queries, .width]), ("q_proj.bias", [queries]),
+      ("k_proj.weight", [keys, .width]), ("k_proj.bias", [keys]),
+      ("v_proj.weight", [keys, .width]), ("v_proj.bias", [keys]),
+      ("o_proj.weight", [.width, queries]), ("o_proj.bias", [.width]),
+      ("down_proj.weight", [.width, .mlp]), ("down_proj.bias", [.width]),
+      ("_proj.weight", [.mlp, .width]), ("_proj.bias", [.mlp]),
+    ])
+}
+
+extension Gemma: ReducibleModel {
+  public var layerCount: Int { configuration.numHiddenLayers }
+  public var layerPrefix: String { "model.layers." }
+  public var width: Int { configuration.hiddenSize }
+
+  public func resized(layers: [Int], width: Int) throws -> any ReducibleModel {
+    var c = configuration
+    let ratio = Proportion(old: c.hiddenSize, new: width)
+    let queriesPerKey = c.numAttentionHeads / c.numKeyValueHeads
+    c.numHiddenLayers = layers.count
+    c.slidingLayers = layers.map { c.slidingLayers[$0] }
+    c.numKeyValueHeads = try ratio.scaled(c.numKeyValueHeads, "key heads")
+    c.numAttentionHeads = c.numKeyValueHeads * queriesPerKey
+    c.intermediateSize = ratio.rounded(c.intermediateSize)
+    c.hiddenSize = width
+    return Gemma(c)
+  }
+
+  public func axes(of parameter: String) -> [ParameterAxis] {
+    let c = configuration
+    return groupedAxes(
+      parameter, headSize: c.headSize, queriesPerKey: c.numAttentionHeads / c.numKeyValueHeads)
   }
 }
 

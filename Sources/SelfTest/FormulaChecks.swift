@@ -155,8 +155,8 @@ extension SelfTest {
         ]
       ) {
         let losses = LinearLoss.distillation(
-          student: ($0[0], $0[1]),
-          teacher: .head(hidden: $0[2].detached(), weight: $0[3].detached()), labels: $0[4],
+          student: ($0[0], Head($0[1])),
+          teacher: .head(hidden: $0[2].detached(), Head($0[3].detached())), labels: $0[4],
           .jensenShannon(beta: 0.3), temperature: 2)
         return losses.crossEntropy + losses.divergence
       },

@@ -109,8 +109,8 @@ extension SelfTest {
     let (ce, divergence): (Tensor, Tensor)
     if item.isFused {
       let losses = LinearLoss.distillation(
-        student: (tensors[0], tensors[1]),
-        teacher: .head(hidden: tensors[2].detached(), weight: tensors[3].detached()),
+        student: (tensors[0], Head(tensors[1])),
+        teacher: .head(hidden: tensors[2].detached(), Head(tensors[3].detached())),
         labels: tensors[4], .skewKL(0.1), temperature: 2, classCount: classes)
       (ce, divergence) = (losses.crossEntropy, losses.divergence)
     } else {
@@ -153,8 +153,8 @@ extension SelfTest {
     ]
     for kind in kinds {
       let loss = LinearLoss.distillation(
-        student: (hidden, weight),
-        teacher: .head(hidden: hidden.detached(), weight: weight.detached()),
+        student: (hidden, Head(weight)),
+        teacher: .head(hidden: hidden.detached(), Head(weight.detached())),
         labels: labels, kind, temperature: 2
       ).divergence.sum()
       let found = try values(

@@ -41,16 +41,16 @@ public func evaluate(
   let hidden = inputs.hidden(model)
   // A row's losses added up on the device: [B].
   let losses = LinearLoss.crossEntropy(
-    hidden: hidden, weight: model.headWeight, labels: labels, classCount: classCount
+    hidden: hidden, head: model.head, labels: labels, classCount: classCount
   ).sum(axis: 1)
-  let logits = hidden.matmul(model.headWeight, transposeOther: true).prefix(classCount)
+  let logits = model.head.logits(hidden).prefix(classCount)
   let best = logits.argMax()
   // -log of the likeliest token's probability
   var outputs = [losses, best, logits.crossEntropy(labels: best)]
   if let teacher {
     let given = teacher.distributions(inputs)
     let kl = LinearLoss.distillation(
-      student: (hidden, model.headWeight), teacher: given, labels: labels, .forwardKL,
+      student: (hidden, model.head), teacher: given, labels: labels, .forwardKL,
       temperature: 1, classCount: classCount
     ).klAtOne.sum()
     outputs += [teacher.likeliest(given, inputs, classCount: classCount), kl]

@@ -76,8 +76,8 @@ public final class Generator {
     let context = AttentionContext(
       in: cache, positions: positions, starts: starts, lengths: lengths)
     let hidden = model.hidden(tokens, context)
-    let logits = hidden.reshaped(to: [batchSize * count, hidden.shape[2]]).gathered(last)
-      .matmul(model.headWeight, transposeOther: true)
+    let logits = model.head.logits(
+      hidden.reshaped(to: [batchSize * count, hidden.shape[2]]).gathered(last))
     try cache.declare(in: store, prefix: cacheName)
     let executor = try GraphExecutor(
       Graph(outputs: [logits], assignments: context.assignments), on: store)

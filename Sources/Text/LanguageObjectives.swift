@@ -21,7 +21,7 @@ public struct NextTokenObjective: Objective {
 
   public func loss(_ inputs: Inputs) -> Loss {
     let ce = LinearLoss.crossEntropy(
-      hidden: inputs.hidden(model), weight: model.headWeight, labels: inputs[.labels],
+      hidden: inputs.hidden(model), head: model.head, labels: inputs[.labels],
       classCount: classCount
     ).sum()
     return Loss(total: ce, logged: [("ce", ce)])
@@ -102,11 +102,11 @@ public struct DistillationObjective: Objective {
         let context = inputs.attentionContext
         let own = model.hiddenStates(tokens, context)
         if index == 0 { first = Activations(states: own, heads: context.heads) }
-        given = .head(hidden: own[own.count - 1], weight: model.headWeight)
+        given = .head(hidden: own[own.count - 1], model.head)
       case .cache(let cache): given = cache.distributions(inputs)
       }
       return LinearLoss.distillation(
-        student: (states[states.count - 1], student.headWeight), teacher: given, labels: labels,
+        student: (states[states.count - 1], student.head), teacher: given, labels: labels,
         divergence.divergence.kind, temperature: divergence.temperature, classCount: classCount)
     }
     func mean(_ value: (LinearLoss.Distillation) -> Tensor) -> Tensor {

@@ -45,7 +45,7 @@ public struct Speed: Sendable {
     let (tokens, labels) = (Tensor.input("tokens", type), Tensor.input("labels", type))
     let reading = try models.map { model in
       let loss = LinearLoss.crossEntropy(
-        hidden: model.hidden(tokens), weight: model.headWeight, labels: labels,
+        hidden: model.hidden(tokens), head: model.head, labels: labels,
         classCount: classCount ?? model.vocabularySize
       ).sum()
       let executor = try GraphExecutor(Graph(outputs: [loss]), on: store)

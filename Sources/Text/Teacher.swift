@@ -20,7 +20,7 @@ public enum Teacher {
   /// The distributions for the tokens of a batch, as the fused loss takes them.
   func distributions(_ inputs: Inputs) -> LinearLoss.Teacher {
     switch self {
-    case .model(let model): .head(hidden: inputs.hidden(model), weight: model.headWeight)
+    case .model(let model): .head(hidden: inputs.hidden(model), model.head)
     case .cache(let cache): cache.distributions(inputs)
     }
   }
@@ -28,8 +28,7 @@ public enum Teacher {
   /// The likeliest next tokens by `distributions`, int32 [B, T].
   func likeliest(_ distributions: LinearLoss.Teacher, _ inputs: Inputs, classCount: Int) -> Tensor {
     switch distributions {
-    case .head(let hidden, let weight):
-      hidden.matmul(weight, transposeOther: true).prefix(classCount).argMax()
+    case .head(let hidden, let head): head.logits(hidden).prefix(classCount).argMax()
     case .logits(let logits): logits.argMax()
     case .list: inputs[.teacherBest]
     }

@@ -74,7 +74,7 @@ def check_families(folder):
 
 
 def check_training(folder):
-    """A GPT-2 and a Qwen2 with a learnt tokenizer, trained further on a text, then continued by both."""
+    """A GPT-2, a Qwen2 and two Gemmas with a learnt tokenizer, trained further on a text, then continued by both."""
     text = folder / "text"
     text.write_text("\n%\n".join(f"Saying number {i}: the cat sat on mat {i % 7}." for i in range(200)))
     run("tokenizer", "train", "--data", text, "--size", 320, "--output", folder / "tokenizer")
@@ -85,6 +85,13 @@ def check_training(folder):
         ("qwen2", hf.Qwen2ForCausalLM, hf.Qwen2Config(
             hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
             max_position_embeddings=128, tie_word_embeddings=True, **ends)),
+        ("gemma2", hf.Gemma2ForCausalLM, hf.Gemma2Config(
+            hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+            max_position_embeddings=128, sliding_window=16, query_pre_attn_scalar=16, pad_token_id=None, **ends)),
+        ("gemma3", hf.Gemma3ForCausalLM, hf.Gemma3TextConfig(
+            hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=16,
+            max_position_embeddings=128, sliding_window=16, query_pre_attn_scalar=16, pad_token_id=None,
+            layer_types=["sliding_attention", "full_attention"], **ends)),
     ]:
         torch.manual_seed(1)
         kind(config).save_pretrained(folder / name)

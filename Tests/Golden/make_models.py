@@ -1,10 +1,12 @@
 """Writes small models of every family with transformers, with what they compute, into models/.
 
 Run: python3 -m venv venv && venv/bin/pip install torch transformers && venv/bin/python make_models.py
+Names of models after it write these alone.
 """
 import json
 import pathlib
 import shutil
+import sys
 
 import torch
 import transformers as hf
@@ -36,6 +38,22 @@ CAUSAL = {
     "qwen3": hf.Qwen3Config(**SIZES, num_key_value_heads=2, head_dim=8, tie_word_embeddings=True),
     "qwen3-biases": hf.Qwen3Config(**SIZES, num_key_value_heads=1, head_dim=6, attention_bias=True,
                                    rope_parameters=YARN | dict(truncate=False, attention_factor=0.9)),
+    # Caps and windows so small that most numbers feel them.
+    "gemma2": hf.Gemma2Config(**SIZES | dict(num_hidden_layers=3), num_key_value_heads=2, head_dim=8, sliding_window=5,
+                              query_pre_attn_scalar=11, attn_logit_softcapping=2.0, final_logit_softcapping=3.0),
+    "gemma2-uncapped": hf.Gemma2Config(**SIZES, num_key_value_heads=1, head_dim=6, sliding_window=4, attention_bias=True,
+                                       attn_logit_softcapping=None, final_logit_softcapping=None,
+                                       layer_types=["full_attention", "sliding_attention"],
+                                       tie_word_embeddings=False),
+    "gemma3": hf.Gemma3TextConfig(**SIZES | dict(num_hidden_layers=3), num_key_value_heads=2, head_dim=8, sliding_window=5,
+                                  query_pre_attn_scalar=11,
+                                  layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+                                  rope_parameters=dict(full_attention=dict(rope_type="linear", rope_theta=5000.0, factor=2.0),
+                                                       sliding_attention=dict(rope_type="default", rope_theta=100.0))),
+    "gemma3-old": hf.Gemma3TextConfig(**SIZES, num_key_value_heads=1, head_dim=6, sliding_window=4,
+                                      layer_types=["full_attention", "sliding_attention"], final_logit_softcapping=4.0,
+                                      rope_parameters=dict(full_attention=dict(rope_type="default", rope_theta=2000.0),
+                                                           sliding_attention=dict(rope_type="default", rope_theta=50.0))),
 }
 ENCODERS = {
     "bert": (hf.BertModel, hf.BertConfig(**SMALL_BERT)),
@@ -106,15 +124,32 @@ def encoder(name, kind, config):
     finish(name, model, out)
 
 
-for name, config in CAUSAL.items():
-    causal(name, config)
-for name, (kind, config) in ENCODERS.items():
-    encoder(name, kind, config)
+def aged(name, change):
+    """A configuration as transformers wrote it before version 5."""
+    path = FOLDER / name / "config.json"
+    old = json.loads(path.read_text())
+    change(old, old.pop("rope_parameters"))
+    old["torch_dtype"] = old.pop("dtype")
+    path.write_text(json.dumps(old, indent=2) + "\n")
 
-# As transformers wrote this configuration before version 5.
-path = FOLDER / "llama-llama3" / "config.json"
-old = json.loads(path.read_text())
-scaling = old.pop("rope_parameters")
-old["rope_theta"] = scaling.pop("rope_theta")
-old["rope_scaling"], old["torch_dtype"] = scaling, old.pop("dtype")
-path.write_text(json.dumps(old, indent=2) + "\n")
+
+def llama3(old, scaling):
+    old["rope_theta"] = scaling.pop("rope_theta")
+    old["rope_scaling"] = scaling
+
+
+def gemma3(old, scaling):
+    old["rope_theta"] = scaling["full_attention"]["rope_theta"]
+    old["rope_local_base_freq"] = scaling["sliding_attention"]["rope_theta"]
+
+
+wanted = sys.argv[1:] or [*CAUSAL, *ENCODERS]
+for name in wanted:
+    if name in CAUSAL:
+        causal(name, CAUSAL[name])
+    else:
+        encoder(name, *ENCODERS[name])
+    if name == "llama-llama3":
+        aged(name, llama3)
+    if name == "gemma3-old":
+        aged(name, gemma3)

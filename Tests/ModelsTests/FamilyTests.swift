@@ -103,7 +103,11 @@ struct GoldenModel: Sendable, CustomStringConvertible {
 
   @Test func everyFamilyIsHere() throws {
     let types = Set(try GoldenModel.all.map { try $0.directory.model().modelType })
-    #expect(types == ["gpt2", "llama", "mistral", "qwen2", "qwen3", "bert", "distilbert"])
+    #expect(
+      types == [
+        "gpt2", "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "bert",
+        "distilbert",
+      ])
   }
 
   @Test(arguments: GoldenModel.all) func referenceAgreesWithHuggingFace(golden: GoldenModel) throws
@@ -118,7 +122,7 @@ struct GoldenModel: Sendable, CustomStringConvertible {
     // One of each family, with what only it has; the reference has all.
     let names = target.share(of: [
       "gpt2-tied", "llama-biases", "qwen3", "llama-llama3", "bert-masked", "distilbert",
-      "mistral-window", "qwen2-tied",
+      "mistral-window", "qwen2-tied", "gemma2", "gemma3",
     ])
     for golden in GoldenModel.all where names.contains(golden.name) {
       let failures = try Self.failures(golden, on: device)

@@ -35,7 +35,7 @@ import Testing
     var random = RandomData(seed: 95)
     return packed.flatMap { b, h, g, d, lengths, window -> [OpCase] in
       let t = lengths.reduce(0, +)
-      let op = Attention(mask: .causal(window: window), scale: 1 / Float(d).squareRoot())
+      let op = Attention(mask: .causal(window: window), score: .standard(headSize: d))
       let data = [
         random.floats([b, t, h, d], -2...2), random.floats([b, t, g, d], -2...2),
         random.floats([b, t, g, d]),
@@ -53,16 +53,28 @@ import Testing
       return [
         OpCase(op, data + sight),
         OpCase(
-          AttentionGradient(mask: op.mask, scale: op.scale),
+          AttentionGradient(mask: op.mask, score: op.score),
           data + op.reference(data + sight) + [random.floats([b, t, h, d])] + sight),
       ]
     }
   }()
 
-  static let cases: [OpCase] = {
-    var random = RandomData(seed: 91)
+  /// Scores that most of them would exceed have a cap, under every mask and in every kernel.
+  static let cappedSizes: [(Int, Int, Int, Int, Int, Int, AttentionMask, [Int32]?)] = [
+    (1, 20, 40, 2, 1, 40, .full, nil), (2, 7, 7, 4, 2, 16, .causal(window: 3), nil),
+    (2, 1, 90, 2, 2, 16, .causal, [90, 8]), (1, 70, 70, 4, 4, 16, .causal, nil),
+  ]
+
+  static let cases: [OpCase] = cases(of: sizes, cap: nil, seed: 91)
+  static let cappedCases: [OpCase] = cases(of: cappedSizes, cap: 1.5, seed: 97)
+
+  private static func cases(
+    of sizes: [(Int, Int, Int, Int, Int, Int, AttentionMask, [Int32]?)], cap: Float?, seed: UInt64
+  ) -> [OpCase] {
+    var random = RandomData(seed: seed)
     return sizes.flatMap { b, tq, tk, h, g, d, mask, lengths -> [OpCase] in
-      let op = Attention(mask: mask, scale: 1 / Float(d).squareRoot())
+      let op = Attention(
+        mask: mask, score: .init(scale: 1 / Float(d).squareRoot(), cap: cap))
       let (q, kv): (Shape, Shape) = ([b, tq, h, d], [b, tk, g, d])
       let data = [random.floats(q, -2...2), random.floats(kv, -2...2), random.floats(kv)]
       let counts = lengths.map { [TensorData([b], $0)] } ?? []
@@ -70,11 +82,11 @@ import Testing
       return [
         OpCase(op, data + counts),
         OpCase(
-          AttentionGradient(mask: mask, scale: op.scale),
+          AttentionGradient(mask: mask, score: op.score),
           data + results + [random.floats(q)] + counts),
       ]
     }
-  }()
+  }
 
   @Test func agreesWithPyTorch() throws {
     let masks = [("attention_causal", AttentionMask.causal), ("attention_full", .full)]
@@ -90,7 +102,7 @@ import Testing
     var random = RandomData(seed: 92)
     let q = random.floats([1, 5, 2, 8])
     let v = TensorData(q.shape, [Float](repeating: 0.25, count: q.type.elementCount))
-    let out = Attention(mask: .causal, scale: 1).reference([q, q, v])[0].floats
+    let out = Attention(mask: .causal, score: .init(scale: 1)).reference([q, q, v])[0].floats
     #expect(out.allSatisfy { abs($0 - 0.25) < 1e-6 })
   }
 
@@ -99,7 +111,7 @@ import Testing
     let (q, k, v) = (
       random.floats([1, 6, 1, 8]), random.floats([1, 6, 1, 8]), random.floats([1, 6, 1, 8])
     )
-    let op = Attention(mask: .causal, scale: 1)
+    let op = Attention(mask: .causal, score: .init(scale: 1))
     var changed = v.floats
     for i in 40..<48 { changed[i] += 9 }
     let before = op.reference([q, k, v])[0].floats
@@ -112,7 +124,9 @@ import Testing
     var random = RandomData(seed: 94)
     let x = random.floats([2, 6, 1, 8])
     func out(_ mask: AttentionMask, _ values: TensorData, _ lengths: [Int32]) -> [Float] {
-      Attention(mask: mask, scale: 1).reference([x, x, values, TensorData([2], lengths)])[0].floats
+      Attention(mask: mask, score: .init(scale: 1)).reference([
+        x, x, values, TensorData([2], lengths),
+      ])[0].floats
     }
     // The third value of the first batch is changed.
     var changed = x.floats
@@ -130,7 +144,7 @@ import Testing
     let (q, k, v) = (
       random.floats([1, 7, 2, 8]), random.floats([1, 7, 2, 8]), random.floats([1, 7, 2, 8])
     )
-    let op = Attention(mask: .causal, scale: 0.5)
+    let op = Attention(mask: .causal, score: .init(scale: 0.5))
     let spans = TensorData([1, 7, 2], [0, 2, 0, 2, 0, 2, 3, 6, 3, 6, 3, 6, 3, 6] as [Int32])
     let together = op.reference([q, k, v, spans])[0].floats
     let alone = [(0, 3), (3, 4)].flatMap { start, count in
@@ -143,7 +157,7 @@ import Testing
   }
 
   @Test func gradientsMatchFiniteDifferences() throws {
-    for item in Self.cases + Self.packedCases
+    for item in Self.cases + Self.packedCases + Self.cappedCases
     where item.op is Attention && item.data[0].type.elementCount < 3000 {
       #expect(try gradientError(item) < 4e-3, "\(item)")
     }
@@ -152,7 +166,7 @@ import Testing
   /// What a target tests: a processor's kernels of every setting that is a constant of them, a GPU's of its share.
   private static func cases(on target: Target) -> [OpCase] {
     let all = cases + packedCases
-    guard target.family == .gpu else { return all }
+    guard target.family == .gpu else { return all + cappedCases }
     func setting(_ item: OpCase) -> String {
       let mask = (item.op as? Attention)?.mask ?? (item.op as? AttentionGradient)?.mask
       return "\(item.data[0].shape[3]) \(String(describing: mask))"
@@ -161,7 +175,7 @@ import Testing
       if !known.contains(next) { known.append(next) }
     }
     let own = target.share(of: settings)
-    return all.filter { own.contains(setting($0)) }
+    return all.filter { own.contains(setting($0)) } + target.share(of: cappedCases)
   }
 
   @Test(arguments: Target.all) func kernelsMatchTheReference(target: Target) throws {
@@ -175,7 +189,8 @@ import Testing
   }
 
   @Test(arguments: Target.all) func kernelsMatchIn16Bits(target: Target) throws {
-    let failures = try narrowKernelFailures(Self.cases + Self.packedCases, on: target)
+    let failures = try narrowKernelFailures(
+      Self.cases + Self.packedCases + Self.cappedCases, on: target)
     #expect(failures.isEmpty, "\(failures)")
   }
 
@@ -192,11 +207,11 @@ import Testing
       let (q, k, v) = (
         random.floats([1, 9, 2, d]), random.floats([1, 11, 1, d]), random.floats([1, 11, 1, d])
       )
-      let forward = Attention(mask: .causal, scale: 0.1)
+      let forward = Attention(mask: .causal, score: .init(scale: 0.1))
       let cases = [
         OpCase(forward, [q, k, v]),
         OpCase(
-          AttentionGradient(mask: .causal, scale: 0.1),
+          AttentionGradient(mask: .causal, score: .init(scale: 0.1)),
           [q, k, v] + forward.reference([q, k, v]) + [random.floats([1, 9, 2, d])]),
       ]
       let failures = try kernelFailures(cases, on: target.open(traits))
@@ -209,7 +224,9 @@ import Testing
   @Test(arguments: Target.all.filter { $0.family == .gpu }) func kernelsMatchWithMatrixUnits(
     target: Target
   ) throws {
-    func cases(_ q: Shape) -> [OpCase] { Self.cases.filter { $0.data[0].shape == q } }
+    func cases(_ q: Shape) -> [OpCase] {
+      (Self.cases + Self.cappedCases).filter { $0.data[0].shape == q }
+    }
     let small = cases([1, 20, 2, 40])
     let settings: [(MatrixUnit.Kind, ElementType, [OpCase])] = [
       (.nvidia, .bfloat16, small + cases([1, 150, 2, 32])), (.rdna3, .float16, small),
@@ -243,8 +260,9 @@ import Testing
     func scratch(_ t: Int) -> Int {
       let x = TensorType([1, t, 2, 64])
       let all = [x, x, x, x, TensorType([1, 2, t]), x]
-      return AttentionGradient(mask: .causal, scale: 1).launches(all, on: traits).scratch.reduce(
-        0, +)
+      return AttentionGradient(mask: .causal, score: .init(scale: 1)).launches(all, on: traits)
+        .scratch.reduce(
+          0, +)
     }
     #expect(scratch(1024) > 0)
     #expect(scratch(4096) == 4 * scratch(1024))

@@ -88,8 +88,28 @@ import Testing
   /// None, a head, logits and a list.
   private static let firstOfEachTeacher = [0, 1, 7, 8].map { teachings[$0] }
 
+  /// Heads with caps that half of the logits would exceed, the teacher's another one: every kind of teacher, in and
+  /// without chunks' gradients.
+  static let cappedCases: [OpCase] = [
+    nil, .init(kind: .forwardKL, temperature: 2, cap: 0.9),
+    .init(kind: .reverseKL, temperature: 1, source: .logits),
+    .init(kind: .forwardKL, temperature: 2, source: .list(3)),
+  ].flatMap { (teaching: LinearLoss.Teaching?) in
+    [false, true].flatMap { gives in
+      [(9, 33, 5, 7, 0), (11, 32, 8, 4, 3)].map { rows, vocabulary, width, teacherWidth, padding in
+        OpCase(
+          LinearLoss(
+            teaching: teaching, givesGradients: gives, classCount: vocabulary, cap: 0.7),
+          data(
+            teaching, rows: rows, vocabulary: vocabulary, width: width,
+            teacherWidth: teacherWidth, weights: gives, padding: padding))
+      }
+    }
+  }
+
   @Test func gradientsMatchFiniteDifferences() throws {
-    for item in Self.cases where !(item.op as! LinearLoss).givesGradients {
+    for item in Self.cases + Self.cappedCases
+    where !(item.op as! LinearLoss).givesGradients {
       #expect(try gradientError(item, differentiable: [0, 1]) < 4e-3, "\(item)")
     }
   }
@@ -98,13 +118,15 @@ import Testing
     // `DivergenceTests` show every formula on every device.
     let teachings =
       target.isInterpreter ? Self.firstOfEachTeacher : target.share(of: Self.teachings)
-    let failures = try kernelFailures(Self.cases(of: teachings), on: target)
+    let failures = try kernelFailures(
+      Self.cases(of: teachings) + Self.cappedCases, on: target)
     #expect(failures.isEmpty, "\(failures)")
   }
 
   @Test(arguments: Target.all) func kernelsMatchIn16Bits(target: Target) throws {
     // The gradient of the logits is rounded too, on its way to the products.
-    let failures = try narrowKernelFailures(Self.cases, on: target, tolerance: 4e-3)
+    let failures = try narrowKernelFailures(
+      Self.cases + Self.cappedCases, on: target, tolerance: 4e-3)
     #expect(failures.isEmpty, "\(failures)")
   }
 
@@ -173,7 +195,7 @@ import Testing
       let (x, w) = (input("x", [rows, 384]), input("w", [151_936, 384]))
       let (y, v) = (input("y", [rows, 896]), input("v", [151_936, 896]))
       let losses = LinearLoss.distillation(
-        student: (x, w), teacher: .head(hidden: y, weight: v),
+        student: (x, Head(w)), teacher: .head(hidden: y, Head(v)),
         labels: .input("labels", TensorType([rows], .int32)), .forwardKL, temperature: 2)
       let loss = losses.crossEntropy.sum() + losses.divergence.sum()
       return try GraphExecutor.byteCount(
@@ -267,7 +289,7 @@ import Testing
     let feeds = inputs(data)
     let (x, weight) = (feeds[0].tensor, feeds[1].tensor)
     let scale = Tensor.input("scale", TensorType([]))
-    let loss = LinearLoss.crossEntropy(hidden: x, weight: weight, labels: feeds[2].tensor).sum()
+    let loss = LinearLoss.crossEntropy(hidden: x, head: Head(weight), labels: feeds[2].tensor).sum()
     let outputs = [loss] + gradients(of: loss * scale, withRespectTo: [x, weight])
     let graph = Graph(outputs: outputs).rewritten()
     let ops = graph.applications.compactMap { $0.op as? LinearLoss }

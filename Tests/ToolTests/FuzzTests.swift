@@ -88,7 +88,10 @@ import Tokenizers
 
   @Test func configurations() throws {
     let folder = try TemporaryFolder()
-    let names = ["llama-llama3", "qwen3", "mistral-window", "gpt2-tied", "bert", "distilbert"]
+    let names = [
+      "llama-llama3", "qwen3", "mistral-window", "gemma2", "gemma3", "gpt2-tied", "bert",
+      "distilbert",
+    ]
     try fuzz("configuration", try names.map { try golden("models/\($0)/config.json") }) { bytes in
       try Data(bytes).write(to: folder.url.appending(path: "config.json"))
       _ = try ModelDirectory(folder.url).model()

@@ -38,7 +38,7 @@ import Text
   }()
 
   @Test func theGreedyTextIsThatOfTransformers() throws {
-    #expect(Self.families.count == 11)
+    #expect(Self.families.count == 15)
     let devices: [any Device] =
       try [ReferenceDevice()] + Target.all.filter { $0.family == .cpu }.map { try $0.open() }
     for device in devices {
@@ -51,7 +51,7 @@ import Text
     }
   }
 
-  @Test(arguments: ["gpt2-tied", "mistral-window", "qwen3"])
+  @Test(arguments: ["gpt2-tied", "mistral-window", "qwen3", "gemma2", "gemma3"])
   func aBatchGivesWhatEachTextGivesAlone(family: String) throws {
     let golden = try Golden(family, on: ReferenceDevice())
     let prompts: [[Int32]] = [[3], Array(golden.tokens.prefix(7)), [5, 1, 4, 1, 5, 9, 2, 6, 5, 3]]

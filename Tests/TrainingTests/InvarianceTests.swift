@@ -128,7 +128,7 @@ import Training
     let batch = Batch(
       tokens: random.integers([2, 8], below: 20), labels: random.integers([2, 8], below: 20))
     let values = try lossValues(
-      objective, on: batch, store: store, gradientsFor: [student.headWeight])
+      objective, on: batch, store: store, gradientsFor: [student.head.weight])
     return (values.total, values.slopes[0].floats)
   }
 

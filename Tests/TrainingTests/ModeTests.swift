@@ -12,24 +12,24 @@ import Training
 @testable import Text
 
 /// A Markov source: the next token depends on the last one alone, by a matrix of logits. `hidden` is a
-/// table of states [V, C], `head` the table [V, C] that gives their logits.
+/// table of states [V, C], `table` that [V, C] that gives their logits.
 private struct MarkovModel: LanguageModel {
   let states: Embedding
-  let head: Tensor
+  let table: Tensor
 
   init(width: Int, vocabularySize: Int, head: Tensor) {
     states = Embedding(vocabularySize, width, standardDeviation: 0.05)
-    self.head = head
+    table = head
   }
 
   func hiddenStates(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] { [states(tokens)] }
-  var headWeight: Tensor { head }
+  var head: Head { Head(table) }
   var modelType: String { "markov" }
   var architecture: String { "Markov" }
   var configurationFields: [(key: String, value: JSON)] { [] }
   var bodyPrefix: String { "" }
   var ignoredNames: [String] { [] }
-  var vocabularySize: Int { head.shape[0] }
+  var vocabularySize: Int { table.shape[0] }
   var contextLength: Int { 1 << 20 }
 }
 

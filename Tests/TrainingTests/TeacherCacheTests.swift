@@ -64,7 +64,7 @@ import Training
       classCount: classCount)
     let values = try lossValues(
       objective, on: try objective.data(over: data).batch(at: place), store: store,
-      gradientsFor: [student.headWeight])
+      gradientsFor: [student.head.weight])
     return ([values.total] + values.sums.map(\.value)).map { TensorData($0) } + values.slopes
   }
 
@@ -81,6 +81,32 @@ import Training
       let got = try values(.cache(cache), on: data, at: place, store())
       for (a, b) in zip(got, expected) { #expect(relativeError(a, b) < tolerance, "\(codec)") }
     }
+  }
+
+  /// A head with a cap, which the cache of hidden states has to know.
+  @Test(arguments: [TeacherCodec.hidden, .logits]) func theCapOfAHeadStays(codec: TeacherCodec)
+    throws
+  {
+    let directory = ModelDirectory(goldenFolder("models/gemma2"))
+    let teacher = try directory.languageModel()
+    #expect(teacher.head.cap == 3)
+    let store = VariableStore(on: ReferenceDevice(), seed: 3)
+    try directory.load(teacher, into: store, prefix: "teacher")
+    try student.declare(in: store, prefix: "student")
+    let writer = try TeacherCacheWriter(
+      folder.url.appending(path: "cache"), codec, teacher: teacher, fingerprint: "t",
+      path: "somewhere", store: store, length: 8, classCount: classCount, temperatures: [2],
+      batchSize: 4)
+    let rows = try writer.missing([data])
+    for first in stride(from: 0, to: rows.count, by: 4) {
+      try writer.write(rows[first..<min(rows.count, first + 4)])
+    }
+    try writer.finish()
+    let cache = try TeacherCache(folder.url.appending(path: "cache"), expecting: "t")
+    let place = TrainingPlace(step: 0, rowCount: 4, seed: 8)
+    let expected = try values(.model(teacher), on: data, at: place, store)
+    let got = try values(.cache(cache), on: data, at: place, store)
+    for (a, b) in zip(got, expected) { #expect(relativeError(a, b) < 3e-3, "\(codec)") }
   }
 
   @Test(arguments: Target.all.filter { $0.family == .cpu })

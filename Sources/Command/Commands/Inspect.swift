@@ -130,7 +130,7 @@ struct Inspect: ParsableCommand {
     let hidden = model.hidden(.input("tokens", single), context)
     // The cache's variables count as outputs, so that they are part of the plan.
     return Graph(
-      outputs: [hidden.matmul(model.headWeight, transposeOther: true)]
+      outputs: [model.head.logits(hidden)]
         + context.assignments.map(\.value))
   }
 
@@ -140,7 +140,7 @@ struct Inspect: ParsableCommand {
     if let model = model as? any LanguageModel {
       loss =
         LinearLoss.crossEntropy(
-          hidden: model.hidden(tokens), weight: model.headWeight,
+          hidden: model.hidden(tokens), head: model.head,
           labels: .input("labels", tokens.type)
         ).sum()
     } else {

@@ -7,7 +7,7 @@ import Base
   import Darwin
 #endif
 
-/// out = softmax(scale Q K^T) V per head (Vaswani et al., arXiv 1706.03762), with an online
+/// out = softmax(s) V per head, where s = scale Q K^T or, with a cap, cap tanh(scale Q K^T / cap) (Gemma 2, arXiv 2408.00118) (Vaswani et al., arXiv 1706.03762), with an online
 /// softmax (Dao et al., arXiv 2205.14135): memory is linear in the sequence length.
 ///
 /// Operands: q [B, TQ, H, D], k [B, TK, G, D], v [B, TK, G, D]; each key head serves H / G query
@@ -16,7 +16,7 @@ import Base
 /// begins and its last position. Results: out [B, TQ, H, D], log-sum-exp of the scores [B, H, TQ].
 public struct Attention: Op {
   let mask: AttentionMask
-  let scale: Float
+  let score: AttentionScore
 
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let (q, k, v) = (operands[0].shape, operands[1].shape, operands[2].shape)
@@ -38,7 +38,7 @@ public struct Attention: Op {
     let operands = application.operands
     let known = [application.result(0), application.result(1), dout]
     let slopes = Application(
-      AttentionGradient(mask: mask, scale: scale), operands[..<3] + known + operands[3...]
+      AttentionGradient(mask: mask, score: score), operands[..<3] + known + operands[3...]
     ).results
     return slopes + operands[3...].map { _ in nil }
   }
@@ -56,10 +56,10 @@ public struct Attention: Op {
     s.forEachQuery { b, h, t in
       let visible = s.visibleKeys(b, t, mask, sight)
       let scores = visible.map { key in
-        Double(scale)
-          * (0..<s.d).reduce(0.0) {
+        score(
+          (0..<s.d).reduce(0.0) {
             $0 + Double(q[s.query(b, t, h) + $1]) * Double(k[s.key(b, key, h) + $1])
-          }
+          })
       }
       let sum = logSumExp(scores)
       sums[(b * s.h + h) * s.tq + t] = Float(sum)
@@ -84,9 +84,9 @@ public struct Attention: Op {
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
     let sight: [KernelCall.Argument] = operands.count > 3 ? [.operand(3)] : []
     let whole: [KernelCall.Argument] =
-      [.operand(0), .operand(1), .operand(2), .result(0), .result(1)] + sizes + [.float(scale)]
+      [.operand(0), .operand(1), .operand(2), .result(0), .result(1)] + sizes + score.arguments
     let defines = s.defines(
-      vector, mask, sight: operands.dropFirst(3).first, tiles: traits.family == .cpu)
+      vector, mask, score, sight: operands.dropFirst(3).first, tiles: traits.family == .cpu)
     guard traits.family == .cpu else {
       guard let tiles = AttentionTiles.forward(s.d, operands[..<3].map(\.elementType), traits)
       else {
@@ -110,9 +110,8 @@ public struct Attention: Op {
         s.pack(.operand(1), .scratch(0), s.tk, s.g, vector, defines),
         KernelCall(
           "attention_rows", file: "attention_cpu.cl", defines: defines,
-          arguments: [.operand(0), .scratch(0), .operand(2), .result(0), .result(1)] + sizes + [
-            .int(padded), .float(scale),
-          ] + sight,
+          arguments: [.operand(0), .scratch(0), .operand(2), .result(0), .result(1)] + sizes
+            + [.int(padded)] + score.arguments + sight,
           global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1]),
       ], scratch: [4 * s.b * s.g * s.d * padded])
   }
@@ -132,17 +131,43 @@ public enum AttentionMask: Sendable, Hashable {
   var window: Int? { if case .causal(let window) = self { window } else { nil } }
 }
 
+/// How a product of a query and a key becomes a score.
+public struct AttentionScore: Sendable, Hashable {
+  public let scale: Float
+  /// Scores stay within this, softly; nil where they have no bound.
+  public let cap: Float?
+
+  public init(scale: Float, cap: Float? = nil) { (self.scale, self.cap) = (scale, cap) }
+
+  /// 1 / sqrt(D) for heads of D elements.
+  public static func standard(headSize: Int) -> AttentionScore {
+    AttentionScore(scale: 1 / Float(headSize).squareRoot())
+  }
+
+  func callAsFunction(_ product: Double) -> Double {
+    let s = product * Double(scale)
+    return cap.map { tanh(s / Double($0)) * Double($0) } ?? s
+  }
+
+  /// The derivative with respect to the product, from the score itself.
+  func slope(_ score: Double) -> Double {
+    Double(scale) * (1 - (cap.map { score / Double($0) * (score / Double($0)) } ?? 0))
+  }
+
+  var arguments: [KernelCall.Argument] { [.float(scale)] + (cap.map { [.float($0)] } ?? []) }
+}
+
 extension Tensor {
   /// Attention of queries (this tensor, [B, TQ, H, D]) to keys and values [B, TK, G, D], with
-  /// scores scaled by 1 / sqrt(D). `lengths`, int32 [B], says how many keys count in each batch: at
+  /// scores scaled by 1 / sqrt(D) unless `score` says otherwise. `lengths`, int32 [B], says how many keys count in each batch: at
   /// least 1, and at least TQ where causal. `spans`, int32 [B, TQ, 2], in its place, is for rows of several
   /// texts: where each position's text begins, and its last position; causal and TQ = TK.
   public func attention(
-    keys: Tensor, values: Tensor, mask: AttentionMask, lengths: Tensor? = nil,
-    spans: Tensor? = nil
+    keys: Tensor, values: Tensor, mask: AttentionMask, score: AttentionScore? = nil,
+    lengths: Tensor? = nil, spans: Tensor? = nil
   ) -> Tensor {
     demand(lengths == nil || spans == nil, "attention takes lengths or spans")
-    let op = Attention(mask: mask, scale: 1 / Float(shape[-1]).squareRoot())
+    let op = Attention(mask: mask, score: score ?? .standard(headSize: shape[-1]))
     let sight = [lengths, spans].compactMap { $0 }
     return Application(op, [self, keys, values] + sight).result(0)
   }

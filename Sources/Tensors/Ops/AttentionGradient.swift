@@ -10,7 +10,7 @@ import Base
 /// Operands: q, k, v, out, log-sum-exp, dout, optionally lengths or spans. Results: dq, dk, dv.
 struct AttentionGradient: Op {
   let mask: AttentionMask
-  let scale: Float
+  let score: AttentionScore
 
   func resultTypes(_ operands: [TensorType]) -> [TensorType] { Array(operands[0..<3]) }
 
@@ -37,10 +37,10 @@ struct AttentionGradient: Op {
       let delta = (0..<s.d).reduce(0.0) { $0 + out[row + $1] * dout[row + $1] }
       for key in s.visibleKeys(b, t, mask, sight) {
         let column = s.key(b, key, h)
-        let score = (0..<s.d).reduce(0.0) { $0 + q[row + $1] * k[column + $1] }
-        let weight = exp(score * Double(scale) - sums[(b * s.h + h) * s.tq + t])
+        let own = score((0..<s.d).reduce(0.0) { $0 + q[row + $1] * k[column + $1] })
+        let weight = exp(own - sums[(b * s.h + h) * s.tq + t])
         let slope = (0..<s.d).reduce(0.0) { $0 + dout[row + $1] * v[column + $1] }
-        let dscore = weight * (slope - delta) * Double(scale)
+        let dscore = weight * (slope - delta) * score.slope(own)
         for d in 0..<s.d {
           dq[row + d] += dscore * k[column + d]
           dk[column + d] += dscore * q[row + d]
@@ -59,7 +59,7 @@ struct AttentionGradient: Op {
     let vector = traits.vectorWidth(dividing: s.d)
     let isCPU = traits.family == .cpu
     let sight: [KernelCall.Argument] = operands.count > 6 ? [.operand(6)] : []
-    let defines = s.defines(vector, mask, sight: operands.dropFirst(6).first, tiles: isCPU)
+    let defines = s.defines(vector, mask, score, sight: operands.dropFirst(6).first, tiles: isCPU)
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
     // One kernel does it with five products where a work-item may own whole heads and keep sums in the
     // results, in float32; else two kernels, which make the scores and their slopes twice.
@@ -68,7 +68,7 @@ struct AttentionGradient: Op {
         KernelCall(
           "attention_heads_gradient", file: "attention_cpu_gradient.cl", defines: defines,
           arguments: [0, 1, 2, 3, 4, 5].map { .operand($0) } + [0, 1, 2].map { .result($0) } + sizes
-            + [.float(scale)] + sight,
+            + score.arguments + sight,
           global: [s.b * s.g], local: [1])
       ])
     }
@@ -91,7 +91,7 @@ struct AttentionGradient: Op {
       let shared: [KernelCall.Argument] = [
         .operand(0), .operand(1), .operand(2), .operand(5), statistics,
       ]
-      let rest = sizes + [.int(paddedQ), .float(scale)] + sight
+      let rest = sizes + [.int(paddedQ)] + score.arguments + sight
       return Launches(
         [
           delta,
@@ -110,7 +110,7 @@ struct AttentionGradient: Op {
       arguments: [
         .operand(0), .operand(5), .operand(1), .operand(2), .scratch(1), .scratch(2), statistics,
         .result(1), .result(2),
-      ] + sizes + [.int(paddedQ), .int(s.run), .float(scale)] + sight,
+      ] + sizes + [.int(paddedQ), .int(s.run)] + score.arguments + sight,
       global: [ceilDivide(s.tk, s.run), s.b * s.g], local: [1, 1])
     let packedQueries = [
       s.pack(.operand(0), .scratch(1), s.tq, s.h, vector, defines),
@@ -120,7 +120,7 @@ struct AttentionGradient: Op {
       "attention_rows_gradient", file: "attention_cpu_gradient.cl", defines: defines,
       arguments: [
         .operand(0), .operand(5), .operand(1), .scratch(3), .scratch(4), statistics, .result(0),
-      ] + sizes + [.int(paddedK), .int(paddedQ), .int(s.run), .float(scale)] + sight,
+      ] + sizes + [.int(paddedK), .int(paddedQ), .int(s.run)] + score.arguments + sight,
       global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1])
     let packedKeys = [
       s.pack(.operand(1), .scratch(3), s.tk, s.g, vector, defines),

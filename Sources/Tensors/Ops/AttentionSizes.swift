@@ -53,11 +53,13 @@ struct AttentionSizes {
 
   /// Build constants, with those of the CPU's register tiles where they are wanted.
   func defines(
-    _ vector: Int, _ mask: AttentionMask, sight: TensorType?, tiles wantsTiles: Bool
+    _ vector: Int, _ mask: AttentionMask, _ score: AttentionScore, sight: TensorType?,
+    tiles wantsTiles: Bool
   ) -> [String: Int] {
     var defines = [
       "D": d, "VECTOR": vector, "CAUSAL": mask.isCausal ? 1 : 0, "WINDOW": mask.window ?? 0,
       "LENGTHS": sight?.shape.rank == 1 ? 1 : 0, "SPANS": sight?.shape.rank == 3 ? 1 : 0,
+      "CAPPED": score.cap == nil ? 0 : 1,
     ]
     if wantsTiles { defines.merge(["ROWS": rows, "CV": columnVectors, "TILES": tiles]) { $1 } }
     return defines

@@ -1,7 +1,7 @@
 // The losses of a head's logits, without the logits of all tokens at once.
 import Base
 
-/// With logits z = x W^T and, for a teacher, z' = x' W'^T, per row: the cross-entropy to the label;
+/// With logits z = x W^T and, for a teacher, z' = x' W'^T, each perhaps with a cap (`Head`), per row: the cross-entropy to the label;
 /// a divergence of softmax(z / T) from softmax(z' / T); and KL(softmax(z') || softmax(z)) for the log.
 ///
 /// Rows are handled in chunks, so that memory does not grow with their number (the idea of Cut
@@ -38,11 +38,15 @@ public struct LinearLoss: Op {
     let kind: Divergence.Kind
     let temperature: Float
     var source = Source.head
+    /// That of the teacher's head; logits that are given have theirs already.
+    var cap: Float?
   }
 
   let teaching: Teaching?
   let givesGradients: Bool
   let classCount: Int
+  /// That of the head whose losses these are.
+  var cap: Float?
 
   var lossCount: Int { teaching == nil ? 1 : 4 }
   /// The first operand and the first result that only gradients need.
@@ -52,7 +56,8 @@ public struct LinearLoss: Op {
   /// The same op with gradients, where this is without.
   public var completion: (any Op)? {
     givesGradients
-      ? nil : LinearLoss(teaching: teaching, givesGradients: true, classCount: classCount)
+      ? nil
+      : LinearLoss(teaching: teaching, givesGradients: true, classCount: classCount, cap: cap)
   }
 
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
@@ -92,7 +97,7 @@ public struct LinearLoss: Op {
       $0 ?? .constant(TensorData(zeros: application.resultTypes[0]))
     }
     let full = Application(
-      LinearLoss(teaching: teaching, givesGradients: true, classCount: classCount),
+      LinearLoss(teaching: teaching, givesGradients: true, classCount: classCount, cap: cap),
       application.operands + weights)
     return [full.result(firstGradient), full.result(firstGradient + 1)]
       + application.operands.dropFirst(2).map { _ in nil }
@@ -129,7 +134,7 @@ public struct LinearLoss: Op {
     let labels = operands[2].reshaped(to: [shape.elementCount])
     let (x, weight) = (flat(operands[0]), operands[1].prefix(classCount))
     let head = MatMul(transposeA: false, transposeB: true)
-    let logits = head.reference([x, weight])[0]
+    let logits = Head.capped(head.reference([x, weight])[0], cap)
     let ce = CrossEntropy().reference([logits, labels])
     var losses = [ce[0]]
     var slopes = [
@@ -143,7 +148,8 @@ public struct LinearLoss: Op {
       let taught: (losses: [TensorData], slope: TensorData?)
       switch teaching.source {
       case .head:
-        let given = head.reference([flat(operands[3]), operands[4].prefix(classCount)])[0]
+        let given = Head.capped(
+          head.reference([flat(operands[3]), operands[4].prefix(classCount)])[0], teaching.cap)
         taught = teaching.reference(logits, given, labels, weights)
       case .logits: taught = teaching.reference(logits, flat(operands[3]), labels, weights)
       case .list:
@@ -157,7 +163,10 @@ public struct LinearLoss: Op {
     guard givesGradients else { return losses }
     let parts = slopes.map(\.floats)
     let slope = TensorData(
-      logits.shape, parts[0].indices.map { i in parts.reduce(0) { $0 + $1[i] } })
+      logits.shape,
+      zip(parts[0].indices, logits.floats).map { i, z in
+        parts.reduce(0) { $0 + $1[i] } * (cap.map { 1 - (z / $0) * (z / $0) } ?? 1)
+      })
     let dx = MatMul(transposeA: false, transposeB: false).reference([slope, weight])[0]
     let dw = MatMul(transposeA: true, transposeB: false).reference([slope, x])[0]
     let padding = operands[1].shape.elementCount - dw.shape.elementCount
@@ -169,21 +178,21 @@ public struct LinearLoss: Op {
 }
 
 extension LinearLoss {
-  /// The cross-entropy of the logits `hidden` W^T to labels, one number per row: hidden [..., C],
+  /// The cross-entropy of a head's logits to labels, one number per row: hidden [..., C], the head's
   /// weight [V, C], labels int32 [...]. Rows with a negative label give 0. Rows of the weight beyond
   /// `classCount` are padding.
   public static func crossEntropy(
-    hidden: Tensor, weight: Tensor, labels: Tensor, classCount: Int? = nil
+    hidden: Tensor, head: Head, labels: Tensor, classCount: Int? = nil
   ) -> Tensor {
     LinearLoss(
-      teaching: nil, givesGradients: false, classCount: classCount ?? weight.shape[0])(
-        hidden, weight, labels)[0]
+      teaching: nil, givesGradients: false, classCount: classCount ?? head.weight.shape[0],
+      cap: head.cap)(hidden, head.weight, labels)[0]
   }
 
   /// What is known of a teacher's distributions, of the same rows as the student's.
   public enum Teacher {
-    /// A hidden state [..., C'] and a weight [V', C'].
-    case head(hidden: Tensor, weight: Tensor)
+    /// A hidden state [..., C'] and the head that reads it.
+    case head(hidden: Tensor, Head)
     /// Logits of all classes.
     case logits(Tensor)
     /// Some classes of each row, which differ, int32 [..., k]; their logits [..., k]; the log-sum-exp of
@@ -193,7 +202,7 @@ extension LinearLoss {
 
     var operands: [Tensor] {
       switch self {
-      case .head(let hidden, let weight): [hidden, weight]
+      case .head(let hidden, let head): [hidden, head.weight]
       case .logits(let logits): [logits]
       case .list(let classes, let logits, let sums): [classes, logits, sums]
       }
@@ -206,6 +215,8 @@ extension LinearLoss {
       case .list(let classes, _, _): .list(classes.shape.columnCount)
       }
     }
+
+    var cap: Float? { if case .head(_, let head) = self { head.cap } else { nil } }
   }
 
   /// The losses of a student that is taught, one number per row.
@@ -220,17 +231,19 @@ extension LinearLoss {
     public let floored: Tensor
   }
 
-  /// The losses of a student with hidden states [..., C] and a weight [V, C], for labels int32 [...]. Of
+  /// The losses of a student with hidden states [..., C] and a head, for labels int32 [...]. Of
   /// vocabularies that differ by padding, the first `classCount` rows are classes.
   public static func distillation(
-    student: (hidden: Tensor, weight: Tensor), teacher: Teacher, labels: Tensor,
+    student: (hidden: Tensor, head: Head), teacher: Teacher, labels: Tensor,
     _ kind: Divergence.Kind, temperature: Float, classCount: Int? = nil
   ) -> Distillation {
     Divergence.check(kind, temperature)
-    let teaching = Teaching(kind: kind, temperature: temperature, source: teacher.source)
+    let teaching = Teaching(
+      kind: kind, temperature: temperature, source: teacher.source, cap: teacher.cap)
     let op = LinearLoss(
-      teaching: teaching, givesGradients: false, classCount: classCount ?? student.weight.shape[0])
-    let operands = [student.hidden, student.weight, labels] + teacher.operands
+      teaching: teaching, givesGradients: false,
+      classCount: classCount ?? student.head.weight.shape[0], cap: student.head.cap)
+    let operands = [student.hidden, student.head.weight, labels] + teacher.operands
     let losses = Application(op, operands).results
     return Distillation(
       crossEntropy: losses[0], divergence: losses[1], klAtOne: losses[2], floored: losses[3])

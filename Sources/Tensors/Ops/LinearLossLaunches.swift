@@ -85,11 +85,15 @@ extension LinearLoss {
       let xType = TensorType([rows, width], operands[0].elementType)
       copy(.operand(0), first, x, 0, width)
       product(head, [xType, classes(1)], [x, .operand(1)], logits)
+      if let cap { calls.append(Self.capping(logits, rows * vocabulary, cap, on: traits)) }
       var arguments = [
         logits, .operand(2), .result(0), slopes, .int(rows), .int(vocabulary), .int(first),
       ]
+      if let cap { arguments.append(.float(cap)) }
       var function = "linear_loss"
-      var defines = ["TEACHER": 0, "GRADIENT": givesGradients ? 1 : 0]
+      var defines = [
+        "TEACHER": 0, "GRADIENT": givesGradients ? 1 : 0, "CAPPED": cap == nil ? 0 : 1,
+      ]
       if let teaching {
         defines["TEACHER"] = 1
         switch teaching.source {
@@ -100,6 +104,9 @@ extension LinearLoss {
           product(
             head, [TensorType([rows, columns], operands[3].elementType), classes(4)],
             [teacherX, .operand(4)], ofTeacher)
+          if let cap = teaching.cap {
+            calls.append(Self.capping(ofTeacher, rows * vocabulary, cap, on: traits))
+          }
           arguments.append(ofTeacher)
         case .logits:
           arguments.append(.operand(3))
@@ -141,14 +148,28 @@ extension LinearLoss {
     return Launches(calls, scratch: scratch)
   }
 
+  /// Keeps logits within a cap.
+  private static func capping(
+    _ logits: KernelCall.Argument, _ count: Int, _ cap: Float, on traits: DeviceTraits
+  ) -> KernelCall {
+    each("linear_loss_cap", [logits, .int(count), .float(cap)], count, ["CAPPED": 1], on: traits)
+  }
+
   /// Writes zeros: padding has no gradient.
   private static func clearing(
     _ argument: KernelCall.Argument, _ count: Int, on traits: DeviceTraits
   ) -> KernelCall {
+    each("linear_loss_clear", [argument, .int(count)], count, [:], on: traits)
+  }
+
+  private static func each(
+    _ function: String, _ arguments: [KernelCall.Argument], _ count: Int,
+    _ defines: [String: Int], on traits: DeviceTraits
+  ) -> KernelCall {
     let local = traits.groupSize
     return KernelCall(
-      "linear_loss_clear", file: "linearloss.cl", defines: traits.rowDefines,
-      arguments: [argument, .int(count)],
+      function, file: "linearloss.cl", defines: traits.rowDefines.merging(defines) { $1 },
+      arguments: arguments,
       global: [roundUp(min(ceilDivide(count, 1024), 1 << 14), toMultipleOf: local)],
       local: [local])
   }

@@ -109,7 +109,7 @@ public final class TeacherCache {
     switch description.codec {
     case .hidden, .hidden8:
       guard let head else { fatal("a codec of hidden states has a head") }
-      return .head(hidden: inputs[.teacherHidden], weight: head)
+      return .head(hidden: inputs[.teacherHidden], Head(head, cap: description.headCap))
     case .logits: return .logits(inputs[.teacherLogits])
     case .topK:
       return .list(

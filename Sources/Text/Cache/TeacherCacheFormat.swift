@@ -55,6 +55,8 @@ public struct TeacherCacheDescription: Sendable, Hashable {
   public var width: Int
   /// The temperatures whose log-sum-exp lists have; 1 is among them.
   public var temperatures: [Double]
+  /// The cap of the teacher's head, for codecs that keep hidden states.
+  var headCap: Float?
 
   /// A row is its key, what the codec keeps, and a checksum.
   static let keyBytes = 16
@@ -95,6 +97,7 @@ public struct TeacherCacheDescription: Sendable, Hashable {
       ("classes", JSON(classCount)), ("width", JSON(width)),
       ("temperatures", .array(temperatures.map { JSON($0) })),
     ])
+    if let headCap { fields["head_cap"] = JSON(Double(headCap)) }
     let sum = Fingerprint(of: Data(JSON.object(fields).line.utf8))
     fields["checksum"] = .string(sum.description)
     return .object(fields)
@@ -102,7 +105,7 @@ public struct TeacherCacheDescription: Sendable, Hashable {
 
   init(
     codec: TeacherCodec, teacher: String, teacherPath: String, length: Int, classCount: Int,
-    width: Int, temperatures: [Double]
+    width: Int, temperatures: [Double], headCap: Float? = nil
   ) {
     self.codec = codec
     self.teacher = teacher
@@ -111,6 +114,7 @@ public struct TeacherCacheDescription: Sendable, Hashable {
     self.classCount = classCount
     self.width = width
     self.temperatures = Set(temperatures + [1]).sorted()
+    self.headCap = codec.needsHead ? headCap : nil
   }
 
   /// Reads a cache's folder.
@@ -136,7 +140,8 @@ public struct TeacherCacheDescription: Sendable, Hashable {
     }
     self.init(
       codec: codec, teacher: teacher, teacherPath: json["teacher_path"]?.string ?? "",
-      length: length, classCount: classes, width: width, temperatures: temperatures)
+      length: length, classCount: classes, width: width, temperatures: temperatures,
+      headCap: json["head_cap"]?.double.map { Float($0) })
     guard json["checksum"] == self.json["checksum"] else {
       throw StorageError(
         "\(file.path) is damaged: it does not have the checksum that was written.",

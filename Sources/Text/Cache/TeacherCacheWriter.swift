@@ -36,13 +36,14 @@ public final class TeacherCacheWriter {
     self.store = store
     let description = TeacherCacheDescription(
       codec: codec, teacher: fingerprint, teacherPath: path, length: length,
-      classCount: classCount, width: teacher.headWeight.shape[1], temperatures: temperatures)
+      classCount: classCount, width: teacher.head.weight.shape[1], temperatures: temperatures,
+      headCap: teacher.head.cap)
     self.description = description
     tokens = .input("tokens", TensorType([batchSize, length], .int32))
     let hidden = teacher.hidden(tokens)
     output =
       codec.needsHead
-      ? hidden : hidden.matmul(teacher.headWeight, transposeOther: true).prefix(classCount)
+      ? hidden : teacher.head.logits(hidden).prefix(classCount)
     executor = try GraphExecutor(Graph(outputs: [output]), on: store)
 
     let manager = FileManager.default
@@ -63,7 +64,7 @@ public final class TeacherCacheWriter {
       }
       try WholeFolder.write(folder) { folder in
         if codec.needsHead {
-          let head = try store.value(of: teacher.headWeight)
+          let head = try store.value(of: teacher.head.weight)
           let classes = TensorData(
             [classCount, description.width],
             Array(head.floats.prefix(classCount * description.width)))
