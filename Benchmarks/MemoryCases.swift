@@ -21,7 +21,7 @@ enum MemoryCases {
       let store = VariableStore(on: device, seed: 1)
       try store.declare("parameter", parameter)
       let gradient = Tensor.input("gradient", parameter.type)
-      let optimizer = try Optimizer(
+      let optimizer = try ParameterUpdate(
         OptimizerOptions(), parameters: [("parameter", parameter)], gradients: [gradient],
         store: store)
       let executor = try GraphExecutor(

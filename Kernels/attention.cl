@@ -1,8 +1,8 @@
 // out = softmax(scale Q K^T) V per head, with an online softmax: nothing of size T x T exists.
 //
 // B batches, TQ queries, TK keys, H query heads, G key heads (each serves H / G query heads), D
-// elements per head. With a cap a score s is cap tanh(s / cap) (Gemma 2, arXiv 2408.00118). A batch's first `keys` keys count: all TK, or as many as `lengths` says. Causal:
-// query t sees keys up to t + keys - TQ, the last WINDOW of them. log_sum is kept for the gradient:
+// elements per head. With a cap a score s is cap tanh(s / cap) (Gemma 2, arXiv 2408.00118). A batch's
+// first `keys` keys count: all TK, or as many as `lengths` says. Causal: query t sees keys up to t + keys - TQ, the last WINDOW of them. log_sum is kept for the gradient:
 // with P = exp(scale S - log_sum), delta = sum dout out, dS = scale P (dout V^T - delta), times
 // 1 - (S / cap)^2 where there is a cap:
 //   dQ = dS K      dK = dS^T Q      dV = P^T dout

@@ -8,10 +8,10 @@
 #if CAPPED
 #define CAP_PARAMETER , const float cap
 // The factor of a gradient, from the logit with its cap: 1 - (z / cap)^2.
-#define BEND(z) * (1.0f - ((z) / cap) * ((z) / cap))
+#define TIMES_BEND(z) * (1.0f - ((z) / cap) * ((z) / cap))
 #else
 #define CAP_PARAMETER
-#define BEND(z)
+#define TIMES_BEND(z)
 #endif
 
 #endif

@@ -109,16 +109,16 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
       const FLOATV own = LOAD(s + c);
       const FLOATV lq = own * inverse_temperature - shift_s;
       const FLOATV lp = LOG_OF_TEACHER(LOAD(t + c) * inverse_temperature - shift_t);
-      STORE((SLOPE(lp, lq) * scale + exp_of_log(own - log_s) * weight) BEND(own), out + c);
+      STORE((SLOPE(lp, lq) * scale + exp_of_log(own - log_s) * weight) TIMES_BEND(own), out + c);
     }
     FOR_REST(c, columns) {
       const float lq = s[c] * inverse_temperature - shift_s;
       const float lp = LOG_OF_TEACHER(t[c] * inverse_temperature - shift_t);
-      STORE_ONE((SLOPE(lp, lq) * scale + exp_of_log(s[c] - log_s) * weight) BEND(s[c]), out + c);
+      STORE_ONE((SLOPE(lp, lq) * scale + exp_of_log(s[c] - log_s) * weight) TIMES_BEND(s[c]), out + c);
     }
 #else
-    FOR_VECTORS(c, columns) STORE(exp_of_log(LOAD(s + c) - log_s) * weight BEND(LOAD(s + c)), out + c);
-    FOR_REST(c, columns) STORE_ONE(exp_of_log(s[c] - log_s) * weight BEND(s[c]), out + c);
+    FOR_VECTORS(c, columns) STORE(exp_of_log(LOAD(s + c) - log_s) * weight TIMES_BEND(LOAD(s + c)), out + c);
+    FOR_REST(c, columns) STORE_ONE(exp_of_log(s[c] - log_s) * weight TIMES_BEND(s[c]), out + c);
 #endif
     row_sync();  // lane 0 writes again what another lane may have written
     if (label >= 0 && label < columns && get_local_id(0) == 0) {
@@ -128,7 +128,7 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
       const float lp = LOG_OF_TEACHER(t[label] * inverse_temperature - shift_t);
       slope += SLOPE(lp, lq) * scale;
 #endif
-      STORE_ONE(slope BEND(chosen), out + label);
+      STORE_ONE(slope TIMES_BEND(chosen), out + label);
     }
 #endif
   }

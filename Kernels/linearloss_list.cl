@@ -97,12 +97,12 @@ __kernel void linear_loss_list(__global const float* student, __global const int
     FOR_VECTORS(c, columns) {
       const FLOATV z = LOAD(s + c);
       STORE((exp_of_log(z * inverse_temperature - shift_s - tail_s) * tail_slope +
-                exp_of_log(z - log_s) * weight) BEND(z), out + c);
+                exp_of_log(z - log_s) * weight) TIMES_BEND(z), out + c);
     }
     FOR_REST(c, columns) {
       const float z = s[c];
       STORE_ONE((exp_of_log(z * inverse_temperature - shift_s - tail_s) * tail_slope +
-                    exp_of_log(z - log_s) * weight) BEND(z), out + c);
+                    exp_of_log(z - log_s) * weight) TIMES_BEND(z), out + c);
     }
     row_sync();  // what the list has is written again
     FOR_LISTED(i) {
@@ -110,12 +110,12 @@ __kernel void linear_loss_list(__global const float* student, __global const int
       const float lp = LOG_OF_TEACHER(t[i] * inverse_temperature - shift_t);
       const float hit = own[i] == label ? 1.0f : 0.0f;
       if ((uint)own[i] >= (uint)columns) continue;
-      STORE_ONE((SLOPE(lp, lq) * scale + (exp_of_log(k[i] - log_s) - hit) * weight) BEND(k[i]),
+      STORE_ONE((SLOPE(lp, lq) * scale + (exp_of_log(k[i] - log_s) - hit) * weight) TIMES_BEND(k[i]),
                 out + own[i]);
     }
     if (label >= 0 && label < columns && has_label == 0.0f && get_local_id(0) == 0) {
       STORE_ONE((exp_of_log(chosen * inverse_temperature - shift_s - tail_s) * tail_slope +
-                    (exp_of_log(chosen - log_s) - 1.0f) * weight) BEND(chosen), out + label);
+                    (exp_of_log(chosen - log_s) - 1.0f) * weight) TIMES_BEND(chosen), out + label);
     }
 #endif
   }

@@ -44,7 +44,9 @@ struct Retort: ParsableCommand {
       var command = try parseAsRoot()
       if let command = command as? any TalkativeCommand, command.messages.quiet { beQuiet() }
       try command.run()
+      StatusLine.end(erases: true)
     } catch {
+      StatusLine.end()
       NumberedRuns.release()
       let code = exitCode(for: error)
       let message = abridged(fullMessage(for: error), to: code == .success ? .max : 3000)

@@ -1,5 +1,30 @@
 // Whether distilling helped.
 import Base
+import Tensors
+
+/// What held-out rows say of a model.
+public enum RowEvidence {
+  /// A loss for each row, of which models are compared by the mean.
+  case losses([Double])
+  /// A measure of any choice of rows, the smaller the better, such as a word error rate or 1 - mAP. Rows may come more
+  /// than once, and numbers of rows start at 0.
+  case measure(rowCount: Int, (_ rows: [Int]) -> Double)
+
+  public var rowCount: Int {
+    switch self {
+    case .losses(let losses): losses.count
+    case .measure(let count, _): count
+    }
+  }
+
+  func value(of rows: [Int]) -> Double {
+    switch self {
+    case .losses(let losses):
+      rows.reduce(0) { $0 + losses[$1] } / Double(max(1, rows.count))
+    case .measure(_, let measure): measure(rows)
+    }
+  }
+}
 
 /// The comparison of a student with its control: the same model trained on the same budget without
 /// the teacher, with one seed or several.
@@ -18,14 +43,65 @@ public struct Verdict: Sendable {
   public let windowCount: Int
   /// The mean difference of each seed.
   public let seedDifferences: [Double]
+  /// How often rows were drawn anew for the interval; nil where it follows from their differences.
+  public let resampleCount: Int?
 
   /// What another verdict found.
   public init(
-    difference: Double, halfWidth: Double, windowCount: Int, seedDifferences: [Double]
+    difference: Double, halfWidth: Double, windowCount: Int, seedDifferences: [Double],
+    resampleCount: Int? = nil
   ) {
     (self.difference, self.halfWidth) = (difference, halfWidth)
     (self.windowCount, self.seedDifferences) = (windowCount, seedDifferences)
+    self.resampleCount = resampleCount
   }
+
+  /// Compares students with controls, a pair for each seed, by what the same held-out rows say of them.
+  public init(_ pairs: [(student: RowEvidence, control: RowEvidence)]) {
+    let losses = pairs.compactMap { pair -> (student: [Double], control: [Double])? in
+      guard case .losses(let student) = pair.student, case .losses(let control) = pair.control
+      else { return nil }
+      return (student, control)
+    }
+    if losses.count == pairs.count {
+      self.init(losses)
+    } else {
+      self.init(resampling: pairs)
+    }
+  }
+
+  /// The same by a measure that is no mean over rows: a paired bootstrap (Efron and Tibshirani, An Introduction to the
+  /// Bootstrap, 1993). Rows are drawn anew 1,000 times, the same for all models, and the standard deviation of the difference
+  /// takes the place of its standard error.
+  private init(resampling pairs: [(student: RowEvidence, control: RowEvidence)]) {
+    let count = pairs.first?.student.rowCount ?? 0
+    demand(
+      pairs.allSatisfy { $0.student.rowCount == count && $0.control.rowCount == count },
+      "the rows are not the same")
+    /// The difference of each seed over some rows.
+    func differences(_ rows: [Int]) -> [Double] {
+      pairs.map { $0.control.value(of: rows) - $0.student.value(of: rows) }
+    }
+    seedDifferences = differences(Array(0..<count))
+    difference = Self.mean(seedDifferences)
+    windowCount = count
+    resampleCount = Self.resamples
+    let drawn = (0..<Self.resamples).map { sample in
+      Self.mean(
+        differences(
+          (0..<count).map { row in
+            let words = Philox.block(
+              counter: [UInt32(sample), UInt32(row), 0, 0], key: [0xB007_57A9, 0])
+            return Int((UInt64(words[0]) * UInt64(count)) >> 32)
+          }))
+    }
+    let rows =
+      count > 1
+      ? 1.96 * Self.standardError(drawn) * Double(Self.resamples).squareRoot() : .infinity
+    halfWidth = Self.joined(rows, seedDifferences)
+  }
+
+  private static let resamples = 1000
 
   /// Pairs the losses of the same held-out rows, in the same order. The interval treats rows as
   /// independent (normal approximation), and covers the choice of rows, not of the seed.
@@ -47,11 +123,16 @@ public struct Verdict: Sendable {
     seedDifferences = differences.map(Self.mean)
     difference = Self.mean(byRow)
     windowCount = count
+    resampleCount = nil
     let rows = count > 1 ? 1.96 * Self.standardError(byRow) : .infinity
-    let seeds =
-      pairs.count > 1
-      ? Self.tQuantile(pairs.count - 1) * Self.standardError(seedDifferences) : 0
-    halfWidth = (rows * rows + seeds * seeds).squareRoot()
+    halfWidth = Self.joined(rows, seedDifferences)
+  }
+
+  /// The half-width for rows with that for seeds, which is Student's t.
+  private static func joined(_ rows: Double, _ seedDifferences: [Double]) -> Double {
+    let count = seedDifferences.count
+    let seeds = count > 1 ? tQuantile(count - 1) * standardError(seedDifferences) : 0
+    return (rows * rows + seeds * seeds).squareRoot()
   }
 
   private static func mean(_ x: [Double]) -> Double { x.reduce(0, +) / Double(max(1, x.count)) }

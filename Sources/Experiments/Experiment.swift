@@ -1,4 +1,5 @@
 // One flow for every kind of model: teacher, students, controls, verdict.
+import Base
 import Distillation
 import Foundation
 import Models
@@ -78,7 +79,7 @@ package struct Experiment {
     run.clock = try plan.clock(recipe, judgedRows: data.judgedRows, in: folder)
     let trials = try Trial.all(of: recipe) { try task.arm($0) }
     try train(trials, plan, weights, run)
-    try run.end(try judge(trials, plan, weights, run), in: RunFolder.verdict)
+    try run.end(try judge(trials, plan, data, weights, run), in: RunFolder.verdict)
   }
 
   /// Trains every arm that is not finished.
@@ -119,7 +120,8 @@ package struct Experiment {
 
   /// Measures all arms, and draws the verdict.
   private func judge(
-    _ trials: [Trial], _ plan: DistillationPlan, _ weights: FrozenWeights, _ run: Run
+    _ trials: [Trial], _ plan: DistillationPlan, _ data: TaskData, _ weights: FrozenWeights,
+    _ run: Run
   ) throws -> Outcome {
     let start = ContinuousClock.now
     try run.during(.loading, "teacher") { _ = try task.teacher?.load(into: weights) }
@@ -127,7 +129,7 @@ package struct Experiment {
     var results: [ArmResult] = []
     var samples: [Outcome.Sample] = []
     /// Adds what is found of the arms of one name, one for each seed, and a sample of the first.
-    func add(_ name: String, _ arms: [Arm], isTeacher: Bool = false) throws -> [[Double]] {
+    func add(_ name: String, _ arms: [Arm], isTeacher: Bool = false) throws -> [RowEvidence] {
       var evaluations: [ArmEvaluation] = []
       for (index, arm) in arms.enumerated() {
         let store = weights.sharing(seed: recipe.seed)
@@ -144,11 +146,21 @@ package struct Experiment {
         samples.append(sample)
         try run.observer.tell(.sample(sample))
       }
-      results.append(
-        ArmResult(
-          name, parameterCount: arms[0].model.parameterCount, evaluations,
-          speed: isTeacher ? speeds.teacher : speeds.student, cost: folder.cost(of: arms[0].name)))
-      return evaluations.map(\.losses)
+      let result = ArmResult(
+        name, parameterCount: arms[0].model.parameterCount, evaluations,
+        speed: isTeacher ? speeds.teacher : speeds.student, cost: folder.cost(of: arms[0].name))
+      for key in [task.measure.quality, task.measure.gap].compactMap({ $0 }) {
+        demand(
+          result.metrics.contains { $0.key == key },
+          "a task compares models by \(key), which is no key of its metrics")
+      }
+      for evaluation in evaluations {
+        demand(
+          evaluation.evidence.rowCount == data.judgedRows,
+          "a task judged the \(name) by \(evaluation.evidence.rowCount) rows of \(data.judgedRows)")
+      }
+      results.append(result)
+      return evaluations.map(\.evidence)
     }
     if let teacher = task.teacher { _ = try add("teacher", [teacher], isTeacher: true) }
     let students = try add("student", trials.map(\.student))
@@ -174,6 +186,9 @@ package struct Experiment {
     let speeds = try run.during(.measuring, "speed of models") {
       try task.speeds(measured, store) { try run.observer.check(.judging(arm: "speed")) }
     }
+    demand(
+      speeds.count == measured.count,
+      "a task gave the speeds of \(speeds.count) models where \(measured.count) were asked for")
     return (task.teacher == nil ? [] : speeds[0], speeds[speeds.count - 1])
   }
 }

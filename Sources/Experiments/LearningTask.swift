@@ -44,13 +44,15 @@ package struct TaskData {
 package struct ArmEvaluation {
   /// Numbers that mean something as means over seeds.
   package let metrics: [Metric]
-  /// A loss for each held-out row, the same rows for every model.
-  package let losses: [Double]
+  /// What held-out rows say, the same rows for every model.
+  let evidence: RowEvidence
   /// Bins of a reliability diagram, where the model predicts classes.
   package let reliability: [Calibration.Point]
 
-  package init(metrics: [Metric], losses: [Double], reliability: [Calibration.Point] = []) {
-    (self.metrics, self.losses, self.reliability) = (metrics, losses, reliability)
+  package init(
+    metrics: [Metric], _ evidence: RowEvidence, reliability: [Calibration.Point] = []
+  ) {
+    (self.metrics, self.evidence, self.reliability) = (metrics, evidence, reliability)
   }
 }
 

@@ -93,10 +93,16 @@ extension GemmaConfiguration {
     func cap(_ key: String, _ fallback: Float?) throws -> Float? {
       // What is null has no cap, what is left out that of the first models.
       guard file.fields[key] != nil else { return isThird ? nil : fallback }
-      return try file.optionalNumber(key).map { Float($0) }
+      guard let cap = try file.optionalNumber(key).map({ Float($0) }) else { return nil }
+      guard cap.isNormal else { throw file.failure(key, "is no number of single precision") }
+      return cap
     }
     scoreCap = try cap("attn_logit_softcapping", 50)
     headCap = try cap("final_logit_softcapping", 30)
+    guard !isThird || scoreCap == nil else {
+      throw file.failure(
+        "attn_logit_softcapping", "is set, which no Gemma 3 has: transformers passes over it")
+    }
     let activation = try file.activation("hidden_activation", default: Activation.geluTanh)
     guard activation == .geluTanh else {
       throw file.failure(
@@ -112,16 +118,19 @@ extension GemmaConfiguration {
       try file.slidingLayers(count: layerCount) ?? (1...layerCount).map { $0 % period != 0 }
     try file.requireWholeHeads()
     let ropes = try file.object("rope_parameters")
-    if isThird, let ropes, try ropes.object("full_attention") != nil {
-      func rope(_ kind: String, base: Double) throws -> (Double, RotaryScaling?) {
+    let kinds = ["full_attention", "sliding_attention"]
+    if isThird, let ropes, kinds.contains(where: { ropes.fields[$0] != nil }) {
+      func rope(_ kind: String, _ key: String, base: Double) throws -> (Double, RotaryScaling?) {
+        let base = try file.number(key, default: base)
         guard let rope = try ropes.object(kind) else { return (base, nil) }
         return (
           try rope.number("rope_theta", default: base),
           try RotaryScaling(rope, contextLength: contextLength)
         )
       }
-      (ropeTheta, ropeScaling) = try rope("full_attention", base: 1e6)
-      let sliding = try rope("sliding_attention", base: 1e4)
+      (ropeTheta, ropeScaling) = try rope("full_attention", "rope_theta", base: 1e6)
+      let sliding = try rope(
+        "sliding_attention", "rope_local_base_freq", base: 1e4)
       guard sliding.1 == nil else {
         throw ropes.failure("sliding_attention", "scales its angles, which is not built")
       }

@@ -18,6 +18,9 @@ private struct Proportion {
     return count * new / old
   }
 
+  /// A number of key heads: a single one, whose size does not follow from the width, stays with all of its queries.
+  func keyHeads(_ count: Int) throws -> Int { count == 1 ? 1 : try scaled(count, "key heads") }
+
   /// A count that is rounded.
   func rounded(_ count: Int) -> Int { max(1, (count * new + old / 2) / old) }
 }
@@ -43,7 +46,7 @@ extension Llama: ReducibleModel {
     let queriesPerKey = c.numAttentionHeads / c.numKeyValueHeads
     c.numHiddenLayers = layers.count
     c.slidingLayers = c.slidingLayers.map { sliding in layers.map { sliding[$0] } }
-    c.numKeyValueHeads = try ratio.scaled(c.numKeyValueHeads, "key heads")
+    c.numKeyValueHeads = try ratio.keyHeads(c.numKeyValueHeads)
     c.numAttentionHeads = c.numKeyValueHeads * queriesPerKey
     c.intermediateSize = ratio.rounded(c.intermediateSize)
     c.hiddenSize = width
@@ -89,7 +92,7 @@ extension Gemma: ReducibleModel {
     let queriesPerKey = c.numAttentionHeads / c.numKeyValueHeads
     c.numHiddenLayers = layers.count
     c.slidingLayers = layers.map { c.slidingLayers[$0] }
-    c.numKeyValueHeads = try ratio.scaled(c.numKeyValueHeads, "key heads")
+    c.numKeyValueHeads = try ratio.keyHeads(c.numKeyValueHeads)
     c.numAttentionHeads = c.numKeyValueHeads * queriesPerKey
     c.intermediateSize = ratio.rounded(c.intermediateSize)
     c.hiddenSize = width

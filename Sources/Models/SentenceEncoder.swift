@@ -100,7 +100,7 @@ public struct SentenceEncoder {
     case .last:
       // The mask less the mask of the position behind: 1 at the last token alone.
       let behind = mask.matmul(table([t, t]) { $0 / t == $0 % t + 1 ? 1 : 0 })
-      weights = mask + behind * -1
+      weights = mask - behind
     }
     // The sum over positions as a product [1, T] [T, C] for each sentence.
     let sum = weights.reshaped(to: [b, 1, t]).matmul(hidden).reshaped(to: [b, c])

@@ -250,7 +250,7 @@ package final class SentenceTask: RecipeTask {
         Metric(
           "nearest_neighbour_agreement", "same neighbour", distance?.neighbourAgreement, .share,
           better: .higher),
-      ], losses: losses)
+      ], .losses(losses))
   }
 }
 

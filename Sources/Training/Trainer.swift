@@ -12,7 +12,7 @@ public final class Trainer {
   private let inverseCount = Tensor.input("inverse_count", TensorType([1]))
   /// 0 for a step's first micro-batch, which starts the sums anew, and 1 for the others.
   private let keep = Tensor.input("keep", TensorType([]))
-  private let optimizer: Optimizer
+  private let optimizer: ParameterUpdate
   /// What is made small, and its gradients.
   let loss: Tensor
   let slopes: [Tensor]
@@ -74,7 +74,7 @@ public final class Trainer {
     let totals = try zip(parameters, slopes).map { try sum($1, $0.name, &adds) }
     let lossSum = try sum(loss, "loss", &adds)
     let loggedSums = try parts.logged.map { try sum($0.sum, $0.name, &adds) }
-    optimizer = try Optimizer(
+    optimizer = try ParameterUpdate(
       options.optimizer, parameters: parameters, gradients: totals, scaledBy: lossScale,
       store: store)
     logged = [lossSum] + loggedSums
@@ -136,7 +136,7 @@ public final class Trainer {
       }
       lastStep = done
       if validation != nil, done % options.validationInterval == 0 || done == options.stepCount {
-        try validate(done, &best, bestFile, onEvent)
+        try validate(done, &best, bestFile, pace, onEvent)
       }
       let isLast = done == options.stepCount || isOutOfPatience(done, best)
       if done % options.logInterval == 0 || isLast {
@@ -171,7 +171,8 @@ public final class Trainer {
 
   /// Measures the validation rows, and keeps the weights if they are the best.
   private func validate(
-    _ step: Int, _ best: inout BestWeights?, _ file: URL?, _ onEvent: (TrainingEvent) throws -> Void
+    _ step: Int, _ best: inout BestWeights?, _ file: URL?, _ pace: Pace,
+    _ onEvent: (TrainingEvent) throws -> Void
   ) throws {
     guard let loss = try validation?.measure() else { return }
     if loss < best?.loss ?? .infinity {
@@ -179,7 +180,7 @@ public final class Trainer {
       if let file { try saveBest(new, to: file) }
       best = new
     }
-    try onEvent(.validation(step: step, loss: loss))
+    try onEvent(.validation(step: step, loss: loss, seconds: pace.seconds))
   }
 
   /// Whether the latest measurements brought nothing better for too long.

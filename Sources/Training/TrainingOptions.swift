@@ -2,7 +2,7 @@
 import Foundation
 
 /// The sizes of a training run.
-public struct TrainingOptions: Sendable, Hashable {
+public struct TrainingOptions: Sendable {
   public var stepCount = 500
   /// Sequences per micro-batch, and micro-batches per step.
   public var batchSize = 32
@@ -48,8 +48,8 @@ public enum TrainingEvent: Sendable {
   /// A step is done; told of every step where steps take long.
   case tick(step: Int, secondsPerStep: Double)
   case step(StepMetrics)
-  /// The mean loss on the validation rows after a step.
-  case validation(step: Int, loss: Double)
+  /// The mean loss on the validation rows after a step, and the seconds since this process began to train.
+  case validation(step: Int, loss: Double, seconds: Double)
   case checkpoint(URL)
   /// Stopped on request after this many steps; a checkpoint holds them.
   case interrupted(step: Int)

@@ -62,6 +62,27 @@ import Testing
     #expect(try goldenError("silu", ["input"]) { $0[0].silu() } < 1e-5)
   }
 
+  /// Numbers on either side of every operator, and means.
+  @Test func operatorsWithNumbers() throws {
+    let x = Tensor.input("x", TensorType([2, 3]))
+    let data = TensorData([2, 3], [1, 2, 4, -3, 0.5, 8] as [Float])
+    let values: [(Tensor, [Float])] = [
+      (x - 1, [0, 1, 3, -4, -0.5, 7]), (1 - x, [0, -1, -3, 4, 0.5, -7]),
+      (x / 2, [0.5, 1, 2, -1.5, 0.25, 4]), (2 / x, [2, 1, 0.5, -2.0 / 3, 4, 0.25]),
+      (-x, [-1, -2, -4, 3, -0.5, -8]), (3 + x, [4, 5, 7, 0, 3.5, 11]),
+      (2 * x, [2, 4, 8, -6, 1, 16]), (x.mean(), [12.5 / 6]),
+      (x.mean(axis: -1), [7.0 / 3, 5.5 / 3]), (x.mean(axis: 0), [-1, 1.25, 6]),
+    ]
+    let executor = try GraphExecutor(
+      Graph(outputs: values.map(\.0)), on: VariableStore(on: ReferenceDevice(), seed: 1))
+    try executor.set(x, to: data)
+    try executor.run()
+    for (tensor, expected) in values {
+      let got = try executor.value(of: tensor).floats
+      #expect(zip(got, expected).allSatisfy { abs($0 - $1) < 1e-6 } && got.count == expected.count)
+    }
+  }
+
   @Test func gradientsMatchFiniteDifferences() throws {
     for item in Self.cases where item.data[0].type.elementCount < 600 {
       // |x| and relu have a corner, which a step may cross.

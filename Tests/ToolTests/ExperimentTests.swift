@@ -25,7 +25,9 @@ import Training
   }
 
   /// As a program of one's own would: a recipe, a task, a device, and who listens.
-  private func run(_ shop: Workshop, steps: Int, resume: Bool = false, _ log: Log = Log()) throws {
+  private func run(
+    _ shop: Workshop, steps: Int, resume: Bool = false, resamples: Bool = false, _ log: Log = Log()
+  ) throws {
     let folder = RunFolder(shop.path("run"))
     let recipe: DistillRecipe
     var options = RunOptions()
@@ -43,13 +45,20 @@ import Training
         ])
       try folder.requireFree(overwrite: false, sources: recipe.sources)
     }
-    var experiment = Experiment(recipe, ToyTask(in: folder), in: folder)
+    var experiment = Experiment(recipe, ToyTask(in: folder, resamples: resamples), in: folder)
     try experiment.run(on: ReferenceDevice(), options, since: .now, log.observer)
   }
 
   @Test func aNewKindOfModelNeedsNoOtherFile() throws {
-    let shop = try Workshop()
+    let (shop, start) = (try Workshop(), ContinuousClock.now)
     try run(shop, steps: 400)
+    let wall = (ContinuousClock.now - start) / .seconds(1)
+    // What trainings took is part of what everything took, however often validation rows were measured.
+    let costs = try shop.read("run/arms.jsonl").split(separator: "\n").compactMap {
+      try JSON(parsing: Data($0.utf8))["seconds"]?.double
+    }
+    #expect(costs.count == 7 && costs.reduce(0, +) < wall, "\(costs) in \(wall)")
+    #expect(costs.reduce(0, +) > wall / 20, "\(costs) in \(wall)")
     let verdict = try shop.json("run/verdict.json")
     // Two questions over two seeds, each a paired difference of the task's own losses.
     for question in ["equal_data", "equal_compute"] {
@@ -93,6 +102,21 @@ import Training
     let card = try shop.read("run/student/README.md")
     #expect(card.contains("purity") && card.contains("400 of 8 rows: 3,200 rows"), "\(card)")
     #expect(card.contains("library_name: retort") && !card.contains("## Use"))
+  }
+
+  @Test func aMeasureThatIsNoMeanIsResampled() throws {
+    let shop = try Workshop()
+    try run(shop, steps: 60, resamples: true)
+    let verdict = try shop.json("run/verdict.json")
+    let answer = try #require(verdict["equal_data"])
+    #expect(answer["resamples"]?.int == 1000 && answer["paired_points"]?.int == 200)
+    let seeds = try #require(answer["seed_differences"]?.array).compactMap(\.double)
+    let difference = try #require(answer["difference"]?.double)
+    #expect(seeds.count == 2 && abs(difference - (seeds[0] + seeds[1]) / 2) < 1e-12)
+    let interval = try #require(answer["interval_95"]?.array).compactMap(\.double)
+    #expect(interval[1] - interval[0] > 0.05)
+    #expect(interval[0] < difference && difference < interval[1])
+    #expect(try shop.read("run/report.html").contains("(1,000 resamples), 2 seeds."))
   }
 
   @Test func aRunOfItGoesOn() throws {

@@ -152,7 +152,7 @@ import Testing
       ["--set", "teacher.path=/no/such/model"],
       "There is no folder /no/such/model. Models are read from folders"
     ),
-    (["/no/such/recipe.yaml"], "cannot read /no/such/recipe.yaml"),
+    (["/no/such/recipe.yaml"], "Cannot read /no/such/recipe.yaml"),
     (["--resume"], "takes no recipe, --set, --data, --seed, --budget or --force"),
   ]
 

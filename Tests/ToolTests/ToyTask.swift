@@ -94,9 +94,11 @@ final class ToyTask: LearningTask {
   let known: Arm
   let student: Arm
   private let heldOut = NumberTable.points(200, seed: 2)
+  /// Whether models are compared by a measure that is no mean over rows.
+  private let resamples: Bool
 
-  init(in folder: RunFolder) {
-    self.folder = folder
+  init(in folder: RunFolder, resamples: Bool = false) {
+    (self.folder, self.resamples) = (folder, resamples)
     known = Arm("teacher", new: ToyModel(width: 24), in: folder)
     student = Arm("student", new: ToyModel(width: 6), in: folder)
   }
@@ -167,13 +169,21 @@ final class ToyTask: LearningTask {
     try executor.run()
     let found = try executor.value(of: losses).floats.map(Double.init)
     let right = zip(try executor.value(of: best).integers, batch[NumberTable.classes].integers)
-      .count { $0 == $1 }
+      .map { $0 == $1 }
     return ArmEvaluation(
       metrics: [
         Metric(
           "nats_per_row", "nats/row", found.reduce(0, +) / Double(found.count), .decimals,
           better: .lower),
-        Metric("purity", "purity", Double(right) / Double(found.count), .share, better: .higher),
-      ], losses: found)
+        Metric(
+          "purity", "purity", Double(right.count { $0 }) / Double(found.count), .share,
+          better: .higher),
+      ],
+      resamples
+        ? .measure(rowCount: found.count) { rows in
+          // A ratio of sums: errors per row that is no error.
+          let errors = Double(rows.count { !right[$0] })
+          return errors / max(1, Double(rows.count) - errors)
+        } : .losses(found))
   }
 }

@@ -96,7 +96,7 @@ import Text
     try store.declare("parameter", parameter)
     let scale = try LossScale(store: store)
     let gradient = Tensor.input("gradient", parameter.type)
-    let optimizer = try Optimizer(
+    let optimizer = try ParameterUpdate(
       OptimizerOptions(), parameters: [("parameter", parameter)], gradients: [gradient],
       scaledBy: scale, store: store)
     let update = try GraphExecutor(

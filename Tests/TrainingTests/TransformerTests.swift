@@ -51,7 +51,7 @@ import Training
     var options = OptimizerOptions()
     options.learningRate = 1e-2
     options.warmupSteps = 3
-    let optimizer = try Optimizer(
+    let optimizer = try ParameterUpdate(
       options, parameters: parameters, gradients: slopes, store: store)
     let look = try GraphExecutor(Graph(outputs: [logits] + slopes), on: store)
     let train = try GraphExecutor(

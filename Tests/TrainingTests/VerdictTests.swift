@@ -31,6 +31,41 @@ import Training
     #expect(Verdict([rows(0.1), rows(-0.08), rows(0.05)]).outcome == .inconclusive)
   }
 
+  /// Of a mean the bootstrap finds what the formula says; of a ratio of sums what the delta method says.
+  @Test func resamplingFindsTheSameInterval() {
+    let (student, control) = rows(0.05, wobble: 0.2)
+    let formula = Verdict(student: student, control: control)
+    func mean(_ losses: [Double]) -> RowEvidence {
+      .measure(rowCount: losses.count) { rows in
+        rows.reduce(0) { $0 + losses[$1] } / Double(rows.count)
+      }
+    }
+    let drawn = Verdict([(student: mean(student), control: mean(control))])
+    #expect(drawn.resampleCount == 1000 && formula.resampleCount == nil)
+    #expect(abs(drawn.difference - formula.difference) < 1e-12)
+    #expect(abs(drawn.halfWidth / formula.halfWidth - 1) < 0.08, "\(drawn.halfWidth)")
+    // The same again: draws are a function of the number of rows alone.
+    #expect(
+      Verdict([(student: mean(student), control: mean(control))]).halfWidth == drawn.halfWidth)
+
+    let words = (0..<400).map { 5 + Double($0 * 7 % 11) }
+    let errors = words.enumerated().map { $1 * (0.2 + 0.1 * Double($0 % 3)) }
+    func rate(_ errors: [Double]) -> RowEvidence {
+      .measure(rowCount: errors.count) { rows in
+        rows.reduce(0) { $0 + errors[$1] } / rows.reduce(0) { $0 + words[$1] }
+      }
+    }
+    let none = [Double](repeating: 0, count: 400)
+    let ratio = errors.reduce(0, +) / words.reduce(0, +)
+    let residuals = zip(errors, words).map { $0 - ratio * $1 }
+    let meanWords = words.reduce(0, +) / 400
+    let expected =
+      1.96 * (residuals.reduce(0) { $0 + $1 * $1 }).squareRoot() / 400 / meanWords
+    let verdict = Verdict([(student: rate(none), control: rate(errors))])
+    #expect(abs(verdict.difference - ratio) < 1e-12 && verdict.outcome == .beats)
+    #expect(abs(verdict.halfWidth / expected - 1) < 0.08, "\(verdict.halfWidth) \(expected)")
+  }
+
   @Test func textAndSeedsBothCount() {
     let (text, seeds) = (Verdict([rows(0.1, wobble: 0.2)]), Verdict([rows(0.1), rows(0.11)]))
     let both = Verdict([rows(0.1, wobble: 0.2), rows(0.11, wobble: 0.2)])

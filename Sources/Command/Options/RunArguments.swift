@@ -1,5 +1,6 @@
 // What the commands that train have in common.
 import ArgumentParser
+import Base
 import Experiments
 import Foundation
 import Storage
@@ -109,20 +110,30 @@ struct RunArguments: ParsableArguments {
     let options = options
     let device = try self.device.open(profiling: options.profiling.isWanted)
     let display = RunDisplay(of: folder)
+    var hasBegun = resume
     let observer = display.observer {
+      hasBegun = true
       if run == nil, !resume { try NumberedRuns.lead(to: folder) }
     }
-    do { try body(device, options, observer) } catch let interrupted as RunInterrupted {
-      var sentence = "\(interrupted)"
-      if case .preparing = interrupted.stage {
-      } else {
-        sentence +=
-          " Go on with `retort \(command) --run \(folder.name) --resume`, on the same --device."
+    do { try body(device, options, observer) } catch {
+      // An interrupt may break what it comes upon, such as a compiler or a wait for input.
+      guard let sentence = error is RunInterrupted ? "\(error)" : interruptedBy(error) else {
+        throw error
       }
-      warn(sentence)
+      StatusLine.end()
+      warn(
+        hasBegun
+          ? "\(sentence) Go on with `retort \(command) --run \(folder.name) --resume`, on the same --device."
+          : sentence)
       throw ExitCode(130)
     }
   }
+}
+
+/// What an error says that came after an interrupt; nil where there was none.
+private func interruptedBy(_ error: any Error) -> String? {
+  guard Interrupt.wasRequested, !(error is ExitCode) else { return nil }
+  return "Interrupted (\(abridged("\(error)", to: 300)))."
 }
 
 /// A text as YAML reads it back.

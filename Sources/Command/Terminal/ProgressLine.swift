@@ -36,9 +36,11 @@ final class ProgressLine {
     let isEarly = done * 20 < total
     @Sendable func left(after silence: Double) -> String {
       let own = max(0, secondsEach * Double(total - done) - silence)
-      return isEarly
-        ? ""
-        : "\(duration(own)) left" + (besides.map { ", \(duration(own + $0)) for all" } ?? "")
+      let parts = [
+        isEarly || done == total ? nil : "\(duration(own)) left",
+        isEarly ? nil : besides.map { "\(duration(own + $0)) to the end" },
+      ]
+      return parts.compactMap { $0 }.joined(separator: ", ")
     }
     let count = "\(done)/\(total)"
     if Screen.errors.rewrites {

@@ -58,6 +58,9 @@ final class RunDisplay {
     // What should be done at once is shown if it takes longer.
     let isSlow = activity.secondsPerPart.map { $0 * Double(done) > 1 } ?? false
     guard ![.compiling, .beginning, .measuring].contains(activity.kind) || isSlow else { return }
+    // Lines that stay are for work that a person waits for.
+    let isShort = activity.secondsPerPart.map { $0 * Double(total) < 2 } ?? true
+    if activity.kind == .judging, isShort, !Screen.errors.rewrites { return }
     var (title, text) = (Self.title(activity), activity.unit)
     if activity.kind == .training {
       text = numbers?.arm == activity.subject ? numbers?.text ?? "" : ""
@@ -70,8 +73,10 @@ final class RunDisplay {
       besides: outlook.flatMap { $0.total > 1 ? $0.secondsLeft : nil })
     guard done == total else { return }
     line.end()
-    // What follows may take long before it tells of itself.
-    if activity.kind != .training { line.show(activity.subject) }
+    // The first steps may take long before they tell of themselves.
+    if [.compiling, .beginning].contains(activity.kind) {
+      line.show("\(activity.subject): first steps")
+    }
   }
 
   private static func title(_ activity: Activity) -> String {

@@ -129,7 +129,12 @@ extension DistillationPlan {
       return RunTime(parts: parts, judging: judging, rowsPerStep: recipe.training.rowsPerStep)
     }
     var time = try runTime(recipe)
+    var fewer: [Finding] = []
     if mayDropSeeds, recipe.seeds > 1, time.share(fitting: left) < Self.fewestShare {
+      fewer.append(
+        .warning(
+          "there is no time for \(recipe.seeds) seeds: the verdict will rest on one, and its interval will not cover the "
+            + "choice of seed"))
       recipe.seeds = 1
       time = try runTime(recipe)
     }
@@ -147,7 +152,7 @@ extension DistillationPlan {
         steps: (teacher == nil ? "" : "\(counted(recipe.teacher.steps, "step")) of the teacher, ")
           + "\(grouped(recipe.student.steps)) of the student, "
           + (recipe.seeds == 1 ? "one seed" : "\(recipe.seeds) seeds"))
-    ]
+    ] + fewer
   }
 }
 

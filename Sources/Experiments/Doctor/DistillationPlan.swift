@@ -133,7 +133,7 @@ struct DistillationPlan {
     if rate > 0 {
       control.learningRate = rate
     } else if recipe.distillation.controlWeights == .random {
-      control.learningRate = 1e-3
+      control.learningRate = 1e-3 * recipe.training.optimizer.rateFactor
     }
     return control
   }

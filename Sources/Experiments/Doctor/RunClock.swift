@@ -67,13 +67,17 @@ package final class RunClock {
 extension RunClock {
   /// The clock of a run that trains one model; judging takes about 0.4 of as many steps as there are `judgedSteps`.
   package convenience init(
-    ofOne arm: String, _ phase: TrainingPhase, stepCount: Int, judgedSteps: Double
+    ofOne arm: String, _ phase: TrainingPhase, stepCount: Int, judgedSteps: Double,
+    in folder: RunFolder
   ) throws {
     let flops = try phase.cost().flops
     self.init([
       Self.training(arm, like: phase.name, flops: flops * Double(stepCount)),
       Self.judging(arm, flops: flops * judgedSteps * 0.4),
     ])
+    if folder.isFinished(arm) {
+      folder.cost(of: arm).map { finish(arm, seconds: $0.seconds) }
+    }
   }
 }
 

@@ -31,9 +31,9 @@ package struct DistillRecipe: Recipe {
   package static let command = "distill"
 
   package mutating func resolve() {
-    teacher.resolve(rateOfNew: 3e-3)
+    teacher.resolve(rateOfNew: 3e-3, training)
     let isTaughtHere = teacher.path.isEmpty && distillation.cache.isEmpty
-    student.resolve(rateOfNew: 4e-3, textShare: isTaughtHere ? 0.02 : 1)
+    student.resolve(rateOfNew: 4e-3, training, textShare: isTaughtHere ? 0.02 : 1)
   }
 
   package mutating func eachPath(_ body: (inout String) -> Void) {

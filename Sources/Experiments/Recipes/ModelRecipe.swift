@@ -56,7 +56,10 @@ package struct ModelRecipe: RecipeSection {
   package var textShare = 0.0
 
   @Key(
-    "The highest learning rate. 0 takes what suits: 0.004 for new models (0.003 for teachers), 0.0001 for others.",
+    """
+    The highest learning rate. 0 takes what suits: 0.004 for new models (0.003 for teachers), 0.0001 for others; with sgd \
+    a hundred times as much.
+    """,
     .share)
   package var learningRate = 0.0
 
@@ -82,10 +85,13 @@ package struct ModelRecipe: RecipeSection {
   }
 
   /// Settles what is left open: a learning rate, with the one that suits new models, and a share of the text.
-  mutating func resolve(rateOfNew: Double, textShare: Double = 1) {
+  mutating func resolve(
+    rateOfNew: Double, _ training: TrainingRecipe, textShare: Double = 1
+  ) {
     if self.textShare == 0 { self.textShare = textShare }
     guard learningRate == 0 else { return }
-    learningRate = path.isEmpty && !fromTeacher.isWanted ? rateOfNew : 1e-4
+    learningRate =
+      (path.isEmpty && !fromTeacher.isWanted ? rateOfNew : 1e-4) * training.optimizer.rateFactor
   }
 
   /// Settles the steps, where passes over some data decide them.

@@ -104,7 +104,7 @@ package struct RecipeTree {
   package mutating func change(byFile file: String) throws {
     let text: String
     do { text = try String(contentsOfText: URL(fileURLWithPath: file)) } catch {
-      throw RecipeError("cannot read \(file): \(error)")
+      throw RecipeError("\(error)")
     }
     self.file = file
     do {

@@ -17,7 +17,7 @@ package struct TrainRecipe: Recipe {
 
   package static let command = "train"
 
-  package mutating func resolve() { model.resolve(rateOfNew: 4e-3) }
+  package mutating func resolve() { model.resolve(rateOfNew: 4e-3, training) }
 
   package mutating func eachPath(_ body: (inout String) -> Void) {
     data.eachPath(body)

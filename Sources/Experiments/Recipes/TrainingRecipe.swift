@@ -1,7 +1,15 @@
 // How every model of a run is trained, as its recipe says it.
+import Tensors
 import Training
 
 package struct TrainingRecipe: RecipeSection {
+  package enum OptimizerWord: String, RecipeWord {
+    case adamw, sgd
+
+    /// What suitable learning rates of adamw are multiplied by.
+    var rateFactor: Double { self == .sgd ? 100 : 1 }
+  }
+
   @Key("How values are stored between kernels; weights and moments stay in fp32.")
   package var precision = Precision.fp32
 
@@ -21,8 +29,22 @@ package struct TrainingRecipe: RecipeSection {
   @Key("The learning rate at the end, as a share of the highest; it falls as a cosine.", .share)
   package var finalRateShare = 0.1
 
-  @Key("The decoupled weight decay of AdamW (Loshchilov and Hutter, arXiv 1711.05101).", .share)
+  @Key(
+    """
+    How weights are moved: adamw, or sgd, gradient descent with momentum, which keeps one number beside each weight where \
+    adamw keeps two.
+    """)
+  package var optimizer = OptimizerWord.adamw
+
+  @Key(
+    """
+    The decoupled weight decay of both optimizers (Loshchilov and Hutter, arXiv 1711.05101). sgd takes a hundredth of it, as \
+    its learning rates, with which it is multiplied, are a hundred times as high.
+    """, .share)
   package var weightDecay = 0.1
+
+  @Key("How slowly the velocity of sgd changes.", .shareBelow1(isSingle: true))
+  package var momentum = 0.9
 
   @Key("How slowly AdamW's first moment changes.", .shareBelow1(isSingle: true))
   package var beta1 = 0.9
@@ -91,10 +113,15 @@ package struct TrainingRecipe: RecipeSection {
     options.optimizer.learningRate = model.learningRate
     options.optimizer.warmupSteps = min(warmupSteps, model.steps / 2)
     options.optimizer.finalRateShare = finalRateShare
-    options.optimizer.weightDecay = Float(weightDecay)
-    options.optimizer.beta1 = Float(beta1)
-    options.optimizer.beta2 = Float(beta2)
-    options.optimizer.epsilon = Float(epsilon)
+    options.optimizer.optimizer =
+      switch optimizer {
+      case .adamw:
+        AdamW(
+          beta1: Float(beta1), beta2: Float(beta2), epsilon: Float(epsilon),
+          decay: Float(weightDecay))
+      case .sgd:
+        SGD(momentum: Float(momentum), decay: Float(weightDecay / optimizer.rateFactor))
+      }
     options.optimizer.clipNorm = Float(clipNorm)
     return options
   }

@@ -30,7 +30,10 @@ struct LineChart {
         + "\(short(value))</text>"
     }
     lines += x.ticks().map { value in
-      "<text x=\"\(place(x(value)))\" y=\"\(place(Self.size.height - 10))\" text-anchor=\"middle\">"
+      // The last one would not fit if it stood in the middle.
+      let anchor = x(value) > Self.size.width - 24 ? "end" : "middle"
+      return
+        "<text x=\"\(place(x(value)))\" y=\"\(place(Self.size.height - 10))\" text-anchor=\"\(anchor)\">"
         + "\(short(value))</text>"
     }
     for curve in curves {

@@ -42,6 +42,8 @@ package func place(_ value: Double) -> String {
 package func short(_ value: Double) -> String {
   guard value.isFinite else { return "-" }
   let size = abs(value)
+  // A tick at zero may have a sign.
+  if size < 1e-12 { return "0" }
   for (unit, name) in [(1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
   where size >= unit {
     return trimmed(value / unit, size >= 100 * unit ? 0 : size >= 10 * unit ? 1 : 2) + name

@@ -20,7 +20,7 @@ enum ReportStyle {
     svg { display: block; width: 100%; max-width: 34rem; height: auto; } svg text { font: 11px system-ui, sans-serif; fill: var(--soft); }
     .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .9375rem; font-variant-numeric: tabular-nums; }
     th, td { padding: .25rem .7rem .25rem 0; text-align: right; white-space: nowrap; font-weight: 400; }
-    tr:first-child th { color: var(--soft); } th:first-child { text-align: left; font-weight: 600; }
+    .wide tr:first-child th { color: var(--soft); } th:first-child { text-align: left; font-weight: 600; }
     tr { border-bottom: 1px solid var(--rule); } tr:last-child { border-bottom: 0; }
     table.words td { white-space: normal; } table.words td, table.words th { text-align: left; vertical-align: top; }
     @media (max-width: 34rem) { table.words th, table.words td { display: block; padding-left: 0; } }

@@ -101,7 +101,8 @@ private struct ArmLog {
   private let flops: Double
   private var peak: Double?
 
-  private let start = ContinuousClock.now
+  private let resumedStep: Int
+  private let start: ContinuousClock.Instant
   private var reported: ContinuousClock.Instant?
   private(set) var interruptedAt: Int?
   private(set) var preparingSeconds = 0.0
@@ -114,6 +115,7 @@ private struct ArmLog {
     (self.name, self.options, self.device) = (name, options, device)
     (self.folder, self.observer, flops) = (folder, observer, trainer.flopsPerStep)
     peak = try Self.peak(of: device, options)
+    (start, resumedStep) = (.now, step)
     let damaged: Int
     (metrics, damaged) = try folder.openMetrics(arm: name, resumingFrom: step)
     events = try folder.tensorBoard(name)
@@ -132,6 +134,7 @@ private struct ArmLog {
   mutating func add(_ event: TrainingEvent, _ outlook: Outlook) throws {
     switch event {
     case .preparing(let done, let total):
+      try observer.check(.training(arm: name, step: resumedStep, of: options.stepCount))
       preparingSeconds = seconds
       let kind: Activity.Kind = device is ReferenceDevice ? .beginning : .compiling
       try observer.tell(
@@ -151,7 +154,7 @@ private struct ArmLog {
       }
       try observer.tell(.step(arm: name, m, shareOfPeak: peak.map { speed / $0 }))
       try show(step: m.step, m.secondsPerStep, outlook)
-    case .validation(let step, let loss):
+    case .validation(let step, let loss, let seconds):
       try metrics.append([
         ("arm", name), ("step", step), ("validation", loss), ("flops", flops * Double(step)),
         ("seconds", seconds),

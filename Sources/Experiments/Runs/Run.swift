@@ -67,7 +67,13 @@ package final class Run {
   package func during<Result>(
     _ kind: Activity.Kind, _ subject: String, _ body: () throws -> Result
   ) throws -> Result {
-    try observer.during(kind, subject, outlook: clock.outlook(beside: subject), body)
+    let outlook = clock.outlook(beside: subject)
+    // What is trained is saved, whoever wants to stop.
+    if kind == .saving {
+      try observer.tell(.progress(Activity(kind: kind, subject: subject), outlook: outlook))
+      return try body()
+    }
+    return try observer.during(kind, subject, outlook: outlook, stage: .before(subject), body)
   }
 
   /// Measures an arm: `body` is given what it calls with its progress, and throws where the run is to stop.

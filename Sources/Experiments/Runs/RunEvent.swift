@@ -34,7 +34,7 @@ package struct Outlook {
 
 /// What a run tells.
 package enum RunEvent {
-  /// The data are read, and lie beside the device in words.
+  /// The data are read: the name of the device, and the data in a sentence.
   case opened(device: String, data: String)
   /// Something that was found before the run.
   case found(Finding)
@@ -77,11 +77,12 @@ package struct RunObserver {
     if shouldStop() { throw RunInterrupted(stage: stage()) }
   }
 
-  /// Tells of an activity without parts, and does it.
+  /// Tells of an activity without parts, and does it; throws where the run is to stop.
   package func during<Result>(
     _ kind: Activity.Kind, _ subject: String, outlook: Outlook? = nil,
-    _ body: () throws -> Result
+    stage: RunInterrupted.Stage = .preparing, _ body: () throws -> Result
   ) throws -> Result {
+    try check(stage)
     try tell(.progress(Activity(kind: kind, subject: subject), outlook: outlook))
     return try body()
   }
@@ -93,6 +94,8 @@ package struct RunInterrupted: Error, CustomStringConvertible {
     /// Nothing has begun that could be lost.
     case preparing
     case training(arm: String, step: Int, of: Int)
+    /// What was done before something is saved.
+    case before(String)
     /// Everything is trained.
     case judging(arm: String)
   }
@@ -104,6 +107,7 @@ package struct RunInterrupted: Error, CustomStringConvertible {
     case .preparing: "Interrupted before the run began."
     case .training(let arm, let step, let count):
       "Interrupted: \(step) of \(counted(count, "step")) of the \(arm) are saved."
+    case .before(let subject): "Interrupted; what was done before the \(subject) is saved."
     case .judging(let arm): "Interrupted while judging (\(arm)); everything is trained."
     }
   }

@@ -12,7 +12,7 @@ package struct RunOrigins {
 
   package init() {}
 
-  /// Adds what is read under a name that a sentence can use, such as "the text".
+  /// Adds what is read under a name that a sentence can use, such as "the data".
   package mutating func add(_ name: String, _ fingerprint: String) {
     parts.append((name, fingerprint))
   }
@@ -51,7 +51,8 @@ package struct RunOrigins {
       stored.add(member.key, member.value.string ?? "")
     }
     guard known?["checksum"]?.string == stored.fingerprint else {
-      throw StorageError("\(file.path) is damaged: what the run began with is not known.")
+      throw StorageError(
+        "\(file.path) is damaged: what the run began with is not known.", remedy: .startAnew)
     }
     guard parts.allSatisfy({ known?[$0.name] != nil }) else {
       throw StorageError(

@@ -17,6 +17,7 @@ extension Verdict {
     return "At equal \(question.rawValue) \(subject): control - student = \(fixed(difference, 4)) "
       + "\(unit), 95 % interval [\(fixed(interval.lowerBound, 4)), "
       + "\(fixed(interval.upperBound, 4))] over \(grouped(windowCount)) paired held-out \(rows)"
+      + (resampleCount.map { " (\(grouped($0)) resamples)" } ?? "")
       + (seedDifferences.count > 1 ? ", \(seedDifferences.count) seeds." : ".")
   }
 }
@@ -59,7 +60,8 @@ package struct Answers {
         verdict: Verdict(
           difference: difference, halfWidth: (interval[1] - interval[0]) / 2,
           windowCount: paired?.value.int ?? 0,
-          seedDifferences: (answer["seed_differences"]?.array ?? []).compactMap(\.double)),
+          seedDifferences: (answer["seed_differences"]?.array ?? []).compactMap(\.double),
+          resampleCount: answer["resamples"]?.int),
         controlSteps: answer["control_steps"]?.int ?? 0)
     }
     (self.unit, self.rows) = (unit, rows)
@@ -112,13 +114,14 @@ package struct Answers {
       let verdict = answer.verdict
       return (
         answer.question.key,
-        JSONObject([
-          ("verdict", verdict.outcome.rawValue), ("difference", verdict.difference),
-          ("unit", unit),
-          ("interval_95", [verdict.interval.lowerBound, verdict.interval.upperBound]),
-          ("paired_\(rows)", verdict.windowCount), ("seeds", verdict.seedDifferences.count),
-          ("seed_differences", verdict.seedDifferences), ("control_steps", answer.controlSteps),
-        ])
+        JSONObject(
+          [
+            ("verdict", verdict.outcome.rawValue), ("difference", verdict.difference),
+            ("unit", unit),
+            ("interval_95", [verdict.interval.lowerBound, verdict.interval.upperBound]),
+            ("paired_\(rows)", verdict.windowCount), ("seeds", verdict.seedDifferences.count),
+            ("seed_differences", verdict.seedDifferences), ("control_steps", answer.controlSteps),
+          ] + (verdict.resampleCount.map { [("resamples", $0)] } ?? []))
       )
     }
   }

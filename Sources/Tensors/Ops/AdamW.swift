@@ -9,16 +9,16 @@ import Base
 /// unused); clip [], by which g is scaled, or a negative number: then nothing changes. Results: the new
 /// p, m, v.
 public struct AdamW: Op {
-  let beta1: Float
-  let beta2: Float
-  let epsilon: Float
-  let decay: Float
+  public let beta1: Float
+  public let beta2: Float
+  public let epsilon: Float
+  public let decay: Float
 
-  public init(beta1: Float, beta2: Float, epsilon: Float, decay: Float) {
-    self.beta1 = beta1
-    self.beta2 = beta2
-    self.epsilon = epsilon
-    self.decay = decay
+  public init(
+    beta1: Float = 0.9, beta2: Float = 0.95, epsilon: Float = 1e-8, decay: Float = 0.1
+  ) {
+    (self.beta1, self.beta2) = (beta1, beta2)
+    (self.epsilon, self.decay) = (epsilon, decay)
   }
 
   public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
@@ -60,16 +60,29 @@ public struct AdamW: Op {
   }
 
   public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+    .sweep(
+      "adamw", operands, resultCount: 3,
+      [.float(beta1), .float(beta2), .float(epsilon), .float(decay)], on: traits)
+  }
+}
+
+extension Launches {
+  /// A kernel that reads and writes every element once: `file` has one of its own name, whose arguments are operands,
+  /// results, the number of elements, then `more`.
+  static func sweep(
+    _ function: String, _ operands: [TensorType], resultCount: Int,
+    _ more: [KernelCall.Argument], on traits: DeviceTraits
+  ) -> Launches {
     let count = operands[0].elementCount
     let local = traits.groupSize
     let most = traits.family == .cpu ? traits.computeUnits * 16 : 1 << 20
     let items = max(1, min(ceilDivide(count, traits.vectorWidth), most))
     return Launches([
       KernelCall(
-        "adamw", file: "adamw.cl", defines: ["VECTOR": traits.vectorWidth, "LANES": traits.lanes],
-        arguments: (0..<6).map { .operand($0) } + (0..<3).map { .result($0) } + [
-          .int(count), .float(beta1), .float(beta2), .float(epsilon), .float(decay),
-        ],
+        function, file: "\(function).cl",
+        defines: ["VECTOR": traits.vectorWidth, "LANES": traits.lanes],
+        arguments: operands.indices.map { .operand($0) } + (0..<resultCount).map { .result($0) }
+          + [.int(count)] + more,
         global: [roundUp(items, toMultipleOf: local)], local: [local])
     ])
   }

@@ -177,6 +177,13 @@ extension Tensor {
   public static func / (a: Tensor, b: Tensor) -> Tensor { zip(a, b) { $0 / $1 } }
   public static func + (a: Tensor, b: Float) -> Tensor { a.map { $0 + b } }
   public static func * (a: Tensor, b: Float) -> Tensor { a.map { $0 * b } }
+  public static func - (a: Tensor, b: Float) -> Tensor { a.map { $0 + -b } }
+  public static func / (a: Tensor, b: Float) -> Tensor { a.map { $0 / .constant(b) } }
+  public static func + (a: Float, b: Tensor) -> Tensor { b + a }
+  public static func * (a: Float, b: Tensor) -> Tensor { b * a }
+  public static func - (a: Float, b: Tensor) -> Tensor { b.map { a - $0 } }
+  public static func / (a: Float, b: Tensor) -> Tensor { b.map { a / $0 } }
+  public static prefix func - (a: Tensor) -> Tensor { a * -1 }
 
   public func exp() -> Tensor { map { .unary(.exp, $0) } }
   public func log() -> Tensor { map { .unary(.log, $0) } }

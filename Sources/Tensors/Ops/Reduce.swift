@@ -129,6 +129,12 @@ extension Tensor {
   /// The sum of all elements: a single number.
   public func sum() -> Tensor { reduced(.sum, outer: 1, inner: 1, to: []) }
 
+  /// The mean of all elements: a single number.
+  public func mean() -> Tensor { sum() / Float(type.elementCount) }
+
+  /// The mean along an axis, which disappears; negative axes count from the innermost.
+  public func mean(axis: Int) -> Tensor { sum(axis: axis) / Float(shape[axis]) }
+
   /// The sum of the squares of all elements: a single number.
   public func sumOfSquares() -> Tensor { reduced(.sumOfSquares, outer: 1, inner: 1, to: []) }
 

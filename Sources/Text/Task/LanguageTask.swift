@@ -155,7 +155,7 @@ extension ArmEvaluation {
         Metric(
           "expected_calibration_error", "ECE", found.calibrationError, .decimals, better: .lower),
         Metric("held_out_tokens", nil, Double(found.tokenCount), .count),
-      ], losses: found.windowLosses, reliability: found.calibration.points)
+      ], .losses(found.windowLosses), reliability: found.calibration.points)
   }
 }
 

@@ -112,7 +112,7 @@ package struct LanguageTraining {
     ) { try chosen + findings(text, phase) }
     run.clock = try RunClock(
       ofOne: arm.name, phase, stepCount: recipe.model.steps,
-      judgedSteps: Double(text.heldOut.count) / Double(recipe.training.rowsPerStep))
+      judgedSteps: Double(text.heldOut.count) / Double(recipe.training.rowsPerStep), in: folder)
     if !folder.isFinished(arm.name) {
       try ArmTraining(
         arm, setup(text), self.options, in: run,
