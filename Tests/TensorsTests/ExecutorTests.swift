@@ -74,14 +74,14 @@ import Testing
   @Test func theExampleLearns() throws {
     let x = Tensor.input("x", TensorType([8, 4]))
     let w = Tensor.variable([4, 1], .normal(standardDeviation: 0.1))
-    let error = x.matmul(w).tanh() + -0.5
+    let error = x.matmul(w).tanh() - 0.5
     let loss = (error * error).sum()
     let slope = gradients(of: loss, withRespectTo: [w])[0]
 
     let store = VariableStore(on: ReferenceDevice(), seed: 1)
     try store.declare("w", w)
     let step = try GraphExecutor(
-      Graph(outputs: [loss], assignments: [.init(w, w + slope * -0.1)]), on: store)
+      Graph(outputs: [loss], assignments: [.init(w, w - 0.1 * slope)]), on: store)
     try step.set(x, to: TensorData([8, 4], (0..<32).map { Float($0 % 5) / 4 }))
     for _ in 0..<50 { try step.run() }
     let last = try step.value(of: loss).floats[0]

@@ -51,13 +51,18 @@ import Training
         validation: validation, options: options, store: store)
     }
 
+    /// When each measurement was told of.
+    var seconds: [Double] = []
+
     /// Whether training ended.
     @discardableResult func run() throws -> Bool {
       try trainer.run(
         checkpoint: folder.url.appending(path: "c.safetensors"),
         best: folder.url.appending(path: "b.safetensors"),
         onEvent: { event in
-          if case .validation(let step, let loss) = event { self.measured.append((step, loss)) }
+          guard case .validation(let step, let loss, let seconds) = event else { return }
+          self.measured.append((step, loss))
+          self.seconds.append(seconds)
         }, shouldStop: { self.trainer.lastStep >= self.stopsAt })
     }
 
@@ -87,6 +92,7 @@ import Training
     try other.run()
     #expect(other.measured.isEmpty)
     #expect(abs(try other.loss(on: validation) - run.measured[11].loss) < 1e-4)
+    #expect(zip(run.seconds, run.seconds.dropFirst()).allSatisfy { $0 < $1 })
   }
 
   @Test func patienceEndsATrainingEarly() throws {
