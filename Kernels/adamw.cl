@@ -1,7 +1,7 @@
 // Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101), in one sweep:
 //   m = b1 m + (1 - b1) g      v = b2 v + (1 - b2) g^2
 //   p = p - rate (m c1 / (sqrt(v c2) + epsilon) + decay p)
-#include "common.cl"
+#include "optimizer.cl"
 
 #define UPDATE(TYPE, LOAD_, STORE_) \
   const TYPE g = LOAD_(gradient + i) * scale; \
@@ -27,22 +27,5 @@ __kernel void adamw(__global const float* parameter, __global const float* gradi
                     __global float* new_second, const int count, const float beta1,
                     const float beta2, const float epsilon, const float decay) {
   const float rate = step[0], correction1 = step[1], correction2 = step[2], scale = clip[0];
-  FOR_OWN(i, count, VECTOR) {
-    if (i + VECTOR <= (uint)count) {
-      if (scale < 0.0f) {
-        KEEP(LOAD, STORE)
-      } else {
-        UPDATE(FLOATV, LOAD, STORE)
-      }
-    } else {
-      for (uint at = i; at < (uint)count; at++) {
-        const uint i = at;
-        if (scale < 0.0f) {
-          KEEP(LOAD_ONE, STORE_ONE)
-        } else {
-          UPDATE(float, LOAD_ONE, STORE_ONE)
-        }
-      }
-    }
-  }
+  FOR_EVERY_NUMBER(count, scale < 0.0f)
 }

@@ -1,6 +1,6 @@
 // Gradient descent with momentum and decoupled weight decay (SGDW: Loshchilov and Hutter, arXiv 1711.05101), in one sweep:
 //   v = momentum v + g      p = p - rate (v + decay p)
-#include "common.cl"
+#include "optimizer.cl"
 
 #define UPDATE(TYPE, LOAD_, STORE_) \
   const TYPE v = LOAD_(velocity + i) * momentum + LOAD_(gradient + i) * scale; \
@@ -19,22 +19,5 @@ __kernel void sgd(__global const float* parameter, __global const float* gradien
                   __global float* new_velocity, const int count, const float momentum,
                   const float decay) {
   const float rate = step[0], scale = clip[0];
-  FOR_OWN(i, count, VECTOR) {
-    if (i + VECTOR <= (uint)count) {
-      if (scale < 0.0f) {
-        KEEP(LOAD, STORE)
-      } else {
-        UPDATE(FLOATV, LOAD, STORE)
-      }
-    } else {
-      for (uint at = i; at < (uint)count; at++) {
-        const uint i = at;
-        if (scale < 0.0f) {
-          KEEP(LOAD_ONE, STORE_ONE)
-        } else {
-          UPDATE(float, LOAD_ONE, STORE_ONE)
-        }
-      }
-    }
-  }
+  FOR_EVERY_NUMBER(count, scale < 0.0f)
 }

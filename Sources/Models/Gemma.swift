@@ -77,7 +77,7 @@ struct GemmaLayer: Module {
   let selfAttn: GemmaAttention
   let postAttentionLayernorm: OffsetRMSNorm
   let preFeedforwardLayernorm: OffsetRMSNorm
-  let mlp: GemmaMLP
+  let mlp: GatedMLP
   let postFeedforwardLayernorm: OffsetRMSNorm
 
   init(_ c: GemmaConfiguration, index: Int) {
@@ -86,7 +86,9 @@ struct GemmaLayer: Module {
     selfAttn = GemmaAttention(c, index: index)
     postAttentionLayernorm = norm()
     preFeedforwardLayernorm = norm()
-    mlp = GemmaMLP(c)
+    mlp = GatedMLP(
+      c.hiddenSize, inner: c.intermediateSize, .geluTanh,
+      standardDeviation: c.initializerRange, outputDeviation: c.initializerRange)
     postFeedforwardLayernorm = norm()
   }
 
@@ -137,22 +139,4 @@ struct GemmaAttention: Module {
       window: isSliding ? c.slidingWindow : nil)
     return oProj(out.reshaped(to: [b, t, c.numAttentionHeads * c.headSize]))
   }
-}
-
-/// down(gelu(gate x) * up x) (Shazeer, arXiv 2002.05202)
-struct GemmaMLP: Module {
-  let gateProj: Linear
-  let upProj: Linear
-  let downProj: Linear
-
-  init(_ c: GemmaConfiguration) {
-    func linear(_ from: Int, _ to: Int) -> Linear {
-      Linear(from, to, hasBias: false, standardDeviation: c.initializerRange)
-    }
-    gateProj = linear(c.hiddenSize, c.intermediateSize)
-    upProj = linear(c.hiddenSize, c.intermediateSize)
-    downProj = linear(c.intermediateSize, c.hiddenSize)
-  }
-
-  func callAsFunction(_ x: Tensor) -> Tensor { downProj(gateProj(x).geluTanh() * upProj(x)) }
 }

@@ -72,13 +72,15 @@ struct LlamaLayer: Module {
   let inputLayernorm: RMSNorm
   let selfAttn: LlamaAttention
   let postAttentionLayernorm: RMSNorm
-  let mlp: LlamaMLP
+  let mlp: GatedMLP
 
   init(_ c: LlamaConfiguration, index: Int) {
     inputLayernorm = RMSNorm(c.hiddenSize, epsilon: c.rmsNormEps)
     selfAttn = LlamaAttention(c, index: index)
     postAttentionLayernorm = RMSNorm(c.hiddenSize, epsilon: c.rmsNormEps)
-    mlp = LlamaMLP(c)
+    mlp = GatedMLP(
+      c.hiddenSize, inner: c.intermediateSize, .silu, hasBias: c.hasMLPBias,
+      standardDeviation: c.initializerRange, outputDeviation: c.residualRange)
   }
 
   func callAsFunction(_ x: Tensor, _ context: AttentionContext) -> Tensor {
@@ -129,22 +131,4 @@ struct LlamaAttention: Module {
       keys: context.rotated(kNorm?(k) ?? k, by: c.rotary), values: v, window: window)
     return oProj(out.reshaped(to: [b, t, c.numAttentionHeads * c.headSize]))
   }
-}
-
-/// down(silu(gate x) * up x) (Shazeer, arXiv 2002.05202)
-struct LlamaMLP: Module {
-  let gateProj: Linear
-  let upProj: Linear
-  let downProj: Linear
-
-  init(_ c: LlamaConfiguration) {
-    func projection(_ from: Int, _ to: Int, _ standardDeviation: Float) -> Linear {
-      Linear(from, to, hasBias: c.hasMLPBias, standardDeviation: standardDeviation)
-    }
-    gateProj = projection(c.hiddenSize, c.intermediateSize, c.initializerRange)
-    upProj = projection(c.hiddenSize, c.intermediateSize, c.initializerRange)
-    downProj = projection(c.intermediateSize, c.hiddenSize, c.residualRange)
-  }
-
-  func callAsFunction(_ x: Tensor) -> Tensor { downProj(gateProj(x).silu() * upProj(x)) }
 }

@@ -129,6 +129,28 @@ public struct KernelCall: Sendable {
   }
 }
 
+extension Launches {
+  /// A kernel that reads and writes every element once: `function` in the file of its name, whose arguments are operands,
+  /// results, the number of elements, then `more`.
+  static func sweep(
+    _ function: String, _ operands: [TensorType], resultCount: Int,
+    _ more: [KernelCall.Argument], on traits: DeviceTraits
+  ) -> Launches {
+    let count = operands[0].elementCount
+    let local = traits.groupSize
+    let most = traits.family == .cpu ? traits.computeUnits * 16 : 1 << 20
+    let items = max(1, min(ceilDivide(count, traits.vectorWidth), most))
+    return Launches([
+      KernelCall(
+        function, file: "\(function).cl",
+        defines: ["VECTOR": traits.vectorWidth, "LANES": traits.lanes],
+        arguments: operands.indices.map { .operand($0) } + (0..<resultCount).map { .result($0) }
+          + [.int(count)] + more,
+        global: [roundUp(items, toMultipleOf: local)], local: [local])
+    ])
+  }
+}
+
 /// The quotient rounded up.
 func ceilDivide(_ a: Int, _ b: Int) -> Int { (a + b - 1) / b }
 

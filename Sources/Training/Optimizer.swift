@@ -56,7 +56,8 @@ extension SGD: Optimizer {
 
 /// An optimizer with its schedule, and the limit of its gradients.
 public struct OptimizerOptions: Sendable {
-  public var optimizer: any Optimizer = AdamW()
+  /// The formula of a step.
+  public var rule: any Optimizer = AdamW()
   public var learningRate = 1e-3
   /// Steps over which the rate grows linearly from 0.
   public var warmupSteps = 50
@@ -78,7 +79,7 @@ public struct OptimizerOptions: Sendable {
 
   /// The numbers that the update reads at a step, counted from 0: the rate, the optimizer's corrections, 0.
   public func stepNumbers(step: Int, of stepCount: Int) -> TensorData {
-    let (first, second) = optimizer.corrections(step: step + 1)
+    let (first, second) = rule.corrections(step: step + 1)
     return TensorData(
       [4], [rate(step: step, of: stepCount), first, second, 0].map { Float($0) })
   }
@@ -122,13 +123,13 @@ public struct ParameterUpdate {
       assignments += lossScale.assignments(isFinite: isFinite)
     }
     for ((name, parameter), gradient) in zip(parameters, gradients) {
-      let kept = try options.optimizer.stateNames.map { state in
+      let kept = try options.rule.stateNames.map { state in
         let variable = Tensor.variable(parameter.shape, .zeros)
         try store.declare("optimizer.\(state).\(name)", variable, role: .optimizer)
         return variable
       }
       let new = Application(
-        options.optimizer.step(for: parameter.shape),
+        options.rule.step(for: parameter.shape),
         [parameter, gradient] + kept + [step, clip]
       ).results
       assignments += zip([parameter] + kept, new).map { Graph.Assignment($0, $1) }

@@ -101,7 +101,7 @@ private struct MarkovModel: LanguageModel {
     options.seed = 3
     options.optimizer.learningRate = 0.2
     options.optimizer.warmupSteps = 5
-    options.optimizer.optimizer = AdamW(decay: 0)
+    options.optimizer.rule = AdamW(decay: 0)
     var sampling = OnPolicyData.Options()
     sampling.lambda = lambda
     let data: any TokenData =

@@ -47,7 +47,7 @@ import Training
     options.batchSize = 2
     options.logInterval = 10
     options.checkpointInterval = checkpointInterval
-    options.optimizer.optimizer = AdamW(decay: 0)
+    options.optimizer.rule = AdamW(decay: 0)
     let trainer = try Trainer(
       // The head that is tied to the table would see it everywhere: only other classes count.
       NextTokenObjective(model, classCount: 22), parameters: model.parameters(prefix: "student"),

@@ -139,7 +139,7 @@ extension DistillationPlan {
       time = try runTime(recipe)
     }
     let share = time.share(fitting: left)
-    // Passes over the text would decide the steps anew.
+    // Passes over the data would decide the steps anew.
     if teacher != nil {
       recipe.teacher.steps = RunTime.scaled(recipe.teacher.steps, share)
       recipe.teacher.epochs = 0
@@ -168,7 +168,8 @@ extension TrainRecipe {
     func runTime() -> RunTime {
       RunTime(
         parts: [.init(time: time, stepCount: model.steps)],
-        judging: Double(judgedRows) / Double(training.rowsPerStep) * time.secondsPerStep * 0.4
+        judging: Double(judgedRows) / Double(training.rowsPerStep) * time.secondsPerStep
+          * RunClock.judgingShareAlone
           + 0.1,
         rowsPerStep: training.rowsPerStep)
     }

@@ -11,7 +11,7 @@ struct DistillationPlan {
   let student: TrainingPhase
   let control: TrainingPhase
   /// What the teacher reads, and what student and controls read of it.
-  let text: any Dataset
+  let whole: any Dataset
   let slice: any Dataset
   let device: any Device
   /// Whether rows are there by which best weights are chosen.
@@ -44,7 +44,7 @@ struct DistillationPlan {
     control = phase("control", task.student, recipe.student) { _ in
       try task.controlSetup(task.student)
     }
-    (text, slice, device) = (data.training, data.slice, weights.store.device)
+    (whole, slice, device) = (data.training, data.slice, weights.store.device)
     isValidated = try task.controlSetup(task.student).validation != nil
   }
 
@@ -81,7 +81,7 @@ struct DistillationPlan {
         }))
   }
 
-  /// Settles what the recipe leaves to passes over the text, to costs and to a budget; says what the budget leaves.
+  /// Settles what the recipe leaves to passes over the data, to costs and to a budget; says what the budget leaves.
   /// `judgedRows` are held out; the budget counts from `start`.
   func settle(
     _ recipe: inout DistillRecipe, judgedRows: Int, since start: ContinuousClock.Instant,
@@ -98,7 +98,7 @@ struct DistillationPlan {
   }
 
   private func settleCosts(_ recipe: inout DistillRecipe) throws {
-    recipe.teacher.settleSteps(on: text, recipe.training)
+    recipe.teacher.settleSteps(on: whole, recipe.training)
     recipe.student.settleSteps(on: slice, recipe.training)
     // Of a plan that does not fit the doctor tells.
     let flops: Flops?

@@ -40,7 +40,7 @@ extension Finding {
           + "where the model reads a share of them")
     }
     return isValidated
-      ? .fine(sentence + "; of every model the weights are kept that are best on validation text")
+      ? .fine(sentence + "; of every model the weights are kept that are best on validation rows")
       : .warning(sentence + ": they may be learnt by heart")
   }
 }

@@ -65,7 +65,10 @@ package final class RunClock {
 }
 
 extension RunClock {
-  /// The clock of a run that trains one model; judging takes about 0.4 of as many steps as there are `judgedSteps`.
+  /// What judging a model without a teacher takes for as many rows as a step has, in steps of its training.
+  static let judgingShareAlone = 0.4
+
+  /// The clock of a run that trains one model and judges it on so many steps' rows.
   package convenience init(
     ofOne arm: String, _ phase: TrainingPhase, stepCount: Int, judgedSteps: Double,
     in folder: RunFolder
@@ -73,7 +76,7 @@ extension RunClock {
     let flops = try phase.cost().flops
     self.init([
       Self.training(arm, like: phase.name, flops: flops * Double(stepCount)),
-      Self.judging(arm, flops: flops * judgedSteps * 0.4),
+      Self.judging(arm, flops: flops * judgedSteps * Self.judgingShareAlone),
     ])
     if folder.isFinished(arm) {
       folder.cost(of: arm).map { finish(arm, seconds: $0.seconds) }

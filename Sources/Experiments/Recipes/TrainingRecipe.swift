@@ -72,7 +72,7 @@ package struct TrainingRecipe: RecipeSection {
   package var checkpointInterval = 200
 
   @Key(
-    "Steps between measurements of the validation text. 0 measures about twenty times.",
+    "Steps between measurements of the validation rows. 0 measures about twenty times.",
     .from(0, to: 1_000_000_000))
   package var validationInterval = 0
 
@@ -113,7 +113,7 @@ package struct TrainingRecipe: RecipeSection {
     options.optimizer.learningRate = model.learningRate
     options.optimizer.warmupSteps = min(warmupSteps, model.steps / 2)
     options.optimizer.finalRateShare = finalRateShare
-    options.optimizer.optimizer =
+    options.optimizer.rule =
       switch optimizer {
       case .adamw:
         AdamW(

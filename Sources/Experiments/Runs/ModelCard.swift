@@ -125,8 +125,8 @@ struct ModelCard {
       | loss | \(Self.plain(formula)) |
       | steps | \(grouped(stepCount)) of \(rows) \(use.rows): \
       \(grouped(stepCount * rows * use.unitsPerRow)) \(use.unit)\(kept) |
-      | optimizer | \(options.optimizer.optimizer.name), learning rate \(options.optimizer.learningRate), \
-      \(options.optimizer.optimizer.settings) |
+      | optimizer | \(options.optimizer.rule.name), learning rate \(options.optimizer.learningRate), \
+      \(options.optimizer.rule.settings) |
       | precision | \(options.precision.rawValue) between kernels, float32 weights |
       | seed | \(options.seed) |
 
