@@ -17,7 +17,7 @@ let package = Package(
   name: "retort",
   products: [
     .executable(name: "retort", targets: ["Command"]),
-    .library(name: "Retort", targets: ["Tensors", "OpenCLBackend", "Text", "Sentences"]),
+    .library(name: "Retort", targets: ["Retort"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -46,6 +46,9 @@ let package = Package(
     room("Sentences", imports: ["Text"]),
 
     room("SelfTest", imports: ["Text"]),
+
+    // The public face
+    room("Retort", imports: ["OpenCLBackend", "Sentences", "Text"]),
 
     // Leaves
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),

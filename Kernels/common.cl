@@ -33,6 +33,8 @@
 typedef float FLOATV;
 typedef uint UINTV;
 #define GREATER(a, b) ((float)((a) > (b)))
+// a where c > 0, else b
+#define SELECT(c, a, b) ((c) > 0.0f ? (a) : (b))
 #define SPLAT_UINT(x) (x)
 #define TO_FLOATV(x) convert_float(x)
 #define IOTA 0u
@@ -42,6 +44,7 @@ typedef uint UINTV;
 typedef PASTE(float, VECTOR) FLOATV;
 typedef PASTE(uint, VECTOR) UINTV;
 #define GREATER(a, b) select((FLOATV)(0.0f), (FLOATV)(1.0f), (a) > (b))
+#define SELECT(c, a, b) select((b), (a), (c) > (FLOATV)(0.0f))
 #define SPLAT_UINT(x) (UINTV)(x)
 #define TO_FLOATV(x) PASTE(convert_float, VECTOR)(x)
 

@@ -1,4 +1,5 @@
 // Vectors of sentences in a file that grows.
+import Base
 import Foundation
 import Models
 import Storage
@@ -50,7 +51,7 @@ struct EmbeddingFile {
     var data = Data()
     for (sentence, vector) in rows {
       guard vector.allSatisfy(\.isFinite) else {
-        throw StorageError.notFinite(
+        throw UserError.notFinite(
           "Numbers of the vector of \(String(sentence.prefix(60)).json)")
       }
       if isLines {

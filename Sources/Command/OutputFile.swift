@@ -1,4 +1,5 @@
 // Files that commands write, and what they may replace.
+import Base
 import Foundation
 import Storage
 
@@ -19,7 +20,7 @@ func requireReplaceable(
   guard let file = try OutputPlace(url).existingFile, !overwrite else { return }
   let isEmpty = try OpenFile(file).byteCount == 0
   guard isEmpty || isOwn(file) else {
-    throw StorageError(
+    throw UserError(
       "\(url.path) is here already and was not written by `retort \(command)`. --overwrite replaces it."
     )
   }

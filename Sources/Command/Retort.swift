@@ -57,7 +57,7 @@ struct Retort: ParsableCommand {
         warn("Error: \(error)")
         Foundation.exit(1)
       }
-      if let remedy = (error as? StorageError)?.remedy { warn(remedy.words) }
+      if let remedy = (error as? UserError)?.remedy { warn(remedy.words) }
       let isRun = ["train", "distill"].contains(CommandLine.arguments.dropFirst().first)
       if isRun, let error = error as? OpenCLError, error.isLostDevice {
         warn("A run that was under way goes on from its latest checkpoint with --resume.")

@@ -7,7 +7,7 @@
 #endif
 
 /// Predictions in 15 bins of equal width by their probability.
-public struct Calibration: Sendable {
+package struct Calibration: Sendable {
   private struct Bin {
     var count = 0
     var right = 0
@@ -15,13 +15,13 @@ public struct Calibration: Sendable {
   }
 
   /// What a reliability diagram shows of a bin.
-  public struct Point: Sendable {
+  package struct Point: Sendable {
     /// The mean probability of its predictions, the share of them that is right, and their share of all.
-    public let probability: Double
-    public let accuracy: Double
-    public let share: Double
+    package let probability: Double
+    package let accuracy: Double
+    package let share: Double
 
-    public init(probability: Double, accuracy: Double, share: Double) {
+    package init(probability: Double, accuracy: Double, share: Double) {
       (self.probability, self.accuracy, self.share) = (probability, accuracy, share)
     }
   }
@@ -47,7 +47,7 @@ public struct Calibration: Sendable {
   }
 
   /// The bins that have predictions.
-  public var points: [Point] {
+  package var points: [Point] {
     let total = Double(max(1, bins.reduce(0) { $0 + $1.count }))
     return bins.filter { $0.count > 0 }.map { bin in
       Point(

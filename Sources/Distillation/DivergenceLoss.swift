@@ -7,23 +7,29 @@ import Training
 public struct DivergenceLoss: Sendable, Hashable {
   /// Which divergence of q = softmax(student / T) from p = softmax(teacher / T).
   public enum Kind: Sendable, Hashable {
+    /// KL(teacher || student), which asks the student to cover all that the teacher finds likely (Hinton et al., arXiv 1503.02531).
     case forwardKL
+    /// KL(student || teacher), which asks it to say nothing that the teacher finds unlikely (Gu et al., arXiv 2306.08543).
     case reverseKL
     /// Generalized Jensen-Shannon; beta = 0 is the forward and 1 the reverse KL. `isNormalized`
     /// divides by beta (1 - beta), which makes it continuous at both ends.
     case jensenShannon(beta: Float, isNormalized: Bool)
     /// Skewed by a share of the other distribution; 0 is the plain divergence.
     case skewKL(Float)
+    /// KL(student || (1 - a) teacher + a student) (Ko et al., arXiv 2402.03898).
     case skewReverseKL(Float)
+    /// Half the sum of |p - q|.
     case totalVariation
   }
 
+  /// Which divergence.
   public let kind: Kind
   /// T, by which both sides' logits are divided in D.
   public let temperature: Float
   /// The weight of the labels' cross-entropy.
   public let alpha: Float
 
+  /// A divergence at a temperature above 0; `alpha` in [0, 1] is the share of the labels' cross-entropy.
   public init(_ kind: Kind, temperature: Float, alpha: Float) {
     self.kind = kind
     self.temperature = temperature
@@ -51,6 +57,7 @@ public struct DivergenceLoss: Sendable, Hashable {
     }
   }
 
+  /// The formula as a run prints it.
   public var formula: String {
     "\(alpha) CE + \(1 - alpha) * \(temperature)^2 * \(divergence.name), T = \(temperature)"
   }

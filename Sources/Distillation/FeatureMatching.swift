@@ -31,9 +31,12 @@ package struct MatchedPositions {
 
 /// The terms of hidden states and relations, either of which may be missing.
 public struct FeatureMatching {
+  /// The term of hidden states; nil for none.
   public let hidden: HiddenMatching?
+  /// The term of relations; nil for none.
   public let relations: RelationMatching?
 
+  /// Either term, both or none.
   public init(hidden: HiddenMatching? = nil, relations: RelationMatching? = nil) {
     self.hidden = hidden
     self.relations = relations

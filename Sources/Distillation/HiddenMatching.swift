@@ -6,12 +6,14 @@ import Tensors
 /// every position that counts. W is trained with the student and then forgotten; widths that are equal have
 /// none.
 public struct HiddenMatching {
+  /// What the term is multiplied by.
   public let weight: Float
   /// Numbers of hidden states: 0 is the embedding, n what layer n gives.
   public let pairs: [(student: Int, teacher: Int)]
   private let projections: [Linear?]
   private let widths: (student: Int, teacher: Int)
 
+  /// Pairs of layers, 0 for the embedding, and the widths of both models' states.
   public init(
     weight: Float, pairs: [(student: Int, teacher: Int)], widths: (student: Int, teacher: Int)
   ) {
@@ -27,14 +29,14 @@ public struct HiddenMatching {
     }
   }
 
-  public var formula: String {
+  package var formula: String {
     let map = pairs.map { "\($0.student)-\($0.teacher)" }.joined(separator: ", ")
     let w = widths.student == widths.teacher ? "h" : "W h"
     return "\(weight) * sum over layers \(map) of mean (\(w)_student - h_teacher)^2"
   }
 
   /// The projections' weights.
-  public var parameters: [(name: String, tensor: Tensor)] {
+  package var parameters: [(name: String, tensor: Tensor)] {
     projections.enumerated().flatMap { index, projection in
       projection?.parameters(prefix: "projection.\(index)") ?? []
     }

@@ -3,7 +3,7 @@ import Base
 
 /// Medians of what some works return, such as seconds, over an odd number of `rounds` in which they take turns: whatever
 /// else the machine does meets all alike. A round before the first is for compilation, and does not count.
-public func medians(of works: [() throws -> Double], rounds: Int) throws -> [Double] {
+package func medians(of works: [() throws -> Double], rounds: Int) throws -> [Double] {
   demand(rounds > 0 && rounds % 2 == 1, "a median needs an odd number of rounds")
   var values = works.map { _ in [Double]() }
   for round in 0...rounds {

@@ -7,24 +7,27 @@ import Tensors
 /// that it sees. Vectors of a layer are cut into R parts of d numbers anew, so that widths and numbers of heads
 /// may differ.
 public struct RelationMatching {
+  /// What the term is multiplied by.
   public let weight: Float
+  /// How many heads queries, keys and values are cut into, the same for both models.
   public let headCount: Int
   /// Numbers of layers, from 0.
   public let layers: (student: Int, teacher: Int)
 
+  /// A layer of each model, counted from 0.
   public init(weight: Float, headCount: Int, layers: (student: Int, teacher: Int)) {
     self.weight = weight
     self.headCount = headCount
     self.layers = layers
   }
 
-  public var formula: String {
+  package var formula: String {
     "\(weight) * mean over Q, K, V and \(headCount) heads of KL(relations of teacher layer "
       + "\(layers.teacher) || student layer \(layers.student))"
   }
 
   /// Whether vectors of a layer can be cut into the relation heads.
-  public func fits(_ heads: AttentionHeads) -> Bool {
+  package func fits(_ heads: AttentionHeads) -> Bool {
     heads.all.allSatisfy { ($0.shape[2] * $0.shape[3]) % headCount == 0 }
   }
 

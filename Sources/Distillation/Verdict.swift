@@ -10,6 +10,7 @@ public enum RowEvidence {
   /// than once, and numbers of rows start at 0.
   case measure(rowCount: Int, (_ rows: [Int]) -> Double)
 
+  /// The number of held-out rows.
   public var rowCount: Int {
     switch self {
     case .losses(let losses): losses.count
@@ -29,9 +30,13 @@ public enum RowEvidence {
 /// The comparison of a student with its control: the same model trained on the same budget without
 /// the teacher, with one seed or several.
 public struct Verdict: Sendable {
+  /// What an interval says.
   public enum Outcome: String, Sendable {
+    /// The interval lies above 0: the student is better.
     case beats = "BEATS"
+    /// The interval lies below 0, or ends there.
     case doesNotBeat = "DOES NOT BEAT"
+    /// The interval holds 0.
     case inconclusive = "INCONCLUSIVE"
   }
 
@@ -40,6 +45,7 @@ public struct Verdict: Sendable {
   public let difference: Double
   /// Half the width of the 95 % interval of that mean.
   public let halfWidth: Double
+  /// The number of held-out rows that were paired.
   public let windowCount: Int
   /// The mean difference of each seed.
   public let seedDifferences: [Double]
@@ -47,7 +53,7 @@ public struct Verdict: Sendable {
   public let resampleCount: Int?
 
   /// What another verdict found.
-  public init(
+  package init(
     difference: Double, halfWidth: Double, windowCount: Int, seedDifferences: [Double],
     resampleCount: Int? = nil
   ) {
@@ -153,10 +159,37 @@ public struct Verdict: Sendable {
     return freedom <= table.count ? table[freedom - 1] : 1.96 + 2.5 / Double(freedom)
   }
 
+  /// The 95 % interval of the mean difference.
   public var interval: ClosedRange<Double> { (difference - halfWidth)...(difference + halfWidth) }
 
+  /// What the interval says.
   public var outcome: Outcome {
     if interval.lowerBound > 0 { return .beats }
     return interval.upperBound <= 0 ? .doesNotBeat : .inconclusive
+  }
+}
+
+extension Verdict: CustomStringConvertible {
+  /// The outcome as a word; one seed is one seed.
+  public var word: String { outcome.rawValue + (seedDifferences.count == 1 ? " (one seed)" : "") }
+
+  /// Who beats whom, or that it is not known.
+  package var claim: String {
+    switch outcome {
+    case .beats, .doesNotBeat: "the distilled student \(word) the control"
+    case .inconclusive: "whether the distilled student beats the control is \(word)"
+    }
+  }
+
+  /// One sentence: the claim, the difference with its interval, the rows and the seeds.
+  public var description: String { statement(unit: "", rows: "rows") }
+
+  /// The claim with the difference in a unit, such as "nats/token", over held-out rows of some name.
+  package func statement(unit: String, rows: String) -> String {
+    "\(claim): control - student = \(fixed(difference, 4))\(unit.isEmpty ? "" : " " + unit), "
+      + "95 % interval [\(fixed(interval.lowerBound, 4)), \(fixed(interval.upperBound, 4))] over "
+      + "\(grouped(windowCount)) paired held-out \(rows)"
+      + (resampleCount.map { " (\(grouped($0)) resamples)" } ?? "")
+      + (seedDifferences.count > 1 ? ", \(seedDifferences.count) seeds." : ".")
   }
 }

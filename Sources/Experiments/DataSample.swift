@@ -2,13 +2,13 @@
 import Base
 
 /// An entry as it stands in its file, and a row as a model is trained on it.
-package struct DataSample: CustomStringConvertible {
-  package let description: String
+public struct DataSample: CustomStringConvertible, Sendable {
+  public let description: String
 
   private static let limit = 600
 
   /// An entry and a row in words; `source` says where the entry stands, and `rowTitle` what a row is.
-  package init(entry: String, source: String = "", row: String, rowTitle: String = "A row") {
+  public init(entry: String, source: String = "", row: String, rowTitle: String = "A row") {
     description = """
       The first entry\(source.isEmpty ? "" : ", \(source)"):
       \(Self.indented(entry))

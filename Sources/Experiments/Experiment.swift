@@ -7,13 +7,15 @@ import Storage
 import Tensors
 
 /// A distillation with its controls and its verdict.
-package struct Experiment {
+///
+/// Its folder holds everything that a run leaves behind: recipe, metrics, checkpoints, models, verdict and report.
+public struct Experiment {
   private var recipe: DistillRecipe
   private let task: any LearningTask
   private let folder: RunFolder
 
-  /// `folder` is where the run's models lie, or would.
-  package init(_ recipe: DistillRecipe, _ task: any LearningTask, in folder: RunFolder) {
+  /// A recipe and a task for it; `folder` is where the run's models lie, or would.
+  public init(_ recipe: DistillRecipe, _ task: any LearningTask, in folder: RunFolder) {
     (self.recipe, self.task, self.folder) = (recipe, task, folder)
   }
 
@@ -56,11 +58,35 @@ package struct Experiment {
     return RunExamination(data: data.description, findings: chosen + found, sample: data.sample)
   }
 
+  /// Begins the run in its folder, or goes on with the one that the folder holds, whose recipe then counts.
+  ///
+  /// `shouldStop` is asked at every step and between activities: a run that is stopped throws `RunInterrupted` and goes on
+  /// with the same bits when it is run again. What `onEvent` throws ends it too. Throws `UserError` where the folder holds
+  /// other files or the data have changed since the run began, and what the task throws.
+  @discardableResult
+  public mutating func run(
+    on device: any Device, onEvent: @escaping (RunEvent) throws -> Void = { _ in },
+    shouldStop: @escaping () -> Bool = { false }
+  ) throws -> Outcome {
+    var options = RunOptions()
+    options.command = CommandLine.arguments
+    options.resumes = folder.holdsRun
+    if options.resumes {
+      try folder.resume()
+      recipe = try .load(file: folder.recipe.path, settings: [])
+    } else {
+      try folder.requireFree(overwrite: false, sources: recipe.sources)
+    }
+    return try run(
+      on: device, options, since: .now, RunObserver(shouldStop: shouldStop, onEvent: onEvent))
+  }
+
   /// Runs everything that is not done yet; `start` is when the command began.
+  @discardableResult
   package mutating func run(
     on device: any Device, _ options: RunOptions, since start: ContinuousClock.Instant,
     _ observer: RunObserver
-  ) throws {
+  ) throws -> Outcome {
     let run = Run(in: folder, options, observer)
     let data = try observer.during(.reading, "data") { try task.readData() }
     try observer.tell(.opened(device: device.name, data: data.description))
@@ -79,7 +105,9 @@ package struct Experiment {
     run.clock = try plan.clock(recipe, judgedRows: data.judgedRows, in: folder)
     let trials = try Trial.all(of: recipe) { try task.arm($0) }
     try train(trials, plan, weights, run)
-    try run.end(try judge(trials, plan, data, weights, run), in: RunFolder.verdict)
+    let outcome = try judge(trials, plan, data, weights, run)
+    try run.end(outcome, in: RunFolder.verdict)
+    return outcome
   }
 
   /// Trains every arm that is not finished.

@@ -1,4 +1,5 @@
 // What a kind of model is to a distillation.
+import Base
 import Distillation
 import Models
 import Storage
@@ -6,31 +7,38 @@ import Tensors
 import Training
 
 /// What an arm is trained on: a loss, data, and rows by which its best weights are chosen.
-package struct TrainingSetup {
-  package let objective: any Objective
-  package let data: any Dataset
-  package let validation: (any Dataset)?
+public struct TrainingSetup {
+  /// What is made small.
+  public let objective: any Objective
+  /// What is learnt from.
+  public let data: any Dataset
+  /// Rows by which the best weights are chosen; nil takes the last weights.
+  public let validation: (any Dataset)?
 
-  package init(objective: any Objective, data: any Dataset, validation: (any Dataset)?) {
+  /// A loss, what it learns from, and rows to choose weights by.
+  public init(objective: any Objective, data: any Dataset, validation: (any Dataset)?) {
     (self.objective, self.data, self.validation) = (objective, data, validation)
   }
 }
 
 /// The data of a task, once they are read.
-package struct TaskData {
+public struct TaskData {
   /// The data in a sentence.
-  package let description: String
+  public let description: String
   /// What tells these data from others.
-  package let fingerprint: String
+  public let fingerprint: String
   /// What a teacher reads where the run trains it, and what student and controls read.
-  package let training: any Dataset
-  package let slice: any Dataset
+  public let training: any Dataset
+  /// What student and controls read.
+  public let slice: any Dataset
   /// How many held-out rows are judged.
-  package let judgedRows: Int
+  public let judgedRows: Int
   /// An entry and a row, as a person can check them.
-  package let sample: DataSample
+  public let sample: DataSample
 
-  package init(
+  /// The data in a sentence, what tells them from others, what the teacher reads, what student and controls read, how many
+  /// held-out rows there are, and an entry with its row.
+  public init(
     description: String, fingerprint: String, training: any Dataset, slice: any Dataset,
     judgedRows: Int, sample: DataSample
   ) {
@@ -41,35 +49,43 @@ package struct TaskData {
 }
 
 /// What a task found of a model.
-package struct ArmEvaluation {
+public struct ArmEvaluation {
   /// Numbers that mean something as means over seeds.
-  package let metrics: [Metric]
+  public let metrics: [Metric]
   /// What held-out rows say, the same rows for every model.
   let evidence: RowEvidence
   /// Bins of a reliability diagram, where the model predicts classes.
   package let reliability: [Calibration.Point]
 
   package init(
-    metrics: [Metric], _ evidence: RowEvidence, reliability: [Calibration.Point] = []
+    metrics: [Metric], _ evidence: RowEvidence, reliability: [Calibration.Point]
   ) {
     (self.metrics, self.evidence, self.reliability) = (metrics, evidence, reliability)
+  }
+
+  /// What was found of a model: numbers, and what each held-out row says.
+  public init(metrics: [Metric], _ evidence: RowEvidence) {
+    self.init(metrics: metrics, evidence, reliability: [])
   }
 }
 
 /// How a task's models are compared.
-package struct Measure {
+public struct Measure: Sendable {
   /// The metric by which they are compared at a glance.
-  package let quality: String
+  public let quality: String
   /// In what a difference of losses is counted, and what held-out rows are called.
-  package let unit: String
-  package let rows: String
+  public let unit: String
+  /// What held-out rows are called, in the plural.
+  public let rows: String
   /// The metric in which a student stands between its control and the teacher, the smaller the better; nil where there is none.
-  package let gap: String?
+  public let gap: String?
   /// What the measure itself favours, and what helps where the student is no better.
-  package let caveat: String?
-  package let remedy: String?
+  public let caveat: String?
+  /// What helps where the student is no better.
+  public let remedy: String?
 
-  package init(
+  /// The keys of two metrics, and the words of a verdict.
+  public init(
     quality: String, unit: String, rows: String, gap: String? = nil, caveat: String? = nil,
     remedy: String? = nil
   ) {
@@ -80,11 +96,9 @@ package struct Measure {
 
 /// A kind of model, as far as a distillation has to know it. `Experiment` does the rest: it settles budgets and controls, looks
 /// for what would spoil the run, trains teacher, students and controls, and judges them.
-package protocol LearningTask: AnyObject {
+public protocol LearningTask: AnyObject {
   /// The teacher; nil where something stands for it.
   var teacher: Arm? { get }
-  /// Whether the run trains the teacher.
-  var isTeacherTrained: Bool { get }
   /// The first student, which shows what all students and controls are.
   var student: Arm { get }
   /// A student or control of some name.
@@ -105,9 +119,12 @@ package protocol LearningTask: AnyObject {
 
   /// The training of the teacher, of a control, and of a student. `store` is the one that it trains in, nil for a plan.
   func teacherSetup() throws -> TrainingSetup
+  /// The training of a control, which has no teacher.
   func controlSetup(_ arm: Arm) throws -> TrainingSetup
+  /// The training of a student; `store` is the one that it trains in, nil for a plan.
   func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup
 
+  /// How models are compared.
   var measure: Measure { get }
   /// The speeds of models, in their order, whose variables are in `store`; `check` is called in between and may throw.
   func speeds(_ arms: [Arm], _ store: VariableStore, check: @escaping () throws -> Void) throws
@@ -122,8 +139,46 @@ package protocol LearningTask: AnyObject {
 }
 
 extension LearningTask {
-  package func sample(_ arm: Arm, _ store: VariableStore) throws -> (prompt: String, text: String)?
-  { nil }
+  public var export: ModelExport { ModelExport() }
+
+  /// Reads the teacher where it is a finished model.
+  public func readTeachers(on device: any Device) throws -> FrozenWeights {
+    let weights = FrozenWeights(on: device)
+    if let teacher, !teacher.isTrained { try teacher.load(into: weights) }
+    return weights
+  }
+
+  public func planTeachers(in store: VariableStore) throws {
+    try teacher?.planFinished(in: store)
+  }
+
+  /// Notes the teacher's folder where it is a finished model.
+  public func addOrigins(_ weights: FrozenWeights, to origins: inout RunOrigins) throws {
+    if let teacher, !teacher.isTrained {
+      origins.add("the teacher", try teacher.load(into: weights))
+    }
+  }
+
+  public func findings(_ weights: FrozenWeights) throws -> [Finding] { [] }
+
+  public func teacherSetup() throws -> TrainingSetup {
+    fatal("this kind of task trains no teacher")
+  }
+
+  public func speeds(
+    _ arms: [Arm], _ store: VariableStore, check: @escaping () throws -> Void
+  ) throws -> [[Metric]] {
+    arms.map { _ in [] }
+  }
+
+  public func sample(_ arm: Arm, _ store: VariableStore) throws -> (prompt: String, text: String)? {
+    nil
+  }
+}
+
+extension LearningTask {
+  /// Whether the run trains the teacher.
+  var isTeacherTrained: Bool { teacher?.isTrained ?? false }
 }
 
 /// A task that follows from a recipe: from its teacher's family, or from its data.

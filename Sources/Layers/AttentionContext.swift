@@ -3,12 +3,12 @@ import Base
 import Tensors
 
 /// What a layer's attention was given: queries [B, T, H, D], keys and values [B, T, G, D].
-public struct AttentionHeads {
-  public let queries: Tensor
-  public let keys: Tensor
-  public let values: Tensor
+package struct AttentionHeads {
+  package let queries: Tensor
+  package let keys: Tensor
+  package let values: Tensor
 
-  public var all: [Tensor] { [queries, keys, values] }
+  package var all: [Tensor] { [queries, keys, values] }
 }
 
 /// Where the tokens of a run stand and which others they see: whole sequences read forwards, as in
@@ -19,9 +19,9 @@ public final class AttentionContext {
   /// The position of each token, int32 [B, T].
   public let positions: Tensor
   /// What a run in a cache leaves behind.
-  public private(set) var assignments: [Graph.Assignment] = []
+  package private(set) var assignments: [Graph.Assignment] = []
   /// What each layer's attention was given so far.
-  public private(set) var heads: [AttentionHeads] = []
+  package private(set) var heads: [AttentionHeads] = []
   private let sight: Sight
   private var layerCount = 0
   private var angles: [RotaryEmbedding: (cosine: Tensor, sine: Tensor)] = [:]
@@ -56,14 +56,14 @@ public final class AttentionContext {
 
   /// Rows of several texts, of which none sees another. Inputs, both int32: the position of each token in its
   /// text, [B, T]; where each position's text begins, and its last position, [B, T, 2].
-  public init(positions: Tensor, spans: Tensor) {
+  package init(positions: Tensor, spans: Tensor) {
     self.positions = positions
     sight = .beforeInText(spans: spans)
   }
 
   /// Tokens that follow those in `cache`. Inputs, all int32: `positions` [B, T]; `starts` [B], how many
   /// tokens of each sequence the cache holds; `lengths` [B], how many with the new ones.
-  public init(in cache: KeyValueCache, positions: Tensor, starts: Tensor, lengths: Tensor) {
+  package init(in cache: KeyValueCache, positions: Tensor, starts: Tensor, lengths: Tensor) {
     self.positions = positions
     sight = .cached(cache, starts: starts, lengths: lengths)
   }
@@ -135,12 +135,12 @@ public final class AttentionContext {
 }
 
 /// The keys and values of earlier tokens: for each layer two variables [B, capacity, G, D].
-public final class KeyValueCache {
+package final class KeyValueCache {
   /// How many tokens of each sequence it can hold.
-  public let capacity: Int
+  package let capacity: Int
   private var layers: [(keys: Tensor, values: Tensor)] = []
 
-  public init(capacity: Int) { self.capacity = capacity }
+  package init(capacity: Int) { self.capacity = capacity }
 
   /// The variables of a layer; made when a first graph asks for them, for its keys of some shape.
   func layer(_ index: Int, _ shape: Shape) -> (keys: Tensor, values: Tensor) {
@@ -152,7 +152,7 @@ public final class KeyValueCache {
   }
 
   /// Gives the variables of all layers their place in a store.
-  public func declare(in store: VariableStore, prefix: String) throws {
+  package func declare(in store: VariableStore, prefix: String) throws {
     for (index, layer) in layers.enumerated() {
       try store.declare("\(prefix).\(index).keys", layer.keys, role: .caches)
       try store.declare("\(prefix).\(index).values", layer.values, role: .caches)

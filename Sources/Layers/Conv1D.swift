@@ -2,14 +2,14 @@
 import Tensors
 
 /// y = x W + b: x [..., I], W [I, O], b [O], y [..., O]. Other families store W^T (`Linear`).
-public struct Conv1D: Module {
-  public let weight: Tensor
-  public let bias: Tensor
+package struct Conv1D: Module {
+  package let weight: Tensor
+  package let bias: Tensor
 
-  public init(_ inputSize: Int, _ outputSize: Int, standardDeviation: Float) {
+  package init(_ inputSize: Int, _ outputSize: Int, standardDeviation: Float) {
     weight = .variable([inputSize, outputSize], .normal(standardDeviation: standardDeviation))
     bias = .variable([outputSize], .zeros)
   }
 
-  public func callAsFunction(_ x: Tensor) -> Tensor { x.matmul(weight) + bias }
+  package func callAsFunction(_ x: Tensor) -> Tensor { x.matmul(weight) + bias }
 }

@@ -3,9 +3,11 @@ import Tensors
 
 /// One vector per id: weight [V, C].
 public struct Embedding: Module {
+  /// [V, C]
   public let weight: Tensor
 
-  public init(_ count: Int, _ width: Int, standardDeviation: Float) {
+  /// V = `count` vectors of C = `width` random numbers, by default of GPT-2's standard deviation.
+  public init(_ count: Int, _ width: Int, standardDeviation: Float = 0.02) {
     weight = .variable([count, width], .normal(standardDeviation: standardDeviation))
   }
 

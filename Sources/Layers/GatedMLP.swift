@@ -2,14 +2,14 @@
 import Tensors
 
 /// down(activation(gate x) * up x): [..., C] -> [..., C] through an inner width (Shazeer, arXiv 2002.05202).
-public struct GatedMLP: Module {
+package struct GatedMLP: Module {
   let gateProj: Linear
   let upProj: Linear
   let downProj: Linear
   private let activation: Activation
 
   /// `outputDeviation` is that of the initial weights of the last projection.
-  public init(
+  package init(
     _ width: Int, inner: Int, _ activation: Activation, hasBias: Bool = false,
     standardDeviation: Float, outputDeviation: Float
   ) {
@@ -22,7 +22,7 @@ public struct GatedMLP: Module {
     self.activation = activation
   }
 
-  public func callAsFunction(_ x: Tensor) -> Tensor {
+  package func callAsFunction(_ x: Tensor) -> Tensor {
     downProj(activation(gateProj(x)) * upProj(x))
   }
 }

@@ -8,7 +8,7 @@ import Tensors
 #endif
 
 /// How the angles of a model are changed for contexts longer than it was first trained on.
-public enum RotaryScaling: Sendable, Hashable {
+package enum RotaryScaling: Sendable, Hashable {
   /// Positions divided by a factor (Chen et al., arXiv 2306.15595).
   case linear(factor: Double)
   /// Slow angles divided, fast ones kept, a ramp in between (Llama 3.1, Meta's reference code).
@@ -17,7 +17,7 @@ public enum RotaryScaling: Sendable, Hashable {
   /// 2309.00071).
   case yarn(Yarn)
 
-  public struct Yarn: Sendable, Hashable {
+  package struct Yarn: Sendable, Hashable {
     public var factor: Double
     public var originalLength: Int
     public var fastRotations = 32.0
@@ -43,12 +43,17 @@ public enum RotaryScaling: Sendable, Hashable {
 /// For each pair of dimensions, the angle per position (Su et al., arXiv 2104.09864).
 public struct RotaryEmbedding: Sendable, Hashable {
   /// [D / 2], in radians per position.
-  public let frequencies: [Double]
+  package let frequencies: [Double]
   /// What cosines and sines are multiplied by.
-  public let magnitude: Double
+  package let magnitude: Double
 
-  /// Angles t base^(-2 d / D) for heads of `headSize` elements, scaled if asked.
-  public init(headSize: Int, base: Double, scaling: RotaryScaling? = nil) {
+  /// Angles t base^(-2 d / D) at position t for heads of D = `headSize` elements.
+  public init(headSize: Int, base: Double = 10_000) {
+    self.init(headSize: headSize, base: base, scaling: nil)
+  }
+
+  /// The same, scaled if asked.
+  package init(headSize: Int, base: Double, scaling: RotaryScaling?) {
     let plain = (0..<headSize / 2).map { pow(base, -2 * Double($0) / Double(headSize)) }
     var magnitude = 1.0
     switch scaling {
@@ -81,7 +86,7 @@ public struct RotaryEmbedding: Sendable, Hashable {
   }
 
   /// Cosines and sines for the first positions, [count, D / 2] each.
-  public func table(positionCount count: Int) -> (cosine: TensorData, sine: TensorData) {
+  package func table(positionCount count: Int) -> (cosine: TensorData, sine: TensorData) {
     let angles = (0..<count).flatMap { t in frequencies.map { Double(t) * $0 } }
     func data(_ function: (Double) -> Double) -> TensorData {
       TensorData([count, frequencies.count], angles.map { Float(magnitude * function($0)) })

@@ -5,22 +5,22 @@ import Storage
 import Tensors
 
 /// The sizes of a BERT, under the names of Hugging Face's `config.json`.
-public struct BERTConfiguration: Sendable, Hashable {
-  public var vocabSize: Int
-  public var hiddenSize: Int
-  public var intermediateSize: Int
-  public var numHiddenLayers: Int
-  public var numAttentionHeads: Int
-  public var maxPositionEmbeddings: Int
-  public var typeVocabSize = 2
-  public var layerNormEps: Float = 1e-12
-  public var hiddenAct = Activation.gelu
+package struct BERTConfiguration: Sendable, Hashable {
+  package var vocabSize: Int
+  package var hiddenSize: Int
+  package var intermediateSize: Int
+  package var numHiddenLayers: Int
+  package var numAttentionHeads: Int
+  package var maxPositionEmbeddings: Int
+  package var typeVocabSize = 2
+  package var layerNormEps: Float = 1e-12
+  package var hiddenAct = Activation.gelu
   /// Whether the model has the head that predicts masked tokens.
-  public var hasMaskedHead = false
+  package var hasMaskedHead = false
   /// Whether it has the layer that pools the first token.
-  public var hasPooler = false
+  package var hasPooler = false
 
-  public init(
+  package init(
     vocabularySize: Int, width: Int, intermediateWidth: Int, layerCount: Int, headCount: Int,
     contextLength: Int
   ) {
@@ -69,44 +69,44 @@ public struct BERTConfiguration: Sendable, Hashable {
 }
 
 /// tokens [B, T] -> embed -> layers -> hidden states [B, T, C]
-public struct BERT: Encoder {
+package struct BERT: Encoder {
   let bert: BERTModel
   let cls: BERTHeads?
-  public let configuration: BERTConfiguration
+  package let configuration: BERTConfiguration
 
-  public init(_ configuration: BERTConfiguration) {
+  package init(_ configuration: BERTConfiguration) {
     self.configuration = configuration
     bert = BERTModel(configuration)
     cls = configuration.hasMaskedHead ? BERTHeads(configuration) : nil
   }
 
-  public func hiddenStates(_ tokens: Tensor, types: Tensor, _ context: AttentionContext)
+  package func hiddenStates(_ tokens: Tensor, types: Tensor, _ context: AttentionContext)
     -> [Tensor]
   {
     bert(tokens, types: types, context)
   }
 
-  public func maskedLogits(_ hidden: Tensor) -> Tensor? {
+  package func maskedLogits(_ hidden: Tensor) -> Tensor? {
     cls?.predictions(hidden, table: bert.embeddings.wordEmbeddings.weight)
   }
 
-  public var width: Int { configuration.hiddenSize }
-  public var modelType: String { "bert" }
-  public var architecture: String { cls == nil ? "BertModel" : "BertForMaskedLM" }
-  public var configurationFields: [(key: String, value: JSON)] { configuration.fields }
-  public var bodyPrefix: String { "bert." }
-  public var ignoredNames: [String] {
+  package var width: Int { configuration.hiddenSize }
+  package var modelType: String { "bert" }
+  package var architecture: String { cls == nil ? "BertModel" : "BertForMaskedLM" }
+  package var configurationFields: [(key: String, value: JSON)] { configuration.fields }
+  package var bodyPrefix: String { "bert." }
+  package var ignoredNames: [String] {
     [
       "embeddings.position_ids", "cls.predictions.decoder.weight", "cls.predictions.decoder.bias",
       "cls.seq_relationship.weight", "cls.seq_relationship.bias",
     ]
   }
   /// The body alone is written without its prefix, as `transformers` does.
-  public func storedName(_ name: String) -> String {
+  package func storedName(_ name: String) -> String {
     cls == nil ? String(name.dropFirst(bodyPrefix.count)) : name
   }
-  public var vocabularySize: Int { configuration.vocabSize }
-  public var contextLength: Int { configuration.maxPositionEmbeddings }
+  package var vocabularySize: Int { configuration.vocabSize }
+  package var contextLength: Int { configuration.maxPositionEmbeddings }
 }
 
 extension ModelFamily {

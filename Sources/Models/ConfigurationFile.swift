@@ -1,23 +1,24 @@
 // The fields of a `config.json`.
+import Base
 import Foundation
 import Storage
 
 /// A JSON object whose fields are checked when they are read.
-public struct ConfigurationFile {
+package struct ConfigurationFile {
   /// The whole object, with the fields that Retort does not know.
-  public let fields: JSON.Object
+  package let fields: JSON.Object
   private let path: String
   /// The object's place in the file, as `rope_scaling.`
   private let section: String
 
   /// Reads a file.
-  public init(contentsOf url: URL) throws {
+  package init(contentsOf url: URL) throws {
     guard FileManager.default.fileExists(atPath: url.path) else {
-      throw StorageError.noModel(
+      throw UserError.noModel(
         in: url.deletingLastPathComponent(), lacking: url.lastPathComponent)
     }
     guard let fields = try JSON(contentsOf: url).object else {
-      throw StorageError("\(url.path) is not a JSON object.")
+      throw UserError("\(url.path) is not a JSON object.")
     }
     self.init(fields, path: url.path, section: "")
   }
@@ -28,8 +29,8 @@ public struct ConfigurationFile {
     self.section = section
   }
 
-  func failure(_ key: String, _ what: String) -> StorageError {
-    StorageError("\(path): \(section)\(key) \(what).")
+  func failure(_ key: String, _ what: String) -> UserError {
+    UserError("\(path): \(section)\(key) \(what).")
   }
 
   /// The field's value; nil where it is missing or null.

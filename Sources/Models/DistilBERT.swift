@@ -4,16 +4,16 @@ import Storage
 import Tensors
 
 /// The sizes of a DistilBERT, under the names of Hugging Face's `config.json`.
-public struct DistilBERTConfiguration: Sendable, Hashable {
-  public var vocabSize: Int
-  public var dim: Int
-  public var hiddenDim: Int
-  public var nLayers: Int
-  public var nHeads: Int
-  public var maxPositionEmbeddings: Int
-  public var activation = Activation.gelu
+package struct DistilBERTConfiguration: Sendable, Hashable {
+  package var vocabSize: Int
+  package var dim: Int
+  package var hiddenDim: Int
+  package var nLayers: Int
+  package var nHeads: Int
+  package var maxPositionEmbeddings: Int
+  package var activation = Activation.gelu
   /// Whether the model has the head that predicts masked tokens.
-  public var hasMaskedHead = false
+  package var hasMaskedHead = false
 
   /// `names` are the tensors of the file: they tell which head there is.
   init(_ file: ConfigurationFile, names: [String]) throws {
@@ -44,14 +44,14 @@ public struct DistilBERTConfiguration: Sendable, Hashable {
 }
 
 /// tokens [B, T] -> embed -> layers -> hidden states [B, T, C]
-public struct DistilBERT: Encoder {
+package struct DistilBERT: Encoder {
   let distilbert: DistilBERTModel
   let vocabTransform: Linear?
   let vocabLayerNorm: LayerNorm?
   let vocabProjector: DistilBERTProjector?
-  public let configuration: DistilBERTConfiguration
+  package let configuration: DistilBERTConfiguration
 
-  public init(_ configuration: DistilBERTConfiguration) {
+  package init(_ configuration: DistilBERTConfiguration) {
     let c = configuration
     self.configuration = c
     distilbert = DistilBERTModel(c)
@@ -63,34 +63,34 @@ public struct DistilBERT: Encoder {
     vocabProjector = c.hasMaskedHead ? DistilBERTProjector(c) : nil
   }
 
-  public func hiddenStates(_ tokens: Tensor, types: Tensor, _ context: AttentionContext)
+  package func hiddenStates(_ tokens: Tensor, types: Tensor, _ context: AttentionContext)
     -> [Tensor]
   {
     distilbert(tokens, context)
   }
 
   /// norm(activation(dense x)), then the table of tokens and a bias
-  public func maskedLogits(_ hidden: Tensor) -> Tensor? {
+  package func maskedLogits(_ hidden: Tensor) -> Tensor? {
     guard let vocabTransform, let vocabLayerNorm, let vocabProjector else { return nil }
     return vocabLayerNorm(configuration.activation(vocabTransform(hidden)))
       .matmul(distilbert.embeddings.wordEmbeddings.weight, transposeOther: true)
       + vocabProjector.bias
   }
 
-  public var width: Int { configuration.dim }
-  public var modelType: String { "distilbert" }
-  public var architecture: String {
+  package var width: Int { configuration.dim }
+  package var modelType: String { "distilbert" }
+  package var architecture: String {
     configuration.hasMaskedHead ? "DistilBertForMaskedLM" : "DistilBertModel"
   }
-  public var configurationFields: [(key: String, value: JSON)] { configuration.fields }
-  public var bodyPrefix: String { "distilbert." }
-  public var ignoredNames: [String] { ["embeddings.position_ids", "vocab_projector.weight"] }
+  package var configurationFields: [(key: String, value: JSON)] { configuration.fields }
+  package var bodyPrefix: String { "distilbert." }
+  package var ignoredNames: [String] { ["embeddings.position_ids", "vocab_projector.weight"] }
   /// The body alone is written without its prefix, as `transformers` does.
-  public func storedName(_ name: String) -> String {
+  package func storedName(_ name: String) -> String {
     configuration.hasMaskedHead ? name : String(name.dropFirst(bodyPrefix.count))
   }
-  public var vocabularySize: Int { configuration.vocabSize }
-  public var contextLength: Int { configuration.maxPositionEmbeddings }
+  package var vocabularySize: Int { configuration.vocabSize }
+  package var contextLength: Int { configuration.maxPositionEmbeddings }
 }
 
 extension ModelFamily {

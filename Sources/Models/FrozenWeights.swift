@@ -11,6 +11,7 @@ public final class FrozenWeights {
   /// By the name of a model: what its folder held when it was read.
   private var fingerprints: [String: String] = [:]
 
+  /// No models yet, on a device.
   public init(on device: any Device) {
     store = VariableStore(on: device, seed: 0)
   }

@@ -4,18 +4,18 @@ import Storage
 import Tensors
 
 /// The sizes of a GPT-2, under the names of Hugging Face's `config.json`.
-public struct GPT2Configuration: Sendable, Hashable {
-  public var vocabSize: Int
-  public var nPositions: Int
-  public var nEmbd: Int
-  public var nLayer: Int
-  public var nHead: Int
-  public var nInner: Int
-  public var layerNormEpsilon: Float = 1e-5
-  public var activationFunction = Activation.geluNew
-  public var tieWordEmbeddings = true
+package struct GPT2Configuration: Sendable, Hashable {
+  package var vocabSize: Int
+  package var nPositions: Int
+  package var nEmbd: Int
+  package var nLayer: Int
+  package var nHead: Int
+  package var nInner: Int
+  package var layerNormEpsilon: Float = 1e-5
+  package var activationFunction = Activation.geluNew
+  package var tieWordEmbeddings = true
 
-  public init(
+  package init(
     vocabularySize: Int, contextLength: Int, width: Int, layerCount: Int, headCount: Int
   ) {
     vocabSize = vocabularySize
@@ -56,18 +56,18 @@ public struct GPT2Configuration: Sendable, Hashable {
   }
 
   /// The standard deviation of initial weights: 0.5 / sqrt(width), GPT-2's 0.02 near width 768.
-  public var initializerRange: Float { 0.5 / Float(nEmbd).squareRoot() }
+  package var initializerRange: Float { 0.5 / Float(nEmbd).squareRoot() }
   /// That of the projections that add to the residual stream.
   var residualRange: Float { initializerRange / Float(2 * nLayer).squareRoot() }
 }
 
 /// tokens [B, T] -> embed + positions -> layers -> norm -> head -> logits [B, T, V]
-public struct GPT2: LanguageModel {
+package struct GPT2: LanguageModel {
   let transformer: GPT2Transformer
   let lmHead: Linear?
-  public let configuration: GPT2Configuration
+  package let configuration: GPT2Configuration
 
-  public init(_ configuration: GPT2Configuration) {
+  package init(_ configuration: GPT2Configuration) {
     let c = configuration
     self.configuration = c
     transformer = GPT2Transformer(c)
@@ -76,23 +76,23 @@ public struct GPT2: LanguageModel {
       ? nil : Linear(c.nEmbd, c.vocabSize, hasBias: false, standardDeviation: c.initializerRange)
   }
 
-  public func hiddenStates(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] {
+  package func hiddenStates(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] {
     transformer(tokens, context)
   }
 
-  public var head: Head { Head(lmHead?.weight ?? transformer.wte.weight) }
+  package var head: Head { Head(lmHead?.weight ?? transformer.wte.weight) }
 
-  public var modelType: String { "gpt2" }
-  public var architecture: String { "GPT2LMHeadModel" }
-  public var configurationFields: [(key: String, value: JSON)] { configuration.fields }
-  public var bodyPrefix: String { "transformer." }
+  package var modelType: String { "gpt2" }
+  package var architecture: String { "GPT2LMHeadModel" }
+  package var configurationFields: [(key: String, value: JSON)] { configuration.fields }
+  package var bodyPrefix: String { "transformer." }
   /// Besides tied heads, old files hold each layer's causal mask.
-  public var ignoredNames: [String] {
+  package var ignoredNames: [String] {
     [".attn.bias", ".attn.masked_bias"]
       + (configuration.tieWordEmbeddings ? ["lm_head.weight"] : [])
   }
-  public var vocabularySize: Int { configuration.vocabSize }
-  public var contextLength: Int { configuration.nPositions }
+  package var vocabularySize: Int { configuration.vocabSize }
+  package var contextLength: Int { configuration.nPositions }
 }
 
 extension ModelFamily {

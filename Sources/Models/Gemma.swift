@@ -5,12 +5,12 @@ import Storage
 import Tensors
 
 /// tokens [B, T] -> sqrt(C) embed -> layers -> norm -> head -> logits [B, T, V]
-public struct Gemma: LanguageModel {
+package struct Gemma: LanguageModel {
   let model: GemmaModel
   let lmHead: Linear?
-  public let configuration: GemmaConfiguration
+  package let configuration: GemmaConfiguration
 
-  public init(_ configuration: GemmaConfiguration) {
+  package init(_ configuration: GemmaConfiguration) {
     let c = configuration
     self.configuration = c
     model = GemmaModel(c)
@@ -20,23 +20,23 @@ public struct Gemma: LanguageModel {
       : Linear(c.hiddenSize, c.vocabSize, hasBias: false, standardDeviation: c.initializerRange)
   }
 
-  public func hiddenStates(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] {
+  package func hiddenStates(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] {
     model(tokens, context)
   }
 
-  public var head: Head {
+  package var head: Head {
     Head(lmHead?.weight ?? model.embedTokens.weight, cap: configuration.headCap)
   }
 
-  public var modelType: String { configuration.family.rawValue }
-  public var architecture: String { configuration.family.architecture }
-  public var configurationFields: [(key: String, value: JSON)] { configuration.fields }
-  public var bodyPrefix: String { "model." }
-  public var ignoredNames: [String] {
+  package var modelType: String { configuration.family.rawValue }
+  package var architecture: String { configuration.family.architecture }
+  package var configurationFields: [(key: String, value: JSON)] { configuration.fields }
+  package var bodyPrefix: String { "model." }
+  package var ignoredNames: [String] {
     ["rotary_emb.inv_freq"] + (configuration.tieWordEmbeddings ? ["lm_head.weight"] : [])
   }
-  public var vocabularySize: Int { configuration.vocabSize }
-  public var contextLength: Int { configuration.maxPositionEmbeddings }
+  package var vocabularySize: Int { configuration.vocabSize }
+  package var contextLength: Int { configuration.maxPositionEmbeddings }
 }
 
 extension ModelFamily {

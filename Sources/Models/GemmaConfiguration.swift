@@ -4,8 +4,8 @@ import Storage
 import Tensors
 
 /// The sizes and options of Gemma 2 or of the text model of Gemma 3, under the names of Hugging Face's `config.json`.
-public struct GemmaConfiguration: Sendable, Hashable {
-  public enum Family: String, Sendable, Hashable, CaseIterable {
+package struct GemmaConfiguration: Sendable, Hashable {
+  package enum Family: String, Sendable, Hashable, CaseIterable {
     case gemma2
     case gemma3Text = "gemma3_text"
 
@@ -17,34 +17,34 @@ public struct GemmaConfiguration: Sendable, Hashable {
     }
   }
 
-  public var family: Family
-  public var vocabSize: Int
-  public var hiddenSize: Int
-  public var intermediateSize: Int
-  public var numHiddenLayers: Int
-  public var numAttentionHeads: Int
-  public var numKeyValueHeads: Int
-  public var headSize: Int
-  public var maxPositionEmbeddings: Int
-  public var rmsNormEps: Float
-  public var attentionBias: Bool
-  public var tieWordEmbeddings: Bool
+  package var family: Family
+  package var vocabSize: Int
+  package var hiddenSize: Int
+  package var intermediateSize: Int
+  package var numHiddenLayers: Int
+  package var numAttentionHeads: Int
+  package var numKeyValueHeads: Int
+  package var headSize: Int
+  package var maxPositionEmbeddings: Int
+  package var rmsNormEps: Float
+  package var attentionBias: Bool
+  package var tieWordEmbeddings: Bool
   /// Scores are divided by the root of this.
-  public var queryPreAttnScalar: Int
+  package var queryPreAttnScalar: Int
   /// The caps of scores and logits; nil for none.
-  public var scoreCap: Float?
-  public var headCap: Float?
+  package var scoreCap: Float?
+  package var headCap: Float?
   /// How many positions the queries of sliding layers see.
-  public var slidingWindow: Int
-  public var slidingLayers: [Bool]
+  package var slidingWindow: Int
+  package var slidingLayers: [Bool]
   /// The base of the angles of layers that see everything, and their scaling.
-  public var ropeTheta: Double
-  public var ropeScaling: RotaryScaling?
+  package var ropeTheta: Double
+  package var ropeScaling: RotaryScaling?
   /// The base of sliding layers, whose angles are never scaled.
-  public var slidingRopeTheta: Double
+  package var slidingRopeTheta: Double
 
   /// As for a Llama: 0.5 / sqrt(width).
-  public var initializerRange: Float { 0.5 / Float(hiddenSize).squareRoot() }
+  package var initializerRange: Float { 0.5 / Float(hiddenSize).squareRoot() }
 
   var score: AttentionScore {
     AttentionScore(scale: 1 / Float(queryPreAttnScalar).squareRoot(), cap: scoreCap)

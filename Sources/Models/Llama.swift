@@ -8,8 +8,10 @@ import Tensors
 public struct Llama: LanguageModel {
   let model: LlamaModel
   let lmHead: Linear?
+  /// The sizes.
   public let configuration: LlamaConfiguration
 
+  /// A model of some sizes; its weights are drawn when they are declared in a store.
   public init(_ configuration: LlamaConfiguration) {
     let c = configuration
     self.configuration = c

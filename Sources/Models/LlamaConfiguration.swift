@@ -6,6 +6,7 @@ import Storage
 public struct LlamaConfiguration: Sendable, Hashable {
   /// Models that are a Llama but for an option.
   public enum Family: String, Sendable, Hashable, CaseIterable {
+    /// The family under its `model_type`.
     case llama, mistral, qwen2, qwen3
 
     var architecture: String {
@@ -18,26 +19,42 @@ public struct LlamaConfiguration: Sendable, Hashable {
     }
   }
 
+  /// Which of the families.
   public var family = Family.llama
+  /// Tokens V.
   public var vocabSize: Int
+  /// The width C of hidden states.
   public var hiddenSize: Int
+  /// The width of feed-forward layers.
   public var intermediateSize: Int
+  /// Layers.
   public var numHiddenLayers: Int
+  /// Heads of queries.
   public var numAttentionHeads: Int
+  /// Heads of keys and values, which several heads of queries share.
   public var numKeyValueHeads: Int
+  /// Numbers per head.
   public var headSize: Int
+  /// The most tokens of a sequence.
   public var maxPositionEmbeddings: Int
+  /// What is added to mean squares in norms.
   public var rmsNormEps: Float = 1e-5
+  /// The base of rotary angles.
   public var ropeTheta = 10_000.0
-  public var ropeScaling: RotaryScaling?
+  package var ropeScaling: RotaryScaling?
+  /// Whether the head is the table of tokens.
   public var tieWordEmbeddings = true
+  /// Whether the projections of attention have biases.
   public var attentionBias = false
+  /// Whether feed-forward layers have biases.
   public var hasMLPBias = false
   /// How many positions a layer's queries see, where they do not see all.
   public var slidingWindow: Int?
   /// Which layers have that window; nil for all.
-  public var slidingLayers: [Bool]?
+  package var slidingLayers: [Bool]?
 
+  /// Sizes of a new model: tokens, widths, layers, heads, and the most tokens of a sequence. A head has `width` / `headCount`
+  /// numbers.
   public init(
     vocabularySize: Int, width: Int, intermediateWidth: Int, layerCount: Int, headCount: Int,
     keyValueHeadCount: Int, contextLength: Int

@@ -7,11 +7,13 @@ import Tensors
 
 /// A folder with `config.json`, `model.safetensors` (or shards with an index) and the tokenizer's files.
 public struct ModelDirectory: Sendable {
+  /// The folder.
   public let url: URL
 
+  /// A folder, which is read when it is asked for something.
   public init(_ url: URL) { self.url = url }
 
-  public var configurationFile: ConfigurationFile {
+  package var configurationFile: ConfigurationFile {
     get throws { try ConfigurationFile(contentsOf: url.appending(path: "config.json")) }
   }
 
@@ -43,30 +45,30 @@ public struct ModelDirectory: Sendable {
   }
 
   /// The model, if it reads in both directions.
-  public func encoder() throws -> any Encoder {
+  package func encoder() throws -> any Encoder {
     let model = try model()
     guard let model = model as? any Encoder else { throw notAnEncoder(model) }
     return model
   }
 
-  public func notALanguageModel(_ model: any PretrainedModel) -> StorageError {
-    StorageError(
+  package func notALanguageModel(_ model: any PretrainedModel) -> UserError {
+    UserError(
       "\(url.path) holds an encoder (\(model.architecture)), not a model that continues text.",
       remedy: .useAsEncoder)
   }
 
-  public func notAnEncoder(_ model: any PretrainedModel) -> StorageError {
-    StorageError(
+  package func notAnEncoder(_ model: any PretrainedModel) -> UserError {
+    UserError(
       "\(url.path) holds a model that continues text (\(model.architecture)), not an encoder.")
   }
 
   /// Throws unless the folder's weights are those of the model, with its shapes.
-  public func check(_ model: some PretrainedModel) throws {
+  package func check(_ model: some PretrainedModel) throws {
     _ = try model.match(try ShardedSafetensors(folder: url))
   }
 
   /// What tells the model from others: a hash of its weights, its configuration, and what lies beside them.
-  public func fingerprint() throws -> String {
+  package func fingerprint() throws -> String {
     var fingerprint = Fingerprint()
     for file in try ShardedSafetensors(folder: url).files { try file.add(to: &fingerprint) }
     return try adding(companionsTo: fingerprint)
@@ -106,7 +108,7 @@ public struct ModelDirectory: Sendable {
   /// in the file's own type. The files are read once; returns the folder's fingerprint. On a device that only plans, their
   /// headers are read, and nothing is returned.
   @discardableResult
-  public func loadFrozen(
+  package func loadFrozen(
     _ model: some PretrainedModel, into store: VariableStore, prefix: String
   ) throws -> String? {
     let folder = try ShardedSafetensors(folder: url)
@@ -151,25 +153,25 @@ public struct ModelDirectory: Sendable {
   private static let headName = "lm_head.weight"
 
   /// What an exported folder holds besides its weights.
-  public struct Export {
+  package struct Export {
     /// How the weights are stored.
-    public var elementType = ElementType.float32
+    package var elementType = ElementType.float32
     /// The folder the model came from, whose files are kept; nil for a new model.
-    public var source: ModelDirectory?
+    package var source: ModelDirectory?
     /// Fields of `config.json` besides the sizes.
-    public var fields: [(key: String, value: JSON)] = []
+    package var fields: [(key: String, value: JSON)] = []
     /// Other files by name, such as `tokenizer.json`.
-    public var files: [(name: String, text: String)] = []
+    package var files: [(name: String, text: String)] = []
     /// What the model card says.
-    public var card = ""
-    public var shardBytes = 5_000_000_000
+    package var card = ""
+    package var shardBytes = 5_000_000_000
 
-    public init() {}
+    package init() {}
   }
 
   /// Writes the folder, which appears whole or not at all; `store` holds the weights under `prefix`. What stands
   /// there already is an error. `willAppear` is told the files in the folder before it appears.
-  public func save(
+  package func save(
     _ model: some PretrainedModel, from store: VariableStore, prefix: String, _ export: Export,
     willAppear: ([String]) throws -> Void = { _ in }
   ) throws {
@@ -198,7 +200,7 @@ public struct ModelDirectory: Sendable {
       let stored = value.stored(as: export.elementType)
       if let place = stored.firstNotFinite {
         let number = value.floats[place]
-        throw StorageError(
+        throw UserError(
           number.isFinite
             ? "The weight \(name) holds \(number), which \(export.elementType.rawValue) cannot: choose another "
               + "precision."
@@ -253,8 +255,8 @@ public struct ModelDirectory: Sendable {
           at: to.deletingLastPathComponent(), withIntermediateDirectories: true)
         let data = try OpenFile(from).whole()
         try WholeFile.write(to: to) { try $0.write(contentsOf: data) }
-      } catch let error as StorageError { throw error } catch {
-        throw StorageError("Cannot copy \(from.path) to \(to.path).")
+      } catch let error as UserError { throw error } catch {
+        throw UserError("Cannot copy \(from.path) to \(to.path).")
       }
     }
   }

@@ -11,7 +11,7 @@ private struct Proportion {
   func scaled(_ count: Int, _ what: String) throws -> Int {
     guard count * new % old == 0, count * new / old > 0 else {
       let widths = (1...count).map { old * $0 / count }.filter { count * $0 % old == 0 }
-      throw StorageError(
+      throw UserError(
         "A width of \(new) does not leave a whole number of the \(count) \(what); possible are "
           + "\(widths.map(String.init).joined(separator: ", ")).")
     }
@@ -36,11 +36,11 @@ private func axes(_ name: String, _ table: [(end: String, axes: [ParameterAxis])
 }
 
 extension Llama: ReducibleModel {
-  public var layerCount: Int { configuration.numHiddenLayers }
+  package var layerCount: Int { configuration.numHiddenLayers }
   public var layerPrefix: String { "model.layers." }
-  public var width: Int { configuration.hiddenSize }
+  package var width: Int { configuration.hiddenSize }
 
-  public func resized(layers: [Int], width: Int) throws -> any ReducibleModel {
+  package func resized(layers: [Int], width: Int) throws -> any ReducibleModel {
     var c = configuration
     let ratio = Proportion(old: c.hiddenSize, new: width)
     let queriesPerKey = c.numAttentionHeads / c.numKeyValueHeads
@@ -53,7 +53,7 @@ extension Llama: ReducibleModel {
     return Llama(c)
   }
 
-  public func axes(of parameter: String) -> [ParameterAxis] {
+  package func axes(of parameter: String) -> [ParameterAxis] {
     let c = configuration
     return groupedAxes(
       parameter, headSize: c.headSize, queriesPerKey: c.numAttentionHeads / c.numKeyValueHeads)
@@ -82,11 +82,11 @@ private func groupedAxes(_ parameter: String, headSize: Int, queriesPerKey: Int)
 }
 
 extension Gemma: ReducibleModel {
-  public var layerCount: Int { configuration.numHiddenLayers }
-  public var layerPrefix: String { "model.layers." }
-  public var width: Int { configuration.hiddenSize }
+  package var layerCount: Int { configuration.numHiddenLayers }
+  package var layerPrefix: String { "model.layers." }
+  package var width: Int { configuration.hiddenSize }
 
-  public func resized(layers: [Int], width: Int) throws -> any ReducibleModel {
+  package func resized(layers: [Int], width: Int) throws -> any ReducibleModel {
     var c = configuration
     let ratio = Proportion(old: c.hiddenSize, new: width)
     let queriesPerKey = c.numAttentionHeads / c.numKeyValueHeads
@@ -99,7 +99,7 @@ extension Gemma: ReducibleModel {
     return Gemma(c)
   }
 
-  public func axes(of parameter: String) -> [ParameterAxis] {
+  package func axes(of parameter: String) -> [ParameterAxis] {
     let c = configuration
     return groupedAxes(
       parameter, headSize: c.headSize, queriesPerKey: c.numAttentionHeads / c.numKeyValueHeads)
@@ -107,11 +107,11 @@ extension Gemma: ReducibleModel {
 }
 
 extension GPT2: ReducibleModel {
-  public var layerCount: Int { configuration.nLayer }
-  public var layerPrefix: String { "transformer.h." }
-  public var width: Int { configuration.nEmbd }
+  package var layerCount: Int { configuration.nLayer }
+  package var layerPrefix: String { "transformer.h." }
+  package var width: Int { configuration.nEmbd }
 
-  public func resized(layers: [Int], width: Int) throws -> any ReducibleModel {
+  package func resized(layers: [Int], width: Int) throws -> any ReducibleModel {
     var c = configuration
     let ratio = Proportion(old: c.nEmbd, new: width)
     c.nLayer = layers.count
@@ -121,7 +121,7 @@ extension GPT2: ReducibleModel {
     return GPT2(c)
   }
 
-  public func axes(of parameter: String) -> [ParameterAxis] {
+  package func axes(of parameter: String) -> [ParameterAxis] {
     let size = configuration.nEmbd / configuration.nHead
     let heads = ParameterAxis.heads(unit: size)
     let all = ParameterAxis.heads(unit: size, copies: 3)
@@ -138,10 +138,10 @@ extension GPT2: ReducibleModel {
 }
 
 extension BERT: ReducibleModel {
-  public var layerCount: Int { configuration.numHiddenLayers }
-  public var layerPrefix: String { "bert.encoder.layer." }
+  package var layerCount: Int { configuration.numHiddenLayers }
+  package var layerPrefix: String { "bert.encoder.layer." }
 
-  public func resized(layers: [Int], width: Int) throws -> any ReducibleModel {
+  package func resized(layers: [Int], width: Int) throws -> any ReducibleModel {
     var c = configuration
     let ratio = Proportion(old: c.hiddenSize, new: width)
     c.numHiddenLayers = layers.count
@@ -151,7 +151,7 @@ extension BERT: ReducibleModel {
     return BERT(c)
   }
 
-  public func axes(of parameter: String) -> [ParameterAxis] {
+  package func axes(of parameter: String) -> [ParameterAxis] {
     let heads = ParameterAxis.heads(
       unit: configuration.hiddenSize / configuration.numAttentionHeads)
     let projections = ["query", "key", "value"].flatMap { name in
@@ -170,10 +170,10 @@ extension BERT: ReducibleModel {
 }
 
 extension DistilBERT: ReducibleModel {
-  public var layerCount: Int { configuration.nLayers }
-  public var layerPrefix: String { "distilbert.transformer.layer." }
+  package var layerCount: Int { configuration.nLayers }
+  package var layerPrefix: String { "distilbert.transformer.layer." }
 
-  public func resized(layers: [Int], width: Int) throws -> any ReducibleModel {
+  package func resized(layers: [Int], width: Int) throws -> any ReducibleModel {
     var c = configuration
     let ratio = Proportion(old: c.dim, new: width)
     c.nLayers = layers.count
@@ -183,7 +183,7 @@ extension DistilBERT: ReducibleModel {
     return DistilBERT(c)
   }
 
-  public func axes(of parameter: String) -> [ParameterAxis] {
+  package func axes(of parameter: String) -> [ParameterAxis] {
     let heads = ParameterAxis.heads(unit: configuration.dim / configuration.nHeads)
     let projections = ["q_lin", "k_lin", "v_lin"].flatMap { name in
       [("\(name).weight", [heads, .width]), ("\(name).bias", [heads])]

@@ -5,7 +5,7 @@ import Tensors
 
 /// What an axis of a parameter stands for. Axes of one kind lose the same units when a model becomes
 /// narrower, over the whole model or within a layer.
-public struct ParameterAxis: Sendable, Hashable {
+package struct ParameterAxis: Sendable, Hashable {
   enum Kind: Sendable, Hashable {
     case fixed
     /// Channels of the residual stream.
@@ -31,7 +31,7 @@ public struct ParameterAxis: Sendable, Hashable {
 }
 
 /// A model that smaller ones of its family can be made of.
-public protocol ReducibleModel: PretrainedModel {
+package protocol ReducibleModel: PretrainedModel {
   var layerCount: Int { get }
   /// What the names of a layer's parameters begin with, before the layer's number.
   var layerPrefix: String { get }
@@ -45,28 +45,28 @@ public protocol ReducibleModel: PretrainedModel {
 
 /// A student cut from a teacher: some layers, and of the width the channels, heads and neurons with the
 /// largest weights (sums of squares over all matrices that read or write them).
-public struct Reduction {
-  public let model: any ReducibleModel
+package struct Reduction {
+  package let model: any ReducibleModel
   /// What was taken over, in words.
-  public let description: String
+  package let description: String
   private let teacher: any ReducibleModel
   /// The teacher's folder.
-  public let directory: ModelDirectory
+  package let directory: ModelDirectory
   private let layers: [Int]
 
   /// `layers` are numbers of the teacher's, in order; empty keeps all. `width` 0 keeps the width.
-  public init(of directory: ModelDirectory, layers: [Int], width: Int) throws {
+  package init(of directory: ModelDirectory, layers: [Int], width: Int) throws {
     guard let teacher = try directory.model() as? any ReducibleModel else {
-      throw StorageError("\(directory.url.path) holds a model that no student can be cut from.")
+      throw UserError("\(directory.url.path) holds a model that no student can be cut from.")
     }
     let chosen = layers.isEmpty ? Array(0..<teacher.layerCount) : layers
     guard chosen.allSatisfy((0..<teacher.layerCount).contains) else {
-      throw StorageError(
+      throw UserError(
         "from_teacher.layers must be numbers from 0 to \(teacher.layerCount - 1): the teacher has "
           + "\(teacher.layerCount) layers.")
     }
     guard width <= teacher.width, width >= 0 else {
-      throw StorageError("from_teacher.width must be at most the teacher's \(teacher.width).")
+      throw UserError("from_teacher.width must be at most the teacher's \(teacher.width).")
     }
     let newWidth = width == 0 ? teacher.width : width
     model = try teacher.resized(layers: chosen, width: newWidth)
@@ -90,7 +90,7 @@ public struct Reduction {
 
   /// Declares the student's variables under `prefix`, with the weights that are kept. They are taken from the teacher's
   /// variables in `store`, where it has them under `teacherPrefix`, and else from its folder.
-  public func load(
+  package func load(
     into store: VariableStore, prefix: String, teacherPrefix: String? = nil
   ) throws {
     let file = try ShardedSafetensors(folder: directory.url)
@@ -101,7 +101,7 @@ public struct Reduction {
         return try entry.value()
       }
       guard let found = try stored[name].flatMap({ try file.weight($0) }) else {
-        throw StorageError("\(directory.url.path) has no tensor \(name).")
+        throw UserError("\(directory.url.path) has no tensor \(name).")
       }
       return found
     }

@@ -6,9 +6,9 @@ import Tensors
 
 /// An encoder with what becomes of its hidden states, as the `sentence-transformers` library's files
 /// beside the model say.
-public struct SentenceEncoder {
+package struct SentenceEncoder {
   /// How hidden states [B, T, C] become one vector.
-  public enum Pooling: String, Sendable {
+  package enum Pooling: String, Sendable {
     /// The mean over the tokens, and their sum over the square root of their number.
     case mean
     case meanOverRoot
@@ -20,74 +20,74 @@ public struct SentenceEncoder {
   }
 
   /// What becomes of a text before it is tokenised, and of the vectors.
-  public struct Settings: Sendable, Hashable {
-    public var pooling = Pooling.mean
+  package struct Settings: Sendable, Hashable {
+    package var pooling = Pooling.mean
     /// Whether embeddings have length 1.
-    public var normalizes = true
+    package var normalizes = true
     /// The most tokens of a sentence; what is longer is cut off. nil takes what the model can.
-    public var maximumLength: Int?
+    package var maximumLength: Int?
     /// What stands before every text, such as `query: `.
-    public var prompt = ""
-    public var lowercases = false
+    package var prompt = ""
+    package var lowercases = false
     /// How many numbers of a vector are kept; nil keeps all.
-    public var keptWidth: Int?
+    package var keptWidth: Int?
 
-    public init() {}
+    package init() {}
   }
 
-  public let encoder: any Encoder
-  public let settings: Settings
+  package let encoder: any Encoder
+  package let settings: Settings
 
-  public init(_ encoder: any Encoder, _ settings: Settings = Settings()) {
+  package init(_ encoder: any Encoder, _ settings: Settings = Settings()) {
     self.encoder = encoder
     self.settings = settings
   }
 
   /// The most tokens of a sentence.
-  public var maximumLength: Int {
+  package var maximumLength: Int {
     min(settings.maximumLength ?? encoder.contextLength, encoder.contextLength)
   }
 
   /// How many numbers a vector has.
-  public var width: Int { min(settings.keptWidth ?? encoder.width, encoder.width) }
+  package var width: Int { min(settings.keptWidth ?? encoder.width, encoder.width) }
 
   /// A text as the tokenizer gets it.
-  public func prepared(_ text: String) -> String {
+  package func prepared(_ text: String) -> String {
     let text = settings.prompt + text
     return settings.lowercases ? text.lowercased() : text
   }
 
   /// The same settings for another encoder, as a student has its teacher's.
-  public func replacingEncoder(by encoder: any Encoder) -> SentenceEncoder {
+  package func replacingEncoder(by encoder: any Encoder) -> SentenceEncoder {
     SentenceEncoder(encoder, settings)
   }
 
   /// The encoder of a folder.
-  public init(_ directory: ModelDirectory) throws {
+  package init(_ directory: ModelDirectory) throws {
     self.init(try directory.encoder(), try SentenceEncoderFiles(directory).settings())
   }
 
   /// Embeddings [B, C] of tokens int32 [B, T], of which the first `lengths`, int32 [B], count. At least one does.
-  public func callAsFunction(_ tokens: Tensor, lengths: Tensor) -> Tensor {
+  package func callAsFunction(_ tokens: Tensor, lengths: Tensor) -> Tensor {
     let states = hiddenStates(tokens, AttentionContext(bothDirections: tokens, lengths: lengths))
     return pooled(
       states[states.count - 1], mask: Self.mask(lengths: lengths, length: tokens.shape[1]))
   }
 
   /// [B, T], 1 for the first `lengths`, int32 [B], of T positions, 0 for the others.
-  public static func mask(lengths: Tensor, length t: Int) -> Tensor {
+  package static func mask(lengths: Tensor, length t: Int) -> Tensor {
     let b = lengths.shape[0]
     let places = TensorData([b, t], (0..<b * t).map { Float($0 % t) })
     return lengths.reshaped(to: [b, 1]).isGreater(than: .constant(places))
   }
 
   /// The encoder's hidden states of single sentences, none of them the second of a pair.
-  public func hiddenStates(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] {
+  package func hiddenStates(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] {
     encoder.hiddenStates(tokens, types: .constant(TensorData(zeros: tokens.type)), context)
   }
 
   /// Embeddings [B, C] of hidden states [B, T, C]; `mask` [B, T] is 1 for positions that count, else 0.
-  public func pooled(_ hidden: Tensor, mask: Tensor) -> Tensor {
+  package func pooled(_ hidden: Tensor, mask: Tensor) -> Tensor {
     let (b, t, c) = (hidden.shape[0], hidden.shape[1], hidden.shape[2])
     func table(_ shape: Shape, _ value: (Int) -> Float) -> Tensor {
       .constant(TensorData(shape, (0..<shape.elementCount).map(value)))

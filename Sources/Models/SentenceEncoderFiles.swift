@@ -1,4 +1,5 @@
 // What `sentence-transformers` writes beside an encoder.
+import Base
 import Foundation
 import Storage
 
@@ -13,8 +14,8 @@ struct SentenceEncoderFiles {
     return FileManager.default.fileExists(atPath: file.path) ? try JSON(contentsOf: file) : nil
   }
 
-  private func failure(_ file: String, _ what: String) -> StorageError {
-    StorageError("\(directory.url.path)/\(file) \(what).")
+  private func failure(_ file: String, _ what: String) -> UserError {
+    UserError("\(directory.url.path)/\(file) \(what).")
   }
 
   /// Settings; without `modules.json` the mean over tokens, of length 1. What is not built is an error that names

@@ -1,4 +1,5 @@
 // Which tensor of a file is which parameter of a model.
+import Base
 import Foundation
 import Layers
 import Storage
@@ -19,12 +20,12 @@ extension PretrainedModel {
         continue
       }
       guard entry.shape == tensor.shape else {
-        throw StorageError(
+        throw UserError(
           "\(file.folder.path): tensor \(stored) has the shape \(entry.shape), the model that "
             + "config.json describes needs \(tensor.shape).")
       }
       guard let type = entry.type, type.elementType != .int32 else {
-        throw StorageError(
+        throw UserError(
           "\(file.folder.path): tensor \(stored) is stored as \(entry.dtype); weights are read from "
             + "F32, F16 and BF16.")
       }
@@ -41,7 +42,7 @@ extension PretrainedModel {
       if let first = missing.first, let near = nearest(to: first, in: surplus) {
         sentence += " Nearest to \(first) is \(near)."
       }
-      throw StorageError(sentence)
+      throw UserError(sentence)
     }
     return pairs
   }

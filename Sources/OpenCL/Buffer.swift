@@ -2,8 +2,8 @@
 internal import COpenCL
 
 /// A range of device memory: a whole allocation, or a region of one.
-public final class Buffer {
-  public let byteCount: Int
+package final class Buffer {
+  package let byteCount: Int
   let handle: cl_mem
   /// The allocation that a region lies in; held so that it outlives the region.
   private let parent: Buffer?
@@ -11,7 +11,7 @@ public final class Buffer {
   private let start: Int
 
   /// Allocates `byteCount` bytes; their content is undefined.
-  public init(_ context: Context, byteCount: Int) throws {
+  package init(_ context: Context, byteCount: Int) throws {
     var code: cl_int = 0
     let made = clCreateBuffer(
       context.handle, cl_mem_flags(CL_MEM_READ_WRITE), max(byteCount, 1), nil, &code)
@@ -26,7 +26,7 @@ public final class Buffer {
   }
 
   /// A region of `buffer`; `offset` is a multiple of the device's alignment.
-  public init(region offset: Int, byteCount: Int, of buffer: Buffer) throws {
+  package init(region offset: Int, byteCount: Int, of buffer: Buffer) throws {
     // OpenCL knows no regions of regions: they are taken from the allocation.
     let parent = buffer.parent ?? buffer
     let start = buffer.start + offset
@@ -47,9 +47,9 @@ public final class Buffer {
   }
 
   /// Which allocation it lies in, and at which byte.
-  public var place: Place { Place(allocation: ObjectIdentifier(parent ?? self), start: start) }
+  package var place: Place { Place(allocation: ObjectIdentifier(parent ?? self), start: start) }
 
-  public struct Place: Hashable {
+  package struct Place: Hashable {
     let allocation: ObjectIdentifier
     let start: Int
   }

@@ -2,11 +2,11 @@
 internal import COpenCL
 
 /// An OpenCL context that holds exactly one device.
-public final class Context {
-  public let device: DeviceDescription
+package final class Context {
+  package let device: DeviceDescription
   let handle: cl_context
 
-  public init(_ device: DeviceDescription) throws {
+  package init(_ device: DeviceDescription) throws {
     self.device = device
     var code: cl_int = 0
     var properties: [cl_context_properties] = [

@@ -2,46 +2,46 @@
 internal import COpenCL
 
 /// An OpenCL device that a driver offers, named `platform:index`.
-public struct DeviceDescription: Sendable, CustomStringConvertible {
-  public enum Kind: String, Sendable { case cpu, gpu, accelerator, other }
+package struct DeviceDescription: Sendable, CustomStringConvertible {
+  package enum Kind: String, Sendable { case cpu, gpu, accelerator, other }
 
   /// `platform:index`, the name a user writes.
-  public let identifier: String
-  public let name: String
-  public let platformName: String
+  package let identifier: String
+  package let name: String
+  package let platformName: String
   /// The driver's version and the OpenCL version it implements, as the driver writes them.
-  public let driverVersion: String
-  public let openCLVersion: String
-  public let kind: Kind
-  public let computeUnits: Int
+  package let driverVersion: String
+  package let openCLVersion: String
+  package let kind: Kind
+  package let computeUnits: Int
   /// The highest clock in MHz, and whether the device computes in the host's memory; as the driver says.
-  public let clock: Int
-  public let sharesHostMemory: Bool
+  package let clock: Int
+  package let sharesHostMemory: Bool
   /// Its place on the PCI bus, such as `03:00.0`, where the driver tells.
-  public let pciAddress: String?
+  package let pciAddress: String?
   /// What is the same for one card under several drivers: its UUID, and its place on the PCI bus.
-  public let identities: Set<String>
+  package let identities: Set<String>
   /// Bytes of memory in all, of the largest single buffer, and of local memory per work-group.
-  public let memoryBytes: Int
-  public let maximumAllocationBytes: Int
-  public let localMemoryBytes: Int
-  public let maximumWorkGroupSize: Int
+  package let memoryBytes: Int
+  package let maximumAllocationBytes: Int
+  package let localMemoryBytes: Int
+  package let maximumWorkGroupSize: Int
   /// Bytes to which the start of a sub-buffer must be aligned.
-  public let alignmentBytes: Int
+  package let alignmentBytes: Int
   /// The number of `float`s the driver would put into one register.
-  public let nativeVectorWidth: Int
-  public let extensions: Set<String>
+  package let nativeVectorWidth: Int
+  package let extensions: Set<String>
   /// The versions of OpenCL C that the compiler takes, such as 1.2 and 3.0, and the optional features of 3.0.
-  public let languages: Set<String>
-  public let languageFeatures: Set<String>
+  package let languages: Set<String>
+  package let languageFeatures: Set<String>
   /// How many work-items may share an instruction, where a kernel can choose (`cl_intel_required_subgroup_size`).
-  public let subgroupSizes: [Int]
+  package let subgroupSizes: [Int]
   let handle: Handle
 
   /// What the compiler must be told so that kernels may use the functions of subgroups: nothing on Intel's drivers,
   /// which have them in every language; elsewhere a language that has them, since without a word from us it is the
   /// latest of 1.x (OpenCL 3.0 specification, section 5.8.6.5). nil where there are none.
-  public var subgroupOptions: [String]? {
+  package var subgroupOptions: [String]? {
     if extensions.contains("cl_intel_subgroups") { return [] }
     if languages.contains("3.0"), languageFeatures.contains("__opencl_c_subgroups") {
       return ["-cl-std=CL3.0"]
@@ -51,9 +51,9 @@ public struct DeviceDescription: Sendable, CustomStringConvertible {
   }
 
   /// Whether the driver is the Portable Computing Language.
-  public var isPoCL: Bool { platformName == "Portable Computing Language" }
+  package var isPoCL: Bool { platformName == "Portable Computing Language" }
 
-  public var description: String { "\(identifier) \(name) (\(platformName))" }
+  package var description: String { "\(identifier) \(name) (\(platformName))" }
 
   /// The driver's pointers to a platform and one of its devices. Unchecked, because both are
   /// immutable names that live as long as the process and may be used from any thread.

@@ -9,7 +9,7 @@ import Foundation
 
 /// The names of the drivers that the loader is told of, whether or not they offer a device: the `.icd` files in
 /// `/etc/OpenCL/vendors`, or where `OCL_ICD_VENDORS` says.
-public func installedDrivers() -> [String] { driverFiles().map(\.lastPathComponent) }
+package func installedDrivers() -> [String] { driverFiles().map(\.lastPathComponent) }
 
 private func driverFiles() -> [URL] {
   let environment = ProcessInfo.processInfo.environment
@@ -22,7 +22,7 @@ private func driverFiles() -> [URL] {
 }
 
 /// A sentence for each driver whose library does not load, and for each GPU's node that this user may not open.
-public func driverProblems(devices folder: String = "/dev") -> [String] {
+package func driverProblems(devices folder: String = "/dev") -> [String] {
   unloadable() + nodesWithoutRights(folder)
 }
 

@@ -2,7 +2,7 @@
 internal import COpenCL
 
 /// A finished or pending command of a profiling queue; released with its last reference.
-public final class Event {
+package final class Event {
   let handle: cl_event
 
   init(_ handle: cl_event) { self.handle = handle }
@@ -10,7 +10,7 @@ public final class Event {
   deinit { clReleaseEvent(handle) }
 
   /// Start and end in nanoseconds of the device's clock. Waits for the command.
-  public func interval() throws -> (start: UInt64, end: UInt64) {
+  package func interval() throws -> (start: UInt64, end: UInt64) {
     var event: cl_event? = handle
     try check(clWaitForEvents(1, &event), "waiting for a command")
     return (try time(CL_PROFILING_COMMAND_START), try time(CL_PROFILING_COMMAND_END))

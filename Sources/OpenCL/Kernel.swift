@@ -2,15 +2,15 @@
 internal import COpenCL
 
 /// A kernel object. Its arguments stay set, so one object serves one launch for ever.
-public final class Kernel {
-  public let name: String
+package final class Kernel {
+  package let name: String
   /// The most work-items of a group that the device runs this kernel in, as it was built.
-  public let maximumWorkGroupSize: Int
+  package let maximumWorkGroupSize: Int
   let handle: cl_kernel
   /// The buffers that were set as arguments; OpenCL does not keep them alive.
   private var held: [Int: Buffer] = [:]
 
-  public init(_ program: Program, name: String) throws {
+  package init(_ program: Program, name: String) throws {
     var code: cl_int = 0
     let made = clCreateKernel(program.handle, name, &code)
     guard let made else { throw OpenCLError(action: "finding the kernel \(name)", code: code) }
@@ -25,18 +25,18 @@ public final class Kernel {
 
   deinit { clReleaseKernel(handle) }
 
-  public func set(_ index: Int, to buffer: Buffer) throws {
+  package func set(_ index: Int, to buffer: Buffer) throws {
     var memory: cl_mem? = buffer.handle
     try set(index, size: MemoryLayout<cl_mem?>.size, value: &memory)
     held[index] = buffer
   }
 
-  public func set(_ index: Int, to number: Int32) throws {
+  package func set(_ index: Int, to number: Int32) throws {
     var number = number
     try set(index, size: MemoryLayout<Int32>.size, value: &number)
   }
 
-  public func set(_ index: Int, to number: Float) throws {
+  package func set(_ index: Int, to number: Float) throws {
     var number = number
     try set(index, size: MemoryLayout<Float>.size, value: &number)
   }

@@ -2,31 +2,31 @@
 internal import COpenCL
 
 /// A failed OpenCL call: what was being done, what the driver answered, and what to do next.
-public struct OpenCLError: Error, CustomStringConvertible, Sendable {
+package struct OpenCLError: Error, CustomStringConvertible, Sendable {
   /// What was being done, such as "allocating 4096 bytes on pocl".
-  public let action: String
+  package let action: String
   /// The driver's error code (OpenCL 3.0 specification, appendix "Error Codes").
-  public let code: Int32
+  package let code: Int32
   /// Whatever else is known, such as a build log.
-  public let detail: String
+  package let detail: String
 
-  public init(action: String, code: Int32, detail: String = "") {
+  package init(action: String, code: Int32, detail: String = "") {
     self.action = action
     self.code = code
     self.detail = detail
   }
 
-  public var description: String {
+  package var description: String {
     var text = "OpenCL failed while \(action): \(OpenCLError.meaning(of: code)) (error \(code))."
     if !detail.isEmpty { text += "\n" + detail }
     return text
   }
 
   /// Whether the device was lost in the midst of its work: reset by a watchdog, or after a fault.
-  public var isLostDevice: Bool { [-14, -36, -9999].contains(code) }
+  package var isLostDevice: Bool { [-14, -36, -9999].contains(code) }
 
   /// Whether memory was asked for that is not to be had.
-  public var isLackOfMemory: Bool { [-4, -5, -6, -61].contains(code) }
+  package var isLackOfMemory: Bool { [-4, -5, -6, -61].contains(code) }
 
   static func meaning(of code: Int32) -> String {
     switch code {

@@ -2,12 +2,12 @@
 internal import COpenCL
 
 /// The devices of all drivers, with a sentence for each driver or device that fails.
-public struct Inventory: Sendable {
-  public var devices: [DeviceDescription] = []
-  public var problems: [String] = []
+package struct Inventory: Sendable {
+  package var devices: [DeviceDescription] = []
+  package var problems: [String] = []
 
   /// Asks all drivers. One that fails hides no other.
-  public init() throws {
+  package init() throws {
     var count: cl_uint = 0
     let code = clGetPlatformIDs(0, nil, &count)
     // The loader's word for no platform at all (cl_khr_icd).
@@ -45,7 +45,7 @@ public struct Inventory: Sendable {
 }
 
 /// All devices that can be asked; empty where no driver is installed.
-public func availableDevices() throws -> [DeviceDescription] { try Inventory().devices }
+package func availableDevices() throws -> [DeviceDescription] { try Inventory().devices }
 
 func platformName(_ platform: cl_platform_id) -> String {
   var bytes = [UInt8](repeating: 0, count: 256)

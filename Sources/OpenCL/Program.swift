@@ -2,12 +2,12 @@
 internal import COpenCL
 
 /// A built program. A failure to build throws with the options and the driver's log.
-public final class Program {
+package final class Program {
   let handle: cl_program
   let device: DeviceDescription
 
   /// Builds OpenCL C source text.
-  public init(_ context: Context, source: String, options: String, name: String) throws {
+  package init(_ context: Context, source: String, options: String, name: String) throws {
     device = context.device
     var code: cl_int = 0
     let made: cl_program? = source.withCString { text in
@@ -22,7 +22,7 @@ public final class Program {
   }
 
   /// Builds a binary that `binary()` returned earlier on the same device and driver.
-  public init(_ context: Context, binary: [UInt8], options: String, name: String) throws {
+  package init(_ context: Context, binary: [UInt8], options: String, name: String) throws {
     device = context.device
     var code: cl_int = 0
     var status: cl_int = 0
@@ -63,7 +63,7 @@ public final class Program {
   }
 
   /// The built program in the driver's own format.
-  public func binary() throws -> [UInt8] {
+  package func binary() throws -> [UInt8] {
     var size = 0
     try check(
       clGetProgramInfo(

@@ -2,14 +2,14 @@
 internal import COpenCL
 
 /// An in-order command queue: what is enqueued first is finished first.
-public final class Queue {
+package final class Queue {
   private let handle: cl_command_queue
   private let context: Context
   /// Host memory that commands are still reading.
   private var lent: [(event: cl_event, memory: UnsafeMutableRawBufferPointer)] = []
 
   /// `profiling` makes every launch slower and lets it return an event with its times.
-  public init(_ context: Context, profiling: Bool = false) throws {
+  package init(_ context: Context, profiling: Bool = false) throws {
     self.context = context
     var code: cl_int = 0
     let flags = profiling ? cl_command_queue_properties(CL_QUEUE_PROFILING_ENABLE) : 0
@@ -28,12 +28,12 @@ public final class Queue {
   }
 
   /// Enqueues a kernel over `global` work-items in groups of `local`, each of 1 to 3 extents.
-  public func launch(_ kernel: Kernel, global: [Int], local: [Int]) throws {
+  package func launch(_ kernel: Kernel, global: [Int], local: [Int]) throws {
     try enqueue(kernel, global, local, nil)
   }
 
   /// As `launch`, returning the event of a profiling queue.
-  public func profiledLaunch(_ kernel: Kernel, global: [Int], local: [Int]) throws -> Event {
+  package func profiledLaunch(_ kernel: Kernel, global: [Int], local: [Int]) throws -> Event {
     var event: cl_event?
     try enqueue(kernel, global, local, &event)
     guard let event else {
@@ -53,7 +53,7 @@ public final class Queue {
   }
 
   /// Copies host bytes into a buffer; returns when the host memory may be reused.
-  public func write(_ bytes: UnsafeRawBufferPointer, to buffer: Buffer) throws {
+  package func write(_ bytes: UnsafeRawBufferPointer, to buffer: Buffer) throws {
     guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
     try check(
       clEnqueueWriteBuffer(
@@ -65,7 +65,7 @@ public final class Queue {
   private static let lentBytes = 64 << 20
 
   /// Copies host bytes into a buffer in its turn, without waiting for it: they are copied now.
-  public func writeLater(_ bytes: UnsafeRawBufferPointer, to buffer: Buffer) throws {
+  package func writeLater(_ bytes: UnsafeRawBufferPointer, to buffer: Buffer) throws {
     guard !bytes.isEmpty else { return }
     takeBack(where: { event in
       var status: cl_int = 0
@@ -96,7 +96,7 @@ public final class Queue {
   }
 
   /// Brings buffers, whose content is undefined, to the device.
-  public func migrate(_ buffers: [Buffer]) throws {
+  package func migrate(_ buffers: [Buffer]) throws {
     var handles: [cl_mem?] = buffers.map(\.handle)
     try check(
       clEnqueueMigrateMemObjects(
@@ -106,10 +106,10 @@ public final class Queue {
   }
 
   /// Tells the driver to begin with what is enqueued.
-  public func flush() throws { try check(clFlush(handle), "flushing the queue") }
+  package func flush() throws { try check(clFlush(handle), "flushing the queue") }
 
   /// Waits for all earlier commands, then copies a buffer's bytes to the host.
-  public func read(_ buffer: Buffer, into bytes: UnsafeMutableRawBufferPointer) throws {
+  package func read(_ buffer: Buffer, into bytes: UnsafeMutableRawBufferPointer) throws {
     guard let base = bytes.baseAddress, !bytes.isEmpty else { return }
     try check(
       clEnqueueReadBuffer(
@@ -118,7 +118,7 @@ public final class Queue {
   }
 
   /// Waits until every enqueued command has finished.
-  public func finish() throws {
+  package func finish() throws {
     try check(clFinish(handle), "finishing the queue")
     takeBack(where: { _ in true })
   }

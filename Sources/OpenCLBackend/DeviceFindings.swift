@@ -5,25 +5,25 @@ import Tensors
 
 /// Answers that took a device to find out, for one device, driver and text of the kernels. A file that is missing,
 /// damaged or for other kernels is no error: then nothing is known.
-public struct DeviceFindings: Codable, Equatable, Sendable {
+package struct DeviceFindings: Codable, Equatable, Sendable {
   /// The matrix unit that multiplies rightly; nil where there is none.
-  public var matrixUnit: MatrixUnit.Kind?
+  package var matrixUnit: MatrixUnit.Kind?
   /// What the device computed wrongly in a short check; nil where it was right.
-  public var fault: String?
+  package var fault: String?
 
-  public init(matrixUnit: MatrixUnit.Kind? = nil, fault: String? = nil) {
+  package init(matrixUnit: MatrixUnit.Kind? = nil, fault: String? = nil) {
     self.matrixUnit = matrixUnit
     self.fault = fault
   }
 
   /// What is known of a device; nil where it was never met.
-  public static func kept(for device: DeviceDescription) -> DeviceFindings? {
+  package static func kept(for device: DeviceDescription) -> DeviceFindings? {
     guard let url = url(for: device), let data = try? Data(contentsOf: url) else { return nil }
     return try? JSONDecoder().decode(DeviceFindings.self, from: data)
   }
 
   /// Writes them for the next process; where nothing can be written, it will ask again.
-  public func keep(for device: DeviceDescription) {
+  package func keep(for device: DeviceDescription) {
     guard let url = Self.url(for: device), let data = try? JSONEncoder().encode(self) else {
       return
     }
@@ -33,7 +33,7 @@ public struct DeviceFindings: Codable, Equatable, Sendable {
   }
 
   /// nil where nothing is kept, since `RETORT_CACHE` is off.
-  public static func url(for device: DeviceDescription) -> URL? {
+  package static func url(for device: DeviceDescription) -> URL? {
     guard let folder = KernelCache.standardFolder else { return nil }
     let key = KernelCache.Key(device, "findings 1\n" + KernelSources().everything)
     return folder.appending(path: "findings-" + key.digest + ".json")

@@ -2,14 +2,14 @@
 import OpenCL
 
 /// The devices in the order in which work that named none should try them, and those that it should not try.
-public struct DeviceRanking: Sendable {
+package struct DeviceRanking: Sendable {
   /// Best first: GPUs with memory of their own before those in the processor, more units at a higher clock first;
   /// then whatever is no GPU, in the order of the drivers.
-  public private(set) var devices: [DeviceDescription] = []
+  package private(set) var devices: [DeviceDescription] = []
   /// Devices that are left out, with the reason.
-  public private(set) var left: [(device: DeviceDescription, why: String)] = []
+  package private(set) var left: [(device: DeviceDescription, why: String)] = []
 
-  public init(_ all: [DeviceDescription]) {
+  package init(_ all: [DeviceDescription]) {
     for device in all.enumerated().sorted(by: Self.isBetter).map(\.element) {
       // Two devices of one driver are two.
       let same = devices.first {

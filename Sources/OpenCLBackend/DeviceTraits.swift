@@ -4,7 +4,7 @@ import Tensors
 
 extension DeviceTraits {
   /// The traits of a device, of its own family unless another is asked for.
-  public init(of device: DeviceDescription, as family: Family? = nil) {
+  package init(of device: DeviceDescription, as family: Family? = nil) {
     let family = family ?? (device.kind == .cpu ? .cpu : .gpu)
     // Rows of a GPU are shared by a power of two of lanes that its work-groups allow.
     var lanes = 128

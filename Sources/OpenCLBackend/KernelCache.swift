@@ -4,7 +4,7 @@ import OpenCL
 
 /// Keeps program binaries in a folder. A missing, foreign or damaged file is no error: the program
 /// is then built from source and the file replaced.
-public struct KernelCache: Sendable {
+package struct KernelCache: Sendable {
   /// What a binary depends on: source, options, device, driver and the format of the file.
   struct Key {
     let text: String
@@ -31,7 +31,7 @@ public struct KernelCache: Sendable {
   /// Programs that build faster than this are not worth a file.
   let minimumBuildTime: Duration
 
-  public init(folder: URL, minimumBuildTime: Duration = .milliseconds(300)) {
+  package init(folder: URL, minimumBuildTime: Duration = .milliseconds(300)) {
     self.folder = folder
     self.minimumBuildTime = minimumBuildTime
   }
@@ -39,7 +39,7 @@ public struct KernelCache: Sendable {
   /// The user's cache, for a device whose driver gains from it. PoCL compiles a kernel when it is launched, for the
   /// size of its work-groups, and keeps the result itself; to hand out a binary it compiles every kernel a second
   /// time, for any size.
-  public static func standard(for device: DeviceDescription) -> KernelCache? {
+  package static func standard(for device: DeviceDescription) -> KernelCache? {
     if device.isPoCL { return nil }
     return standardFolder.map { KernelCache(folder: $0) }
   }

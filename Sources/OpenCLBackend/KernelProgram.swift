@@ -3,13 +3,13 @@ import OpenCL
 import Tensors
 
 /// What a driver's compiler is told beside the constants of a kernel.
-public struct CompilerOptions: Sendable, Hashable {
+package struct CompilerOptions: Sendable, Hashable {
   /// For every kernel.
-  public var all: [String]
+  package var all: [String]
   /// For kernels whose work-items hold many numbers, besides.
-  public var manyRegisters: [String]
+  package var manyRegisters: [String]
 
-  public init(all: [String] = [], manyRegisters: [String] = []) {
+  package init(all: [String] = [], manyRegisters: [String] = []) {
     self.all = all
     self.manyRegisters = manyRegisters
   }
@@ -26,17 +26,17 @@ public struct CompilerOptions: Sendable, Hashable {
 
   /// Intel's GPUs: 256 registers for half as many threads (an option of its compiler, IGC), and the fewest
   /// work-items in each that the GPU has, where its compiler would choose more.
-  public static func forIntel(lanes: Int) -> [String] {
+  package static func forIntel(lanes: Int) -> [String] {
     ["-cl-intel-256-GRF-per-thread", "-DREQUIRED_LANES=\(lanes)"]
   }
 }
 
 /// A program to build: its source, whole, and its options.
-public struct KernelProgram: Sendable, Hashable {
+package struct KernelProgram: Sendable, Hashable {
   /// What messages call it.
-  public let name: String
-  public let source: String
-  public let options: String
+  package let name: String
+  package let source: String
+  package let options: String
 
   /// `storage` has the types of those arguments, by position, that are stored otherwise than as 32 bits.
   init(

@@ -3,8 +3,8 @@ import OpenCL
 import Tensors
 
 /// One launch as a GPU would do it, with the numbers that another device found.
-public struct RecordedLaunch {
-  public enum Argument {
+package struct RecordedLaunch {
+  package enum Argument {
     /// One of the memories, by its position; what it holds.
     case memory(Int, of: ElementType)
     case int(Int)
@@ -12,23 +12,23 @@ public struct RecordedLaunch {
   }
 
   /// As the GPU's driver would get it.
-  public let program: KernelProgram
-  public let function: String
-  public let global: [Int]
-  public let local: [Int]
-  public let arguments: [Argument]
+  package let program: KernelProgram
+  package let function: String
+  package let global: [Int]
+  package let local: [Int]
+  package let arguments: [Argument]
   /// The bytes of each memory before the launch and after it.
-  public let before: [[UInt8]]
-  public let after: [[UInt8]]
+  package let before: [[UInt8]]
+  package let after: [[UInt8]]
 }
 
 /// Plans kernels for a GPU that is not here and runs them on a device that is, with matrix units emulated.
 ///
 /// The first launch of every kernel with its sizes is handed on. What a compiler made of the kernel can so be run in
 /// an interpreter and must leave the same.
-public final class LaunchRecorder: Device {
+package final class LaunchRecorder: Device {
   /// The GPU's; may change between graphs.
-  public var traits: DeviceTraits
+  package var traits: DeviceTraits
   private let device: OpenCLDevice
   private let compiler: CompilerOptions
   private let sources = KernelSources()
@@ -43,7 +43,7 @@ public final class LaunchRecorder: Device {
   }
 
   /// `traits` and `compiler` are the GPU's; `device` runs its kernels and has room for its groups.
-  public init(
+  package init(
     _ traits: DeviceTraits, _ compiler: CompilerOptions, on device: OpenCLDevice,
     record: @escaping (RecordedLaunch) throws -> Void
   ) {
@@ -53,13 +53,13 @@ public final class LaunchRecorder: Device {
     self.record = record
   }
 
-  public var name: String { device.name }
+  package var name: String { device.name }
 
-  public func allocate(byteCount: Int) throws -> any DeviceBuffer {
+  package func allocate(byteCount: Int) throws -> any DeviceBuffer {
     try device.allocate(byteCount: byteCount)
   }
 
-  public func prepare(
+  package func prepare(
     _ application: Application, operands: [any DeviceBuffer], results: [any DeviceBuffer],
     scratch: [any DeviceBuffer]
   ) throws -> [any PreparedLaunch] {
@@ -112,13 +112,13 @@ public final class LaunchRecorder: Device {
     return bytes
   }
 
-  public func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer) throws
+  package func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer) throws
     -> any PreparedLaunch
   {
     try device.prepareCopy(from: source, to: target)
   }
 
-  public func finish() throws { try device.finish() }
+  package func finish() throws { try device.finish() }
 }
 
 /// A launch whose first run is done by somebody else, who is given the run itself.

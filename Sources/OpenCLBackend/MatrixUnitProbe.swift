@@ -5,7 +5,7 @@ import Tensors
 extension MatrixUnit {
   /// The units that a device may have, the likeliest first. Drivers that cannot know a unit's instruction are not
   /// asked.
-  public static func candidates(for device: DeviceDescription) -> [MatrixUnit.Kind] {
+  package static func candidates(for device: DeviceDescription) -> [MatrixUnit.Kind] {
     guard device.kind == .gpu else { return [] }
     let intel = "cl_intel_subgroup_matrix_multiply_accumulate"
     let vendors: [(prefix: String, kinds: [Kind])] = [
@@ -20,7 +20,7 @@ extension MatrixUnit {
   /// The unit whose kernel this device's driver builds and which then multiplies rightly, in each type that it
   /// takes; nil where there is none. A compiler may end the process that asks it for an instruction that its device
   /// lacks; `retort` therefore asks in a process of its own and keeps the answer.
-  public static func probe(_ device: DeviceDescription) -> MatrixUnit? {
+  package static func probe(_ device: DeviceDescription) -> MatrixUnit? {
     if let kept = DeviceFindings.kept(for: device) { return kept.matrixUnit.map { MatrixUnit($0) } }
     return candidates(for: device).map { MatrixUnit($0) }.first {
       (try? $0.multipliesRightly(on: device)) == true
@@ -29,7 +29,7 @@ extension MatrixUnit {
 
   /// Compares products of small integers, which are exact, with the reference: of every layout, in large tiles and in
   /// small ones, with rows that are whole vectors and rows that are not.
-  public func multipliesRightly(on device: DeviceDescription) throws -> Bool {
+  package func multipliesRightly(on device: DeviceDescription) throws -> Bool {
     try kind.types.allSatisfy { type in
       try [(false, false), (false, true), (true, false)].allSatisfy { transposeA, transposeB in
         // With one unit to fill tiles are large, with 12 small. Ampere's tiles of whole vectors are loaded otherwise.

@@ -5,6 +5,7 @@ import Tensors
 
 /// An OpenCL device as the executor sees it: one context, one in-order queue.
 public final class OpenCLDevice: Device {
+  /// The device with its platform and driver.
   public let name: String
   public let traits: DeviceTraits
   private let context: Context
@@ -14,7 +15,7 @@ public final class OpenCLDevice: Device {
   /// Opens a device. `traits` are the device's own unless given; `profiling` makes launches slower
   /// and lets them be timed. `cache` is the user's unless given; the driver's compiler gets `compilerOptions`
   /// beside ours.
-  public init(
+  package init(
     _ description: DeviceDescription, traits: DeviceTraits? = nil, profiling: Bool = false,
     cache: KernelCache? = nil, compilerOptions: [String] = []
   ) throws {

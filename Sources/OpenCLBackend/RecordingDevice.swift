@@ -3,24 +3,24 @@ import Tensors
 
 /// Stands for a GPU that is not here: plans kernels for its traits and keeps the text of every program that it
 /// would build. Nothing runs, and memory holds nothing.
-public final class RecordingDevice: Device {
-  public let name: String
-  public let traits: DeviceTraits
-  public private(set) var programs: Set<KernelProgram> = []
+package final class RecordingDevice: Device {
+  package let name: String
+  package let traits: DeviceTraits
+  package private(set) var programs: Set<KernelProgram> = []
   private let compiler: CompilerOptions
   private let sources = KernelSources()
 
-  public init(_ name: String, traits: DeviceTraits, _ compiler: CompilerOptions) {
+  package init(_ name: String, traits: DeviceTraits, _ compiler: CompilerOptions) {
     self.name = name
     self.traits = traits
     self.compiler = compiler
   }
 
-  public var keepsValues: Bool { false }
+  package var keepsValues: Bool { false }
 
-  public func allocate(byteCount: Int) -> any DeviceBuffer { CountedBuffer(byteCount: byteCount) }
+  package func allocate(byteCount: Int) -> any DeviceBuffer { CountedBuffer(byteCount: byteCount) }
 
-  public func prepare(
+  package func prepare(
     _ application: Application, operands: [any DeviceBuffer], results: [any DeviceBuffer],
     scratch: [any DeviceBuffer]
   ) throws -> [any PreparedLaunch] {
@@ -29,7 +29,7 @@ public final class RecordingDevice: Device {
     }
   }
 
-  public func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer) throws
+  package func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer) throws
     -> any PreparedLaunch
   {
     try record(.copy(target.byteCount, on: traits))
@@ -42,5 +42,5 @@ public final class RecordingDevice: Device {
     return NothingLaunched()
   }
 
-  public func finish() {}
+  package func finish() {}
 }

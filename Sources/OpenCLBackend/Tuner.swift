@@ -3,24 +3,24 @@ import OpenCL
 import Tensors
 
 /// Times plans of products on one device. A plan that gives wrong numbers never wins.
-public struct Tuner {
+package struct Tuner {
   /// What was found for one problem.
-  public struct Finding: Codable, Sendable {
-    public let problem: MatMulProblem
-    public let plan: MatMulPlan
-    public let seconds: Double
+  package struct Finding: Codable, Sendable {
+    package let problem: MatMulProblem
+    package let plan: MatMulPlan
+    package let seconds: Double
     /// The least time that the device's peaks allow, over the time it took.
-    public let fractionOfPeak: Double
+    package let fractionOfPeak: Double
     /// Plans that were timed, and of those that were refused: they did not build or were wrong.
-    public let tried: Int
-    public let refused: Int
+    package let tried: Int
+    package let refused: Int
   }
 
   private let description: DeviceDescription
   private let traits: DeviceTraits
   private let peaks: DevicePeaks
 
-  public init(_ description: DeviceDescription, traits: DeviceTraits? = nil) throws {
+  package init(_ description: DeviceDescription, traits: DeviceTraits? = nil) throws {
     self.description = description
     self.traits = traits ?? DeviceTraits(of: description)
     peaks = try OpenCLDevice(description, traits: traits).measurePeaks()
@@ -28,7 +28,7 @@ public struct Tuner {
 
   /// Times the likeliest plans; `isDeep` goes on from the best one to its neighbours until it is
   /// within 10 % of the device's peak or nothing gets better. nil where no plan works.
-  public func find(_ problem: MatMulProblem, isDeep: Bool) throws -> Finding? {
+  package func find(_ problem: MatMulProblem, isDeep: Bool) throws -> Finding? {
     let bytes =
       4 * Double(problem.batch * (problem.m * problem.n))
       + 4 * Double(problem.batch * problem.k * (problem.m + problem.n))

@@ -5,12 +5,12 @@ import Tensors
 
 /// The findings for one device, driver and text of the kernels. A file that is missing, damaged or
 /// for other kernels is no error: then nothing is known.
-public struct TuningFile {
-  public private(set) var findings: [Tuner.Finding]
-  public let url: URL
+package struct TuningFile {
+  package private(set) var findings: [Tuner.Finding]
+  package let url: URL
 
   /// The file of a device in the kernel cache's folder; nil where nothing is cached.
-  public init?(for device: DeviceDescription, family: DeviceTraits.Family) {
+  package init?(for device: DeviceDescription, family: DeviceTraits.Family) {
     guard let folder = KernelCache.standardFolder else { return nil }
     let sources = KernelSources()
     let files = ["matmul_cpu.cl", "matmul_gpu.cl"]
@@ -22,7 +22,7 @@ public struct TuningFile {
   }
 
   /// Replaces what was known of the same problems, and writes the file.
-  public mutating func add(_ new: [Tuner.Finding]) throws {
+  package mutating func add(_ new: [Tuner.Finding]) throws {
     let replaced = Set(new.map(\.problem))
     findings = findings.filter { !replaced.contains($0.problem) } + new
     let encoder = JSONEncoder()
@@ -32,14 +32,14 @@ public struct TuningFile {
     try encoder.encode(findings).write(to: url, options: .atomic)
   }
 
-  public var tuning: Tuning {
+  package var tuning: Tuning {
     Tuning(Dictionary(findings.map { ($0.problem, $0.plan) }) { $1 })
   }
 }
 
 extension DeviceTraits {
   /// The device's traits with what the tuner found on it.
-  public static func tuned(_ device: DeviceDescription) -> DeviceTraits {
+  package static func tuned(_ device: DeviceDescription) -> DeviceTraits {
     var traits = DeviceTraits(of: device)
     if let file = TuningFile(for: device, family: traits.family) { traits.tuning = file.tuning }
     return traits

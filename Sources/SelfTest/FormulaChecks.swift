@@ -27,7 +27,7 @@ extension SelfTest {
 
   /// A few kinds of kernels in one graph: norm, products of all layouts, activation, rows, a loss and all their
   /// gradients. Takes seconds where a driver compiles quickly. Returns what is wrong, or nil.
-  public func briefly() throws -> String? {
+  package func briefly() throws -> String? {
     let formula = Formula(
       name: "a small network",
       operands: [

@@ -2,23 +2,23 @@
 import Tensors
 
 /// One thing that was checked on a device.
-public struct CheckResult: Sendable {
+package struct CheckResult: Sendable {
   /// A sentence of what must hold.
-  public let claim: String
+  package let claim: String
   /// What was found instead; nil where it holds.
-  public let failure: String?
+  package let failure: String?
 }
 
 /// Compares a device with the plain Swift reference, and both with numbers that are known.
-public struct SelfTest {
+package struct SelfTest {
   let device: any Device
   let reference = ReferenceDevice()
 
-  public init(on device: any Device) { self.device = device }
+  package init(on device: any Device) { self.device = device }
 
   /// Runs every check, telling each one as it ends. Takes seconds, and minutes where a driver compiles
   /// slowly.
-  public func run(onResult: (CheckResult) throws -> Void) rethrows {
+  package func run(onResult: (CheckResult) throws -> Void) rethrows {
     for check in formulaChecks + lossChecks + trainingChecks {
       let failure: String?
       do { failure = try check.body() } catch { failure = "\(error)" }

@@ -49,7 +49,7 @@ struct RunSentences: CustomStringConvertible {
     heldOut = try sentences(
       Parts.sample(corpus.heldOut, atMost: recipe.judgedRows, seed: seed))
     guard training.count > 0, heldOut.count > 1 else {
-      throw StorageError(
+      throw UserError(
         "The text has too few entries: \(training.count) to train on and \(heldOut.count) held out. Give more "
           + "text, or change data.held_out (\(recipe.heldOut)).")
     }

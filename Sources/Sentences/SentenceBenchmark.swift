@@ -6,7 +6,7 @@ import Tokenizers
 
 /// Pairs of sentences with how similar people find them, or halves of sentences that belong together: a test that knows
 /// nothing of a teacher, and that a control can win.
-public struct SentenceBenchmark: Sendable {
+package struct SentenceBenchmark: Sendable {
   private enum Kind: Sendable {
     /// Similarities of the pairs, in any unit.
     case similarities([Double])
@@ -15,12 +15,12 @@ public struct SentenceBenchmark: Sendable {
 
   private let kind: Kind
   /// Both sentences of every pair: first ones, then second ones.
-  public let sentences: [[Int32]]
+  package let sentences: [[Int32]]
 
   private var count: Int { sentences.count / 2 }
 
   /// The name of the number in tables, and its key in files.
-  public var title: (key: String, words: String) {
+  package var title: (key: String, words: String) {
     switch kind {
     case .similarities: ("pair_rank_correlation", "pairs (Spearman)")
     case .halves: ("half_reciprocal_rank", "other half (MRR)")
@@ -28,7 +28,7 @@ public struct SentenceBenchmark: Sendable {
   }
 
   /// In what a difference of losses is counted, and what the rows are called.
-  public var unit: (loss: String, rows: String) {
+  package var unit: (loss: String, rows: String) {
     switch kind {
     case .similarities: ("of rank correlation on similarity pairs", "pairs")
     case .halves: ("of reciprocal rank of a sentence's other half", "sentences")
@@ -37,7 +37,7 @@ public struct SentenceBenchmark: Sendable {
 
   /// Pairs from the objects of a data file, with `sentence1`, `sentence2` and `score` (as in the STS benchmark of
   /// sentence-transformers); `ids` gives the tokens of a sentence.
-  public init(pairsIn path: String, ids: (String) throws -> [Int32]) throws {
+  package init(pairsIn path: String, ids: (String) throws -> [Int32]) throws {
     let entries = try DataEntry.read([path])
     var (first, second, scores): ([[Int32]], [[Int32]], [Double]) = ([], [], [])
     for entry in entries {
@@ -56,14 +56,14 @@ public struct SentenceBenchmark: Sendable {
       }
     }
     guard Set(scores).count > 1 else {
-      throw StorageError("\(path) has fewer than two different scores, so nothing can be ranked.")
+      throw UserError("\(path) has fewer than two different scores, so nothing can be ranked.")
     }
     kind = .similarities(scores)
     sentences = first + second
   }
 
   /// The halves of sentences, of those that are long enough; nil where fewer than two are.
-  public init?(halvesOf all: [[Int32]]) {
+  package init?(halvesOf all: [[Int32]]) {
     let long = all.filter { $0.count >= 6 }
     guard long.count > 1 else { return nil }
     kind = .halves
@@ -75,7 +75,7 @@ public struct SentenceBenchmark: Sendable {
   /// One loss for each pair, whose mean is 1 less the number of `title`; `vectors` are those of `sentences`.
   ///
   /// Spearman's correlation is 1 - mean(6 d² / (n² - 1)) for the differences d of ranks, exactly where no two pairs tie.
-  public func losses(_ vectors: [[Float]]) -> [Double] {
+  package func losses(_ vectors: [[Float]]) -> [Double] {
     demand(vectors.count == sentences.count, "a vector for each sentence")
     switch kind {
     case .similarities(let scores):

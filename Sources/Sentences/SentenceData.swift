@@ -6,18 +6,16 @@ import Training
 
 extension Field {
   /// How many tokens of a row count, one number a row; rows that fill up a batch have one.
-  public static let lengths = Field("lengths", .int32)
-  /// 1 for a row that counts, 0 for one that fills up a batch.
-  public static let counts = Field("counts")
+  package static let lengths = Field("lengths", .int32)
 }
 
 /// Sentences as rows of ids, filled up to one length. A loss is divided by the number of sentences.
-public struct SentenceData: Dataset, Sendable {
-  public let sentences: [[Int32]]
-  public let length: Int
+package struct SentenceData: Dataset, Sendable {
+  package let sentences: [[Int32]]
+  package let length: Int
 
   /// Sentences of 1 to `length` ids each.
-  public init(_ sentences: [[Int32]], length: Int) {
+  package init(_ sentences: [[Int32]], length: Int) {
     demand(
       sentences.allSatisfy { (1...length).contains($0.count) },
       "a sentence has from 1 to \(length) ids")
@@ -25,19 +23,19 @@ public struct SentenceData: Dataset, Sendable {
     self.length = length
   }
 
-  public var count: Int { sentences.count }
-  public var unit: String { "sentences" }
-  public var fields: [Field: Shape] { [.tokens: [length], .lengths: [], .counts: []] }
-  public func weight(of rows: [Int?]) -> Int { rows.count { $0 != nil } }
+  package var count: Int { sentences.count }
+  package var unit: String { "sentences" }
+  package var fields: [Field: Shape] { [.tokens: [length], .lengths: [], .counts: []] }
+  package func weight(of rows: [Int?]) -> Int { rows.count { $0 != nil } }
 
-  public var fingerprint: String {
+  package var fingerprint: String {
     var fingerprint = Fingerprint()
     fingerprint.add("sentences of at most \(length)")
     for sentence in sentences { fingerprint.add(sentence) }
     return fingerprint.description
   }
 
-  public func batch(of numbers: [Int?]) -> Batch {
+  package func batch(of numbers: [Int?]) -> Batch {
     let rows = numbers.map { $0.map { sentences[$0] } }
     return Batch(
       [

@@ -4,7 +4,7 @@ import Tensors
 import Tokenizers
 
 /// Embeds sentences on a device, in batches of similar length.
-public final class SentenceEmbedder {
+package final class SentenceEmbedder {
   private struct Pass {
     let executor: GraphExecutor
     let tokens: Tensor
@@ -19,7 +19,7 @@ public final class SentenceEmbedder {
   private var passes: [Int: Pass] = [:]
 
   /// An encoder whose variables are in `store`.
-  public init(
+  package init(
     _ encoder: SentenceEncoder, _ tokenizer: Tokenizer, store: VariableStore, batchSize: Int = 32
   ) {
     self.encoder = encoder
@@ -30,7 +30,7 @@ public final class SentenceEmbedder {
 
   /// The ids of a sentence, prepared as the encoder's files say; one that is too long loses its end, but not the
   /// token that ends it.
-  public static func ids(
+  package static func ids(
     _ text: String, _ tokenizer: Tokenizer, _ encoder: SentenceEncoder, maximumLength: Int? = nil
   ) throws -> [Int32] {
     let maximumLength = min(maximumLength ?? encoder.maximumLength, encoder.maximumLength)
@@ -53,7 +53,7 @@ public final class SentenceEmbedder {
 
   /// One vector of `width` numbers of the encoder for each sentence, in their order. `onProgress` is told how
   /// many are done; what it throws ends the work.
-  public func embed(_ sentences: [String], onProgress: (Int) throws -> Void = { _ in }) throws
+  package func embed(_ sentences: [String], onProgress: (Int) throws -> Void = { _ in }) throws
     -> [[Float]]
   {
     try embed(
@@ -62,7 +62,7 @@ public final class SentenceEmbedder {
   }
 
   /// The same for sentences as ids, of at most the encoder's length.
-  public func embed(_ ids: [[Int32]], onProgress: (Int) throws -> Void = { _ in }) throws
+  package func embed(_ ids: [[Int32]], onProgress: (Int) throws -> Void = { _ in }) throws
     -> [[Float]]
   {
     for sentence in ids { try tokenizer.require(sentence, below: encoder.encoder.vocabularySize) }

@@ -2,19 +2,19 @@
 import Base
 
 /// A student's vectors beside the teacher's, for the same sentences.
-public struct SentenceEvaluation: Sendable {
+package struct SentenceEvaluation: Sendable {
   /// For each sentence how far the student is from the teacher: 1 - cos of the two vectors, or, where
   /// widths differ, the mean over some other sentences of the difference between similarities.
-  public let distances: [Double]
+  package let distances: [Double]
   /// Mean cos of the two vectors; nil where widths differ.
-  public let cosine: Double?
+  package let cosine: Double?
   /// The rank correlation of similarities over pairs of sentences (Spearman's).
-  public let rankCorrelation: Double
+  package let rankCorrelation: Double
   /// The share of sentences whose nearest other one is the same for both.
-  public let neighbourAgreement: Double
+  package let neighbourAgreement: Double
 
   /// Compares vectors; pairs and neighbours are taken within blocks of 256 sentences.
-  public init(student: [[Float]], teacher: [[Float]]) {
+  package init(student: [[Float]], teacher: [[Float]]) {
     demand(
       student.count == teacher.count && !student.isEmpty, "the sentences are not the same")
     let isComparable = student[0].count == teacher[0].count
@@ -46,7 +46,7 @@ public struct SentenceEvaluation: Sendable {
   }
 
   /// The cosine of the angle between two vectors.
-  public static func cosine(_ a: [Float], _ b: [Float]) -> Double {
+  package static func cosine(_ a: [Float], _ b: [Float]) -> Double {
     var (product, aa, bb): (Float, Float, Float) = (0, 0, 0)
     for (x, y) in zip(a, b) {
       product += x * y

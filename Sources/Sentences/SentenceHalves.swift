@@ -13,24 +13,24 @@ extension Field {
 }
 
 /// The halves of sentences, from which an encoder can learn without a teacher.
-public struct SentenceHalves: Dataset, Sendable {
+package struct SentenceHalves: Dataset, Sendable {
   private let base: SentenceData
 
-  public init(_ base: SentenceData) { self.base = base }
+  package init(_ base: SentenceData) { self.base = base }
 
-  public var unit: String { base.unit }
-  public var count: Int { base.count }
-  public var fingerprint: String { base.fingerprint }
-  public var fields: [Field: Shape] {
+  package var unit: String { base.unit }
+  package var count: Int { base.count }
+  package var fingerprint: String { base.fingerprint }
+  package var fields: [Field: Shape] {
     [
       .firstTokens: [base.length], .firstLengths: [], .secondTokens: [base.length],
       .secondLengths: [], .places: [],
     ]
   }
 
-  public func weight(of rows: [Int?]) -> Int { base.weight(of: rows) }
+  package func weight(of rows: [Int?]) -> Int { base.weight(of: rows) }
 
-  public func batch(of numbers: [Int?]) -> Batch {
+  package func batch(of numbers: [Int?]) -> Batch {
     let rows = numbers.map { $0.map { base.sentences[$0] } }
     let (first, second) = (
       rows.map { $0.map { Self.half($0, isFirst: true) } },

@@ -8,8 +8,8 @@ import Text
 import Training
 
 /// Makes a student's vectors those of a teacher, with feature matching where that is wanted.
-public struct EmbeddingObjective: Objective {
-  public enum Kind: Sendable, CaseIterable {
+package struct EmbeddingObjective: Objective {
+  package enum Kind: Sendable, CaseIterable {
     /// 1 - cos(s, t)
     case cosine
     /// |s - t|^2 / C
@@ -22,12 +22,12 @@ public struct EmbeddingObjective: Objective {
 
   private let student: SentenceEncoder
   private let teacher: SentenceEncoder
-  public let kind: Kind
+  package let kind: Kind
   /// From the student's width to the teacher's, where they differ.
   private let projection: Linear?
   private let matching: FeatureMatching
 
-  public init(
+  package init(
     student: SentenceEncoder, teacher: SentenceEncoder, _ kind: Kind,
     matching: FeatureMatching = FeatureMatching()
   ) {
@@ -42,7 +42,7 @@ public struct EmbeddingObjective: Objective {
       : Linear(own, other, hasBias: false, standardDeviation: 1 / Float(own).squareRoot())
   }
 
-  public var formula: String {
+  package var formula: String {
     let s = projection == nil ? "s" : "W s"
     let formula =
       switch kind {
@@ -53,7 +53,7 @@ public struct EmbeddingObjective: Objective {
     return ([formula] + matching.formulas).joined(separator: " + ")
   }
 
-  public var parameters: [(name: String, tensor: Tensor)] {
+  package var parameters: [(name: String, tensor: Tensor)] {
     (projection?.parameters(prefix: "projection") ?? []) + matching.parameters
   }
 
@@ -70,7 +70,7 @@ public struct EmbeddingObjective: Objective {
     )
   }
 
-  public func loss(_ inputs: Inputs) -> Loss {
+  package func loss(_ inputs: Inputs) -> Loss {
     let (b, t) = (inputs.rowCount, inputs[.tokens].shape[1])
     let counts = inputs[.counts].reshaped(to: [b, 1])
     let mask = SentenceEncoder.mask(lengths: inputs[.lengths], length: t)
@@ -126,17 +126,17 @@ public struct EmbeddingObjective: Objective {
 
 /// Finds the other half of a sentence among those of a batch: what a student can learn from sentences
 /// without a teacher (the independent crops of Izacard et al., arXiv 2112.09118, with halves for crops).
-public struct HalvesObjective: Objective {
+package struct HalvesObjective: Objective {
   private let encoder: SentenceEncoder
   private let temperature: Float = 0.05
 
-  public init(_ encoder: SentenceEncoder) { self.encoder = encoder }
+  package init(_ encoder: SentenceEncoder) { self.encoder = encoder }
 
-  public var formula: String {
+  package var formula: String {
     "-log softmax_j(a_i b_j / \(temperature))[i] of the halves a and b of sentences"
   }
 
-  public func loss(_ inputs: Inputs) -> Loss {
+  package func loss(_ inputs: Inputs) -> Loss {
     let first = encoder(inputs[.firstTokens], lengths: inputs[.firstLengths])
     let second = encoder(inputs[.secondTokens], lengths: inputs[.secondLengths])
     let logits = first.matmul(second, transposeOther: true) * (1 / temperature)

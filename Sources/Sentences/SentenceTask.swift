@@ -11,21 +11,20 @@ import Tokenizers
 
 /// Students' vectors are to be the teacher's; controls learn from sentences alone. All are judged by a benchmark that knows
 /// nothing of the teacher.
-package final class SentenceTask: RecipeTask {
+public final class SentenceTask: RecipeTask {
   private let recipe: DistillRecipe
   private let givenTeacher: Arm
   private let teacherEncoder: SentenceEncoder
   private let tokenizer: TokenizerDirectory
-  package let student: Arm
+  public let student: Arm
   private let makeArm: (String) throws -> Arm
   private var read: (sentences: RunSentences, benchmark: SentenceBenchmark)?
   /// The teacher's vectors of held-out sentences, once it is judged.
   private var expected: [[Float]] = []
 
-  package var teacher: Arm? { givenTeacher }
-  package var isTeacherTrained: Bool { false }
-  package func arm(_ name: String) throws -> Arm { try makeArm(name) }
-  package var export: ModelExport {
+  public var teacher: Arm? { givenTeacher }
+  public func arm(_ name: String) throws -> Arm { try makeArm(name) }
+  public var export: ModelExport {
     ModelExport(
       precision: recipe.training.export,
       use: ModelUse(
@@ -39,12 +38,12 @@ package final class SentenceTask: RecipeTask {
         unit: "sentences"))
   }
 
-  package static func takes(_ recipe: DistillRecipe) throws -> Bool {
+  public static func takes(_ recipe: DistillRecipe) throws -> Bool {
     let path = recipe.teacher.path
     return try !path.isEmpty && ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder
   }
 
-  package init(_ recipe: DistillRecipe, in folder: RunFolder) throws {
+  public init(_ recipe: DistillRecipe, in folder: RunFolder) throws {
     self.recipe = recipe
     let teacher = try Arm("teacher", finished: recipe.teacher.path)
     givenTeacher = teacher
@@ -76,7 +75,7 @@ package final class SentenceTask: RecipeTask {
     if !recipe.student.path.isEmpty {
       let own = try TokenizerDirectory(URL(fileURLWithPath: recipe.student.path)).tokenizer
       guard own.hasSameTokens(as: tokenizer.tokenizer) else {
-        throw StorageError("\(recipe.student.path) has another tokenizer than the teacher.")
+        throw UserError("\(recipe.student.path) has another tokenizer than the teacher.")
       }
     }
   }
@@ -93,8 +92,8 @@ package final class SentenceTask: RecipeTask {
   }
   private var sentences: RunSentences { data.sentences }
 
-  package func readData() throws -> TaskData {
-    let tables = [givenTeacher.model.vocabularySize, student.model.vocabularySize]
+  public func readData() throws -> TaskData {
+    let tables = [givenTeacher.model.tokenRows, student.model.tokenRows]
     let sentences = try RunSentences(
       recipe.data, share: recipe.student.textShare, tokenizer.tokenizer, teacherEncoder,
       classCount: tables.min() ?? 0, seed: recipe.seed)
@@ -121,24 +120,14 @@ package final class SentenceTask: RecipeTask {
       }
     }
     guard let halves = SentenceBenchmark(halvesOf: sentences.heldOut.sentences) else {
-      throw StorageError(
+      throw UserError(
         "The held-out sentences are too short to be halved, by which models are judged. Give longer ones, or a file of "
           + "pairs as data.pairs.")
     }
     return halves
   }
 
-  package func readTeachers(on device: any Device) throws -> FrozenWeights {
-    let weights = FrozenWeights(on: device)
-    try givenTeacher.load(into: weights)
-    return weights
-  }
-
-  package func planTeachers(in store: VariableStore) throws {
-    try givenTeacher.planFinished(in: store)
-  }
-
-  package func addOrigins(_ weights: FrozenWeights, to origins: inout RunOrigins) throws {
+  public func addOrigins(_ weights: FrozenWeights, to origins: inout RunOrigins) throws {
     origins.add("the teacher", try givenTeacher.load(into: weights))
     try origins.add("the student's folder", folder: recipe.student.path)
     if !recipe.data.pairs.isEmpty {
@@ -147,7 +136,7 @@ package final class SentenceTask: RecipeTask {
     }
   }
 
-  package func findings(_ weights: FrozenWeights) throws -> [Finding] {
+  public func findings(_ weights: FrozenWeights) throws -> [Finding] {
     try SentenceDoctor(sentences: sentences) { [teacherEncoder, tokenizer] in
       try SentenceEmbedder(teacherEncoder, tokenizer.tokenizer, store: weights.store).embed($0)
     }.findings()
@@ -155,18 +144,14 @@ package final class SentenceTask: RecipeTask {
 
   // MARK: Training
 
-  package func teacherSetup() throws -> TrainingSetup {
-    fatal("a run trains no sentence encoder to teach")
-  }
-
-  package func controlSetup(_ arm: Arm) throws -> TrainingSetup {
+  public func controlSetup(_ arm: Arm) throws -> TrainingSetup {
     TrainingSetup(
       objective: HalvesObjective(try sentenceEncoder(arm)),
       data: SentenceHalves(sentences.training),
       validation: sentences.validation.map(SentenceHalves.init))
   }
 
-  package func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup {
+  public func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup {
     TrainingSetup(
       objective: EmbeddingObjective(
         student: try sentenceEncoder(arm), teacher: teacherEncoder,
@@ -177,7 +162,7 @@ package final class SentenceTask: RecipeTask {
 
   // MARK: Judging
 
-  package var measure: Measure {
+  public var measure: Measure {
     let benchmark = data.benchmark
     return Measure(
       quality: benchmark.title.key, unit: benchmark.unit.loss, rows: benchmark.unit.rows,
@@ -201,7 +186,7 @@ package final class SentenceTask: RecipeTask {
       : begin
   }
 
-  package func speeds(_ arms: [Arm], _ store: VariableStore, check: @escaping () throws -> Void)
+  public func speeds(_ arms: [Arm], _ store: VariableStore, check: @escaping () throws -> Void)
     throws
     -> [[Metric]]
   {
@@ -225,7 +210,7 @@ package final class SentenceTask: RecipeTask {
     }
   }
 
-  package func evaluate(
+  public func evaluate(
     _ arm: Arm, isTeacher: Bool, _ store: VariableStore, _ report: @escaping ProgressReport
   ) throws -> ArmEvaluation {
     let (heldOut, benchmark) = (sentences.heldOut.sentences, data.benchmark)

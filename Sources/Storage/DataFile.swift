@@ -1,32 +1,33 @@
 // Files that people train on, in the forms they keep them in.
+import Base
 import Foundation
 
 /// What a file holds: a text, or objects with named fields. Files packed with gzip are unpacked.
-public struct DataFile {
+package struct DataFile {
   /// An object, and where it stands in its file, such as "line 3".
-  public struct Record: Sendable {
-    public let place: String
-    public let object: JSON.Object
+  package struct Record: Sendable {
+    package let place: String
+    package let object: JSON.Object
   }
 
-  public enum Content: Sendable {
+  package enum Content: Sendable {
     case text(String)
     case records([Record])
   }
 
   /// The file's path, or what standard input is called in a sentence.
-  public let name: String
-  public let content: Content
+  package let name: String
+  package let content: Content
 
   /// Reads a file, or standard input for `-`. Tables are known by their names (`.csv`, `.tsv`), objects of JSON by
   /// names (`.json`, `.jsonl`) or by what the file begins with: an object per line, a list, or one object that holds
   /// one list. Anything else is text; what is not UTF-8 is refused with its reason.
-  public init(_ path: String) throws {
+  package init(_ path: String) throws {
     var data: Data
     if path == "-" {
       name = "standard input"
       do { data = try FileHandle.standardInput.readToEnd() ?? Data() } catch {
-        throw StorageError("Cannot read standard input", of: error)
+        throw UserError("Cannot read standard input", of: error)
       }
     } else {
       name = path
@@ -84,11 +85,11 @@ public struct DataFile {
       }
     } catch let error as JSONParser.Failure {
       guard isNamedJSON || beginsAsEntry(start) else { return nil }
-      throw StorageError("\(name) is no JSON: \(error.reason) at byte \(error.offset).")
+      throw UserError("\(name) is no JSON: \(error.reason) at byte \(error.offset).")
     }
     if let items = whole.array { return try records(of: items, "item", name) }
     guard let object = whole.object else {
-      throw StorageError("\(name) is JSON and holds no objects.")
+      throw UserError("\(name) is JSON and holds no objects.")
     }
     let alone = Record(place: lines.first?.place ?? "the object", object: object)
     if isEntry(object) { return [alone] }
@@ -97,7 +98,7 @@ public struct DataFile {
       return isNamedJSON || !lines.isEmpty ? [alone] : nil
     }
     guard lists.count == 1 else {
-      throw StorageError(
+      throw UserError(
         "\(name) holds several lists (\(lists.map(\.key).joined(separator: ", "))). `jq -c '.\(lists[0].key)[]'` "
           + "takes one out.")
     }
@@ -116,7 +117,7 @@ public struct DataFile {
       if let text = item.string {
         return Record(place: place, object: JSON.Object([("text", .string(text))]))
       }
-      throw StorageError("\(name), \(place), is neither an object nor a text.")
+      throw UserError("\(name), \(place), is neither an object nor a text.")
     }
   }
 

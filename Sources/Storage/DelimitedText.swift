@@ -1,4 +1,5 @@
 // Tables as text: comma-separated values (RFC 4180) and tab-separated ones.
+import Base
 import Foundation
 
 /// The rows of a table whose first line names the columns.
@@ -22,19 +23,19 @@ struct DelimitedText {
           columns = fields.map { $0.trimmingCharacters(in: .whitespaces) }
           for (index, column) in columns.enumerated()
           where !column.isEmpty && columns[..<index].contains(column) {
-            throw StorageError("\(name): two columns are called '\(column.prefix(60))'.")
+            throw UserError("\(name): two columns are called '\(column.prefix(60))'.")
           }
           continue
         }
         guard fields.count == columns.count else {
-          throw StorageError(
+          throw UserError(
             "\(name), line \(line): there \(fields.count == 1 ? "is 1 field" : "are \(fields.count) fields"), and the "
               + "first line names \(columns.count) columns.")
         }
         rows.append((line, fields))
       }
     } catch let error as Reader.Failure {
-      throw StorageError("\(name), line \(error.line): \(error.reason).")
+      throw UserError("\(name), line \(error.line): \(error.reason).")
     }
   }
 

@@ -7,8 +7,10 @@ public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
   private var lanes: SIMD2<UInt64> = [0x243F_6A88_85A3_08D3, 0x1319_8A2E_0370_7344]
   private var length: UInt64 = 0
 
+  /// A hash of nothing yet.
   public init() {}
 
+  /// The hash of some bytes.
   public init(of data: Data) {
     self.init()
     add(data)
@@ -20,6 +22,7 @@ public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
     lanes ^= lanes &>> 32
   }
 
+  /// Adds bytes as they are.
   public mutating func add(_ bytes: UnsafeRawBufferPointer) {
     length &+= UInt64(bytes.count)
     let whole = bytes.count / 8 * 8
@@ -31,16 +34,19 @@ public struct Fingerprint: Sendable, Hashable, CustomStringConvertible {
     add(rest)
   }
 
+  /// Adds bytes as they are.
   public mutating func add(_ data: Data) { data.withUnsafeBytes { add($0) } }
 
+  /// Adds a text with its length.
   public mutating func add(_ text: String) { add(Data(text.utf8)) }
 
+  /// Adds integers with their number.
   public mutating func add(_ integers: some Sequence<Int32>) {
     Array(integers).withUnsafeBytes { add($0) }
   }
 
   /// The 16 bytes.
-  public var bytes: [UInt8] {
+  package var bytes: [UInt8] {
     [lanes[0], lanes[1]].flatMap { word in
       (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) }
     }

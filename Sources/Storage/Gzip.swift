@@ -1,4 +1,5 @@
 // Unpacking gzip (RFC 1952), by zlib.
+import Base
 import CZlib
 import Foundation
 
@@ -12,7 +13,7 @@ extension Data {
     // 15 bits of window, and 16 for the header of gzip.
     guard
       inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
-    else { throw StorageError("Cannot unpack \(name): there is no memory.") }
+    else { throw UserError("Cannot unpack \(name): there is no memory.") }
     defer { inflateEnd(&stream) }
     var unpacked = Data()
     var piece = [UInt8](repeating: 0, count: 1 << 20)
@@ -34,7 +35,7 @@ extension Data {
       unpacked += piece[..<(piece.count - Int(stream.avail_out))]
       rest = rest.dropFirst(read)
       guard unpacked.count <= limit else {
-        throw StorageError(
+        throw UserError(
           "\(name) unpacks to more than \(limit >> 30) GiB. `gzip -d` unpacks it; parts of it can be named one by one."
         )
       }
@@ -46,7 +47,7 @@ extension Data {
         continue
       default: break
       }
-      throw StorageError(
+      throw UserError(
         state == Z_OK || state == Z_BUF_ERROR
           ? "\(name) is packed with gzip and ends too early."
           : "\(name) is packed with gzip and damaged after \(unpacked.count) bytes of its content.")

@@ -3,14 +3,14 @@ import Base
 import Foundation
 
 /// A line-delimited JSON file that grows. Each line ends with a checksum of itself, under the key `crc32c`.
-public final class JSONLines {
+package final class JSONLines {
   private let file: FileHandle
   private let url: URL
 
   private static let key = "crc32c"
 
   /// Opens the file, keeping only the whole lines that `keep` accepts; makes it if it is missing.
-  public init(appendingTo url: URL, keep: (String) -> Bool = { _ in true }) throws {
+  package init(appendingTo url: URL, keep: (String) -> Bool = { _ in true }) throws {
     self.url = url
     let kept = Self.lines(of: url).sound.filter(keep)
     try WholeFile.write(kept.map { $0 + "\n" }.joined(), to: url)
@@ -19,21 +19,21 @@ public final class JSONLines {
   }
 
   /// Appends one object; keys keep their order.
-  public func append(_ fields: [(key: String, value: any JSONValue)]) throws {
+  package func append(_ fields: [(key: String, value: any JSONValue)]) throws {
     let text = Self.line(fields)
     do { try file.write(contentsOf: Data(text.utf8)) } catch {
-      throw StorageError("Cannot write to \(url.path)", of: error)
+      throw UserError("Cannot write to \(url.path)", of: error)
     }
   }
 
   /// The lines of a file that were written whole and have not changed since, and the number of the others. One
   /// bad byte costs one line.
-  public static func lines(of url: URL) -> (sound: [String], damagedCount: Int) {
+  package static func lines(of url: URL) -> (sound: [String], damagedCount: Int) {
     lines(in: (try? Data(contentsOf: url)) ?? Data())
   }
 
   /// The same for the content of a file.
-  public static func lines(in data: Data) -> (sound: [String], damagedCount: Int) {
+  package static func lines(in data: Data) -> (sound: [String], damagedCount: Int) {
     let all = data.split(separator: UInt8(ascii: "\n"))
     let sound = all.compactMap { line -> String? in
       guard let text = String(validating: line, as: UTF8.self),
@@ -46,7 +46,7 @@ public final class JSONLines {
   }
 
   /// A line with its checksum.
-  public static func line(_ fields: [(key: String, value: any JSONValue)]) -> String {
+  package static func line(_ fields: [(key: String, value: any JSONValue)]) -> String {
     let body = "{" + fields.map { "\(json($0.key)):\($0.value.json)" }.joined(separator: ",")
     return body + ending(body) + "\n"
   }
@@ -58,18 +58,18 @@ public final class JSONLines {
 }
 
 /// A line-delimited JSON file that is read.
-public struct JSONLinesFile {
+package struct JSONLinesFile {
   /// The objects with the numbers of their lines, from 1; empty lines are passed over.
-  public let objects: [(number: Int, object: JSON.Object)]
+  package let objects: [(number: Int, object: JSON.Object)]
 
   /// An error names the line of `name` that is no JSON object.
-  public init(_ data: Data, named name: String) throws {
+  package init(_ data: Data, named name: String) throws {
     var objects: [(number: Int, object: JSON.Object)] = []
     let lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, line) in lines.enumerated()
     where !line.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) {
-      func fail(_ why: String) -> StorageError {
-        StorageError("\(name), line \(index + 1), is no JSON object: \(why).")
+      func fail(_ why: String) -> UserError {
+        UserError("\(name), line \(index + 1), is no JSON object: \(why).")
       }
       do {
         guard let object = try JSON(parsing: Data(line)).object else { throw fail("it is a value") }
@@ -82,7 +82,7 @@ public struct JSONLinesFile {
   }
 
   /// Whether a file's first line is an object with these keys: whether a command of ours wrote it.
-  public static func begins(_ url: URL, with keys: [String]) -> Bool {
+  package static func begins(_ url: URL, with keys: [String]) -> Bool {
     guard let file = try? OpenFile(url),
       let start = try? file.read(at: 0, count: min(file.byteCount, 1 << 20)),
       let first = try? JSON(parsing: start.prefix { $0 != UInt8(ascii: "\n") }).object
@@ -92,33 +92,33 @@ public struct JSONLinesFile {
 }
 
 /// What can stand in a JSON object of ours.
-public protocol JSONValue { var json: String { get } }
+package protocol JSONValue { var json: String { get } }
 
 extension Int: JSONValue { public var json: String { String(self) } }
 extension Bool: JSONValue { public var json: String { self ? "true" : "false" } }
 extension String: JSONValue {
-  public var json: String { Storage.json(self) }
+  package var json: String { Storage.json(self) }
 }
 extension Double: JSONValue {
   /// JSON has no infinities: they become null.
-  public var json: String { isFinite ? "\(self)" : "null" }
+  package var json: String { isFinite ? "\(self)" : "null" }
 }
 extension Array: JSONValue where Element: JSONValue {
-  public var json: String { "[" + map(\.json).joined(separator: ",") + "]" }
+  package var json: String { "[" + map(\.json).joined(separator: ",") + "]" }
 }
 extension Optional: JSONValue where Wrapped: JSONValue {
-  public var json: String { self?.json ?? "null" }
+  package var json: String { self?.json ?? "null" }
 }
 
-extension JSON: JSONValue { public var json: String { line } }
+extension JSON: JSONValue { package var json: String { line } }
 
 /// An object whose keys keep their order.
-public struct JSONObject: JSONValue {
+package struct JSONObject: JSONValue {
   let fields: [(key: String, value: any JSONValue)]
 
-  public init(_ fields: [(key: String, value: any JSONValue)]) { self.fields = fields }
+  package init(_ fields: [(key: String, value: any JSONValue)]) { self.fields = fields }
 
-  public var json: String {
+  package var json: String {
     "{" + fields.map { "\(Storage.json($0.key)):\($0.value.json)" }.joined(separator: ",") + "}"
   }
 }

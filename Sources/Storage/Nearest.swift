@@ -2,7 +2,7 @@
 
 /// The candidate with the fewest insertions, deletions and replacements between it and `name`
 /// (Levenshtein); nil where none is near: more than a third of the letters, and more than two, would change.
-public func nearest(to name: String, in candidates: some Sequence<String>) -> String? {
+package func nearest(to name: String, in candidates: some Sequence<String>) -> String? {
   let name = Array(name.utf8)
   // A distance takes as long as the product of the lengths.
   guard name.count <= 200 else { return nil }

@@ -4,24 +4,24 @@ import Foundation
 
 /// A file that is open for reading. Parts are read when they are asked for: a file that shrinks in the
 /// meantime is an error, where a mapped one would end the process with a signal.
-public final class OpenFile: Sendable {
-  public let url: URL
+package final class OpenFile: Sendable {
+  package let url: URL
   /// The size when the file was opened, in bytes.
-  public let byteCount: Int
+  package let byteCount: Int
   private let descriptor: Int32
 
   /// Opens a regular file; an error says why it cannot be read.
-  public init(_ url: URL) throws {
+  package init(_ url: URL) throws {
     let descriptor = open(url.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
       throw errno == ENOENT
-        ? StorageError("Cannot read \(url.path): there is no such file.")
-        : StorageError("Cannot read \(url.path)", errno)
+        ? UserError("Cannot read \(url.path): there is no such file.")
+        : UserError("Cannot read \(url.path)", errno)
     }
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       close(descriptor)
-      throw StorageError("Cannot read \(url.path): it is not a regular file.")
+      throw UserError("Cannot read \(url.path): it is not a regular file.")
     }
     self.url = url
     self.descriptor = descriptor
@@ -31,15 +31,15 @@ public final class OpenFile: Sendable {
   deinit { close(descriptor) }
 
   /// Fills memory with the bytes from `offset` on.
-  public func read(at offset: Int, into bytes: UnsafeMutableRawBufferPointer) throws {
+  package func read(at offset: Int, into bytes: UnsafeMutableRawBufferPointer) throws {
     var done = 0
     while done < bytes.count {
       let count = pread(
         descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
       if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw StorageError("Cannot read \(url.path)", errno) }
+      guard count >= 0 else { throw UserError("Cannot read \(url.path)", errno) }
       guard count > 0 else {
-        throw StorageError(
+        throw UserError(
           "\(url.path) ends at byte \(offset + done): it has become shorter since it was opened, or is cut off."
         )
       }
@@ -48,14 +48,14 @@ public final class OpenFile: Sendable {
   }
 
   /// Some bytes from `offset` on.
-  public func read(at offset: Int, count: Int) throws -> Data {
+  package func read(at offset: Int, count: Int) throws -> Data {
     var data = Data(count: count)
     try data.withUnsafeMutableBytes { try read(at: offset, into: $0) }
     return data
   }
 
   /// Adds the whole content to a fingerprint, in pieces of a few megabytes; `body` is given each with its offset.
-  public func add(
+  package func add(
     to fingerprint: inout Fingerprint, _ body: (_ offset: Int, Data) throws -> Void = { _, _ in }
   ) throws {
     let size = 4 << 20
@@ -67,7 +67,7 @@ public final class OpenFile: Sendable {
   }
 }
 
-extension StorageError {
+extension UserError {
   /// A failure of the system, with its reason from `errno`.
   public init(_ what: String, _ code: Int32) {
     self.init("\(what): \(String(cString: strerror(code))).")
@@ -80,7 +80,7 @@ extension StorageError {
 extension URL {
   /// The place that a path leads to: absolute, and without links. What does not exist yet is taken below the
   /// part that does.
-  public var resolved: URL {
+  package var resolved: URL {
     var missing: [String] = []
     var known = standardizedFileURL
     while known.path != "/" {
@@ -96,7 +96,7 @@ extension URL {
   }
 
   /// Whether two paths lead to one file, by links of either kind.
-  public func isSameFile(as other: URL) -> Bool {
+  package func isSameFile(as other: URL) -> Bool {
     var (mine, theirs) = (stat(), stat())
     guard stat(path, &mine) == 0, stat(other.path, &theirs) == 0 else {
       return resolved == other.resolved
@@ -105,12 +105,12 @@ extension URL {
   }
 
   /// Whether this is another place or lies inside of it, links followed.
-  public func lies(in folder: URL) -> Bool {
+  package func lies(in folder: URL) -> Bool {
     (resolved.path + "/").hasPrefix(folder.resolved.path == "/" ? "/" : folder.resolved.path + "/")
   }
 
   /// Whether a link stands here, whatever it points to.
-  public var isLink: Bool {
+  package var isLink: Bool {
     var status = stat()
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
   }

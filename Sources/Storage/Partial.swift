@@ -27,7 +27,7 @@ struct Partial {
     let partial = temporary(url)
     let descriptor = open(partial.path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
-      throw StorageError("Cannot write \(url.path)", errno)
+      throw UserError("Cannot write \(url.path)", errno)
     }
     flock(descriptor, LOCK_EX | LOCK_NB)
     return Partial(url: partial, descriptor: descriptor)
@@ -39,14 +39,14 @@ struct Partial {
     do {
       try FileManager.default.createDirectory(
         at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-    } catch { throw StorageError("Cannot make the folder of \(url.path).") }
+    } catch { throw UserError("Cannot make the folder of \(url.path).") }
     guard mkdir(partial.path, 0o777) == 0 else {
-      throw StorageError("Cannot make the folder \(url.path)", errno)
+      throw UserError("Cannot make the folder \(url.path)", errno)
     }
     let lock = partial.appending(path: lockName)
     let descriptor = open(lock.path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
-      throw StorageError("Cannot write into \(partial.path)", errno)
+      throw UserError("Cannot write into \(partial.path)", errno)
     }
     flock(descriptor, LOCK_EX | LOCK_NB)
     return Partial(url: partial, descriptor: descriptor)
@@ -99,10 +99,10 @@ struct Partial {
 }
 
 /// Folders that appear whole or not at all.
-public enum WholeFolder {
+package enum WholeFolder {
   /// `body` fills a folder under a temporary name, which then gets its own. `willAppear` is told the files in
   /// it, by their paths in the folder, before that. What stands there already is an error.
-  public static func write(
+  package static func write(
     _ url: URL, _ body: (URL) throws -> Void, willAppear: ([String]) throws -> Void = { _ in }
   ) throws {
     try Partial.sweep(beside: url)
@@ -113,8 +113,8 @@ public enum WholeFolder {
       try willAppear(files(in: partial.url))
       guard rename(partial.url.path, url.path) == 0 else {
         throw errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR
-          ? StorageError("\(url.path) exists already.")
-          : StorageError("Cannot rename \(partial.url.path) to \(url.path)", errno)
+          ? UserError("\(url.path) exists already.")
+          : UserError("Cannot rename \(partial.url.path) to \(url.path)", errno)
       }
       partial.close()
     } catch {
@@ -125,10 +125,10 @@ public enum WholeFolder {
   }
 
   /// Removes what dead processes left in a folder and those below it.
-  public static func sweep(_ folder: URL) { Partial.sweep(below: folder) }
+  package static func sweep(_ folder: URL) { Partial.sweep(below: folder) }
 
   /// The files of a folder and those below it, by their paths; links count as files.
-  public static func files(in folder: URL) throws -> [String] {
+  package static func files(in folder: URL) throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted().flatMap { name in
       let inner = folder.appending(path: name)
       var isFolder: ObjCBool = false

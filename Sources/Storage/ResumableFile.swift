@@ -4,9 +4,9 @@ import Foundation
 
 /// An output that is appended to. Beside it, as long as it is not whole, lies `.retort-job.NAME`, which says what
 /// is being made: the same command goes on, another one is refused.
-public final class ResumableFile {
+package final class ResumableFile {
   /// What an earlier process of the same command made; empty at a new beginning.
-  public let existing: Data
+  package let existing: Data
   private let url: URL
   private let job: FileLock?
   private let jobText: String
@@ -15,7 +15,7 @@ public final class ResumableFile {
   /// Opens an output for `job`, a description of all that its content follows from. A regular file that is here
   /// is replaced where `isOwn` says that a command of this kind wrote it, or with `overwrite`; any other is
   /// refused. Nothing is changed before the first `append` or `keep`.
-  public init(
+  package init(
     _ url: URL, job description: JSON, overwrite: Bool, isOwn: (URL) -> Bool
   ) throws {
     jobText = description.line + "\n"
@@ -28,14 +28,14 @@ public final class ResumableFile {
         .appending(path: Self.jobName(place.lastPathComponent))
       let wasHere = FileManager.default.fileExists(atPath: jobFile.path)
       guard let lock = try FileLock(jobFile, makes: true) else {
-        throw StorageError("Another process is writing to \(url.path).")
+        throw UserError("Another process is writing to \(url.path).")
       }
       job = lock
       let isHere = FileManager.default.fileExists(atPath: place.path)
       let before = try wasHere ? lock.read() : Data()
       if isHere, !before.isEmpty {
         guard before == Data(jobText.utf8) || overwrite else {
-          throw StorageError(
+          throw UserError(
             "\(url.path) holds part of what another command began to write. That command goes on with it.",
             remedy: .replaceOutput)
         }
@@ -57,15 +57,15 @@ public final class ResumableFile {
   }
 
   /// What is told of a file that the command did not make.
-  public var foreign: StorageError {
-    StorageError(
+  package var foreign: UserError {
+    UserError(
       "\(url.path) is here already and was not written by this command.", remedy: .replaceOutput)
   }
 
   /// Keeps the lines that are there, of `total` in all that are written in parts of `part`, and tells how many.
   /// `isOwn` is asked of each, by its number from 0, whether this command would have written it; where another has,
   /// the file is foreign.
-  public func keepLines(
+  package func keepLines(
     of total: Int, inParts part: Int, _ isOwn: (Int, String) -> Bool
   ) throws -> Int {
     var ends = [0]
@@ -85,13 +85,13 @@ public final class ResumableFile {
   }
 
   /// Whole parts alone are gone on from, so that what is made together is the same as without the interruption.
-  public static func wholeParts(_ count: Int, of total: Int, inParts part: Int) -> Int {
+  package static func wholeParts(_ count: Int, of total: Int, inParts part: Int) -> Int {
     count >= total ? total : count / part * part
   }
 
   /// Keeps so many bytes of what is there, and goes on after them. A stream is only opened when there is something
   /// to write.
-  public func keep(_ byteCount: Int) throws {
+  package func keep(_ byteCount: Int) throws {
     guard job != nil else { return }
     try open(keeping: byteCount)
   }
@@ -102,29 +102,29 @@ public final class ResumableFile {
       try job == nil
       ? OutputPlace.openStream(url)
       : Foundation.open(url.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw StorageError("Cannot write \(url.path)", errno) }
+    guard descriptor >= 0 else { throw UserError("Cannot write \(url.path)", errno) }
     let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     self.file = file
     guard job != nil else { return }
     guard ftruncate(descriptor, off_t(byteCount)) == 0 else {
-      throw StorageError("Cannot write \(url.path)", errno)
+      throw UserError("Cannot write \(url.path)", errno)
     }
     lseek(descriptor, off_t(byteCount), SEEK_SET)
   }
 
-  public func append(_ data: Data) throws {
+  package func append(_ data: Data) throws {
     if file == nil { try open(keeping: 0) }
     do { try file?.write(contentsOf: data) } catch {
-      throw StorageError("Cannot write to \(url.path)", of: error)
+      throw UserError("Cannot write to \(url.path)", of: error)
     }
   }
 
   /// Says that the output is whole.
-  public func finish() throws {
+  package func finish() throws {
     if let job {
       if file == nil { try open(keeping: existing.count) }
       do { try file?.synchronize() } catch {
-        throw StorageError("Cannot write to \(url.path)", of: error)
+        throw UserError("Cannot write to \(url.path)", of: error)
       }
       job.remove()
     }
@@ -134,5 +134,5 @@ public final class ResumableFile {
 
 extension OpenFile {
   /// All bytes.
-  public func whole() throws -> Data { try read(at: 0, count: byteCount) }
+  package func whole() throws -> Data { try read(at: 0, count: byteCount) }
 }

@@ -6,30 +6,30 @@ import Tensors
 /// A safetensors file: named tensors with text metadata. The file stays open, and a tensor is read when it is
 /// asked for. Files that Retort wrote have a checksum for the header and for each tensor: a flipped bit is an
 /// error when it is read.
-public struct Safetensors: Sendable {
-  public var url: URL { file.url }
+package struct Safetensors: Sendable {
+  package var url: URL { file.url }
   /// What the writer noted, without the checksums.
-  public let metadata: [String: String]
+  package let metadata: [String: String]
   /// The tensors, in the order in which they lie in the file.
-  public let entries: [Entry]
+  package let entries: [Entry]
   private let file: OpenFile
   private let checksums: SafetensorsChecksums
   private let indexOfName: [String: Int]
 
   /// One tensor of a file.
-  public struct Entry: Sendable {
-    public let name: String
-    public let shape: Shape
+  package struct Entry: Sendable {
+    package let name: String
+    package let shape: Shape
     /// The type's name in the format, such as `BF16`.
-    public let dtype: String
+    package let dtype: String
     /// Where its bytes lie in the file.
     let range: Range<Int>
 
     /// The type that the tensor is read as; nil for one that Retort does not compute with.
-    public var type: TensorType? {
+    package var type: TensorType? {
       ElementType.allCases.first { $0.dtype == dtype }.map { TensorType(shape, $0) }
     }
-    public var byteCount: Int { range.count }
+    package var byteCount: Int { range.count }
   }
 
   /// The format's own limit for headers.
@@ -37,10 +37,10 @@ public struct Safetensors: Sendable {
 
   /// Opens a file. One that is truncated, foreign or inconsistent is an error that says what is wrong;
   /// nothing larger than the file is ever allocated.
-  public init(contentsOf url: URL) throws {
+  package init(contentsOf url: URL) throws {
     let file = try OpenFile(url)
-    func fail(_ why: String) -> StorageError {
-      StorageError("\(url.path) is not a whole safetensors file: \(why).")
+    func fail(_ why: String) -> UserError {
+      UserError("\(url.path) is not a whole safetensors file: \(why).")
     }
     guard file.byteCount >= 8 else { throw fail("it has \(file.byteCount) bytes") }
     let length = try file.read(at: 0, count: 8)
@@ -114,11 +114,11 @@ public struct Safetensors: Sendable {
     indexOfName = Dictionary(entries.indices.map { (entries[$0].name, $0) }) { first, _ in first }
   }
 
-  public func entry(named name: String) -> Entry? { indexOfName[name].map { entries[$0] } }
+  package func entry(named name: String) -> Entry? { indexOfName[name].map { entries[$0] } }
 
   /// Reads a tensor; nil where the file has none of that name, or one of a type that Retort does not
   /// compute with. Throws where the file has become shorter, or the tensor does not have its checksum.
-  public subscript(name: String) -> TensorData? {
+  package subscript(name: String) -> TensorData? {
     get throws {
       guard let entry = entry(named: name), entry.type != nil else { return nil }
       return try tensor(
@@ -130,7 +130,7 @@ public struct Safetensors: Sendable {
   private func tensor(_ entry: Entry, _ bytes: Data) throws -> TensorData? {
     guard let type = entry.type else { return nil }
     guard checksums.fits(bytes, entry.name) else {
-      throw StorageError(
+      throw UserError(
         "\(url.path) is damaged: the tensor \(entry.name) does not have the checksum that was written. Use a "
           + "copy, or make the file again.")
     }
@@ -138,11 +138,11 @@ public struct Safetensors: Sendable {
   }
 
   /// Adds the whole file to a fingerprint.
-  public func add(to fingerprint: inout Fingerprint) throws { try file.add(to: &fingerprint) }
+  package func add(to fingerprint: inout Fingerprint) throws { try file.add(to: &fingerprint) }
 
   /// Adds the whole file to a fingerprint, and gives every tensor that Retort computes with to `body` on the way, so
   /// that the file is read once. Errors are those of reading single tensors.
-  public func readAll(
+  package func readAll(
     addingTo fingerprint: inout Fingerprint, _ body: (Entry, TensorData) throws -> Void
   ) throws {
     var waiting = entries[...]

@@ -6,7 +6,7 @@ import Tensors
 extension Safetensors {
   /// Writes a file whole or not at all; `data` gives each tensor when its turn comes. A file gets checksums, for
   /// which the header is written again; a stream cannot be gone back in.
-  public static func write(
+  package static func write(
     _ tensors: [(name: String, type: TensorType)], metadata: [String: String], to url: URL,
     data: (String) throws -> TensorData
   ) throws {
@@ -36,7 +36,7 @@ extension Safetensors {
 
   /// What a file begins with: the length of its header, and the header, so long that the data start at a multiple
   /// of 8 bytes.
-  public static func beginning(
+  package static func beginning(
     _ tensors: [(name: String, type: TensorType)], metadata: [String: String]
   ) throws -> Data { try header(tensors, metadata, nil) }
 
@@ -69,7 +69,7 @@ extension Safetensors {
   }
 
   /// Writes a file of tensors that are in memory.
-  public static func write(
+  package static func write(
     _ tensors: [(name: String, data: TensorData)], metadata: [String: String] = [:], to url: URL
   ) throws {
     let values = Dictionary(tensors) { first, _ in first }

@@ -1,18 +1,19 @@
 // A model's tensors, in one safetensors file or in several with an index.
+import Base
 import Foundation
 import Tensors
 
 /// The tensors of a folder as Hugging Face lays them out: `model.safetensors`, or several shards with
 /// `model.safetensors.index.json`.
-public struct ShardedSafetensors: Sendable {
-  public let folder: URL
-  public let files: [Safetensors]
+package struct ShardedSafetensors: Sendable {
+  package let folder: URL
+  package let files: [Safetensors]
   private let fileOfName: [String: Int]
 
   static let singleName = "model.safetensors"
   static let indexName = "model.safetensors.index.json"
 
-  public init(folder: URL) throws {
+  package init(folder: URL) throws {
     self.folder = folder
     let single = folder.appending(path: Self.singleName)
     let index = folder.appending(path: Self.indexName)
@@ -21,17 +22,17 @@ public struct ShardedSafetensors: Sendable {
     } else if let data = try? Data(contentsOf: index) {
       guard let json = try? JSONSerialization.jsonObject(with: data) as? [String: Any],
         let map = json["weight_map"] as? [String: String], !map.isEmpty
-      else { throw StorageError("\(index.path) has no weight_map from tensors to files.") }
+      else { throw UserError("\(index.path) has no weight_map from tensors to files.") }
       files = try Set(map.values).sorted().map { name in
         // A shard lies in the folder itself; an index from elsewhere must not name other files.
         guard !name.contains("/"), name != ".." else {
-          throw StorageError("\(index.path) names the file \(name), which is not in its folder.")
+          throw UserError("\(index.path) names the file \(name), which is not in its folder.")
         }
         return try Safetensors(contentsOf: folder.appending(path: name))
       }
       let present = Set(files.flatMap { $0.entries.map(\.name) })
       if let missing = map.keys.sorted().first(where: { !present.contains($0) }) {
-        throw StorageError(
+        throw UserError(
           "\(folder.path)/\(map[missing] ?? "") has no tensor \(missing), which the index promises."
         )
       }
@@ -39,7 +40,7 @@ public struct ShardedSafetensors: Sendable {
       let old = ["pytorch_model.bin", "pytorch_model.bin.index.json"].contains {
         FileManager.default.fileExists(atPath: folder.appending(path: $0).path)
       }
-      throw StorageError(
+      throw UserError(
         "\(folder.path) has no \(Self.singleName) and no \(Self.indexName)."
           + (old
             ? " It holds a PyTorch pickle, which runs code when it is read and is not supported: "
@@ -49,41 +50,41 @@ public struct ShardedSafetensors: Sendable {
     for (index, file) in files.enumerated() {
       for entry in file.entries {
         guard places.updateValue(index, forKey: entry.name) == nil else {
-          throw StorageError("Two files of \(folder.path) hold the tensor \(entry.name).")
+          throw UserError("Two files of \(folder.path) hold the tensor \(entry.name).")
         }
       }
     }
     fileOfName = places
   }
 
-  public var names: [String] { files.flatMap { $0.entries.map(\.name) } }
+  package var names: [String] { files.flatMap { $0.entries.map(\.name) } }
 
-  public func entry(named name: String) -> Safetensors.Entry? {
+  package func entry(named name: String) -> Safetensors.Entry? {
     fileOfName[name].flatMap { files[$0].entry(named: name) }
   }
 
   /// Reads a tensor; nil and errors as for `Safetensors`.
-  public subscript(name: String) -> TensorData? {
+  package subscript(name: String) -> TensorData? {
     get throws { try fileOfName[name].flatMap { try files[$0][name] } }
   }
 
   /// Reads a weight as float32; nil where there is none. A number that is not finite is an error that says where.
-  public func weight(_ name: String) throws -> TensorData? {
+  package func weight(_ name: String) throws -> TensorData? {
     guard let value = try self[name]?.stored(as: .float32) else { return nil }
     try requireFinite(value, name)
     return value
   }
 
   /// Throws where a weight has a number that is not finite.
-  public func requireFinite(_ value: TensorData, _ name: String) throws {
+  package func requireFinite(_ value: TensorData, _ name: String) throws {
     guard let place = value.firstNotFinite else { return }
-    throw StorageError(
+    throw UserError(
       "\(folder.path): the weight \(name) is not finite (\(value.floats[place]) at place \(place)). The file is "
         + "damaged, or its training went wrong.")
   }
 
   /// Writes a folder's tensors, in shards of at most `shardBytes` where they do not fit into one.
-  public static func write(
+  package static func write(
     _ tensors: [(name: String, type: TensorType)], folder: URL, shardBytes: Int = 5_000_000_000,
     data: (String) throws -> TensorData
   ) throws {

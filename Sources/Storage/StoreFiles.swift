@@ -6,11 +6,11 @@ import Tensors
 extension VariableStore {
   /// Overwrites variables with a file's values. Every one of `names` must be there with its own shape,
   /// and nothing else.
-  public func load(_ names: [String], from file: Safetensors) throws {
+  package func load(_ names: [String], from file: Safetensors) throws {
     let missing = names.filter { file.entry(named: $0) == nil }
     let surplus = Set(file.entries.map(\.name)).subtracting(names).sorted()
     guard missing.isEmpty, surplus.isEmpty else {
-      throw StorageError(
+      throw UserError(
         "\(file.url.path) does not fit: "
           + [
             missing.isEmpty ? nil : "\(missing.count) tensors are missing (\(list(missing)))",
@@ -21,14 +21,14 @@ extension VariableStore {
       guard let entry = entry(named: name), let value = try file[name] else { continue }
       let type = entry.tensor.type
       guard value.type.widened == type else {
-        throw StorageError("\(file.url.path): \(name) is \(value.type), \(type) is needed.")
+        throw UserError("\(file.url.path): \(name) is \(value.type), \(type) is needed.")
       }
       try entry.buffer.write(value.stored(as: type.elementType))
     }
   }
 
   /// Writes every variable that `isKept` names.
-  public func save(
+  package func save(
     to url: URL, metadata: [String: String], where isKept: (Entry) -> Bool = { _ in true }
   ) throws {
     let kept = entries.filter(isKept)
@@ -42,6 +42,6 @@ extension VariableStore {
 }
 
 /// The first of some names, for a sentence.
-public func list(_ names: [String]) -> String {
+package func list(_ names: [String]) -> String {
   names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", ..." : "")
 }

@@ -1,29 +1,30 @@
 // Event files that TensorBoard shows.
+import Base
 import Foundation
 
 /// Appends scalars to a file of TensorFlow's record format: length, its checksum, an `Event` message, its
 /// checksum (tensorflow/core/util/event.proto, tensorflow/core/lib/io/record_writer.h).
-public final class TensorBoardFile {
+package final class TensorBoardFile {
   private let file: FileHandle
   private let url: URL
 
   /// A name by which TensorBoard knows event files; it reads all files of a folder as one run.
-  public static var newName: String {
+  package static var newName: String {
     "events.out.tfevents.\(Int(Date().timeIntervalSince1970 * 1000)).retort"
   }
 
   /// Makes a new file, whose folder is there.
-  public init(_ url: URL) throws {
+  package init(_ url: URL) throws {
     self.url = url
     guard FileManager.default.createFile(atPath: url.path, contents: nil) else {
-      throw StorageError("Cannot write \(url.path)", errno)
+      throw UserError("Cannot write \(url.path)", errno)
     }
     file = try FileHandle(forWritingTo: url)
     try append(Self.message(step: 0) + Self.field(3, Data("brain.Event:2".utf8)))
   }
 
   /// Appends numbers under their names, all of one step.
-  public func append(step: Int, _ scalars: [(name: String, value: Double)]) throws {
+  package func append(step: Int, _ scalars: [(name: String, value: Double)]) throws {
     let values = scalars.map { scalar -> Data in
       let tag = Self.field(1, Data(scalar.name.utf8))
       // Field 2, a float in 4 bytes
@@ -38,7 +39,7 @@ public final class TensorBoardFile {
       length + Self.bytes(Self.maskedChecksum(length)) + event
       + Self.bytes(Self.maskedChecksum(event))
     do { try file.write(contentsOf: record) } catch {
-      throw StorageError("Cannot write to \(url.path)", of: error)
+      throw UserError("Cannot write to \(url.path)", of: error)
     }
   }
 

@@ -1,9 +1,10 @@
 // Text from files.
+import Base
 import Foundation
 
 extension Data {
   /// Reads a whole file that holds text, a pipe among them. Text that is not UTF-8 is an error that says where.
-  public init(contentsOfText url: URL) throws {
+  package init(contentsOfText url: URL) throws {
     try self.init(contentsOfFile: url)
     try requireText(named: url.path)
   }
@@ -12,35 +13,35 @@ extension Data {
   init(contentsOfFile url: URL) throws {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
-      throw StorageError("Cannot read \(url.path): there is no such file.")
+      throw UserError("Cannot read \(url.path): there is no such file.")
     }
     guard !isFolder.boolValue else {
-      throw StorageError("Cannot read \(url.path): it is a folder.")
+      throw UserError("Cannot read \(url.path): it is a folder.")
     }
     do {
       let file = try FileHandle(forReadingFrom: url)
       self = try file.readToEnd() ?? Data()
     } catch {
-      throw StorageError("Cannot read \(url.path)", of: error)
+      throw UserError("Cannot read \(url.path)", of: error)
     }
   }
 
   /// Throws unless the data are text in UTF-8. `name` is the file's in the error.
   func requireText(named name: String) throws {
     if let format = ForeignFormat(of: self) {
-      throw StorageError("\(name) is \(format.name), no text. \(format.remedy(name))")
+      throw UserError("\(name) is \(format.name), no text. \(format.remedy(name))")
     }
     if starts(with: [0xFF, 0xFE]) || starts(with: [0xFE, 0xFF]) {
-      throw StorageError(
+      throw UserError(
         "\(name) is UTF-16; texts are read as UTF-8. `iconv -f UTF-16 -t UTF-8` converts it.")
     }
     if let offset = firstInvalidUTF8 {
-      throw StorageError(
+      throw UserError(
         "\(name) is not UTF-8: the byte at offset \(offset) belongs to no character. `iconv -f LATIN1 -t "
           + "UTF-8` converts a text in Latin-1.")
     }
     if let offset = firstIndex(of: 0) {
-      throw StorageError(
+      throw UserError(
         "\(name) is no text: the byte at offset \(offset - startIndex) is zero. UTF-16 without a mark "
           + "looks like this; texts are read as UTF-8.")
     }
@@ -80,7 +81,7 @@ extension Data {
 
 extension String {
   /// The text of a file in UTF-8, with lines that end in a newline alone and without a byte-order mark.
-  public init(contentsOfText url: URL) throws {
+  package init(contentsOfText url: URL) throws {
     self.init(text: try Data(contentsOfText: url))
   }
 

@@ -4,17 +4,17 @@ import Foundation
 
 /// Writes a file under a temporary name beside its own, flushes it to the disk, and renames it. Links are
 /// followed; devices and pipes are written to as they are.
-public enum WholeFile {
+package enum WholeFile {
   /// `body` is given the open file. If anything fails, the temporary file is removed and what
   /// stood under the name before is left as it was.
-  public static func write(to url: URL, _ body: (FileHandle) throws -> Void) throws {
+  package static func write(to url: URL, _ body: (FileHandle) throws -> Void) throws {
     switch try OutputPlace(url) {
     case .stream(let url): try stream(to: url, body)
     case .file(let url): try replace(url, body)
     }
   }
 
-  public static func write(_ text: String, to url: URL) throws {
+  package static func write(_ text: String, to url: URL) throws {
     try write(to: url) { try $0.write(contentsOf: Data(text.utf8)) }
   }
 
@@ -29,7 +29,7 @@ public enum WholeFile {
       try body(file)
       try file.synchronize()
       guard rename(partial.url.path, url.path) == 0 else {
-        throw StorageError("Cannot rename \(partial.url.path) to \(url.path)", errno)
+        throw UserError("Cannot rename \(partial.url.path) to \(url.path)", errno)
       }
       partial.close()
     } catch {
@@ -50,7 +50,7 @@ public enum WholeFile {
   /// Errors of the system as sentences; others as they are.
   private static func failure(_ url: URL, _ error: any Error, _ consequence: String) -> any Error {
     guard let code = systemCode(error) else { return error }
-    return StorageError(
+    return UserError(
       "Cannot write \(url.path): \(String(cString: strerror(code))). \(consequence)"
         .trimmingCharacters(in: .whitespaces))
   }
@@ -64,14 +64,14 @@ package func systemCode(_ error: any Error) -> Int32? {
 }
 
 /// What stands where a command is told to write.
-public enum OutputPlace {
+package enum OutputPlace {
   /// A regular file, or nothing yet, at the end of all links.
   case file(URL)
   /// A device, a pipe, or a file that is open already, such as `/dev/stdout`: it is written to, never replaced.
   case stream(URL)
 
   /// Follows links; a folder is an error.
-  public init(_ url: URL) throws {
+  package init(_ url: URL) throws {
     var place = url.standardizedFileURL
     for _ in 0..<40 {
       // What is open in this process has its place here; a regular file among it must not be replaced.
@@ -81,10 +81,10 @@ public enum OutputPlace {
       }
       var status = stat()
       guard lstat(place.path, &status) == 0 else {
-        guard errno == ENOENT else { throw StorageError("Cannot write \(url.path)", errno) }
+        guard errno == ENOENT else { throw UserError("Cannot write \(url.path)", errno) }
         let folder = place.deletingLastPathComponent().path
         guard FileManager.default.fileExists(atPath: folder) else {
-          throw StorageError("Cannot write \(url.path): its folder does not exist.")
+          throw UserError("Cannot write \(url.path): its folder does not exist.")
         }
         self = .file(place)
         return
@@ -93,7 +93,7 @@ public enum OutputPlace {
       case S_IFREG:
         self = .file(place)
         return
-      case S_IFDIR: throw StorageError("Cannot write \(url.path): it is a folder.")
+      case S_IFDIR: throw UserError("Cannot write \(url.path): it is a folder.")
       case S_IFLNK:
         let target = try FileManager.default.destinationOfSymbolicLink(atPath: place.path)
         place =
@@ -104,7 +104,7 @@ public enum OutputPlace {
         return
       }
     }
-    throw StorageError("Cannot write \(url.path): its links lead in a circle.")
+    throw UserError("Cannot write \(url.path): its links lead in a circle.")
   }
 
   /// Opens a stream for writing. What is open in this process is written where it stands: opened anew, a file would
@@ -116,16 +116,16 @@ public enum OutputPlace {
       isOpen
       ? fcntl(Int32(url.lastPathComponent) ?? -1, F_DUPFD_CLOEXEC, 3)
       : open(url.path, O_WRONLY | O_APPEND | O_CLOEXEC)
-    guard descriptor >= 0 else { throw StorageError("Cannot write to \(url.path)", errno) }
+    guard descriptor >= 0 else { throw UserError("Cannot write to \(url.path)", errno) }
     return descriptor
   }
 
-  public var isStream: Bool {
+  package var isStream: Bool {
     if case .stream = self { true } else { false }
   }
 
   /// The regular file that is here already; nil for a stream and for nothing.
-  public var existingFile: URL? {
+  package var existingFile: URL? {
     guard case .file(let url) = self, FileManager.default.fileExists(atPath: url.path) else {
       return nil
     }

@@ -2,7 +2,9 @@
 
 /// Something that can hold buffers and prepare launches. A device stays where it was made.
 public protocol Device: AnyObject {
+  /// What the device is called.
   var name: String { get }
+  /// What the device has and can do.
   var traits: DeviceTraits { get }
   /// Whether memory holds what is written to it; not so on a device that only plans.
   var keepsValues: Bool { get }
@@ -46,9 +48,11 @@ extension Device {
 
 /// A range of a device's memory.
 public protocol DeviceBuffer: AnyObject {
+  /// Bytes of the range.
   var byteCount: Int { get }
   /// A part of this buffer; `offset` is a multiple of the device's alignment.
   func region(offset: Int, byteCount: Int) throws -> any DeviceBuffer
+  /// Copies bytes from the host.
   func write(_ bytes: UnsafeRawBufferPointer) throws
   /// Waits for earlier launches, then copies to the host.
   func read(into bytes: UnsafeMutableRawBufferPointer) throws
@@ -56,7 +60,9 @@ public protocol DeviceBuffer: AnyObject {
 
 /// One thing that a device does, with all of its arguments bound.
 public protocol PreparedLaunch: AnyObject {
+  /// What a profile calls it.
   var name: String { get }
+  /// Starts it, behind what was started before.
   func run() throws
   /// Starts, and returns how to wait and learn when it ran: start and end in nanoseconds of the
   /// device's clock.
@@ -64,8 +70,10 @@ public protocol PreparedLaunch: AnyObject {
 }
 
 extension DeviceBuffer {
+  /// Copies numbers from the host.
   public func write(_ data: TensorData) throws { try data.withUnsafeBytes(write) }
 
+  /// The numbers, of some type, after earlier launches.
   public func read(as type: TensorType) throws -> TensorData {
     var bytes = [UInt8](repeating: 0, count: type.byteCount)
     try bytes.withUnsafeMutableBytes { try read(into: $0) }

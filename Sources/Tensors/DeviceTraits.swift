@@ -3,30 +3,30 @@
 /// What a device is like, never which device it is.
 public struct DeviceTraits: Sendable, Hashable {
   /// Whether kernels are shaped for few wide cores or for many narrow lanes.
-  public enum Family: String, Sendable, CaseIterable { case cpu, gpu }
+  package enum Family: String, Sendable, CaseIterable { case cpu, gpu }
 
-  public var family: Family
+  package var family: Family
   /// Elements per vector load.
-  public var vectorWidth: Int
+  package var vectorWidth: Int
   /// Work-items that share a row; 1 means a kernel without barriers.
-  public var lanes: Int
-  public var computeUnits: Int
-  public var maximumWorkGroupSize: Int
-  public var localMemoryBytes: Int
-  public var memoryBytes: Int
-  public var maximumAllocationBytes: Int
+  package var lanes: Int
+  package var computeUnits: Int
+  package var maximumWorkGroupSize: Int
+  package var localMemoryBytes: Int
+  package var memoryBytes: Int
+  package var maximumAllocationBytes: Int
   /// Alignment of values inside one allocation.
-  public var alignmentBytes: Int
+  package var alignmentBytes: Int
   /// Whether values that live at one time may lie in one allocation, as sub-buffers of it.
-  public var usesSubBuffers = true
+  package var usesSubBuffers = true
   /// Whether work-items of a subgroup can add up without local memory.
-  public var hasSubgroups = false
+  package var hasSubgroups = false
   /// What multiplies matrices of 16 bits, where something does and gave the right numbers.
-  public var matrixUnit: MatrixUnit?
+  package var matrixUnit: MatrixUnit?
   /// What tuning found out about this device.
-  public var tuning = Tuning()
+  package var tuning = Tuning()
 
-  public init(
+  package init(
     family: Family, vectorWidth: Int, lanes: Int, computeUnits: Int,
     maximumWorkGroupSize: Int, localMemoryBytes: Int, memoryBytes: Int,
     maximumAllocationBytes: Int, alignmentBytes: Int
@@ -43,7 +43,7 @@ public struct DeviceTraits: Sendable, Hashable {
   }
 
   /// Plans with groups of at most `size` work-items from now on.
-  public mutating func limitWorkGroups(to size: Int) {
+  package mutating func limitWorkGroups(to size: Int) {
     maximumWorkGroupSize = min(maximumWorkGroupSize, size)
     while lanes > max(1, maximumWorkGroupSize) { lanes /= 2 }
   }

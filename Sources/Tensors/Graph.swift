@@ -5,9 +5,12 @@ import Base
 public struct Graph: CustomStringConvertible {
   /// At the end of a run, `variable` takes `value`.
   public struct Assignment {
+    /// What changes.
     public let variable: Tensor
+    /// What it takes.
     public let value: Tensor
 
+    /// Traps where the first is no variable, or the types differ.
     public init(_ variable: Tensor, _ value: Tensor) {
       demand(variable.isVariable, "only a variable can be assigned to")
       demand(
@@ -17,10 +20,13 @@ public struct Graph: CustomStringConvertible {
     }
   }
 
+  /// The values that can be read after a run.
   public let outputs: [Tensor]
+  /// What changes at the end of a run.
   public let assignments: [Assignment]
-  public let applications: [Application]
+  package let applications: [Application]
 
+  /// What some outputs and assignments need.
   public init(outputs: [Tensor], assignments: [Assignment] = []) {
     self.outputs = outputs
     self.assignments = assignments

@@ -4,6 +4,7 @@ import Base
 /// A graph on a device: rewritten, placed in memory, its launches prepared. A run is one loop over
 /// those launches; it allocates nothing.
 public final class GraphExecutor {
+  /// How a graph is prepared.
   public struct Options: Sendable {
     /// Whether the graph is rewritten first.
     public var rewrites = true
@@ -13,6 +14,7 @@ public final class GraphExecutor {
     /// How intermediate values are stored where kernels allow it: float32, or a type of 16 bits.
     public var storage = ElementType.float32
 
+    /// The defaults of each option.
     public init(
       rewrites: Bool = true, poisonsFreedMemory: Bool = false, storage: ElementType = .float32
     ) {
@@ -24,7 +26,7 @@ public final class GraphExecutor {
 
   /// The graph as it runs, after rewriting.
   public let graph: Graph
-  public let plan: MemoryPlan
+  package let plan: MemoryPlan
   private let device: any Device
   private let launches: [any PreparedLaunch]
   /// For each launch, the application it belongs to; nil for a copy into a variable.
@@ -164,7 +166,7 @@ public final class GraphExecutor {
 
   /// The bytes that a graph would take on a device besides its variables: inputs, constants, and the
   /// peak of everything in between. Nothing is allocated.
-  public static func byteCount(
+  package static func byteCount(
     of graph: Graph, on device: any Device, options: Options = Options()
   ) throws -> Int {
     let (graph, _, plan) = try planned(graph, device, options)
@@ -221,7 +223,7 @@ public final class GraphExecutor {
   }
 
   /// Runs once with every launch timed; needs a device that profiles.
-  public func profiledRun() throws -> Profile {
+  package func profiledRun() throws -> Profile {
     var profile = Profile(graph)
     let pending = try launches.map { try $0.timedRun() }
     for (index, interval) in pending.enumerated() {
@@ -232,5 +234,5 @@ public final class GraphExecutor {
     return profile
   }
 
-  public var launchCount: Int { launches.count }
+  package var launchCount: Int { launches.count }
 }

@@ -10,13 +10,16 @@ import Base
 /// How a variable starts. Random values are keyed by (seed, name, position), so they depend
 /// neither on the device nor on the order in which variables are made.
 public enum Initializer: Sendable {
+  /// All 0.
   case zeros
+  /// All 1.
   case ones
   /// Normally distributed around 0.
   case normal(standardDeviation: Float)
+  /// Given numbers.
   case data(TensorData)
 
-  public func values(_ type: TensorType, seed: UInt64, name: String) -> TensorData {
+  package func values(_ type: TensorType, seed: UInt64, name: String) -> TensorData {
     switch self {
     case .zeros: return TensorData(zeros: type)
     case .ones: return TensorData(type.shape, [Float](repeating: 1, count: type.elementCount))

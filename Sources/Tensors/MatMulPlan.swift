@@ -2,22 +2,22 @@
 import Base
 
 /// The sizes of a product: `batch` times op(A) [m, k] times op(B) [k, n].
-public struct MatMulProblem: Sendable, Hashable, Codable, CustomStringConvertible {
-  public let m: Int
-  public let n: Int
-  public let k: Int
-  public let batch: Int
-  public let transposeA: Bool
-  public let transposeB: Bool
+package struct MatMulProblem: Sendable, Hashable, Codable, CustomStringConvertible {
+  package let m: Int
+  package let n: Int
+  package let k: Int
+  package let batch: Int
+  package let transposeA: Bool
+  package let transposeB: Bool
 
-  public init(m: Int, n: Int, k: Int, batch: Int = 1, transposeA: Bool, transposeB: Bool) {
+  package init(m: Int, n: Int, k: Int, batch: Int = 1, transposeA: Bool, transposeB: Bool) {
     (self.m, self.n, self.k, self.batch) = (m, n, k, batch)
     (self.transposeA, self.transposeB) = (transposeA, transposeB)
   }
 
-  public var flopCount: Double { 2 * Double(batch) * Double(m) * Double(n) * Double(k) }
+  package var flopCount: Double { 2 * Double(batch) * Double(m) * Double(n) * Double(k) }
 
-  public var description: String {
+  package var description: String {
     (batch == 1 ? "" : "\(batch) x ") + "[\(m), \(k)] x [\(k), \(n)] "
       + (transposeA ? "T" : "N") + (transposeB ? "T" : "N")
   }
@@ -41,20 +41,20 @@ extension Int {
 }
 
 /// The pieces that a product's kernel works in.
-public enum MatMulPlan: Sendable, Hashable, Codable {
+package enum MatMulPlan: Sendable, Hashable, Codable {
   case panels(Panels)
   case tiles(Tiles)
 
   /// The CPU family: a register tile of `rows` x `vectors` vectors, over slices of `depth` values of
   /// k, in blocks of at most `blockTiles` x `blockPanels` tiles per work-item.
-  public struct Panels: Sendable, Hashable, Codable {
-    public var rows: Int
-    public var vectors: Int
-    public var depth: Int
-    public var blockTiles: Int
-    public var blockPanels: Int
+  package struct Panels: Sendable, Hashable, Codable {
+    package var rows: Int
+    package var vectors: Int
+    package var depth: Int
+    package var blockTiles: Int
+    package var blockPanels: Int
 
-    public init(
+    package init(
       rows: Int, vectors: Int, depth: Int = 384, blockTiles: Int = 48, blockPanels: Int = 4
     ) {
       (self.rows, self.vectors, self.depth) = (rows, vectors, depth)
@@ -67,14 +67,14 @@ public enum MatMulPlan: Sendable, Hashable, Codable {
 
   /// The GPU family: a work-group's tile of `rows` x `columns` from `depth` values of k at a time in
   /// local memory, of which each work-item has `itemRows` x `itemColumns` (multiples of 4).
-  public struct Tiles: Sendable, Hashable, Codable {
-    public var rows: Int
-    public var columns: Int
-    public var depth: Int
-    public var itemRows: Int
-    public var itemColumns: Int
+  package struct Tiles: Sendable, Hashable, Codable {
+    package var rows: Int
+    package var columns: Int
+    package var depth: Int
+    package var itemRows: Int
+    package var itemColumns: Int
 
-    public init(_ rows: Int, _ columns: Int, depth: Int, items itemRows: Int, _ itemColumns: Int) {
+    package init(_ rows: Int, _ columns: Int, depth: Int, items itemRows: Int, _ itemColumns: Int) {
       (self.rows, self.columns, self.depth) = (rows, columns, depth)
       (self.itemRows, self.itemColumns) = (itemRows, itemColumns)
     }
@@ -105,7 +105,7 @@ public enum MatMulPlan: Sendable, Hashable, Codable {
   }
 
   /// Plans that differ in one number by one step.
-  public var neighbours: [MatMulPlan] {
+  package var neighbours: [MatMulPlan] {
     switch self {
     case .panels(let p):
       let changes: [(inout Panels) -> Void] = [
@@ -134,10 +134,10 @@ public enum MatMulPlan: Sendable, Hashable, Codable {
 }
 
 /// What was found out about products on a device.
-public struct Tuning: Sendable, Hashable {
-  public var products: [MatMulProblem: MatMulPlan]
+package struct Tuning: Sendable, Hashable {
+  package var products: [MatMulProblem: MatMulPlan]
 
-  public init(_ products: [MatMulProblem: MatMulPlan] = [:]) { self.products = products }
+  package init(_ products: [MatMulProblem: MatMulPlan] = [:]) { self.products = products }
 
   /// The plan of this problem, or of the nearest one within a factor of 4 in all.
   func plan(for problem: MatMulProblem) -> MatMulPlan? {
@@ -153,10 +153,10 @@ public struct Tuning: Sendable, Hashable {
 
 extension DeviceTraits {
   /// Whether a plan's kernel compiles and the device can hold it.
-  public func allows(_ plan: MatMulPlan) -> Bool { plan.fits(self) }
+  package func allows(_ plan: MatMulPlan) -> Bool { plan.fits(self) }
 
   /// Plans that are worth a try on devices like this one, the likeliest first.
-  public var matMulCandidates: [MatMulPlan] {
+  package var matMulCandidates: [MatMulPlan] {
     let ranked: [MatMulPlan] =
       switch family {
       case .cpu:

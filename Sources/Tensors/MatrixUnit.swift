@@ -1,9 +1,9 @@
 // Instructions that multiply matrices.
 
 /// An instruction that multiplies small matrices of 16 bits and sums in float32.
-public struct MatrixUnit: Sendable, Hashable {
+package struct MatrixUnit: Sendable, Hashable {
   /// The numbers are those of `UNIT` in `units.cl`.
-  public enum Kind: Int, Sendable, CaseIterable, Codable {
+  package enum Kind: Int, Sendable, CaseIterable, Codable {
     /// NVIDIA's from Ampere (sm_80) on.
     case nvidia = 1
     /// AMD's of RDNA 3 (RX 7000).
@@ -37,7 +37,7 @@ public struct MatrixUnit: Sendable, Hashable {
     }
 
     /// The types of operands that it takes.
-    public var types: [ElementType] { self == .turing ? [.float16] : [.float16, .bfloat16] }
+    package var types: [ElementType] { self == .turing ? [.float16] : [.float16, .bfloat16] }
 
     /// Rows and columns of a product that such lanes compute: as many as leave their sums and fragments in
     /// registers. Rows that are no whole vectors (`isAligned` false) take more to fetch.
@@ -65,11 +65,11 @@ public struct MatrixUnit: Sendable, Hashable {
     }
   }
 
-  public let kind: Kind
+  package let kind: Kind
   /// Whether ordinary instructions stand in for it, so that any device can test its kernel.
-  public let isEmulated: Bool
+  package let isEmulated: Bool
 
-  public init(_ kind: Kind, isEmulated: Bool = false) {
+  package init(_ kind: Kind, isEmulated: Bool = false) {
     self.kind = kind
     self.isEmulated = isEmulated
   }

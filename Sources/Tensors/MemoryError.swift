@@ -1,6 +1,6 @@
 // Memory that a device does not have, as sentences.
 
-public enum MemoryError: Error, CustomStringConvertible {
+package enum MemoryError: Error, CustomStringConvertible {
   case valueTooLarge(byteCount: Int, limit: Int, device: String)
   /// A variable is one buffer.
   case variableTooLarge(name: String, byteCount: Int, limit: Int, device: String)
@@ -16,7 +16,7 @@ public enum MemoryError: Error, CustomStringConvertible {
     }
   }
 
-  public var description: String {
+  package var description: String {
     func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20) MiB" }
     let advice =
       "Use fewer sequences per batch, more micro-batches, shorter sequences or a smaller model."

@@ -2,14 +2,14 @@
 import Base
 
 /// Places values with known lifetimes in as little memory as it can.
-public struct MemoryPlan: Sendable {
+package struct MemoryPlan: Sendable {
   /// A value that needs `byteCount` bytes from step `first` to step `last`, both included.
-  public struct Interval: Sendable {
-    public let byteCount: Int
-    public let first: Int
-    public var last: Int
+  package struct Interval: Sendable {
+    package let byteCount: Int
+    package let first: Int
+    package var last: Int
 
-    public init(byteCount: Int, first: Int, last: Int) {
+    package init(byteCount: Int, first: Int, last: Int) {
       self.byteCount = byteCount
       self.first = first
       self.last = last
@@ -18,25 +18,25 @@ public struct MemoryPlan: Sendable {
     func overlaps(_ other: Interval) -> Bool { first <= other.last && other.first <= last }
   }
 
-  public struct Place: Sendable {
-    public let chunk: Int
-    public let offset: Int
+  package struct Place: Sendable {
+    package let chunk: Int
+    package let offset: Int
   }
 
-  public let intervals: [Interval]
-  public private(set) var places: [Place]
-  public private(set) var chunkByteCounts: [Int]
+  package let intervals: [Interval]
+  package private(set) var places: [Place]
+  package private(set) var chunkByteCounts: [Int]
 
   /// Bytes that the plan takes.
-  public var peak: Int { chunkByteCounts.reduce(0, +) }
+  package var peak: Int { chunkByteCounts.reduce(0, +) }
 
   /// No plan can take less: the largest sum of bytes that are alive at one step.
-  public let lowerBound: Int
+  package let lowerBound: Int
 
   /// Tries a few orders of placing and keeps the best. A chunk is one allocation, of at most
   /// `chunkLimit` bytes; traps for a value that no chunk can hold. With `usesSubBuffers` false no two values that live
   /// at one time lie in one allocation, so that each begins at its start, and a chunk is as large as its largest.
-  public init(
+  package init(
     _ intervals: [Interval], alignment: Int, chunkLimit: Int, usesSubBuffers: Bool = true
   ) {
     self.intervals = intervals
@@ -144,7 +144,7 @@ public struct MemoryPlan: Sendable {
 
   /// Replays the plan step by step, byte range by byte range, and tells what is wrong with it:
   /// nothing, if no two live values overlap and all lie inside their chunks.
-  public func violations() -> [String] {
+  package func violations() -> [String] {
     var found: [String] = []
     for (index, interval) in intervals.enumerated() {
       let place = places[index]

@@ -3,8 +3,8 @@ import Base
 
 extension Graph {
   /// The same computation with values stored as `type`, a type of 16 bits, wherever the kernels that
-  /// make and read them can; kernels compute in float32 all the same. nil leaves them as they are. Inputs and what leaves
-  /// the graph stay as they are; of a matrix that products read, a narrow copy is made once per run.
+  /// make and read them can; kernels compute in float32 all the same. nil leaves them as they are. Inputs, what leaves
+  /// the graph and what formulas of variables' next values read stay as they are; of a matrix that products read, a narrow copy is made once per run.
   ///
   /// `stored` gives the variable of 16 bits that a variable lies in memory as, if there is one: readers take that.
   func storingNarrowly(as type: ElementType?, _ stored: (Tensor) -> Tensor? = { _ in nil }) -> Graph
@@ -17,9 +17,17 @@ extension Graph {
       }
     }
     let kept = Set((outputs + assignments.map(\.value)).map(\.identity))
+    /// What formulas of the next values of variables read, such as gradients and their sums: it stays exact.
+    var exact = Set(assignments.map(\.value.identity))
+    for application in applications.reversed() where application.op is Elementwise {
+      if application.results.contains(where: { exact.contains($0.identity) }) {
+        exact.formUnion(application.operands.map(\.identity))
+      }
+    }
     /// Whether every reader, through views too, takes the value in 16 bits.
     func isReadNarrowly(_ value: Tensor) -> Bool {
       value.type.elementType == .float32 && !kept.contains(value.identity)
+        && !exact.contains(value.identity)
         && (readers[value.identity] ?? []).allSatisfy { takesNarrowly($0.application, $0.operand) }
     }
     func takesNarrowly(_ application: Application, _ operand: Int) -> Bool {

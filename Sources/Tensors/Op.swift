@@ -1,7 +1,7 @@
 // The duties of an operation, and what it asks a device to launch.
 
 /// One operation: all that the framework knows of it. Its kernel has the same stem in `Kernels/`.
-public protocol Op: Sendable, Hashable {
+package protocol Op: Sendable, Hashable {
   /// The types of the results; traps with a sentence that names the op and the shapes.
   func resultTypes(_ operands: [TensorType]) -> [TensorType]
 
@@ -36,22 +36,22 @@ public protocol Op: Sendable, Hashable {
 }
 
 extension Op {
-  public func mayOverwrite(operand: Int, with result: Int) -> Bool { false }
-  public func mayBeNarrow(operand: Int) -> Bool { false }
-  public func mayBeNarrow(result: Int) -> Bool { false }
-  public var isView: Bool { false }
-  public var completion: (any Op)? { nil }
-  public func products(_ operands: [TensorType]) -> [MatMulProblem] { [] }
-  public func flopCount(_ operands: [TensorType]) -> Double { 0 }
+  package func mayOverwrite(operand: Int, with result: Int) -> Bool { false }
+  package func mayBeNarrow(operand: Int) -> Bool { false }
+  package func mayBeNarrow(result: Int) -> Bool { false }
+  package var isView: Bool { false }
+  package var completion: (any Op)? { nil }
+  package func products(_ operands: [TensorType]) -> [MatMulProblem] { [] }
+  package func flopCount(_ operands: [TensorType]) -> Double { 0 }
 }
 
 /// The kernels of one application, in order, with the scratch memory they share.
-public struct Launches: Sendable {
-  public var calls: [KernelCall]
+package struct Launches: Sendable {
+  package var calls: [KernelCall]
   /// Byte counts of the scratch buffers, which live only during these calls.
-  public var scratch: [Int]
+  package var scratch: [Int]
 
-  public init(_ calls: [KernelCall], scratch: [Int] = []) {
+  package init(_ calls: [KernelCall], scratch: [Int] = []) {
     self.calls = calls
     self.scratch = scratch
   }
@@ -65,8 +65,8 @@ extension Application {
 }
 
 /// A kernel function, over how many work-items, with which arguments and build constants.
-public struct KernelCall: Sendable {
-  public indirect enum Argument: Sendable, Hashable {
+package struct KernelCall: Sendable {
+  package indirect enum Argument: Sendable, Hashable {
     case operand(Int)
     case result(Int)
     case scratch(Int)
@@ -76,19 +76,19 @@ public struct KernelCall: Sendable {
     case float(Float)
   }
 
-  public var function: String
+  package var function: String
   /// A file of `Kernels/`; empty where `prelude` is the whole source.
-  public var file: String
+  package var file: String
   /// Generated text that stands before the file.
-  public var prelude: String
-  public var defines: [String: Int]
-  public var arguments: [Argument]
-  public var global: [Int]
-  public var local: [Int]
+  package var prelude: String
+  package var defines: [String: Int]
+  package var arguments: [Argument]
+  package var global: [Int]
+  package var local: [Int]
   /// Whether a work-item holds so many numbers that a compiler which can give it more registers should.
-  public var wantsManyRegisters = false
+  package var wantsManyRegisters = false
 
-  public init(
+  package init(
     _ function: String, file: String, prelude: String = "", defines: [String: Int] = [:],
     arguments: [Argument], global: [Int], local: [Int]
   ) {
@@ -117,7 +117,7 @@ public struct KernelCall: Sendable {
   }
 
   /// A kernel in which one work-group of `traits.lanes` work-items owns a row at a time.
-  public static func rows(
+  package static func rows(
     _ function: String, file: String, rowCount: Int, defines: [String: Int] = [:],
     arguments: [Argument], on traits: DeviceTraits
   ) -> KernelCall {

@@ -2,14 +2,14 @@
 
 /// Stands for another device and takes what it would: memory is counted, kernels are planned, nothing is kept or
 /// run. What is built on it needs as much memory as on the device itself.
-public final class PlanningDevice: Device {
-  public let name: String
-  public let traits: DeviceTraits
+package final class PlanningDevice: Device {
+  package let name: String
+  package let traits: DeviceTraits
   /// All memory that was asked for, in bytes.
-  public private(set) var byteCount = 0
+  package private(set) var byteCount = 0
   private let device: any Device
 
-  public init(_ device: any Device) {
+  package init(_ device: any Device) {
     self.device = device
     name = device.name
     var traits = device.traits
@@ -18,26 +18,26 @@ public final class PlanningDevice: Device {
     self.traits = traits
   }
 
-  public var keepsValues: Bool { false }
+  package var keepsValues: Bool { false }
 
-  public func allocate(byteCount: Int) -> any DeviceBuffer {
+  package func allocate(byteCount: Int) -> any DeviceBuffer {
     let (sum, overflows) = self.byteCount.addingReportingOverflow(byteCount)
     self.byteCount = overflows ? .max : sum
     return CountedBuffer(byteCount: byteCount)
   }
 
-  public func scratch(for application: Application) -> [Int] { device.scratch(for: application) }
+  package func scratch(for application: Application) -> [Int] { device.scratch(for: application) }
 
-  public func prepare(
+  package func prepare(
     _ application: Application, operands: [any DeviceBuffer], results: [any DeviceBuffer],
     scratch: [any DeviceBuffer]
   ) -> [any PreparedLaunch] { [] }
 
-  public func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer)
+  package func prepareCopy(from source: any DeviceBuffer, to target: any DeviceBuffer)
     -> any PreparedLaunch
   { NothingLaunched() }
 
-  public func finish() {}
+  package func finish() {}
 }
 
 /// Memory that nobody has.

@@ -2,17 +2,17 @@
 
 /// The times of one run, launch by launch, beside the graph that ran.
 public struct Profile {
-  public struct Launch: Sendable {
-    public let name: String
+  package struct Launch: Sendable {
+    package let name: String
     /// The index of the application in the graph; nil for a copy into a variable.
-    public let application: Int?
+    package let application: Int?
     /// Nanoseconds of the device's clock.
-    public let start: UInt64
-    public let end: UInt64
+    package let start: UInt64
+    package let end: UInt64
   }
 
-  public let graph: Graph
-  public private(set) var launches: [Launch] = []
+  package let graph: Graph
+  package private(set) var launches: [Launch] = []
 
   init(_ graph: Graph) { self.graph = graph }
 
@@ -21,10 +21,10 @@ public struct Profile {
   }
 
   /// The time in which kernels ran.
-  public var seconds: Double { launches.reduce(0) { $0 + Self.seconds($1) } }
+  package var seconds: Double { launches.reduce(0) { $0 + Self.seconds($1) } }
 
   /// The time from the first launch's start to the last one's end.
-  public var span: Double {
+  package var span: Double {
     guard let first = launches.map(\.start).min(), let last = launches.map(\.end).max() else {
       return 0
     }
@@ -62,18 +62,18 @@ public struct Profile {
   }
 
   /// All launches of one kernel.
-  public struct Kind: Sendable {
-    public let name: String
-    public fileprivate(set) var launchCount = 0
-    public fileprivate(set) var seconds = 0.0
-    public fileprivate(set) var flops = 0.0
-    public fileprivate(set) var bytes = 0.0
+  package struct Kind: Sendable {
+    package let name: String
+    package fileprivate(set) var launchCount = 0
+    package fileprivate(set) var seconds = 0.0
+    package fileprivate(set) var flops = 0.0
+    package fileprivate(set) var bytes = 0.0
     /// The least seconds that the device allows for the work; 0 without its peaks.
-    public fileprivate(set) var bound = 0.0
+    package fileprivate(set) var bound = 0.0
   }
 
   /// The launches by kernel, those that took longest first.
-  public func kinds(peaks: DevicePeaks? = nil) -> [Kind] {
+  package func kinds(peaks: DevicePeaks? = nil) -> [Kind] {
     let longest = longestLaunches()
     var kinds: [String: Kind] = [:]
     for (index, launch) in launches.enumerated() {
@@ -94,7 +94,7 @@ public struct Profile {
 
   /// One line per launch: milliseconds, share of the whole, GFLOP/s and GB/s of its application and, with `peaks`, the
   /// least time that the device allows over the time it took; more than all of it where operands come from caches.
-  public func table(peaks: DevicePeaks? = nil) -> String {
+  package func table(peaks: DevicePeaks? = nil) -> String {
     let lines = graph.lines()
     let longest = longestLaunches()
     let total = max(seconds, 1e-12)
@@ -128,10 +128,10 @@ public struct Profile {
   }
 
   /// The launches in Chrome's trace format, which Perfetto reads too; times in microseconds.
-  public func chromeTrace() -> String { Self.chromeTrace([("graph", self)]) }
+  package func chromeTrace() -> String { Self.chromeTrace([("graph", self)]) }
 
   /// The same for several runs, each as a process with a name.
-  public static func chromeTrace(_ runs: [(name: String, profile: Profile)]) -> String {
+  package static func chromeTrace(_ runs: [(name: String, profile: Profile)]) -> String {
     let events = runs.enumerated().flatMap { $1.profile.chromeEvents(process: $0 + 1, $1.name) }
     return "{\"traceEvents\":[\n" + events.joined(separator: ",\n") + "\n]}\n"
   }

@@ -3,11 +3,11 @@ import Base
 
 /// Philox 4x32 with 10 rounds, a counter-based generator (Salmon et al., "Parallel Random Numbers:
 /// As Easy as 1, 2, 3", SC 2011). `Kernels/common.cl` computes the same bits.
-public enum Philox {
-  public typealias Block = SIMD4<UInt32>
+package enum Philox {
+  package typealias Block = SIMD4<UInt32>
 
   /// Four random words for a counter and a key.
-  public static func block(counter: Block, key: SIMD2<UInt32>) -> Block {
+  package static func block(counter: Block, key: SIMD2<UInt32>) -> Block {
     var c = counter
     var k = key
     for _ in 0..<10 {
@@ -20,7 +20,7 @@ public enum Philox {
   }
 
   /// A uniform number in [0, 1) from the upper 24 bits of a word.
-  public static func uniform(_ word: UInt32) -> Float { Float(word >> 8) * 0x1p-24 }
+  package static func uniform(_ word: UInt32) -> Float { Float(word >> 8) * 0x1p-24 }
 
   /// The number that kernels draw at a position: `index` in `stream`, under (seed, step).
   static func uniform(index: UInt32, stream: UInt32, seed: UInt32, step: UInt32) -> Float {
@@ -28,14 +28,14 @@ public enum Philox {
   }
 
   /// The FNV-1a hash of a name, which turns names into streams.
-  public static func stream(named name: String) -> UInt32 {
+  package static func stream(named name: String) -> UInt32 {
     name.utf8.reduce(0x811C_9DC5) { ($0 ^ UInt32($1)) &* 0x0100_0193 }
   }
 
   /// Where `index` goes in a permutation of `0..<count` that depends on seed and stream alone: a
   /// Feistel network of four rounds, walked until it lands below `count`. Needs no memory, so the
   /// order of a pass over any amount of data costs nothing to keep or to resume.
-  public static func permuted(_ index: Int, of count: Int, seed: UInt64, stream: UInt32) -> Int {
+  package static func permuted(_ index: Int, of count: Int, seed: UInt64, stream: UInt32) -> Int {
     demand((0..<count).contains(index), "\(index) is not below \(count)")
     let key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
     // Half of the bits that an index needs, rounded up.

@@ -6,6 +6,7 @@ public final class ReferenceDevice: Device {
   public let name = "reference (plain Swift)"
   public let traits: DeviceTraits
 
+  /// `memoryBytes` is how much a graph may plan with.
   public init(memoryBytes: Int = 1 << 40) {
     traits = DeviceTraits(
       family: .cpu, vectorWidth: 1, lanes: 1, computeUnits: 1, maximumWorkGroupSize: 1,

@@ -130,7 +130,7 @@ extension Elementwise {
 
 extension Graph {
   /// The graph after all rules. Its outputs and assignments stand in the same order.
-  public func rewritten() -> Graph {
+  package func rewritten() -> Graph {
     Rewrites.passes.reduce(self) { graph, pass in graph.rebuilt(pass.rule) }
   }
 

@@ -10,6 +10,7 @@ public struct TensorData: Sendable, Hashable {
     case int32([Int32])
   }
 
+  /// The extent along each axis.
   public let shape: Shape
   let elements: Elements
 
@@ -32,6 +33,7 @@ public struct TensorData: Sendable, Hashable {
   /// A single number.
   public init(_ number: Float) { self.init([], [number]) }
 
+  /// All 0.
   public init(zeros type: TensorType) {
     switch type.elementType {
     case .float32: self.init(type.shape, [Float](repeating: 0, count: type.elementCount))
@@ -47,7 +49,7 @@ public struct TensorData: Sendable, Hashable {
   }
 
   /// Reads little-endian elements, as devices and safetensors hold them.
-  public init(_ type: TensorType, bytes: UnsafeRawBufferPointer) {
+  package init(_ type: TensorType, bytes: UnsafeRawBufferPointer) {
     demand(bytes.count == type.byteCount, "\(bytes.count) bytes do not fill \(type)")
     func load<T>(_ zero: T) -> [T] {
       [T](unsafeUninitializedCapacity: type.elementCount) { buffer, count in
@@ -62,6 +64,7 @@ public struct TensorData: Sendable, Hashable {
     }
   }
 
+  /// Shape and element type.
   public var type: TensorType {
     switch elements {
     case .float32: TensorType(shape, .float32)
@@ -82,7 +85,7 @@ public struct TensorData: Sendable, Hashable {
   }
 
   /// The same numbers stored as another floating-point type, rounded to the nearest, ties to even.
-  public func stored(as elementType: ElementType) -> TensorData {
+  package func stored(as elementType: ElementType) -> TensorData {
     if elementType == type.elementType { return self }
     switch elementType {
     case .float32: return TensorData(shape, floats)
@@ -110,7 +113,7 @@ public struct TensorData: Sendable, Hashable {
   }
 
   /// The place of the first number that is infinite or none; nil where all are finite, and for integers.
-  public var firstNotFinite: Int? {
+  package var firstNotFinite: Int? {
     switch elements {
     case .float32(let numbers): numbers.firstIndex { !$0.isFinite }
     case .float16(let words): words.firstIndex { $0 & 0x7C00 == 0x7C00 }
@@ -119,6 +122,7 @@ public struct TensorData: Sendable, Hashable {
     }
   }
 
+  /// The same numbers under another shape; traps unless it has as many elements.
   public func reshaped(to shape: Shape) -> TensorData {
     demand(
       shape.elementCount == self.shape.elementCount,
@@ -126,7 +130,7 @@ public struct TensorData: Sendable, Hashable {
     return TensorData(shape, elements)
   }
 
-  public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+  package func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
     switch elements {
     case .float32(let numbers): try numbers.withUnsafeBytes(body)
     case .float16(let words), .bfloat16(let words): try words.withUnsafeBytes(body)

@@ -4,8 +4,10 @@ import Base
 /// The extent of a tensor along each axis, outermost first. Elements are contiguous; there are no
 /// strides. An empty shape is a single number.
 public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomStringConvertible {
+  /// Outermost first.
   public let extents: [Int]
 
+  /// Traps for negative extents.
   public init(_ extents: [Int]) {
     demand(extents.allSatisfy { $0 >= 0 }, "a shape cannot have negative extents: \(extents)")
     self.extents = extents
@@ -13,7 +15,9 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
 
   public init(arrayLiteral extents: Int...) { self.init(extents) }
 
+  /// The number of axes.
   public var rank: Int { extents.count }
+  /// The product of all extents.
   public var elementCount: Int { extents.reduce(1, *) }
 
   /// The extent of an axis; negative axes count from the innermost, as in NumPy.
@@ -25,7 +29,7 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
   public var rowCount: Int { extents.dropLast().reduce(1, *) }
 
   /// The same shape with another innermost extent.
-  public func replacingLast(with extent: Int) -> Shape { Shape(extents.dropLast() + [extent]) }
+  package func replacingLast(with extent: Int) -> Shape { Shape(extents.dropLast() + [extent]) }
 
   public var description: String { "[" + extents.map(String.init).joined(separator: ", ") + "]" }
 }
@@ -33,14 +37,18 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
 /// The type of one element. Numbers are computed in float32; the types of 16 bits are how they may be
 /// stored in between.
 public enum ElementType: String, Sendable, Hashable, CaseIterable {
+  /// 32 bits, IEEE 754.
   case float32
+  /// 16 bits, IEEE 754 binary16.
   case float16
+  /// The upper 16 bits of float32.
   case bfloat16
+  /// Whole numbers: ids and counts.
   case int32
 
-  public var byteCount: Int { isNarrow ? 2 : 4 }
+  package var byteCount: Int { isNarrow ? 2 : 4 }
   /// The type's name in kernels.
-  public var kernelName: String {
+  package var kernelName: String {
     switch self {
     case .float32: "float"
     case .float16: "half"
@@ -49,25 +57,30 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
     }
   }
   /// Whether this is a floating-point type of 16 bits.
-  public var isNarrow: Bool { self == .float16 || self == .bfloat16 }
+  package var isNarrow: Bool { self == .float16 || self == .bfloat16 }
 }
 
 /// A tensor's shape together with the type of its elements.
 public struct TensorType: Sendable, Hashable, CustomStringConvertible {
+  /// The extent along each axis.
   public let shape: Shape
+  /// What an element is.
   public let elementType: ElementType
 
+  /// A shape, of float32 unless said otherwise.
   public init(_ shape: Shape, _ elementType: ElementType = .float32) {
     self.shape = shape
     self.elementType = elementType
   }
 
   /// The same shape with numbers of 16 bits as float32.
-  public var widened: TensorType {
+  package var widened: TensorType {
     elementType.isNarrow ? TensorType(shape, .float32) : self
   }
 
+  /// The number of elements.
   public var elementCount: Int { shape.elementCount }
+  /// The bytes of all elements.
   public var byteCount: Int { elementCount * elementType.byteCount }
   public var description: String { "\(elementType.rawValue)\(shape)" }
 }

@@ -6,27 +6,31 @@ import Base
 public final class VariableStore {
   /// What a variable is for, as memory reports group them.
   public enum Role: String, Sendable, CaseIterable {
+    /// What a model has learnt.
     case weights
     /// Weights that no graph assigns to. They may lie in 16 bits, as their file has them.
     case frozen = "frozen weights"
+    /// Sums of micro-batches; what an optimizer keeps; keys and values of earlier tokens.
     case gradients, optimizer, caches
   }
 
-  public struct Entry {
-    public let name: String
-    public let role: Role
-    public let tensor: Tensor
+  package struct Entry {
+    package let name: String
+    package let role: Role
+    package let tensor: Tensor
     /// How it lies in the buffer: the tensor itself, or a variable of its shape in 16 bits.
     let stored: Tensor
-    public let buffer: any DeviceBuffer
+    package let buffer: any DeviceBuffer
 
-    public var byteCount: Int { stored.type.byteCount }
+    package var byteCount: Int { stored.type.byteCount }
   }
 
+  /// Where the variables lie.
   public let device: any Device
+  /// What initial values are drawn with.
   public let seed: UInt64
   /// The variables that were declared here, not those of a shared store.
-  public private(set) var entries: [Entry] = []
+  package private(set) var entries: [Entry] = []
   private var indexOfTensor: [ObjectIdentifier: Int] = [:]
   private var indexOfName: [String: Int] = [:]
   /// A store whose variables are known here, too.
@@ -51,7 +55,7 @@ public final class VariableStore {
     guard case .variable(let initializer) = tensor.origin else {
       fatal("\(name) is not a variable")
     }
-    demand(entry(named: name) == nil, "two variables are called \(name)")
+    demand(indexOfName[name] == nil, "two variables of a store are called \(name)")
     let elementType = elementType ?? tensor.type.elementType
     demand(
       elementType == tensor.type.elementType || role == .frozen && elementType.isNarrow,
@@ -80,11 +84,11 @@ public final class VariableStore {
   }
 
   /// The entry of a variable, here or in the shared store; also that of the variable it is stored as.
-  public func entry(_ tensor: Tensor) -> Entry? {
+  package func entry(_ tensor: Tensor) -> Entry? {
     indexOfTensor[ObjectIdentifier(tensor)].map { entries[$0] } ?? shared?.entry(tensor)
   }
 
-  public func entry(named name: String) -> Entry? {
+  package func entry(named name: String) -> Entry? {
     indexOfName[name].map { entries[$0] } ?? shared?.entry(named: name)
   }
 
@@ -95,14 +99,14 @@ public final class VariableStore {
   }
 
   /// Bytes held for each role, those of the shared store among them.
-  public func byteCounts() -> [Role: Int] {
+  package func byteCounts() -> [Role: Int] {
     entries.reduce(into: shared?.byteCounts() ?? [:]) { $0[$1.role, default: 0] += $1.byteCount }
   }
 }
 
 extension VariableStore.Entry {
   /// The variable's value now, of its tensor's type.
-  public func value() throws -> TensorData {
+  package func value() throws -> TensorData {
     let value = try buffer.read(as: stored.type)
     return stored === tensor ? value : value.stored(as: tensor.type.elementType)
   }

@@ -4,13 +4,13 @@ import Tensors
 import Training
 
 /// Entries of text in three parts.
-public struct Corpus: Sendable {
-  public let training: [String]
-  public let validation: [String]
-  public let heldOut: [String]
+package struct Corpus: Sendable {
+  package let training: [String]
+  package let validation: [String]
+  package let heldOut: [String]
 
   /// Shares of some entries, chosen by `seed`, are held out and kept for validation.
-  public init(
+  package init(
     _ entries: [String], heldOutShare: Double, validationShare: Double = 0, seed: UInt64
   ) {
     let parts = Parts(
@@ -21,7 +21,7 @@ public struct Corpus: Sendable {
   /// The entries of a text: what lies between lines that hold only `%`, as in Debian's `fortunes`;
   /// without those, paragraphs; where these are few, lines; where even these are, pieces of 1,000
   /// characters.
-  public static func entries(of text: String) -> [String] {
+  package static func entries(of text: String) -> [String] {
     func pieces(_ separator: String) -> [String] {
       text.components(separatedBy: separator)
         .map { $0.trimmingCharacters(in: .newlines) }
@@ -42,12 +42,12 @@ public struct Corpus: Sendable {
   }
 
   /// Bytes of entries per token of them; an entry's end counts as one byte.
-  public static func bytesPerToken(_ entries: [String], _ tokens: [Int32]) -> Double {
+  package static func bytesPerToken(_ entries: [String], _ tokens: [Int32]) -> Double {
     Double(entries.reduce(0) { $0 + $1.utf8.count + 1 }) / Double(max(1, tokens.count))
   }
 
   /// The ids of entries one after the other, each followed by the end of text.
-  public static func tokens(
+  package static func tokens(
     _ entries: [String], endOfText: Int32, encode: (String) throws -> [Int32]
   )
     rethrows -> [Int32]

@@ -1,4 +1,5 @@
 // How good a language model is on held-out text.
+import Base
 import Distillation
 import Models
 import Storage
@@ -6,30 +7,30 @@ import Tensors
 import Training
 
 /// A model's numbers on held-out rows.
-public struct Evaluation: Sendable {
+package struct Evaluation: Sendable {
   /// The mean loss of each row, in nats per token.
-  public let windowLosses: [Double]
+  package let windowLosses: [Double]
   /// Tokens that were predicted.
-  public let tokenCount: Int
+  package let tokenCount: Int
   /// The sum of all losses in nats.
-  public let nats: Double
+  package let nats: Double
   /// Mean KL(teacher || model) at T = 1 in nats per token; nil without a teacher. Of a teacher that is
   /// known by lists, a lower bound.
-  public let klToTeacher: Double?
+  package let klToTeacher: Double?
   /// The share of tokens for which the model's and the teacher's likeliest next token agree.
-  public let agreement: Double?
+  package let agreement: Double?
   /// How far the probability of the likeliest token is from how often it is right.
-  public let calibration: Calibration
+  package let calibration: Calibration
 
-  public var calibrationError: Double { calibration.error }
+  package var calibrationError: Double { calibration.error }
 
-  public var natsPerToken: Double { nats / Double(max(1, tokenCount)) }
+  package var natsPerToken: Double { nats / Double(max(1, tokenCount)) }
 }
 
 /// Evaluates a model whose variables are in `store`, and compares it with a teacher if one is given. The data have at
 /// least one row, of which at most `batchLimit` batches are taken; classes beyond `classCount` are padding. `onProgress` is
 /// told how many batches of all are done; what it throws ends the work.
-public func evaluate(
+package func evaluate(
   _ model: any LanguageModel, teacher: Teacher?, on data: any TokenData, batchSize: Int,
   batchLimit: Int = .max, classCount: Int? = nil, store: VariableStore,
   onProgress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
@@ -73,7 +74,7 @@ public func evaluate(
       let count = targets[row * length..<(row + 1) * length].count { $0 >= 0 }
       guard count > 0 else { continue }
       guard sum.isFinite else {
-        throw StorageError.notFinite("The losses on row \(windowLosses.count) of the text")
+        throw UserError.notFinite("The losses on row \(windowLosses.count) of the text")
       }
       windowLosses.append(Double(sum) / Double(count))
       nats += Double(sum)

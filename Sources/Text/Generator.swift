@@ -9,14 +9,18 @@ import Tensors
 public final class Generator {
   /// What a call took.
   public struct Timing: Sendable {
+    /// Tokens that were read.
     public var promptTokens = 0
+    /// Seconds that reading took.
     public var promptSeconds = 0.0
+    /// Tokens that were drawn.
     public var newTokens = 0
+    /// Seconds that drawing took.
     public var newSeconds = 0.0
 
-    public init() {}
+    package init() {}
 
-    public static func += (sum: inout Timing, part: Timing) {
+    package static func += (sum: inout Timing, part: Timing) {
       sum.promptTokens += part.promptTokens
       sum.promptSeconds += part.promptSeconds
       sum.newTokens += part.newTokens
@@ -35,9 +39,11 @@ public final class Generator {
     let logits: Tensor
   }
 
+  /// The most texts that are continued together.
   public let batchSize: Int
   /// The most tokens of a text that the model looks back on.
   public let capacity: Int
+  /// What the latest call took.
   public private(set) var timing = Timing()
   private let model: any LanguageModel
   private let store: VariableStore
@@ -117,7 +123,7 @@ public final class Generator {
     try pass.executor.run()
     let logits = try pass.executor.value(of: pass.logits).floats
     guard logits.allSatisfy(\.isFinite) else {
-      throw StorageError.notFinite("The logits of the next token")
+      throw UserError.notFinite("The logits of the next token")
     }
     let width = model.vocabularySize
     return texts.indices.map { Array(logits[$0 * width..<$0 * width + drawable]) }
@@ -128,7 +134,8 @@ public final class Generator {
   /// the row goes on. A text that outgrows the capacity goes on from its last half, and no other with it. `firstRow`
   /// numbers the rows for the draws.
   public func generate(
-    _ prompts: [[Int32]], count: Int, sampling: Sampling, ends: Set<Int32>, firstRow: Int = 0,
+    _ prompts: [[Int32]], count: Int, sampling: Sampling = Sampling(), ends: Set<Int32> = [],
+    firstRow: Int = 0,
     onToken: (_ row: Int, _ token: Int32) throws -> Bool = { _, _ in true }
   ) throws -> [[Int32]] {
     demand(

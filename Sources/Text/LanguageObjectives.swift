@@ -36,6 +36,7 @@ public struct DistillationObjective: Objective {
   let student: any LanguageModel
   /// Weights that sum to 1.
   let teachers: [WeightedTeacher]
+  /// The divergence, its temperature and its share.
   public let divergence: DivergenceLoss
   private let classCount: Int?
   private let matching: FeatureMatching
@@ -86,7 +87,7 @@ public struct DistillationObjective: Objective {
   public var parameters: [(name: String, tensor: Tensor)] { matching.parameters }
 
   /// The data with what the loss reads besides tokens and labels: what a cache holds of the teacher.
-  public func data(over data: any TokenData) -> any TokenData {
+  package func data(over data: any TokenData) -> any TokenData {
     teachers[0].teacher.data(over: data, temperature: divergence.temperature)
   }
 

@@ -6,16 +6,16 @@ import Training
 /// The rows of some data, of which each is with probability lambda continued by the student in place of the
 /// data. What the student drew counts, its prompt does not; no gradient flows through the draws. Which rows
 /// are drawn, and what, follows from seed, step and weights alone, so that a resumed run goes on exactly.
-public final class OnPolicyData: TokenData {
-  public struct Options: Sendable, Hashable {
+package final class OnPolicyData: TokenData {
+  package struct Options: Sendable, Hashable {
     /// The probability of a row to be the student's.
-    public var lambda = 0.0
+    package var lambda = 0.0
     /// That of the draws; the loss has its own.
-    public var temperature: Float = 1
+    package var temperature: Float = 1
     /// The share of a row of plain text that is its prompt; of completions the prompt is their own.
-    public var promptShare = 0.25
+    package var promptShare = 0.25
 
-    public init() {}
+    package init() {}
   }
 
   private let base: any TokenData
@@ -26,7 +26,7 @@ public final class OnPolicyData: TokenData {
   private var drawn: [TrainingPlace: Batch] = [:]
 
   /// The student's variables are in `store`; `batchSize` rows are asked for at once.
-  public init(
+  package init(
     _ base: any TokenData, student: any LanguageModel, classCount: Int, end: Int32,
     store: VariableStore, batchSize: Int, _ options: Options
   ) {
@@ -38,21 +38,21 @@ public final class OnPolicyData: TokenData {
       capacity: base.length + 1)
   }
 
-  public var length: Int { base.length }
-  public var count: Int { base.count }
-  public var targetCount: Int { base.targetCount }
-  public var fields: [Field: Shape] { base.fields }
-  public func batch(of rows: [Int?]) throws -> Batch { try base.batch(of: rows) }
-  public func weight(of rows: [Int?]) throws -> Int { try base.weight(of: rows) }
+  package var length: Int { base.length }
+  package var count: Int { base.count }
+  package var targetCount: Int { base.targetCount }
+  package var fields: [Field: Shape] { base.fields }
+  package func batch(of rows: [Int?]) throws -> Batch { try base.batch(of: rows) }
+  package func weight(of rows: [Int?]) throws -> Int { try base.weight(of: rows) }
 
-  public var fingerprint: String { "\(options) over \(base.fingerprint)" }
+  package var fingerprint: String { "\(options) over \(base.fingerprint)" }
 
   /// Rows are drawn once, although they may be asked for twice: to count their targets, and to train on them.
-  public func batch(at place: TrainingPlace) throws -> Batch {
+  package func batch(at place: TrainingPlace) throws -> Batch {
     try drawn.removeValue(forKey: place) ?? draw(place)
   }
 
-  public func weight(at place: TrainingPlace) throws -> Int {
+  package func weight(at place: TrainingPlace) throws -> Int {
     drawn = drawn.filter { $0.key.step == place.step }
     let batch = try draw(place)
     drawn[place] = batch

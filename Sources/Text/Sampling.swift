@@ -16,13 +16,15 @@ public struct Sampling: Sendable, Hashable {
   public var topP: Float = 1
   /// Keeps tokens of at least this share of the likeliest one's probability (arXiv 2407.01082).
   public var minP: Float = 0
+  /// The seed of all draws.
   public var seed: UInt32 = 1
 
+  /// The defaults above.
   public init() {}
 
   /// The token that follows `text`, given the logits of all. The draw is a function of (seed, row,
   /// step) alone.
-  public func next(_ logits: [Float], after text: some Sequence<Int32>, row: Int, step: Int)
+  package func next(_ logits: [Float], after text: some Sequence<Int32>, row: Int, step: Int)
     -> Int32
   {
     var logits = logits

@@ -5,17 +5,17 @@ import Tensors
 import Training
 
 /// The speed of a language model.
-public struct Speed: Sendable {
+package struct Speed: Sendable {
   /// Positions read, in whole batches: those that fill up rows take as long.
-  public let tokensPerSecond: Double
+  package let tokensPerSecond: Double
   /// For each new token of one text.
-  public let secondsPerToken: Double
+  package let secondsPerToken: Double
 
   private static let newTokens = 24
 
   /// Measures models, whose variables are in `store`, on the same batch in turns. Classes beyond `classCount` are
   /// padding. `check` is called in between; what it throws ends the work.
-  public static func of(
+  package static func of(
     _ models: [any LanguageModel], on batch: Batch, classCount: Int? = nil,
     store: VariableStore, rounds: Int = 5, check: @escaping () throws -> Void = {}
   ) throws -> [Speed] {
@@ -37,7 +37,7 @@ public struct Speed: Sendable {
   }
 
   /// The speeds of reading alone.
-  public static func tokensPerSecond(
+  package static func tokensPerSecond(
     _ models: [any LanguageModel], on batch: Batch, classCount: Int? = nil,
     store: VariableStore, rounds: Int = 5, check: @escaping () throws -> Void = {}
   ) throws -> [Double] {

@@ -6,11 +6,13 @@ import Training
 
 /// A teacher of a language model: a model beside the student, or what one said earlier.
 public enum Teacher {
+  /// A model, whose weights are in the store of the training.
   case model(any LanguageModel)
+  /// What `retort cache` kept of one.
   case cache(TeacherCache)
 
   /// The data with what a loss reads of the teacher at a temperature.
-  public func data(over data: any TokenData, temperature: Float) -> any TokenData {
+  package func data(over data: any TokenData, temperature: Float) -> any TokenData {
     switch self {
     case .model: data
     case .cache(let cache): CachedTeacherData(data, cache, temperature: temperature)

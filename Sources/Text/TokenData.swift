@@ -10,13 +10,13 @@ extension Field {
   /// The token that follows each position, [T] a row; -1 marks a target that does not count.
   public static let labels = Field("labels", .int32)
   /// The position of each token in its text, [T] a row. Only rows of several texts have them.
-  public static let positions = Field("positions", .int32)
+  package static let positions = Field("positions", .int32)
   /// Where the text of each position begins and its last position, [T, 2] a row. Only rows of several texts have them.
-  public static let spans = Field("spans", .int32)
+  package static let spans = Field("spans", .int32)
 }
 
 /// What a language model is trained on, or judged by: rows of tokens and labels.
-public protocol TokenData: Dataset {
+package protocol TokenData: Dataset {
   /// Tokens per row.
   var length: Int { get }
   /// Targets of one pass that count.

@@ -5,33 +5,33 @@ import Tensors
 import Training
 
 /// Texts, each in a row of its own or several in one, filled up with positions that do not count.
-public struct TokenExamples: TokenData, Sendable {
+package struct TokenExamples: TokenData, Sendable {
   /// A text, and which of its tokens a model should predict.
-  public struct Example: Sendable, Hashable {
-    public var tokens: [Int32]
-    public var isTarget: [Bool]
+  package struct Example: Sendable, Hashable {
+    package var tokens: [Int32]
+    package var isTarget: [Bool]
 
     /// Traps unless there is a flag for each token.
-    public init(tokens: [Int32], isTarget: [Bool]) {
+    package init(tokens: [Int32], isTarget: [Bool]) {
       demand(tokens.count == isTarget.count, "each token is a target or not")
       self.tokens = tokens
       self.isTarget = isTarget
     }
   }
 
-  public let examples: [Example]
-  public let length: Int
+  package let examples: [Example]
+  package let length: Int
   /// Whether a row may hold several texts, of which none sees another: it has positions and spans then.
-  public let isPacked: Bool
+  package let isPacked: Bool
   /// The examples in each row.
   private let rows: [[Int]]
   /// Texts that lost their end, and texts that were left out because no target was in what fits.
-  public let cutCount: Int
-  public let droppedCount: Int
+  package let cutCount: Int
+  package let droppedCount: Int
 
   /// Texts of at most `length` tokens and one more; longer ones lose their end. Where `packs`, texts share
   /// rows.
-  public init(_ examples: [Example], length: Int, packs: Bool = false) {
+  package init(_ examples: [Example], length: Int, packs: Bool = false) {
     demand(length > 0, "a row has at least one token")
     self.length = length
     isPacked = packs
@@ -71,23 +71,23 @@ public struct TokenExamples: TokenData, Sendable {
     return rows
   }
 
-  public var count: Int { rows.count }
-  public var targetCount: Int { weight(of: Array(rows.indices)) }
+  package var count: Int { rows.count }
+  package var targetCount: Int { weight(of: Array(rows.indices)) }
 
-  public func weight(of numbers: [Int?]) -> Int {
+  package func weight(of numbers: [Int?]) -> Int {
     numbers.compactMap { $0 }.flatMap { rows[$0] }.reduce(0) {
       $0 + examples[$1].isTarget.dropFirst().count { $0 }
     }
   }
 
-  public var fields: [Field: Shape] {
+  package var fields: [Field: Shape] {
     var fields: [Field: Shape] = [.tokens: [length], .labels: [length]]
     if isPacked { (fields[.positions], fields[.spans]) = ([length], [length, 2]) }
     return fields
   }
 
   /// Bytes of what is learnt per token of it; the end of a text counts as one byte.
-  public func bytesPerTarget(decode: ([Int32]) -> String) -> Double {
+  package func bytesPerTarget(decode: ([Int32]) -> String) -> Double {
     var (bytes, targets) = (0, 0)
     for example in examples {
       let learnt = zip(example.tokens, example.isTarget).filter(\.1).map(\.0)
@@ -97,7 +97,7 @@ public struct TokenExamples: TokenData, Sendable {
     return Double(bytes) / Double(max(1, targets))
   }
 
-  public var fingerprint: String {
+  package var fingerprint: String {
     var fingerprint = Fingerprint()
     fingerprint.add("texts in rows of \(length), \(isPacked ? "packed" : "alone")")
     for example in examples {
@@ -107,7 +107,7 @@ public struct TokenExamples: TokenData, Sendable {
     return fingerprint.description
   }
 
-  public func batch(of numbers: [Int?]) -> Batch {
+  package func batch(of numbers: [Int?]) -> Batch {
     var (tokens, labels): ([Int32], [Int32]) = ([], [])
     var (positions, spans): ([Int32], [Int32]) = ([], [])
     for number in numbers {

@@ -6,6 +6,7 @@ import Training
 
 /// Windows of T tokens with their T targets, cut from one stream of ids.
 public struct TokenWindows: TokenData, Sendable {
+  /// The stream.
   public let tokens: [Int32]
   public let length: Int
   /// Tokens from the beginning of a window to that of the next one. Where windows overlap, every target counts once:

@@ -4,20 +4,20 @@ import Storage
 /// Learns merges: again and again the pair of neighbours that is most frequent in the words of a text
 /// becomes a token; of equally frequent ones the pair with the smaller ids, as in the `tokenizers`
 /// library.
-public struct BPETrainer {
+package struct BPETrainer {
   private var counts: [Scalars: Int] = [:]
   private let cutter: PreTokenizer
 
-  public init() throws { cutter = try .gpt2 }
+  package init() throws { cutter = try .gpt2 }
 
   /// Counts the words of a text.
-  public mutating func add(_ text: String) throws {
+  package mutating func add(_ text: String) throws {
     for word in try cutter([Scalars(text)], isFirst: true) { counts[word, default: 0] += 1 }
   }
 
   /// The `tokenizer.json` of at most `size` tokens: the end of a text, the bytes, then merges of pairs
   /// that occur at least twice.
-  public func train(vocabularySize size: Int) throws -> JSON {
+  package func train(vocabularySize size: Int) throws -> JSON {
     let alphabet = ByteAlphabet.scalars.sorted()
     guard size > alphabet.count + 1 else {
       throw TokenizerError(

@@ -3,11 +3,11 @@ import Storage
 
 /// `tokenizer.json` files of the `tokenizers` library's byte-level BPE, whose texts end with
 /// `<|endoftext|>`.
-public enum ByteLevelFile {
-  public static let endOfText = "<|endoftext|>"
+package enum ByteLevelFile {
+  package static let endOfText = "<|endoftext|>"
 
   /// One token per byte: id b is byte b, id 256 ends a text.
-  public static let bytes = file(
+  package static let bytes = file(
     vocabulary: ByteAlphabet.scalars.map { [$0] }, merges: [], endOfText: 256, cutsWords: false)
 
   /// A file of tokens by id and of merges by rank. With `cutsWords` texts are cut into words first, by
@@ -42,8 +42,9 @@ public enum ByteLevelFile {
   }
 
   /// The other files of a folder with such a tokenizer, by name, `tokenizer.json` first.
-  public static func files(_ tokenizer: JSON, contextLength: Int?) -> [(name: String, text: String)]
-  {
+  package static func files(_ tokenizer: JSON, contextLength: Int?) -> [(
+    name: String, text: String
+  )] {
     var configuration = JSON.Object()
     configuration["tokenizer_class"] = .string("PreTrainedTokenizerFast")
     for role in ["bos_token", "eos_token", "pad_token"] {

@@ -3,7 +3,7 @@
 /// Gives the text of ids one by one, as soon as it cannot change any more: a character whose bytes are
 /// split over several tokens comes with the last of them, and what may be the beginning of a stop
 /// string is held back.
-public struct StreamingDecoder {
+package struct StreamingDecoder {
   private let tokenizer: Tokenizer
   private let stops: [String]
   private var ids: [Int32] = []
@@ -13,10 +13,10 @@ public struct StreamingDecoder {
   /// Text that may yet become a stop string.
   private var held = ""
   /// Whether a stop string has come; it and what follows it are not part of the text.
-  public private(set) var isStopped = false
+  package private(set) var isStopped = false
 
   /// Decodes the ids that follow `context`, and ends the text before any of `stops`.
-  public init(
+  package init(
     _ tokenizer: Tokenizer, after context: some Collection<Int32> = [], stops: [String] = []
   ) {
     self.tokenizer = tokenizer
@@ -26,13 +26,13 @@ public struct StreamingDecoder {
   }
 
   /// The text that an id adds; empty while a character is not complete.
-  public mutating func add(_ id: Int32) -> String {
+  package mutating func add(_ id: Int32) -> String {
     ids.append(id)
     return taken(fresh(isLast: false), isLast: false)
   }
 
   /// What is left when no more ids come.
-  public mutating func finish() -> String { taken(fresh(isLast: true), isLast: true) }
+  package mutating func finish() -> String { taken(fresh(isLast: true), isLast: true) }
 
   private mutating func fresh(isLast: Bool) -> String {
     func text(_ end: Int) -> String.UnicodeScalarView {

@@ -15,7 +15,7 @@ extension Tokenizer {
 extension TokenizerDirectory {
   /// Throws where a special id that the folder's files name is in no row of a model's table: those put around
   /// texts, and those that end them.
-  public func requireSpecialTokens(below rowCount: Int) throws {
+  package func requireSpecialTokens(below rowCount: Int) throws {
     func require(_ id: Int32, _ what: String) throws {
       guard id < 0 || Int(id) >= rowCount else { return }
       throw TokenizerError(

@@ -31,6 +31,7 @@ public struct Tokenizer: Sendable {
     }
   }
 
+  /// What `tokenizer.json` says. Throws where it is damaged or asks for something that Retort does not have.
   public init(_ file: JSON) throws {
     guard let part = TokenizerPart(file, "model") else {
       throw TokenizerError("The tokenizer has no model.")
@@ -81,12 +82,15 @@ public struct Tokenizer: Sendable {
   /// One more than the largest id.
   public var vocabularySize: Int { Int(vocabulary.end) }
 
+  /// The id of a token as the vocabulary writes it; nil where it is none.
   public func id(of token: String) -> Int32? { vocabulary[Array(token.utf8)] }
 
+  /// The token of an id as the vocabulary writes it; nil where there is none.
   public func token(_ id: Int32) -> String? {
     vocabulary[id].map { String(decoding: $0, as: UTF8.self) }
   }
 
+  /// Whether an id stands for something other than text, such as an end.
   public func isSpecial(_ id: Int32) -> Bool { special.contains(id) }
 
   /// Whether every token has the same id in another tokenizer.

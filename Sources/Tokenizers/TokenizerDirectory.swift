@@ -1,19 +1,20 @@
 // The tokenizer of a model's folder.
+import Base
 import Foundation
 import Storage
 
 /// `tokenizer.json` with what the files beside it say: which tokens end a text, how a conversation is
 /// written.
-public struct TokenizerDirectory: Sendable {
-  public let url: URL
-  public let tokenizer: Tokenizer
+package struct TokenizerDirectory: Sendable {
+  package let url: URL
+  package let tokenizer: Tokenizer
   /// The token that ends a text, and separates texts where a model is trained on many.
-  public let endOfText: Int32?
+  package let endOfText: Int32?
   /// The tokens at which an answer ends: what `generation_config.json` and `config.json` say, and the
   /// end of a text.
-  public let ends: Set<Int32>
+  package let ends: Set<Int32>
   /// The texts of special tokens by role, such as `bos_token`.
-  public let specialTokens: [String: String]
+  package let specialTokens: [String: String]
 
   /// Files that make up a tokenizer, as `transformers` lays them out.
   private static let fileNames = [
@@ -22,7 +23,7 @@ public struct TokenizerDirectory: Sendable {
     "chat_template.json",
   ]
 
-  public init(_ url: URL) throws {
+  package init(_ url: URL) throws {
     self.url = url
     let file = url.appending(path: "tokenizer.json")
     guard FileManager.default.fileExists(atPath: file.path) else {
@@ -32,7 +33,7 @@ public struct TokenizerDirectory: Sendable {
       guard
         !others.isEmpty
           || FileManager.default.fileExists(atPath: url.appending(path: "config.json").path)
-      else { throw StorageError.noModel(in: url, lacking: file.lastPathComponent) }
+      else { throw UserError.noModel(in: url, lacking: file.lastPathComponent) }
       throw TokenizerError(
         "\(url.path) has no tokenizer.json."
           + (others.isEmpty
@@ -77,7 +78,7 @@ public struct TokenizerDirectory: Sendable {
 
   /// The chat template; of several by name the one for tools where the conversation has some. An error says why there
   /// is none.
-  public func chatTemplate(forTools: Bool = false) throws -> ChatTemplate {
+  package func chatTemplate(forTools: Bool = false) throws -> ChatTemplate {
     guard let source = chatTemplateSource(forTools: forTools) else {
       throw TokenizerError(
         "\(url.path) has no chat template, so it is not known how the model wants messages. Give a "
@@ -87,7 +88,7 @@ public struct TokenizerDirectory: Sendable {
   }
 
   /// The text of that template, whether or not it can be read; nil where there is none.
-  public func chatTemplateSource(forTools: Bool = false) -> String? {
+  package func chatTemplateSource(forTools: Bool = false) -> String? {
     let more = url.appending(path: "additional_chat_templates/tool_use.jinja")
     if forTools, let source = try? String(contentsOf: more, encoding: .utf8) {
       return source
@@ -109,7 +110,7 @@ public struct TokenizerDirectory: Sendable {
   }
 
   /// The folder's files that make up the tokenizer, for a model that shares it.
-  public var files: [(name: String, text: String)] {
+  package var files: [(name: String, text: String)] {
     Self.fileNames.compactMap { name in
       (try? String(contentsOf: url.appending(path: name), encoding: .utf8)).map { (name, $0) }
     }

@@ -4,21 +4,29 @@ import Tensors
 
 /// A named value of a batch, such as tokens, labels or pixels.
 public struct Field: Hashable, Sendable {
+  /// What it is called.
   public let name: String
+  /// What its elements are.
   public let elementType: ElementType
 
+  /// A name, and what the elements are.
   public init(_ name: String, _ elementType: ElementType = .float32) {
     self.name = name
     self.elementType = elementType
   }
+
+  /// 1 for a row that counts, 0 for one that fills up a batch: a number a row.
+  public static let counts = Field("counts")
 }
 
 /// Some rows of a data set. The first axis of every value counts them.
-public struct Batch: Sendable {
+public struct Batch: Sendable, Hashable {
+  /// The values of each field, [B, ...].
   public var values: [Field: TensorData]
   /// How many targets count: what a sum of losses is divided by.
   public var weight: Int
 
+  /// The values of each field, [B, ...], and how many targets count.
   public init(_ values: [Field: TensorData], weight: Int) {
     self.values = values
     self.weight = weight
@@ -44,7 +52,7 @@ public struct Batch: Sendable {
 
 extension TensorData {
   /// Parts of one element type, float32 or int32, that lie behind each other along the first axis.
-  public init(joining parts: [TensorData]) {
+  package init(joining parts: [TensorData]) {
     let first = parts[0].type
     let count = parts.reduce(0) { $0 + $1.shape[0] }
     let shape = Shape([count] + first.shape.extents.dropFirst())

@@ -1,4 +1,5 @@
 // What a training is gone on with, and the best weights it had.
+import Base
 import Foundation
 import Storage
 import Tensors
@@ -24,7 +25,7 @@ extension Trainer {
       (0...options.stepCount).contains(step),
       let targets = file.metadata["targets"].flatMap({ Int($0) }), targets >= 0
     else {
-      throw StorageError(
+      throw UserError(
         "\(url.path) does not say which of the \(options.stepCount) steps it holds: it is damaged.")
     }
     try store.load(checkpointNames, from: file)
@@ -52,7 +53,7 @@ extension Trainer {
     guard let step = metadata["step"].flatMap({ Int($0) }),
       let loss = metadata["loss"].flatMap({ Double($0) }), (1...options.stepCount).contains(step),
       loss.isFinite
-    else { throw StorageError("\(url.path) does not say whose weights it holds: it is damaged.") }
+    else { throw UserError("\(url.path) does not say whose weights it holds: it is damaged.") }
     return BestWeights(step: step, loss: loss)
   }
 
@@ -61,8 +62,8 @@ extension Trainer {
     try store.load(parameterNames, from: try Safetensors(contentsOf: url))
   }
 
-  private static func belongsElsewhere(_ url: URL) -> StorageError {
-    StorageError(
+  private static func belongsElsewhere(_ url: URL) -> UserError {
+    UserError(
       "\(url.path) belongs to a run with other settings or data, or was written by another version. Resume with what "
         + "the run folder holds and what it began with.", remedy: .startAnew)
   }

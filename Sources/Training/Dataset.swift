@@ -36,11 +36,14 @@ public struct TrainingPlace: Hashable, Sendable {
   public let step: Int
   /// The micro-batch, counted from 0, and how many a step has.
   public let microBatch: Int
+  /// How many micro-batches a step has.
   public let microBatchCount: Int
   /// Rows of a micro-batch.
   public let rowCount: Int
+  /// The seed of the training.
   public let seed: UInt64
 
+  /// A step and a micro-batch, both counted from 0, of `rowCount` rows.
   public init(
     step: Int, microBatch: Int = 0, of microBatchCount: Int = 1, rowCount: Int, seed: UInt64
   ) {
@@ -95,6 +98,7 @@ extension Dataset {
 /// The rows of a data set in order, in batches that are made when they are asked for.
 public struct Batches {
   private let data: any Dataset
+  /// Rows of a batch.
   public let size: Int
 
   init(_ data: any Dataset, size: Int) {
@@ -103,8 +107,10 @@ public struct Batches {
     self.size = size
   }
 
+  /// The number of batches.
   public var count: Int { (data.count + size - 1) / size }
 
+  /// A batch by number.
   public subscript(index: Int) -> Batch {
     get throws {
       let first = index * size

@@ -31,6 +31,7 @@ public struct Inputs {
       rowCount: shapes.values.first?[0] ?? 0)
   }
 
+  /// Whether the data have a field.
   public func has(_ field: Field) -> Bool { tensors[field] != nil }
 
   /// A field's tensor [B, ...]; traps where the data have no such field.

@@ -9,18 +9,23 @@ public struct Loss {
   /// Sums that are only logged, such as "ce" and "kl": single numbers.
   public let logged: [(name: String, sum: Tensor)]
 
-  public init(total: Tensor, logged: [(name: String, sum: Tensor)]) {
+  /// A sum to train on, and sums to log beside it.
+  public init(total: Tensor, logged: [(name: String, sum: Tensor)] = []) {
     self.total = total
     self.logged = logged
   }
+
+  /// One term, which is logged under its name.
+  public init(_ name: String, _ sum: Tensor) { self.init(total: sum, logged: [(name, sum)]) }
 }
 
-/// Something that turns the fields of a batch into a loss.
+/// What turns the fields of a batch into a loss.
 public protocol Objective {
-  /// The formula, as the run prints it.
+  /// The formula, as a run prints it. A checkpoint belongs to a training with the same one.
   var formula: String { get }
   /// Variables besides the model's that are trained with it and then forgotten, such as projections.
   var parameters: [(name: String, tensor: Tensor)] { get }
+  /// The loss of a batch, from the tensors of its fields.
   func loss(_ inputs: Inputs) -> Loss
   /// What weights are compared by on validation rows.
   func validationLoss(_ inputs: Inputs) -> Loss
@@ -29,4 +34,17 @@ public protocol Objective {
 extension Objective {
   public var parameters: [(name: String, tensor: Tensor)] { [] }
   public func validationLoss(_ inputs: Inputs) -> Loss { loss(inputs) }
+}
+
+/// A loss that is said in place, by a closure.
+public struct LossFunction: Objective {
+  public let formula: String
+  private let body: (Inputs) -> Loss
+
+  /// `formula` names what `loss` computes: a checkpoint belongs to a training with the same formula.
+  public init(_ formula: String, _ loss: @escaping (_ inputs: Inputs) -> Loss) {
+    (self.formula, body) = (formula, loss)
+  }
+
+  public func loss(_ inputs: Inputs) -> Loss { body(inputs) }
 }

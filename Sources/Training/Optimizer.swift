@@ -8,13 +8,27 @@ import Tensors
   import Darwin
 #endif
 
-/// The formula by which an optimizer moves a parameter.
+/// How a parameter is moved by its gradient, and by what is kept of earlier gradients.
+///
+/// `AdamW` and `SGD` have kernels of their own. Another optimizer writes its step with tensors, which are fused into few
+/// kernels; schedule, clipping, micro-batches, checkpoints and the loss scale of float16 work with it as they are.
 public protocol Optimizer: Sendable, Hashable {
-  /// In words, such as "AdamW", and what else a reader should know of its settings.
+  /// In words, such as "AdamW".
   var name: String { get }
+  /// What else a reader should know of its settings, such as "weight decay 0.1"; empty if nothing.
   var settings: String { get }
-  /// What is kept of earlier steps for every parameter, a tensor of its shape each.
+  /// What is kept for every parameter, a tensor of its shape each that begins with zeros: the names that checkpoints use.
   var stateNames: [String] { get }
+
+  /// One step: the new parameter, then what is kept, in the order of `stateNames`. All have the shape of `parameter`, such
+  /// as [O, I]; `gradient` is clipped, and `rate` is the learning rate of the step, a single number.
+  func step(
+    _ parameter: Tensor, gradient: Tensor, state: [Tensor], rate: Tensor
+  ) -> (parameter: Tensor, state: [Tensor])
+}
+
+/// An optimizer whose step is an op.
+package protocol FusedOptimizer: Optimizer {
   /// The op of one step for a parameter of some shape. Operands: the parameter, its gradient, what is kept, the numbers of
   /// the step [4], and the factor of the gradient [], of which a negative one changes nothing. Results: the new parameter, then
   /// what is kept.
@@ -23,33 +37,39 @@ public protocol Optimizer: Sendable, Hashable {
   func corrections(step t: Int) -> (Double, Double)
 }
 
-extension Optimizer {
-  public func corrections(step t: Int) -> (Double, Double) { (0, 0) }
+extension FusedOptimizer {
+  package func corrections(step t: Int) -> (Double, Double) { (0, 0) }
+
+  public func step(
+    _ parameter: Tensor, gradient: Tensor, state: [Tensor], rate: Tensor
+  ) -> (parameter: Tensor, state: [Tensor]) {
+    fatal("\(name) has a kernel for its step")
+  }
 }
 
-extension AdamW: Optimizer {
+extension AdamW: FusedOptimizer {
   public var name: String { "AdamW" }
   public var settings: String { "weight decay \(decay)" }
   public var stateNames: [String] { ["first", "second"] }
 
   /// Matrices decay, vectors do not.
-  public func step(for shape: Shape) -> any Op {
+  package func step(for shape: Shape) -> any Op {
     shape.rank >= 2 ? self : AdamW(beta1: beta1, beta2: beta2, epsilon: epsilon, decay: 0)
   }
 
   /// 1 / (1 - b1^t) and 1 / (1 - b2^t)
-  public func corrections(step t: Int) -> (Double, Double) {
+  package func corrections(step t: Int) -> (Double, Double) {
     (1 / (1 - pow(Double(beta1), Double(t))), 1 / (1 - pow(Double(beta2), Double(t))))
   }
 }
 
-extension SGD: Optimizer {
+extension SGD: FusedOptimizer {
   public var name: String { "SGD" }
   public var settings: String { "momentum \(momentum), weight decay \(decay)" }
   public var stateNames: [String] { ["velocity"] }
 
   /// Matrices decay, vectors do not.
-  public func step(for shape: Shape) -> any Op {
+  package func step(for shape: Shape) -> any Op {
     shape.rank >= 2 ? self : SGD(momentum: momentum, decay: 0)
   }
 }
@@ -58,6 +78,7 @@ extension SGD: Optimizer {
 public struct OptimizerOptions: Sendable {
   /// The formula of a step.
   public var rule: any Optimizer = AdamW()
+  /// The highest rate of the schedule.
   public var learningRate = 1e-3
   /// Steps over which the rate grows linearly from 0.
   public var warmupSteps = 50
@@ -66,6 +87,7 @@ public struct OptimizerOptions: Sendable {
   /// The largest norm of all gradients together; 0 leaves them as they are.
   public var clipNorm: Float = 1
 
+  /// AdamW with the defaults above.
   public init() {}
 
   /// Linear warm-up, then half a cosine down to the final share at the last step (Loshchilov and Hutter,
@@ -78,23 +100,23 @@ public struct OptimizerOptions: Sendable {
   }
 
   /// The numbers that the update reads at a step, counted from 0: the rate, the optimizer's corrections, 0.
-  public func stepNumbers(step: Int, of stepCount: Int) -> TensorData {
-    let (first, second) = rule.corrections(step: step + 1)
+  package func stepNumbers(step: Int, of stepCount: Int) -> TensorData {
+    let (first, second) = (rule as? any FusedOptimizer)?.corrections(step: step + 1) ?? (0, 0)
     return TensorData(
       [4], [rate(step: step, of: stepCount), first, second, 0].map { Float($0) })
   }
 }
 
 /// The update of some parameters from their gradients, as tensors.
-public struct ParameterUpdate {
+package struct ParameterUpdate {
   /// Input [4], the numbers of `OptimizerOptions.stepNumbers`.
-  public let step = Tensor.input("step", TensorType([4]))
+  package let step = Tensor.input("step", TensorType([4]))
   /// The norm of all gradients together, before clipping: a single number.
-  public let gradientNorm: Tensor
-  public let assignments: [Graph.Assignment]
+  package let gradientNorm: Tensor
+  package let assignments: [Graph.Assignment]
 
   /// Declares what is kept of `parameters` in `store`, named after them.
-  public init(
+  package init(
     _ options: OptimizerOptions, parameters: [(name: String, tensor: Tensor)],
     gradients: [Tensor], store: VariableStore
   ) throws {
@@ -128,10 +150,29 @@ public struct ParameterUpdate {
         try store.declare("optimizer.\(state).\(name)", variable, role: .optimizer)
         return variable
       }
-      let new = Application(
-        options.rule.step(for: parameter.shape),
-        [parameter, gradient] + kept + [step, clip]
-      ).results
+      let new: [Tensor]
+      if let fused = options.rule as? any FusedOptimizer {
+        new =
+          Application(
+            fused.step(for: parameter.shape), [parameter, gradient] + kept + [step, clip]
+          ).results
+      } else {
+        let rate = step.split([1, 3])[0].reshaped(to: [])
+        let moved = options.rule.step(
+          parameter, gradient: gradient * clip, state: kept, rate: rate)
+        let values = [moved.parameter] + moved.state
+        demand(
+          values.count == 1 + kept.count && values.allSatisfy { $0.type == parameter.type },
+          "\(options.rule.name) gives a parameter and \(kept.count) more tensors of its shape, not "
+            + values.map { "\($0.type)" }.joined(separator: ", "))
+        // A negative factor skips the step.
+        new =
+          lossScale == nil
+          ? values
+          : zip([parameter] + kept, values).map { old, new in
+            .select(clip * -1, old, otherwise: new)
+          }
+      }
       assignments += zip([parameter] + kept, new).map { Graph.Assignment($0, $1) }
     }
     self.assignments = assignments

@@ -1,12 +1,16 @@
 // The training loop.
+import Base
 import Foundation
+import Layers
 import Storage
 import Tensors
 
 /// Trains the parameters of one model on one device. Variables named otherwise are left alone.
 public final class Trainer {
+  /// The sizes of the training.
   public let options: TrainingOptions
-  let store: VariableStore
+  /// The variables: those of the model, and what the optimizer keeps.
+  public let store: VariableStore
   private let data: any Dataset
   private let inputs: Inputs
   private let inverseCount = Tensor.input("inverse_count", TensorType([1]))
@@ -19,7 +23,7 @@ public final class Trainer {
   private let loggedNames: [String]
   private let logged: [Tensor]
   /// One run per micro-batch; with one micro-batch it also updates the parameters.
-  public let accumulate: GraphExecutor
+  package let accumulate: GraphExecutor
   private let update: GraphExecutor?
   /// What a checkpoint belongs to: settings, data, formula, origins.
   let fingerprint: String
@@ -47,7 +51,7 @@ public final class Trainer {
     self.store = store
     self.data = data
     guard data.count > 0 else {
-      throw StorageError("There is nothing to train on: the data have no rows. Give more of them.")
+      throw UserError("There is nothing to train on: the data have no rows. Give more of them.")
     }
     for (name, tensor) in objective.parameters { try store.declare(name, tensor) }
     let parameters = parameters + objective.parameters
@@ -96,8 +100,23 @@ public final class Trainer {
       "\(options) \(data.count) rows \(data.fingerprint) \(origins): \(objective.formula)"
   }
 
+  /// The training of a model that begins with its initial weights, which `options.seed` draws. `validation` are rows by
+  /// which the best weights are chosen; `shared` is a store of the same device whose variables the objective reads, such as
+  /// a teacher's. Throws where the plan does not fit the device.
+  public convenience init(
+    _ objective: any Objective, of model: some Module, data: any Dataset,
+    validation: (any Dataset)? = nil, options: TrainingOptions = TrainingOptions(),
+    sharing shared: VariableStore? = nil, on device: any Device
+  ) throws {
+    let store = VariableStore(on: device, seed: options.seed, sharing: shared)
+    try model.declare(in: store)
+    try self.init(
+      objective, parameters: model.parameters(), data: data, validation: validation,
+      options: options, store: store)
+  }
+
   /// Floating-point operations of a step: those of products, attention and whatever else counts its own.
-  public var flopsPerStep: Double {
+  package var flopsPerStep: Double {
     [accumulate, update].compactMap { $0 }.reduce(0) { sum, executor in
       let own = executor.graph.applications.reduce(0.0) {
         $0 + $1.op.flopCount($1.operands.map(\.type))
@@ -111,14 +130,16 @@ public final class Trainer {
   /// Goes on from the checkpoint where there is one. Returns whether training is done: the last step was reached, or
   /// patience was at its end. The weights are then the best by the validation rows, which are kept in a file `best`
   /// meanwhile; without validation rows, or where no such file is given, the last.
+  @discardableResult
   public func run(
-    checkpoint: URL?, best bestFile: URL? = nil, onEvent: @escaping (TrainingEvent) throws -> Void,
+    checkpoint: URL? = nil, best bestFile: URL? = nil,
+    onEvent: @escaping (TrainingEvent) throws -> Void = { _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Bool {
     let first = try checkpoint.map(resume) ?? 0
     var best = try bestFile.flatMap(keptBest)
     if let bestFile, best == nil, validation != nil, first >= options.validationInterval {
-      throw StorageError(
+      throw UserError(
         "\(bestFile.path), the best weights of \(first) steps, is not here any more. Put it back.",
         remedy: .startAnew)
     }
@@ -143,14 +164,14 @@ public final class Trainer {
         let metrics = try metrics(done, targetCount: targetCount, total: total, pace)
         try onEvent(.step(metrics))
         guard metrics.means.values.allSatisfy(\.isFinite) else {
-          throw StorageError(try NonFiniteSearch(self, checkpoint: checkpoint).sentence(step: step))
+          throw UserError(try NonFiniteSearch(self, checkpoint: checkpoint).sentence(step: step))
         }
       }
       let isStopping = !isLast && shouldStop()
       if let checkpoint, isLast || isStopping || done % options.checkpointInterval == 0 {
         // A checkpoint is what one goes back to: it never holds numbers that are lost.
         guard try latestLoss().isFinite else {
-          throw StorageError(try NonFiniteSearch(self, checkpoint: checkpoint).sentence(step: step))
+          throw UserError(try NonFiniteSearch(self, checkpoint: checkpoint).sentence(step: step))
         }
         try save(checkpoint, step: done, targetCount: total)
         try onEvent(.checkpoint(checkpoint))
@@ -223,13 +244,13 @@ public final class Trainer {
   }
 
   /// The loss of the latest step.
-  public func latestLoss() throws -> Float {
+  package func latestLoss() throws -> Float {
     try (update ?? accumulate).value(of: logged[0]).floats[0]
   }
 
   /// Does one step, counted from 0; returns the number of targets that counted.
   @discardableResult
-  public func runStep(
+  package func runStep(
     _ step: Int, onLaunch: ((_ done: Int, _ total: Int) throws -> Void)? = nil
   ) throws -> Int {
     let numbers = options.optimizer.stepNumbers(step: step, of: options.stepCount)

@@ -1,34 +1,35 @@
 // Numbers that PyTorch wrote (Tests/Golden/make_golden.py).
+import Base
 import Foundation
 import Storage
 import Tensors
 
 /// A file or folder that a script in `Tests/Golden` wrote.
-public func goldenFolder(_ path: String) -> URL {
+package func goldenFolder(_ path: String) -> URL {
   URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appending(path: "Golden").appending(path: path)
 }
 
 /// The strings that tokenizers are compared on.
-public let goldenStrings: [String] = {
+package let goldenStrings: [String] = {
   let file = try? JSON(contentsOf: goldenFolder("tokenizers/strings.json"))
   return file?.array?.compactMap(\.string) ?? []
 }()
 
 /// A golden file by name.
-public func golden(_ name: String) throws -> Safetensors {
+package func golden(_ name: String) throws -> Safetensors {
   try Safetensors(contentsOf: goldenFolder("\(name).safetensors"))
 }
 
 /// The largest relative error between a formula on the reference device and PyTorch: of the result,
 /// and of the gradients of sum(result * weight) with respect to every float operand.
-public func goldenError(
+package func goldenError(
   _ name: String, _ operandNames: [String], _ formula: ([Tensor]) -> Tensor
 ) throws -> Double {
   let file = try golden("ops")
   func data(_ key: String) throws -> TensorData {
     guard let found = try file["\(name).\(key)"] else {
-      throw StorageError("the golden file has no \(name).\(key)")
+      throw UserError("the golden file has no \(name).\(key)")
     }
     return found
   }

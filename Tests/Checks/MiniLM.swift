@@ -2,13 +2,13 @@
 import Foundation
 
 /// Real weights and a real vocabulary, where they are.
-public enum MiniLM {
-  public static let folder: URL = {
+package enum MiniLM {
+  package static let folder: URL = {
     let environment = ProcessInfo.processInfo.environment
     let cache = environment["XDG_CACHE_HOME"] ?? (environment["HOME"] ?? "") + "/.cache"
     return URL(fileURLWithPath: cache).appending(path: "retort/all-MiniLM-L6-v2")
   }()
 
-  public static let isHere = FileManager.default.fileExists(
+  package static let isHere = FileManager.default.fileExists(
     atPath: folder.appending(path: "config.json").path)
 }

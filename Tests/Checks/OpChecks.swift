@@ -3,16 +3,16 @@ import Foundation
 import Tensors
 
 /// An op on some data.
-public struct OpCase: Sendable, CustomStringConvertible {
-  public let op: any Op
-  public let data: [TensorData]
+package struct OpCase: Sendable, CustomStringConvertible {
+  package let op: any Op
+  package let data: [TensorData]
 
-  public init(_ op: any Op, _ data: [TensorData]) {
+  package init(_ op: any Op, _ data: [TensorData]) {
     self.op = op
     self.data = data
   }
 
-  public var description: String { "\(op) of \(data.map(\.shape))" }
+  package var description: String { "\(op) of \(data.map(\.shape))" }
 
   /// Of all operands together.
   var elementCount: Int { data.reduce(0) { $0 + $1.type.elementCount } }
@@ -20,7 +20,7 @@ public struct OpCase: Sendable, CustomStringConvertible {
 
 /// The largest relative error of an op's kernels over its results, against its reference. Operands and
 /// results are stored as `storage` where the op allows it.
-public func kernelError(
+package func kernelError(
   _ item: OpCase, on device: any Device, storage: ElementType = .float32
 ) throws -> Double {
   let data = item.data.enumerated().map { index, operand in
@@ -43,7 +43,7 @@ private let elementLimit =
   ProcessInfo.processInfo.environment["RETORT_TEST_ELEMENTS"].flatMap { Int($0) } ?? .max
 
 /// The kernel errors above a tolerance, as sentences.
-public func kernelFailures(
+package func kernelFailures(
   _ cases: [OpCase], on target: Target, tolerance: Double = 1e-5
 ) throws -> [String] {
   try kernelFailures(cases, on: target.open(), tolerance: tolerance)
@@ -51,7 +51,7 @@ public func kernelFailures(
 
 /// The kernel errors in 16 bits, of each op's case of middle size in bfloat16 and its largest in float16. Sums in another order may round to
 /// a neighbour, which differs by 2^-8 in bfloat16, but few do.
-public func narrowKernelFailures(
+package func narrowKernelFailures(
   _ cases: [OpCase], on target: Target, tolerance: Double = 1e-3
 ) throws -> [String] {
   let device = try target.open()
@@ -66,7 +66,7 @@ public func narrowKernelFailures(
 }
 
 /// The same on a device that is open.
-public func kernelFailures(
+package func kernelFailures(
   _ cases: [OpCase], on device: any Device, tolerance: Double = 1e-5,
   storage: ElementType = .float32
 ) throws -> [String] {
@@ -83,7 +83,7 @@ public func kernelFailures(
 
 /// Whether an op's kernels give NaN exactly where its reference does, and the same numbers elsewhere; else a
 /// sentence. Each case must have both.
-public func strangeIdFailures(_ cases: [OpCase], on target: Target) throws -> [String] {
+package func strangeIdFailures(_ cases: [OpCase], on target: Target) throws -> [String] {
   let device = try target.open()
   return try cases.flatMap { item -> [String] in
     let feeds = inputs(item.data)
@@ -104,7 +104,7 @@ public func strangeIdFailures(_ cases: [OpCase], on target: Target) throws -> [S
 
 /// The largest relative disagreement between an op's gradients and finite differences along random
 /// directions, on the reference device. `differentiable` names the operands to vary.
-public func gradientError(
+package func gradientError(
   _ item: OpCase, differentiable: [Int]? = nil, step: Float = 1e-2
 ) throws -> Double {
   var random = RandomData(seed: 99)

@@ -2,10 +2,10 @@
 import Tensors
 
 /// An input with its value.
-public typealias Feed = (tensor: Tensor, data: TensorData)
+package typealias Feed = (tensor: Tensor, data: TensorData)
 
 /// The values of some outputs.
-public func evaluate(
+package func evaluate(
   _ outputs: [Tensor], _ feeds: [Feed], on device: any Device = ReferenceDevice(),
   options: GraphExecutor.Options = .init()
 ) throws -> [TensorData] {
@@ -17,12 +17,12 @@ public func evaluate(
 }
 
 /// Inputs that hold some data.
-public func inputs(_ data: [TensorData]) -> [Feed] {
+package func inputs(_ data: [TensorData]) -> [Feed] {
   data.enumerated().map { (.input("x\($0)", $1.type), $1) }
 }
 
 /// |a - b| / |b| in the Euclidean norm; infinite where a number is missing or wrong in kind.
-public func relativeError(_ a: [Float], _ b: [Float]) -> Double {
+package func relativeError(_ a: [Float], _ b: [Float]) -> Double {
   guard a.count == b.count else { return .infinity }
   var difference = 0.0
   var size = 0.0
@@ -36,7 +36,7 @@ public func relativeError(_ a: [Float], _ b: [Float]) -> Double {
 }
 
 /// The relative error of floats; 0 or infinity for integers, and where b is zero to rounding.
-public func relativeError(_ a: TensorData, _ b: TensorData) -> Double {
+package func relativeError(_ a: TensorData, _ b: TensorData) -> Double {
   guard a.type == b.type else { return .infinity }
   if a.type.elementType == .int32 { return a.integers == b.integers ? 0 : .infinity }
   // Where the exact result is zero, rounding is all there is: it is judged by its size.
@@ -47,10 +47,10 @@ public func relativeError(_ a: TensorData, _ b: TensorData) -> Double {
 }
 
 /// Random test data that depend only on the seed.
-public struct RandomData {
+package struct RandomData {
   private var state: UInt64
 
-  public init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
+  package init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
 
   private mutating func next() -> UInt64 {
     state ^= state << 13
@@ -59,10 +59,10 @@ public struct RandomData {
     return state &* 0x2545_F491_4F6C_DD1D
   }
 
-  public mutating func integer(below limit: Int) -> Int { Int(next() >> 33) % max(limit, 1) }
+  package mutating func integer(below limit: Int) -> Int { Int(next() >> 33) % max(limit, 1) }
 
   /// Numbers spread evenly over a range.
-  public mutating func floats(_ shape: Shape, _ range: ClosedRange<Float> = -1...1) -> TensorData {
+  package mutating func floats(_ shape: Shape, _ range: ClosedRange<Float> = -1...1) -> TensorData {
     TensorData(
       shape,
       (0..<shape.elementCount).map { _ in
@@ -70,7 +70,7 @@ public struct RandomData {
       })
   }
 
-  public mutating func integers(_ shape: Shape, below limit: Int) -> TensorData {
+  package mutating func integers(_ shape: Shape, below limit: Int) -> TensorData {
     TensorData(shape, (0..<shape.elementCount).map { _ in Int32(integer(below: limit)) })
   }
 }

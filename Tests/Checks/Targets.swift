@@ -5,18 +5,18 @@ import OpenCLBackend
 import Tensors
 
 /// A device together with the family of kernels that is forced on it.
-public struct Target: Sendable, CustomStringConvertible {
-  public let device: DeviceDescription
-  public let family: DeviceTraits.Family
+package struct Target: Sendable, CustomStringConvertible {
+  package let device: DeviceDescription
+  package let family: DeviceTraits.Family
 
-  public var description: String { "\(device.platformName), \(family) kernels" }
+  package var description: String { "\(device.platformName), \(family) kernels" }
 
   /// What the device is like with these kernels.
-  public var traits: DeviceTraits { DeviceTraits(of: device, as: family) }
+  package var traits: DeviceTraits { DeviceTraits(of: device, as: family) }
 
   /// Opens the device, with other traits where they are given. Nobody runs a GPU's kernels on PoCL but these tests:
   /// it compiles them as they are, in a fifth of the time.
-  public func open(_ traits: DeviceTraits? = nil, profiling: Bool = false) throws -> OpenCLDevice {
+  package func open(_ traits: DeviceTraits? = nil, profiling: Bool = false) throws -> OpenCLDevice {
     let isForeign = family == .gpu && device.isPoCL
     return try OpenCLDevice(
       device, traits: traits ?? self.traits, profiling: profiling,
@@ -26,7 +26,7 @@ public struct Target: Sendable, CustomStringConvertible {
   /// What this target tests of many settings that are alike to a compiler: PoCL and Intel's runtime every other
   /// one, so that each setting is compiled by one of them, where `RETORT_SHARED_SETTINGS` says that both are tested;
   /// any other device, such as Oclgrind, all.
-  public func share<T>(of all: [T]) -> [T] {
+  package func share<T>(of all: [T]) -> [T] {
     guard ProcessInfo.processInfo.environment["RETORT_SHARED_SETTINGS"] != nil else { return all }
     let names = ["Portable Computing Language", "Intel"]
     guard let turn = names.firstIndex(where: device.platformName.contains) else { return all }
@@ -35,15 +35,15 @@ public struct Target: Sendable, CustomStringConvertible {
 
   /// Whether the device is an interpreter that looks for races and wrong accesses: it takes a hundred times as long,
   /// and formulas matter less to it than who touches what.
-  public var isInterpreter: Bool { device.platformName.contains("Oclgrind") }
+  package var isInterpreter: Bool { device.platformName.contains("Oclgrind") }
 
   /// Both families on every device present.
-  public static let all: [Target] = devices.flatMap { device in
+  package static let all: [Target] = devices.flatMap { device in
     DeviceTraits.Family.allCases.map { Target(device: device, family: $0) }
   }
 
   /// One device of each platform.
-  public static let devices: [DeviceDescription] = {
+  package static let devices: [DeviceDescription] = {
     let found = (try? availableDevices()) ?? []
     var seen: Set<String> = []
     return found.filter { seen.insert($0.platformName).inserted }
@@ -51,7 +51,7 @@ public struct Target: Sendable, CustomStringConvertible {
 
   /// The platforms that `RETORT_REQUIRED_DRIVERS` names (parts of names, by commas) and that are
   /// not here.
-  public static let missing: [String] = {
+  package static let missing: [String] = {
     let required = ProcessInfo.processInfo.environment["RETORT_REQUIRED_DRIVERS"] ?? ""
     return required.split(separator: ",").map(String.init).filter { name in
       !devices.contains { $0.platformName.localizedCaseInsensitiveContains(name) }

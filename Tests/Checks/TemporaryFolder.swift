@@ -2,16 +2,16 @@
 import Foundation
 
 /// A folder that is gone afterwards.
-public final class TemporaryFolder {
-  public let url = FileManager.default.temporaryDirectory.appending(path: "retort-test-\(UUID())")
+package final class TemporaryFolder {
+  package let url = FileManager.default.temporaryDirectory.appending(path: "retort-test-\(UUID())")
 
-  public init() throws {
+  package init() throws {
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
   }
 
   deinit { try? FileManager.default.removeItem(at: url) }
 
-  public func write(_ text: String, to path: String) throws {
+  package func write(_ text: String, to path: String) throws {
     let file = url.appending(path: path)
     try FileManager.default.createDirectory(
       at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -19,7 +19,7 @@ public final class TemporaryFolder {
   }
 
   /// A copy of a golden model's folder, without its golden numbers.
-  public func copy(of golden: String) throws -> URL {
+  package func copy(of golden: String) throws -> URL {
     let target = url.appending(path: golden)
     try FileManager.default.copyItem(at: goldenFolder("models/\(golden)"), to: target)
     try? FileManager.default.removeItem(at: target.appending(path: "golden.safetensors"))

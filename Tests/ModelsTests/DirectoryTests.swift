@@ -1,4 +1,5 @@
 // Folders of models: what is written is read again, and what does not fit is told.
+import Base
 import Checks
 import Foundation
 import Models
@@ -99,7 +100,7 @@ import Testing
       contentsOf: goldenFolder("models/\(golden)/config.json"), encoding: .utf8)
     #expect(text.contains(old), "\(golden)")
     try text.replacing(old, with: new).write(to: file, atomically: true, encoding: .utf8)
-    let error = #expect(throws: StorageError.self) {
+    let error = #expect(throws: UserError.self) {
       let store = VariableStore(on: ReferenceDevice(), seed: 1)
       try copy.load(try copy.model(), into: store, prefix: "m")
     }
@@ -118,7 +119,7 @@ import Testing
       )
     }
     try Safetensors.write(tensors, to: file)
-    let error = #expect(throws: StorageError.self) {
+    let error = #expect(throws: UserError.self) {
       let store = VariableStore(on: ReferenceDevice(), seed: 1)
       try directory.load(try directory.model(), into: store, prefix: "m")
     }
@@ -129,17 +130,17 @@ import Testing
 
   @Test func foldersWithoutWeightsSayWhatToDo() throws {
     let folder = try TemporaryFolder()
-    #expect(throws: StorageError.self) { try ModelDirectory(folder.url).model() }
+    #expect(throws: UserError.self) { try ModelDirectory(folder.url).model() }
     let directory = ModelDirectory(try folder.copy(of: "llama-untied"))
     let shard = directory.url.appending(path: "model-00002-of-00003.safetensors")
     try FileManager.default.removeItem(at: shard)
-    let error = #expect(throws: StorageError.self) { try ShardedSafetensors(folder: directory.url) }
+    let error = #expect(throws: UserError.self) { try ShardedSafetensors(folder: directory.url) }
     #expect(error?.description.contains("model-00002-of-00003") == true)
     let pickle = ModelDirectory(try folder.copy(of: "bert"))
     let weights = pickle.url.appending(path: "model.safetensors")
     try FileManager.default.moveItem(
       at: weights, to: pickle.url.appending(path: "pytorch_model.bin"))
-    let advice = #expect(throws: StorageError.self) { try pickle.model() }
+    let advice = #expect(throws: UserError.self) { try pickle.model() }
     #expect(advice?.description.contains("save_pretrained") == true)
   }
 }

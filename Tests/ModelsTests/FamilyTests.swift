@@ -1,4 +1,5 @@
 // Every family of models against Hugging Face's: hidden states, logits, every gradient.
+import Base
 import Checks
 import Foundation
 import Models
@@ -35,7 +36,7 @@ struct GoldenModel: Sendable, CustomStringConvertible {
   static func failures(_ golden: GoldenModel, on device: any Device) throws -> [String] {
     let numbers = try golden.numbers
     func data(_ name: String) throws -> TensorData {
-      guard let found = try numbers[name] else { throw StorageError("no golden tensor \(name)") }
+      guard let found = try numbers[name] else { throw UserError("no golden tensor \(name)") }
       return found
     }
     let model = try golden.directory.model()
@@ -67,7 +68,7 @@ struct GoldenModel: Sendable, CustomStringConvertible {
       outputs = states.enumerated().map { ("hidden.\($0)", $1 * counted) }
       outputs.append(("result", result * counted))
       loss = (result * weight).sum()
-    default: throw StorageError("\(golden) is of no kind that is tested")
+    default: throw UserError("\(golden) is of no kind that is tested")
     }
     let parameters = model.parameters()
     outputs += zip(parameters, gradients(of: loss, withRespectTo: parameters.map(\.tensor)))

@@ -1,4 +1,5 @@
 // Students cut from teachers.
+import Base
 import Checks
 import Foundation
 import Layers
@@ -52,7 +53,7 @@ import Testing
     let whole = try #require(model as? any ReducibleModel)
     let half = whole.width / 2
     if Self.withHeadsThatCannotBeHalved.contains(golden.name) {
-      let error = #expect(throws: StorageError.self) {
+      let error = #expect(throws: UserError.self) {
         try Reduction(of: golden.directory, layers: [], width: half)
       }
       #expect(error?.description.contains("possible are") == true)
@@ -95,7 +96,7 @@ import Testing
       ([2], 0, "numbers from 0 to 1"), ([-1], 0, "numbers from 0 to 1"), ([], 17, "at most"),
       ([], 12, "possible are 8, 16"),
     ] {
-      let error = #expect(throws: StorageError.self) {
+      let error = #expect(throws: UserError.self) {
         try Reduction(of: directory, layers: layers, width: width)
       }
       #expect(error?.description.contains(message) == true, "\(error as Any)")

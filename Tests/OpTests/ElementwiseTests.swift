@@ -47,6 +47,15 @@ import Testing
       }
       cases.append(opCase([random.floats(shape, 0.1...4)]) { $0[0].squareRoot() })
     }
+    for shape in shapes {
+      let x = random.floats(shape, -3...3)
+      cases += [
+        opCase([x, random.floats(shape), random.floats([shape[-1]])]) {
+          .select($0[0], $0[1], otherwise: $0[2])
+        },
+        opCase([x, random.floats(shape)]) { $0[0].minimum($0[1]) },
+      ]
+    }
     return cases
   }()
 
@@ -86,7 +95,7 @@ import Testing
   @Test func gradientsMatchFiniteDifferences() throws {
     for item in Self.cases where item.data[0].type.elementCount < 600 {
       // |x| and relu have a corner, which a step may cross.
-      if "\(item.op)".contains("abs") || "\(item.op)".contains("max") { continue }
+      if ["abs", "max", "?"].contains(where: "\(item.op)".contains) { continue }
       #expect(try gradientError(item, step: 3e-3) < 4e-3, "\(item)")
     }
   }
@@ -125,6 +134,23 @@ import Testing
       let feeds = inputs([x])
       let y = try evaluate([formula(feeds[0].tensor)], feeds, on: target.open())[0].floats
       #expect(y.allSatisfy { $0.isNaN })
+    }
+  }
+
+  @Test(arguments: Target.all) func whatIsNotSelectedDoesNotCount(target: Target) throws {
+    let lost = TensorData([1, 33], (0..<33).map { $0 % 2 == 0 ? Float.nan : .infinity })
+    let some = TensorData([1, 33], (0..<33).map { Float($0) })
+    for (sign, expected) in [(-1, some), (1, some)] as [(Float, TensorData)] {
+      let feeds = inputs([TensorData([1, 33], [Float](repeating: sign, count: 33)), lost, some])
+      let (condition, bad, good) = (feeds[0].tensor, feeds[1].tensor, feeds[2].tensor)
+      let y =
+        sign > 0
+        ? Tensor.select(condition, good, otherwise: bad)
+        : Tensor.select(condition, bad, otherwise: good)
+      let slope = gradients(of: (y * y).sum(), withRespectTo: [good])[0]
+      let found = try evaluate([y, slope], feeds, on: target.open())
+      #expect(found[0] == expected)
+      #expect(found[1].floats == some.floats.map { 2 * $0 })
     }
   }
 

@@ -1,4 +1,5 @@
 // Files of data in the forms that people have, and what is refused.
+import Base
 import Checks
 import Foundation
 import Testing
@@ -25,7 +26,7 @@ import Testing
   }
 
   private func refusal(_ bytes: some Sequence<UInt8>, _ name: String) -> String {
-    let error = #expect(throws: StorageError.self) { try read(bytes, name) }
+    let error = #expect(throws: UserError.self) { try read(bytes, name) }
     return error?.description ?? ""
   }
 
@@ -116,7 +117,7 @@ import Testing
     var wrongSum = Self.packed
     wrongSum[wrongSum.count - 6] ^= 1
     #expect(refusal(wrongSum, "d.gz").contains("damaged"))
-    let error = #expect(throws: StorageError.self) {
+    let error = #expect(throws: UserError.self) {
       try Data(Self.packed).unpacked(named: "e.gz", atMost: 4)
     }
     #expect(error?.description.contains("unpacks to more") == true)

@@ -14,39 +14,25 @@ import Training
     var stopsAfter = Int.max
     var lineCount = 0
 
-    var observer: RunObserver {
-      RunObserver(
-        shouldStop: { self.lineCount >= self.stopsAfter },
-        onEvent: { event in
-          self.events.append(event)
-          if case .step = event { self.lineCount += 1 }
-        })
+    func add(_ event: RunEvent) {
+      events.append(event)
+      if case .step = event { lineCount += 1 }
     }
   }
 
   /// As a program of one's own would: a recipe, a task, a device, and who listens.
-  private func run(
-    _ shop: Workshop, steps: Int, resume: Bool = false, resamples: Bool = false, _ log: Log = Log()
-  ) throws {
+  @discardableResult private func run(
+    _ shop: Workshop, steps: Int, resamples: Bool = false, _ log: Log = Log()
+  ) throws -> Outcome {
     let folder = RunFolder(shop.path("run"))
-    let recipe: DistillRecipe
-    var options = RunOptions()
-    options.resumes = resume
-    if resume {
-      try folder.resume()
-      recipe = try DistillRecipe.load(file: folder.recipe.path, settings: [])
-    } else {
-      recipe = try DistillRecipe.load(
-        file: nil,
-        settings: [
-          "teacher.steps=400", "student.steps=\(steps)", "seeds=2", "training.batch_size=8",
-          "training.log_interval=10", "training.warmup_steps=5", "teacher.learning_rate=0.02",
-          "student.learning_rate=0.02",
-        ])
-      try folder.requireFree(overwrite: false, sources: recipe.sources)
-    }
+    let recipe = try DistillRecipe(
+      "teacher.steps=400", "student.steps=\(steps)", "seeds=2", "training.batch_size=8",
+      "training.log_interval=10", "training.warmup_steps=5", "teacher.learning_rate=0.02",
+      "student.learning_rate=0.02")
     var experiment = Experiment(recipe, ToyTask(in: folder, resamples: resamples), in: folder)
-    try experiment.run(on: ReferenceDevice(), options, since: .now, log.observer)
+    return try experiment.run(
+      on: ReferenceDevice(), onEvent: { log.add($0) },
+      shouldStop: { log.lineCount >= log.stopsAfter })
   }
 
   @Test func aNewKindOfModelNeedsNoOtherFile() throws {
@@ -125,7 +111,7 @@ import Training
     let before = try shop.json("run/verdict.json")
     // Everything is trained; the rest is judged again, with the same numbers.
     try FileManager.default.removeItem(atPath: shop.path("run/verdict.json"))
-    try run(shop, steps: 30, resume: true)
+    try run(shop, steps: 30)
     let after = try shop.json("run/verdict.json")
     #expect(before["arms"]?["student"]?["purity"] == after["arms"]?["student"]?["purity"])
     #expect(before["equal_compute"] == after["equal_compute"])
@@ -173,7 +159,7 @@ import Training
     for lines in [7, 45] {
       log.stopsAfter = lines
       let error = #expect(throws: RunInterrupted.self) {
-        try run(shop, steps: 30, resume: lines > 7, log)
+        try run(shop, steps: 30, log)
       }
       guard case .training(let arm, let step, _)? = error?.stage else {
         Issue.record("\(String(describing: error))")
@@ -181,7 +167,7 @@ import Training
       }
       #expect(arm == (lines == 7 ? "teacher" : "control") && step > 0, "\(arm), \(step)")
     }
-    try run(shop, steps: 30, resume: true)
+    try run(shop, steps: 30)
     for arm in ["teacher", "control-compute-2"] {
       let path = "run/\(arm)/model.safetensors"
       let weights = try Data(contentsOf: URL(fileURLWithPath: shop.path(path)))

@@ -1,4 +1,5 @@
 // Files that are damaged at random, for as long as wanted.
+import Base
 import Checks
 import Foundation
 import Models
@@ -70,7 +71,7 @@ import Tokenizers
       do {
         try body(input)
         read += 1
-      } catch is StorageError {
+      } catch is UserError {
       } catch is TokenizerError {
       } catch is RecipeError {
       } catch { Issue.record("\(name), input \(tried): a foreign error: \(error)") }
@@ -132,7 +133,7 @@ import Tokenizers
       return Array(JSON.object(object).line.utf8)
     }
     try fuzz("tokenizer", seeds) { bytes in
-      guard let json = try? JSON(parsing: Data(bytes)) else { throw StorageError("no JSON") }
+      guard let json = try? JSON(parsing: Data(bytes)) else { throw UserError("no JSON") }
       let tokenizer = try Tokenizer(json)
       _ = tokenizer.decode(try tokenizer.encode("ab 12 é\n\n  !!c<e>a"))
     }

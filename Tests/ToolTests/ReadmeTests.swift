@@ -10,9 +10,9 @@ let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
   .deletingLastPathComponent().deletingLastPathComponent()
 
 @Suite struct ReadmeTests {
-  /// The blocks of README in a language, without their fences.
-  private func blocks(_ language: String) throws -> [String] {
-    let text = try String(contentsOf: repository.appending(path: "README.md"), encoding: .utf8)
+  /// The blocks of a page in a language, without their fences.
+  private func blocks(_ language: String, of page: String = "README.md") throws -> [String] {
+    let text = try String(contentsOf: repository.appending(path: page), encoding: .utf8)
     let parts = text.split(separator: "```", omittingEmptySubsequences: false)
     return stride(from: 1, to: parts.count, by: 2).compactMap { index in
       let part = parts[index]
@@ -82,19 +82,36 @@ let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     }
   }
 
-  /// What README shows of the library is in a test of the executor, line by line.
-  @Test func codeOfREADMEIsTested() throws {
-    let test = try String(
-      contentsOf: repository.appending(path: "Tests/TensorsTests/ExecutorTests.swift"),
-      encoding: .utf8)
-    func lines(_ text: String) -> [String] {
+  /// What README and the library's documentation show as code stands in an example or a test, line by line.
+  @Test(arguments: ["README.md"] + articles) func codeIsThatOfExamplesAndTests(page: String) throws
+  {
+    func lines(_ text: String) -> String {
       text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+        .joined(separator: "\n")
     }
-    let blocks = try blocks("swift")
+    let blocks = try blocks("swift", of: page)
     #expect(!blocks.isEmpty)
     for block in blocks {
-      let tested = lines(test).joined(separator: "\n")
-      #expect(tested.contains(lines(block).joined(separator: "\n")), "\(block)")
+      let stands = try Self.sources.contains { source in
+        lines(try String(contentsOf: source, encoding: .utf8)).contains(lines(block))
+      }
+      #expect(stands, "\(page): \(block)")
     }
   }
+
+  private static let articles = [
+    "Retort", "FirstDistillation", "OwnModel", "OwnObjective", "OwnTask",
+  ]
+  .map { "Sources/Retort/Retort.docc/\($0).md" }
+
+  /// The files that pages quote.
+  private static let sources: [URL] = {
+    let examples = repository.appending(path: "Examples/Sources")
+    let found = FileManager.default.enumerator(at: examples, includingPropertiesForKeys: nil)
+    return (found?.compactMap { $0 as? URL } ?? []).filter { $0.pathExtension == "swift" }
+      + [
+        "Examples/Package.swift", "Tests/TensorsTests/ExecutorTests.swift",
+        "Tests/TrainingTests/OptimizerTests.swift",
+      ].map { repository.appending(path: $0) }
+  }()
 }

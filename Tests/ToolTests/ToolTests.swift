@@ -1,4 +1,5 @@
 // The tool as a person runs it: help, devices, training, and what goes wrong.
+import Base
 import Checks
 import Experiments
 import Foundation
@@ -205,12 +206,12 @@ import Testing
   @Test func aFullDiskLeavesNoHalfFile() throws {
     // /dev/full answers every write as a full disk does.
     let shop = try Workshop()
-    #expect(throws: StorageError.self) {
+    #expect(throws: UserError.self) {
       try WholeFile.write("x", to: URL(fileURLWithPath: "/no/such/folder/file"))
     }
     let file = URL(fileURLWithPath: shop.path("file"))
     try WholeFile.write("before", to: file)
-    #expect(throws: StorageError.self) {
+    #expect(throws: UserError.self) {
       try WholeFile.write(to: file) { _ in
         let full = try FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/full"))
         try full.write(contentsOf: Data(repeating: 1, count: 1 << 16))

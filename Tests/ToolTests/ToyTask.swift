@@ -57,13 +57,7 @@ struct ToyModel: PretrainedModel {
 
   func logits(_ numbers: Tensor) -> Tensor { head(hidden(numbers).tanh()) }
 
-  var modelType: String { "toy" }
-  var architecture: String { "Toy" }
   var configurationFields: [(key: String, value: JSON)] { [("width", JSON(width))] }
-  var bodyPrefix: String { "" }
-  var ignoredNames: [String] { [] }
-  var vocabularySize: Int { 0 }
-  var contextLength: Int { .max }
 }
 
 struct ToyObjective: Objective {
@@ -104,7 +98,6 @@ final class ToyTask: LearningTask {
   }
 
   var teacher: Arm? { known }
-  var isTeacherTrained: Bool { true }
   func arm(_ name: String) -> Arm { Arm(name, new: ToyModel(width: 6), in: folder) }
   var export: ModelExport {
     ModelExport(
@@ -126,9 +119,6 @@ final class ToyTask: LearningTask {
       judgedRows: heldOut.count, sample: DataSample(entry: "1, 2", row: "1, 2"))
   }
 
-  func readTeachers(on device: any Device) -> FrozenWeights { FrozenWeights(on: device) }
-  func planTeachers(in store: VariableStore) throws { try known.planFinished(in: store) }
-  func addOrigins(_ weights: FrozenWeights, to origins: inout RunOrigins) {}
   func findings(_ weights: FrozenWeights) -> [Finding] { [.fine("toys are fine")] }
 
   private func setup(_ objective: ToyObjective, _ data: NumberTable) -> TrainingSetup {
@@ -148,12 +138,6 @@ final class ToyTask: LearningTask {
 
   var measure: Measure {
     Measure(quality: "purity", unit: "nats/row", rows: "points", gap: "nats_per_row")
-  }
-
-  func speeds(_ arms: [Arm], _ store: VariableStore, check: @escaping () throws -> Void) throws
-    -> [[Metric]]
-  {
-    arms.map { _ in [] }
   }
 
   func evaluate(

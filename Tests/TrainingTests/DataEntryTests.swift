@@ -1,4 +1,5 @@
 // Entries of data files: their forms, their fields' names, and what a model is asked by them.
+import Base
 import Checks
 import Foundation
 import Storage
@@ -83,7 +84,7 @@ import Tokenizers
       shown[2].hasPrefix("Below is an instruction") && shown[2].hasSuffix("### Response:{3~}"))
     let talk = try entries(#"{"messages": [{"role": "assistant", "content": "a"}]}"#)
     let reader = EntryExamples(bytes.tokenizer, end: 256, directory: nil)
-    let error = #expect(throws: StorageError.self) { try reader.examples(talk[0]) }
+    let error = #expect(throws: UserError.self) { try reader.examples(talk[0]) }
     #expect(error?.description.contains("line 1: a conversation needs a chat template") == true)
   }
 
@@ -94,7 +95,7 @@ import Tokenizers
     #expect(try learnt(table, bytes) == ["q{1~}"])
     let numbers = try entries(#"{"question": "q", "answer": 2.50}"#, "b.jsonl", fields)
     #expect(try learnt(numbers, bytes) == ["q{2.50~}"])
-    let error = #expect(throws: StorageError.self) {
+    let error = #expect(throws: UserError.self) {
       try entries(#"{"question": "q", "reply": "a"}"#, "c.jsonl", fields)
     }
     #expect(
@@ -104,12 +105,12 @@ import Tokenizers
 
   @Test func unknownFormsNameTheFieldsAndAWayOut() throws {
     let found = try entries(#"{"question": "q", "answer": "a"}"#)
-    let error = #expect(throws: StorageError.self) { try learnt(found, bytes) }
+    let error = #expect(throws: UserError.self) { try learnt(found, bytes) }
     #expect(error?.description.contains("`question`, `answer`") == true)
     #expect(error?.remedy == .nameFields("prompt: question, completion: answer"))
     // Texts are wanted where there are prompts.
     let pair = try entries(#"{"prompt": "p", "completion": "c"}"#)
-    #expect(throws: StorageError.self) { try DataEntry.texts(pair) }
+    #expect(throws: UserError.self) { try DataEntry.texts(pair) }
   }
 
   @Test func wordsAreAllThatIsWritten() throws {

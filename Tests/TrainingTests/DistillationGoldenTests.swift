@@ -1,4 +1,5 @@
 // Distillation against PyTorch: TRL's divergence, and twenty steps of training.
+import Base
 import Checks
 import Distillation
 import Foundation
@@ -37,7 +38,7 @@ private struct FixedBatches: TokenData {
   init() throws { file = try golden("distillation") }
 
   private func data(_ name: String) throws -> TensorData {
-    guard let found = try file[name] else { throw StorageError("no golden tensor \(name)") }
+    guard let found = try file[name] else { throw UserError("no golden tensor \(name)") }
     return found
   }
 

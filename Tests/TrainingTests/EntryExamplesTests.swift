@@ -1,4 +1,5 @@
 // Texts that a teacher wrote: what is learnt of them, and what is not.
+import Base
 import Checks
 import Foundation
 import Storage
@@ -72,7 +73,7 @@ import Training
     ("{\"text\": ", "line 2, is no JSON object"), ("[]", "line 2, is no JSON object"),
   ])
   func aWrongLineIsNamed(line: String, message: String) throws {
-    let error = #expect(throws: StorageError.self) { try learnt("{\"text\": \"ok\"}\n\(line)\n") }
+    let error = #expect(throws: UserError.self) { try learnt("{\"text\": \"ok\"}\n\(line)\n") }
     #expect(error?.description.contains(message) == true, "\(error as Any)")
   }
 
@@ -158,7 +159,7 @@ import Training
         template,
         #"{"messages": [{"role": "user", "content": [{"type": "text", "text": "q"}]}, {"role": "assistant", "content": "a"}], "tools": [{"name": "f"}], "chat_template_kwargs": {"mood": "!"}}"#
       ) == ["f;![u]q~[a]{a~}"])
-    #expect(throws: StorageError.self) {
+    #expect(throws: UserError.self) {
       try learnt(
         template,
         #"{"messages": [{"role": "user", "content": [{"type": "image"}]}, {"role": "assistant", "content": "a"}]}"#

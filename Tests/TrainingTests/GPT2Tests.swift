@@ -1,4 +1,5 @@
 // A two-layer GPT-2 against Hugging Face's: logits and every gradient.
+import Base
 import Checks
 import Storage
 import Tensors
@@ -14,7 +15,7 @@ import Testing
   static func failures(on device: any Device) throws -> [String] {
     let file = try golden("gpt2")
     func data(_ name: String) throws -> TensorData {
-      guard let found = try file[name] else { throw StorageError("no golden tensor \(name)") }
+      guard let found = try file[name] else { throw UserError("no golden tensor \(name)") }
       return found
     }
     let model = GPT2(configuration)

@@ -1,4 +1,5 @@
 // Losses that stop being numbers: the step, the op and the way back are named.
+import Base
 import Checks
 import Foundation
 import Models
@@ -52,7 +53,7 @@ import Training
       // The head that is tied to the table would see it everywhere: only other classes count.
       NextTokenObjective(model, classCount: 22), parameters: model.parameters(prefix: "student"),
       data: PoisonedText(step: step), options: options, store: store)
-    let error = #expect(throws: StorageError.self) {
+    let error = #expect(throws: UserError.self) {
       _ = try trainer.run(checkpoint: folder.url.appending(path: "c.safetensors")) { _ in }
     }
     return error?.description ?? ""

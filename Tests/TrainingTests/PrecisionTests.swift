@@ -1,6 +1,7 @@
 // Training with values stored in 16 bits: nearly the same losses, less memory, no lost gradients.
 import Checks
 import Foundation
+import Layers
 import Models
 import Testing
 import Text
@@ -115,6 +116,24 @@ import Text
     let moved = try run([16_384, 16_384, -16_384, 16_384])
     #expect(try update.value(of: optimizer.gradientNorm).floats[0] == 1)
     #expect(moved.scale == 32_768 && moved.parameters[0] < 1 && moved.parameters[2] > 1)
+  }
+
+  /// A norm of 10 times the loss scale is more than float16 holds, and no overflow: norms and factors lie in float32.
+  @Test func aLargeNormIsNoOverflow() throws {
+    struct Slope: Module { let weight = Tensor.variable([1, 1], .zeros) }
+    let (numbers, model) = (Field("numbers"), Slope())
+    let data = ArrayDataset([numbers: TensorData([64, 1], [Float](repeating: 10, count: 64))])
+    var options = TrainingOptions(stepCount: 1, batchSize: 64)
+    options.precision = .fp16
+    let trainer = try Trainer(
+      LossFunction("x w") { Loss("product", $0[numbers].matmul(model.weight).sum()) }, of: model,
+      data: data, options: options, on: ReferenceDevice())
+    var norm = 0.0
+    try trainer.run { event in if case .step(let metrics) = event { norm = metrics.gradientNorm } }
+    let scale = try #require(trainer.store.entry(named: "optimizer.loss_scale"))
+    let factor = try scale.value().floats
+    #expect(norm == 10 && factor == [65_536])
+    #expect(try trainer.store.value(of: model.weight).floats[0] < 0)
   }
 
   @Test func theLossScaleDoublesAfterManyGoodSteps() throws {

@@ -1,4 +1,5 @@
 // What sentence encoders are judged by.
+import Base
 import Foundation
 import Storage
 import Testing
@@ -39,7 +40,7 @@ import Testing
     ("a,b,much", "line 2: a pair needs `sentence1`, `sentence2` and `score`, a number"),
     ("a,b,1\nc,d,1", "fewer than two different scores"),
   ]) func pairsThatSayNothingAreRefused(lines: String, message: String) {
-    let error = #expect(throws: StorageError.self) { try pairs(lines) }
+    let error = #expect(throws: UserError.self) { try pairs(lines) }
     #expect("\(error!)".contains(message), "\(error!)")
   }
 

@@ -1,4 +1,5 @@
 // Embeddings of sentences, with real weights.
+import Base
 import Checks
 import Foundation
 import Models
@@ -79,9 +80,9 @@ import Tokenizers
     let encoder = try SentenceEncoder(directory)
     #expect(encoder.settings.pooling == .first && !encoder.settings.normalizes)
     try folder.write(#"{"pooling_mode_max_tokens": true}"#, to: "bert/1_Pooling/config.json")
-    #expect(throws: StorageError.self) { try SentenceEncoder(directory) }
+    #expect(throws: UserError.self) { try SentenceEncoder(directory) }
     try folder.write(#"[{"type": "sentence_transformers.models.Dense"}]"#, to: "bert/modules.json")
-    #expect(throws: StorageError.self) { try SentenceEncoder(directory) }
+    #expect(throws: UserError.self) { try SentenceEncoder(directory) }
   }
 
   /// A folder with a golden encoder and the library's files.
@@ -125,7 +126,7 @@ import Tokenizers
     ),
     ("modules.json", #"[{"type": "x.Transformer", "path": ""}]"#, "names no pooling"),
   ]) func whatEncodersFilesCannotHaveIsNamed(path: String, file: String, message: String) {
-    let error = #expect(throws: StorageError.self) { try encoder([(path, file)]) }
+    let error = #expect(throws: UserError.self) { try encoder([(path, file)]) }
     #expect(error?.description.contains(message) == true, "\(error as Any)")
   }
 

@@ -1,4 +1,5 @@
 // Caches of teachers: the same losses as with the teacher, the right rows or none.
+import Base
 import Checks
 import Foundation
 import Models
@@ -165,17 +166,17 @@ import Training
     let other = TokenWindows(data.tokens.map { ($0 + 1) % 23 }, length: 8, shifts: false)
     #expect(!cache.holds(other.batch(of: [0])))
     let place = TrainingPlace(step: 0, rowCount: 1, seed: 8)
-    let missing = #expect(throws: StorageError.self) {
+    let missing = #expect(throws: UserError.self) {
       try values(.cache(cache), on: other, at: place, store())
     }
     #expect(missing?.description.contains("has no row for the tokens") == true)
     // Another teacher
-    let wrong = #expect(throws: StorageError.self) {
+    let wrong = #expect(throws: UserError.self) {
       try TeacherCache(cache.folder, expecting: "u")
     }
     #expect(wrong?.description.contains("another teacher (somewhere)") == true)
-    #expect(throws: StorageError.self) { try writer(.logits, fingerprint: "u") }
-    #expect(throws: StorageError.self) { try writer(.hidden) }
+    #expect(throws: UserError.self) { try writer(.logits, fingerprint: "u") }
+    #expect(throws: UserError.self) { try writer(.hidden) }
     // Damage
     let file = cache.folder.appending(path: "rows.bin")
     var bytes = try Data(contentsOf: file)
@@ -191,14 +192,14 @@ import Training
     }
     #expect(told.count == 1 && told[0].contains("row 3 is damaged"), "\(told)")
     try Data("{}".utf8).write(to: cache.folder.appending(path: "cache.json"))
-    #expect(throws: StorageError.self) { try TeacherCache(cache.folder) }
+    #expect(throws: UserError.self) { try TeacherCache(cache.folder) }
   }
 
   @Test func listsKnowTheirTemperatures() throws {
     let cache = try fill(.topK(4))
     #expect(cache.description.temperatures == [1, 2])
     try cache.require(temperature: 2)
-    #expect(throws: StorageError.self) { try cache.require(temperature: 3) }
+    #expect(throws: UserError.self) { try cache.require(temperature: 3) }
     #expect(TeacherCodec("topk:0") == nil && TeacherCodec("top") == nil)
     for text in ["hidden", "hidden:int8", "topk:50", "logits"] {
       #expect(TeacherCodec(text)?.description == text)
@@ -212,7 +213,7 @@ import Training
     let writer = try TeacherCacheWriter(
       folder.url.appending(path: "nan"), .hidden, teacher: teacher, fingerprint: "t", path: "p",
       store: store, length: 8, classCount: classCount, temperatures: [], batchSize: 1)
-    let error = #expect(throws: StorageError.self) {
+    let error = #expect(throws: UserError.self) {
       try writer.write(writer.missing([data])[0..<1])
     }
     #expect(error?.description.contains("for position 0 of the tokens") == true)
@@ -232,7 +233,7 @@ import Training
     let writer = try TeacherCacheWriter(
       folder.url.appending(path: "cache"), codec, teacher: teacher, fingerprint: "t", path: "",
       store: store, length: 8, classCount: classCount, temperatures: [1], batchSize: 4)
-    let error = #expect(throws: StorageError.self) {
+    let error = #expect(throws: UserError.self) {
       try writer.write(writer.missing([data]).prefix(4))
     }
     #expect(error?.description.contains("hidden:int8") == true, "\(error as Any)")

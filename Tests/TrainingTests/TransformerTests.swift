@@ -1,4 +1,5 @@
 // A two-layer transformer against PyTorch: logits, loss, gradients, ten steps of AdamW.
+import Base
 import Checks
 import Foundation
 import Layers
@@ -20,7 +21,7 @@ import Training
   static func failures(on device: any Device) throws -> [String] {
     let file = try golden("transformer")
     func data(_ name: String) throws -> TensorData {
-      guard let found = try file[name] else { throw StorageError("no golden tensor \(name)") }
+      guard let found = try file[name] else { throw UserError("no golden tensor \(name)") }
       return found
     }
     var failures: [String] = []

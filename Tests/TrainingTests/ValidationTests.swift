@@ -1,4 +1,5 @@
 // The best weights by rows that are neither trained on nor judged by.
+import Base
 import Checks
 import Distillation
 import Foundation
@@ -131,12 +132,12 @@ import Training
       let kept = try Data(contentsOf: file)
       try FileManager.default.removeItem(at: file)
       let third = try Run(in: folder, training: training, validation: validation)
-      #expect(throws: StorageError.self) { try third.run() }
+      #expect(throws: UserError.self) { try third.run() }
       try kept.write(to: file)
     }
     // Those of another run are refused.
     let other = try Run(in: folder, training: windows(3, rows: 6), validation: validation)
-    #expect(throws: StorageError.self) { try other.run() }
+    #expect(throws: UserError.self) { try other.run() }
   }
 
   @Test func partsAreApartAndSlicesAreTheirShare() throws {

@@ -126,7 +126,7 @@ struct Cache: TalkativeCommand {
   private func requireSpace(_ bytes: Int, _ folder: URL) throws {
     let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folder.path)
     guard let free = attributes?[.systemFreeSize] as? Int, bytes > free else { return }
-    throw StorageError(
+    throw UserError(
       "The cache needs \(grouped(bytes >> 20)) MiB, the disk has \(grouped(free >> 20)) MiB. A smaller "
         + "codec is hidden:int8 or topk:K.")
   }

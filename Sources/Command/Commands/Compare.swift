@@ -1,5 +1,6 @@
 // `retort compare`
 import ArgumentParser
+import Base
 import Experiments
 import Foundation
 import Storage
@@ -30,7 +31,7 @@ struct Compare: ParsableCommand {
       runs: try runs.map { path in
         let folder = URL(fileURLWithPath: path).resolved
         guard RunLedger.isIn(folder) else {
-          throw StorageError("\(path) is no folder of a run: it has no \(RunLedger.name).")
+          throw UserError("\(path) is no folder of a run: it has no \(RunLedger.name).")
         }
         let record = RunRecord(of: folder)
         guard let outcome = record.outcome else {
@@ -38,7 +39,7 @@ struct Compare: ParsableCommand {
           let damaged = files.first {
             FileManager.default.fileExists(atPath: folder.appending(path: $0).path)
           }
-          throw StorageError(
+          throw UserError(
             damaged.map {
               "\(path)/\($0) is damaged, or was written by an earlier version. The run's --resume writes it anew."
             } ?? "The run in \(path) has not ended: it has no \(files.joined(separator: " or ")).")

@@ -52,7 +52,7 @@ struct Evaluate: TalkativeCommand {
     let loaded = try LoadedModel(model, into: store)
     let other = try teacher.map { try LoadedModel($0, into: store, as: "teacher") }
     if let other, !other.text.tokenizer.hasSameTokens(as: loaded.text.tokenizer) {
-      throw StorageError(
+      throw UserError(
         "The teacher has another tokenizer than the model: their tokens cannot be compared.")
     }
     let length = window ?? min(loaded.model.contextLength, 1024)
@@ -108,7 +108,7 @@ struct Evaluate: TalkativeCommand {
     any TokenData, bytesPerToken: Double, description: String
   ) {
     guard let end = loaded.text.endOfText else {
-      throw StorageError("\(model) does not say which token ends a text (`eos_token`).")
+      throw UserError("\(model) does not say which token ends a text (`eos_token`).")
     }
     let tokenizer = loaded.text.tokenizer
     let entries = try data.entries()
@@ -121,7 +121,7 @@ struct Evaluate: TalkativeCommand {
       let reader = EntryExamples(tokenizer, end: end, directory: loaded.text)
       let rows = TokenExamples(try entries.flatMap(reader.examples), length: length)
       guard rows.count > 0 else {
-        throw StorageError(
+        throw UserError(
           "No answer begins within \(length) tokens: nothing can be measured. A larger --window helps."
         )
       }
@@ -136,7 +136,7 @@ struct Evaluate: TalkativeCommand {
     try tokenizer.require(tokens, below: classCount)
     let rows = TokenWindows(tokens, length: length, stride: stride)
     guard rows.count > 0 else {
-      throw StorageError(
+      throw UserError(
         "The text is smaller than one sequence: it has \(tokens.count) tokens, one window "
           + "needs \(length + 1). Give more text or a smaller --window.")
     }

@@ -35,7 +35,7 @@ struct Export: ParsableCommand {
     let source = ModelDirectory(URL(fileURLWithPath: model))
     let target = ModelDirectory(URL(fileURLWithPath: output))
     guard !FileManager.default.fileExists(atPath: target.url.path) else {
-      throw StorageError("\(output) exists already.")
+      throw UserError("\(output) exists already.")
     }
     let model = try source.model()
     let store = VariableStore(on: ReferenceDevice(), seed: 1)

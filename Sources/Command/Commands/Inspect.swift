@@ -66,14 +66,14 @@ struct Inspect: ParsableCommand {
       "weights: \(stored.joined(separator: ", ")), \(mebibytes(bytes)) in "
         + "\(file.files.count == 1 ? "one file" : "\(file.files.count) files")")
     switch tokenizer {
-    case .success(let facts): try tell(prose: facts.sentence(rows: model.vocabularySize))
+    case .success(let facts): try tell(prose: facts.sentence(rows: model.tokenRows))
     case .failure(let error): try tell(prose: "tokenizer: \(error)")
     }
     let all = ["all", "", "\(model.parameters().count)", grouped(model.parameterCount)]
     try tell(
       "\n" + table([["parameter", "shape", "tensors", "numbers"]] + groups.map(\.cells) + [all])
         + "\n")
-    let length = min(sequenceLength, model.contextLength)
+    let length = min(sequenceLength, model.tokenLimit)
     try tell(
       table(
         [["device", "memory", "to run", "to train, batch of \(batchSize) x \(length)"]]
@@ -99,7 +99,7 @@ struct Inspect: ParsableCommand {
 
   /// What running and training the model takes on each device.
   private func memoryNeeds(of model: any PretrainedModel) throws -> [MemoryNeed] {
-    let length = min(sequenceLength, model.contextLength)
+    let length = min(sequenceLength, model.tokenLimit)
     let weights = model.parameterCount * 4
     let devices: [any Device] =
       try availableDevices().map { try OpenCLDevice($0) } + [ReferenceDevice()]

@@ -1,5 +1,6 @@
 // `retort logits`
 import ArgumentParser
+import Base
 import Foundation
 import Models
 import Storage
@@ -48,17 +49,17 @@ struct Logits: ParsableCommand {
     let model = try directory.model()
     let ids = try ids(directory)
     guard let largest = ids.max(), let smallest = ids.min(), smallest >= 0,
-      Int(largest) < model.vocabularySize
+      Int(largest) < model.tokenRows
     else {
       throw ValidationError(
         text == nil
-          ? "Ids must be from 0 to \(model.vocabularySize - 1)."
-          : "The tokenizer gives the text ids up to \(ids.max() ?? 0); the model has \(model.vocabularySize)."
+          ? "Ids must be from 0 to \(model.tokenRows - 1)."
+          : "The tokenizer gives the text ids up to \(ids.max() ?? 0); the model has \(model.tokenRows)."
       )
     }
-    guard ids.count <= model.contextLength else {
+    guard ids.count <= model.tokenLimit else {
       throw ValidationError(
-        "\(ids.count) tokens do not fit into a context of \(model.contextLength).")
+        "\(ids.count) tokens do not fit into a context of \(model.tokenLimit).")
     }
     let store = VariableStore(on: try device.open(), seed: 1)
     try directory.loadFrozen(model, into: store, prefix: "model")
@@ -75,10 +76,10 @@ struct Logits: ParsableCommand {
         input, types: .constant(TensorData(zeros: data.type)),
         lengths: .constant(TensorData([1], [Int32(ids.count)])))
       logits = model.maskedLogits(states[states.count - 1])
-    default: throw StorageError("\(directory.url.path) holds a model without logits.")
+    default: throw UserError("\(directory.url.path) holds a model without logits.")
     }
     guard logits != nil || hiddenStates else {
-      throw StorageError(
+      throw UserError(
         "\(directory.url.path) holds a model without a head; --hidden-states writes what it gives.")
     }
     var outputs = logits.map { [("logits", $0)] } ?? []
@@ -89,7 +90,7 @@ struct Logits: ParsableCommand {
     let tensors = try outputs.map { name, tensor in
       let value = try executor.value(of: tensor)
       if let place = value.firstNotFinite {
-        throw StorageError.notFinite("The numbers \(name) of position \(place / tensor.shape[2])")
+        throw UserError.notFinite("The numbers \(name) of position \(place / tensor.shape[2])")
       }
       return (name, value.reshaped(to: [ids.count, tensor.shape[2]]))
     }

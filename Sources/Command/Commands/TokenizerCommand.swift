@@ -37,7 +37,7 @@ struct TokenizerCommand: ParsableCommand {
       if let old = names.first(where: {
         FileManager.default.fileExists(atPath: folder.appending(path: $0).path)
       }), !overwrite {
-        throw StorageError("\(output) holds a tokenizer already (\(old)). --overwrite replaces it.")
+        throw UserError("\(output) holds a tokenizer already (\(old)). --overwrite replaces it.")
       }
       var trainer = try BPETrainer()
       var byteCount = 0
@@ -48,7 +48,7 @@ struct TokenizerCommand: ParsableCommand {
       let tokenizer = try trainer.train(vocabularySize: size)
       do {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-      } catch { throw StorageError("Cannot make the folder \(output).") }
+      } catch { throw UserError("Cannot make the folder \(output).") }
       for file in ByteLevelFile.files(tokenizer, contextLength: nil) {
         try WholeFile.write(file.text, to: folder.appending(path: file.name))
       }

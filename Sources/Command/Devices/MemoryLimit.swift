@@ -1,4 +1,5 @@
 // How much memory a process may have.
+import Base
 import Foundation
 import Storage
 
@@ -9,7 +10,7 @@ enum MemoryLimit {
     guard let text = ProcessInfo.processInfo.environment["RETORT_MEMORY_LIMIT"], !text.isEmpty
     else { return nil }
     guard let mebibytes = Int(text), (1...1 << 30).contains(mebibytes) else {
-      throw StorageError(
+      throw UserError(
         "RETORT_MEMORY_LIMIT must be a number of MiB from 1 to \(1 << 30); it is \(text.prefix(40))."
       )
     }

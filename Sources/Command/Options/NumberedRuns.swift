@@ -1,4 +1,5 @@
 // Runs that nobody named.
+import Base
 import Experiments
 import Foundation
 import Storage
@@ -20,10 +21,10 @@ enum NumberedRuns {
   static func take() throws -> RunFolder {
     do {
       try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
-    } catch { throw StorageError("Cannot make the folder \(parent) for runs", of: error) }
+    } catch { throw UserError("Cannot make the folder \(parent) for runs", of: error) }
     var number = 1 + (numbers.last ?? 0)
     while mkdir("\(parent)/\(number)", 0o777) != 0 {
-      guard errno == EEXIST else { throw StorageError("Cannot make \(parent)/\(number)", errno) }
+      guard errno == EEXIST else { throw UserError("Cannot make \(parent)/\(number)", errno) }
       number += 1
     }
     taken.store(number, ordering: .relaxed)
@@ -55,7 +56,7 @@ enum NumberedRuns {
     let new = "\(link)-\(getpid())"
     unlink(new)
     guard symlink(folder.url.lastPathComponent, new) == 0, rename(new, link) == 0 else {
-      throw StorageError("Cannot make the link \(link)", errno)
+      throw UserError("Cannot make the link \(link)", errno)
     }
   }
 }

@@ -1,5 +1,6 @@
 // Where the time of a training step goes.
 import ArgumentParser
+import Base
 import Experiments
 import Foundation
 import Storage
@@ -29,13 +30,13 @@ struct ProfilingOptions: ParsableArguments {
     guard let trace else { return }
     let url = URL(fileURLWithPath: trace)
     guard !url.lies(in: run) else {
-      throw StorageError(
+      throw UserError(
         "\(trace) lies in the run folder, which holds only what the run writes. Name another file.")
     }
     guard let file = try OutputPlace(url).existingFile else { return }
     let start = try OpenFile(file).read(at: 0, count: min(16, OpenFile(file).byteCount))
     guard start.isEmpty || start.starts(with: Data("{\"traceEvents\"".utf8)) else {
-      throw StorageError(
+      throw UserError(
         "\(trace) is here already and is no trace; name another file with --trace.")
     }
   }

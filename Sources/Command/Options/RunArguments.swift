@@ -69,7 +69,7 @@ struct RunArguments: ParsableArguments {
       try folder.resume()
       let isTraining = isTrainingRecipe(folder.recipe.path)
       guard isTraining == (R.command == TrainRecipe.command) else {
-        throw StorageError(
+        throw UserError(
           "The run in \(folder.name) is that of another command: go on with `retort "
             + "\(isTraining ? TrainRecipe.command : DistillRecipe.command) --run \(folder.name) --resume`."
         )

@@ -79,7 +79,7 @@ private func writeOutput(_ text: String) throws {
     if wasTerminal, code == EIO { return }
     // A reader that has seen enough, such as `head`, ends the command as its signal would.
     if code == EPIPE { throw ExitCode(128 + SIGPIPE) }
-    throw StorageError("Standard output cannot be written", code)
+    throw UserError("Standard output cannot be written", code)
   }
 }
 
@@ -95,7 +95,7 @@ func prepareStandardStreams() {
   signal(SIGPIPE, SIG_IGN)
 }
 
-extension StorageError.Remedy {
+extension UserError.Remedy {
   /// What a person can do, in the words of this tool.
   var words: String {
     switch self {

@@ -4,20 +4,28 @@ import Foundation
 import Training
 
 /// Something that was looked at before a run.
-package struct Finding {
-  package enum Level: String {
+public struct Finding: Sendable {
+  /// How much a finding matters.
+  public enum Level: String, Sendable {
+    /// As it should be.
     case fine = "ok"
+    /// May spoil the run.
     case warning = "warning"
     /// The run is refused, unless it is forced.
     case refusal = "refused"
   }
 
-  package let level: Level
-  package let text: String
+  /// How much it matters.
+  public let level: Level
+  /// What was found, in words.
+  public let text: String
 
-  package static func fine(_ text: String) -> Finding { Finding(level: .fine, text: text) }
-  package static func warning(_ text: String) -> Finding { Finding(level: .warning, text: text) }
-  package static func refusal(_ text: String) -> Finding { Finding(level: .refusal, text: text) }
+  /// A finding that is as it should be.
+  public static func fine(_ text: String) -> Finding { Finding(level: .fine, text: text) }
+  /// A finding that may spoil the run.
+  public static func warning(_ text: String) -> Finding { Finding(level: .warning, text: text) }
+  /// A finding with which no run begins unless it is forced.
+  public static func refusal(_ text: String) -> Finding { Finding(level: .refusal, text: text) }
 }
 
 extension Finding {

@@ -1,6 +1,9 @@
 // What `retort distill` does, as a YAML file says it.
+import Foundation
 
-package struct DistillRecipe: Recipe {
+/// What a distillation does: the sizes and steps of its models, its loss, its seeds. `retort recipe distill` lists all keys with
+/// their meanings, defaults and bounds.
+public struct DistillRecipe: Recipe {
   @Key("What the models learn from.")
   package var data = DataRecipe()
 
@@ -27,6 +30,17 @@ package struct DistillRecipe: Recipe {
   package var seeds = 0
 
   package init() {}
+
+  /// The defaults, changed by a YAML file and by settings such as "student.steps=400", in this order. Paths that are relative
+  /// are those of the working directory. Throws for keys that do not exist and for values that cannot be used.
+  public init(file: String? = nil, _ settings: String...) throws {
+    self = try .load(file: file, settings: settings)
+    eachPath { path in
+      if !path.isEmpty, path != "-", !path.hasPrefix("~") {
+        path = URL(fileURLWithPath: path).path
+      }
+    }
+  }
 
   package static let command = "distill"
 

@@ -5,9 +5,9 @@ import Storage
 import Tensors
 import Training
 
-/// A model with the name under which the run knows it: "teacher", "student", "control", "model"; with
-/// several seeds also "student-2" and so on.
-package struct Arm {
+/// A model of a run, with the name under which the run knows it: "teacher", "student", "control"; with several seeds also
+/// "student-2" and so on.
+public struct Arm {
   /// What a model is before it is trained.
   private enum Origin {
     case new
@@ -15,20 +15,26 @@ package struct Arm {
     case reduction(Reduction)
   }
 
-  package let name: String
-  package let model: any PretrainedModel
+  /// "teacher", "student", "control" and so on: also the name of the folder that its finished weights lie in.
+  public let name: String
+  /// The layers; their numbers are in the store of whoever trains or judges them.
+  public let model: any PretrainedModel
   /// Where its finished weights are, or will be.
   package let directory: ModelDirectory
   private let origin: Origin
+  /// Whether the run trains it; a finished model of a folder is only read.
+  package let isTrained: Bool
   /// Whether the weights before training are random, whatever the origin's are.
   package var beginsRandom = false
 
-  /// A finished model in a folder.
-  package init(_ name: String, finished path: String) throws {
+  /// A finished model in a folder, which nobody trains: most often a teacher. Throws where the folder holds no model of a
+  /// family that Retort has.
+  public init(_ name: String, finished path: String) throws {
     self.name = name
     directory = ModelDirectory(URL(fileURLWithPath: path))
     model = try directory.model()
     origin = .folder(directory)
+    isTrained = false
   }
 
   /// The model as one that predicts the next token; throws for one that does not.
@@ -59,6 +65,7 @@ package struct Arm {
     sequenceLength: Int, folder: RunFolder
   ) throws {
     self.name = name
+    isTrained = true
     directory = ModelDirectory(folder.model(name))
     if !recipe.path.isEmpty {
       let source = ModelDirectory(URL(fileURLWithPath: recipe.path))
@@ -77,17 +84,18 @@ package struct Arm {
         recipe.configuration(vocabularySize: vocabularySize, contextLength: sequenceLength))
       origin = .new
     }
-    guard sequenceLength <= model.contextLength else {
+    guard sequenceLength <= model.tokenLimit else {
       throw RecipeError(
-        "data.sequence_length must be at most \(model.contextLength), the context of the \(name).")
+        "data.sequence_length must be at most \(model.tokenLimit), the context of the \(name).")
     }
   }
 
-  /// A new model that the run trains.
-  package init(_ name: String, new model: any PretrainedModel, in folder: RunFolder) {
+  /// A new model that the run trains, with weights that the seed of its training draws.
+  public init(_ name: String, new model: any PretrainedModel, in folder: RunFolder) {
     (self.name, self.model) = (name, model)
     directory = ModelDirectory(folder.model(name))
     origin = .new
+    isTrained = true
   }
 
   /// Declares the model's variables under the arm's name, with its finished weights, which nobody trains further.

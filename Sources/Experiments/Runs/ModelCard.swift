@@ -6,21 +6,24 @@ import Storage
 import Training
 
 /// What a kind of model is to those who load it.
-package struct ModelUse {
+public struct ModelUse: Sendable {
   /// The library that loads it, and what the Hub calls its task.
-  package let library: String
-  package let pipelineTag: String
+  public let library: String
+  /// What the Hub calls its task, such as "text-generation".
+  public let pipelineTag: String
   /// Lines of Python that use a model in their folder; empty where nothing but Retort does.
-  package let snippet: String
+  public let snippet: String
   /// What a row of its training is, in the plural, such as "sequences of 128 tokens".
-  package let rows: String
+  public let rows: String
   /// How many of what a row has.
-  package let unitsPerRow: Int
-  package let unit: String
+  public let unitsPerRow: Int
+  /// What is counted in a row, in the plural.
+  public let unit: String
 
-  package init(
-    library: String, pipelineTag: String, snippet: String, rows: String, unitsPerRow: Int,
-    unit: String
+  /// What a card says of a kind of model; by default of one for Retort alone.
+  public init(
+    library: String = "retort", pipelineTag: String = "other", snippet: String = "",
+    rows: String = "rows", unitsPerRow: Int = 1, unit: String = "rows"
   ) {
     (self.library, self.pipelineTag, self.snippet) = (library, pipelineTag, snippet)
     (self.rows, self.unitsPerRow, self.unit) = (rows, unitsPerRow, unit)

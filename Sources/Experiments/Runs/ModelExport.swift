@@ -6,7 +6,7 @@ import Tensors
 import Training
 
 /// How finished models are written.
-package struct ModelExport {
+public struct ModelExport {
   /// The files of the tokenizer of new models; none where every model keeps the files of the one it comes from.
   package let files: [(name: String, text: String)]
   /// What configurations of new models hold besides sizes, such as the token that ends a text.
@@ -14,8 +14,13 @@ package struct ModelExport {
   package let precision: Precision
   package let use: ModelUse
 
+  /// Weights in a precision, with a card that says what the models are for.
+  public init(precision: Precision = .fp32, use: ModelUse = ModelUse()) {
+    self.init(files: [], fields: [], precision: precision, use: use)
+  }
+
   package init(
-    files: [(name: String, text: String)] = [], fields: [(key: String, value: JSON)] = [],
+    files: [(name: String, text: String)], fields: [(key: String, value: JSON)],
     precision: Precision, use: ModelUse
   ) {
     (self.files, self.fields, self.precision, self.use) = (files, fields, precision, use)

@@ -1,4 +1,5 @@
 // A run under way: its folder, what it started from, and who watches it.
+import Base
 import Distillation
 import Storage
 import Tensors
@@ -7,14 +8,14 @@ import Training
 /// How a run is begun.
 package struct RunOptions {
   /// Whether it goes on with what is in the folder.
-  package var resumes = false
+  public var resumes = false
   /// Whether it begins even where something refuses it.
-  package var isForced = false
+  public var isForced = false
   /// The command that began it, as a person wrote it.
-  package var command: [String] = []
+  public var command: [String] = []
   package var profiling = Profiling()
 
-  package init() {}
+  public init() {}
 }
 
 /// Everything that the trainings of a run share.
@@ -50,7 +51,7 @@ package final class Run {
     for finding in findings { try observer.tell(.found(finding)) }
     let refusals = findings.filter { $0.level == .refusal }
     guard refusals.isEmpty || options.isForced else {
-      throw StorageError(
+      throw UserError(
         "\(refusals.map(\.text).joined(separator: "; ")).", remedy: .beginAllTheSame)
     }
     let memory = phases.compactMap { phase in
@@ -106,4 +107,4 @@ package final class Run {
 }
 
 /// What evaluations call with the parts that are done, all parts and what they are called; it may throw.
-package typealias ProgressReport = (_ done: Int, _ total: Int, _ unit: String) throws -> Void
+public typealias ProgressReport = (_ done: Int, _ total: Int, _ unit: String) throws -> Void

@@ -4,7 +4,7 @@ import Foundation
 import Storage
 
 /// What was asked, with what, and what was found before.
-package struct RunAbout {
+public struct RunAbout {
   package static let fileName = "run.json"
 
   /// The command and its arguments, as the person wrote them.

@@ -4,36 +4,41 @@ import Tensors
 import Training
 
 /// Something that a run is doing and that takes its time.
-package struct Activity {
-  package enum Kind {
+public struct Activity: Sendable {
+  /// What is done.
+  public enum Kind: Sendable {
+    /// What a run does, in the words of its progress.
     case reading, loading, preparing, examining, measuring, compiling, training, judging
+    /// Writing samples, and writing a finished model.
     case sampling, saving
     /// The first step of a training whose device compiles nothing.
     case beginning
   }
 
-  package let kind: Kind
+  /// What is done.
+  public let kind: Kind
   /// What it is done to: an arm, or something such as "data".
-  package let subject: String
+  public let subject: String
   /// How many parts are done, and of how many; nil where none are counted.
-  package var progress: (done: Int, total: Int)?
+  public var progress: (done: Int, total: Int)?
   /// What the parts are called.
-  package var unit = ""
+  public var unit = ""
   /// nil where it is not known beforehand.
-  package var secondsPerPart: Double?
+  public var secondsPerPart: Double?
 }
 
 /// What follows after the activity that is under way.
-package struct Outlook {
+public struct Outlook: Sendable {
   /// Trainings that are done, and all that the run has.
-  package let done: Int
-  package let total: Int
+  public let done: Int
+  /// All trainings that the run has.
+  public let total: Int
   /// nil as long as nothing was measured.
-  package let secondsLeft: Double?
+  public let secondsLeft: Double?
 }
 
 /// What a run tells.
-package enum RunEvent {
+public enum RunEvent {
   /// The data are read: the name of the device, and the data in a sentence.
   case opened(device: String, data: String)
   /// Something that was found before the run.
@@ -56,13 +61,28 @@ package enum RunEvent {
   case ended(Outcome, about: RunAbout?)
 }
 
+extension RunEvent {
+  /// What there is to read of it, on one line or more; nil where it only tells how far something is.
+  public var text: String? {
+    switch self {
+    case .opened(let device, let data): "\(device)\n\(data)"
+    case .found(let finding): "\(finding.level.rawValue): \(finding.text)"
+    case .note(let text), .warning(let text): text
+    case .step(let arm, let metrics, _): "\(arm): \(metrics)"
+    case .sample(let sample): "\(sample.arm): \(sample.prompt) -> \(sample.text)"
+    case .ended(let outcome, _): outcome.sentences.joined(separator: "\n")
+    case .begun, .progress, .profile: nil
+    }
+  }
+}
+
 /// Who watches a run: hears what happens, and may end it.
 package struct RunObserver {
   private let shouldStop: () -> Bool
   private let onEvent: (RunEvent) throws -> Void
 
   /// `shouldStop` is asked at every step and between activities; what `onEvent` throws ends the run.
-  package init(
+  public init(
     shouldStop: @escaping () -> Bool = { false }, onEvent: @escaping (RunEvent) throws -> Void
   ) {
     (self.shouldStop, self.onEvent) = (shouldStop, onEvent)
@@ -89,10 +109,12 @@ package struct RunObserver {
 }
 
 /// A run was asked to stop, and did where it can go on from.
-package struct RunInterrupted: Error, CustomStringConvertible {
-  package enum Stage {
+public struct RunInterrupted: Error, CustomStringConvertible {
+  /// Where a run was stopped.
+  public enum Stage: Sendable {
     /// Nothing has begun that could be lost.
     case preparing
+    /// In a training, after a step.
     case training(arm: String, step: Int, of: Int)
     /// What was done before something is saved.
     case before(String)
@@ -100,9 +122,10 @@ package struct RunInterrupted: Error, CustomStringConvertible {
     case judging(arm: String)
   }
 
-  package let stage: Stage
+  /// Where it was stopped.
+  public let stage: Stage
 
-  package var description: String {
+  public var description: String {
     switch stage {
     case .preparing: "Interrupted before the run began."
     case .training(let arm, let step, let count):

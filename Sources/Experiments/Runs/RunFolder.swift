@@ -1,16 +1,18 @@
 // What a run leaves behind.
+import Base
 import Foundation
 import Storage
 
-/// A folder with recipe, metrics, checkpoints, models, verdict and report.
-package final class RunFolder {
+/// A folder with recipe, metrics, checkpoints, models, verdict and report: what a run leaves behind.
+public final class RunFolder {
   /// The place, without links.
-  package let url: URL
+  public let url: URL
   /// As the person wrote it.
-  package let name: String
+  public let name: String
   private var ledger: RunLedger?
 
-  package init(_ path: String) {
+  /// The folder at a path; nothing is read or written yet.
+  public init(_ path: String) {
     name = path
     url = URL(fileURLWithPath: path).resolved
   }
@@ -32,10 +34,17 @@ package final class RunFolder {
 
   // MARK: Beginning
 
+  /// Whether a run that can go on has taken the folder.
+  package var holdsRun: Bool {
+    RunLedger.isIn(url) && FileManager.default.fileExists(atPath: recipe.path)
+      && FileManager.default.fileExists(
+        atPath: url.appending(path: RunOrigins.fileName).path)
+  }
+
   /// Takes a folder with a run that is to go on.
   package func resume() throws {
     guard RunLedger.isIn(url), FileManager.default.fileExists(atPath: recipe.path) else {
-      throw StorageError(
+      throw UserError(
         "\(name) holds no run to resume: it has no \(RunLedger.name) and recipe.yaml.")
     }
     ledger = try RunLedger(in: url, makes: false)
@@ -50,14 +59,14 @@ package final class RunFolder {
       if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder),
         !isFolder.boolValue
       {
-        throw StorageError("\(name) is a file, not a folder.", remedy: .nameAnotherRun)
+        throw UserError("\(name) is a file, not a folder.", remedy: .nameAnotherRun)
       }
       guard !url.isLink else {
-        throw StorageError("\(name) is a link that leads to nothing.", remedy: .nameAnotherRun)
+        throw UserError("\(name) is a link that leads to nothing.", remedy: .nameAnotherRun)
       }
       let others = try FileManager.default.fileExists(atPath: url.path) ? contents() : []
       guard others.isEmpty else {
-        throw StorageError(
+        throw UserError(
           "\(name) holds files that no run wrote (\(list(others))), and a run never mixes with others' "
             + "files. (A run of an earlier version is deleted by hand.)", remedy: .nameAnotherRun)
       }
@@ -66,19 +75,19 @@ package final class RunFolder {
     let ledger = try RunLedger(in: url, makes: false)
     let isBegunOnly = ledger.paths.isSubset(of: Self.beginnings)
     guard overwrite || isBegunOnly else {
-      throw StorageError(
+      throw UserError(
         "\(name) holds a run already.", remedy: .goOnOrReplaceRun)
     }
     let foreign = try contents().filter { path in
       Self.isOwn(String(path.prefix { $0 != "/" })) && !ledger.paths.contains(path)
     }
     guard foreign.isEmpty else {
-      throw StorageError(
+      throw UserError(
         "\(name) holds files where the run would write that no run wrote: \(list(foreign)). Move them away.",
         remedy: .nameAnotherRun)
     }
     for source in sources where URL(fileURLWithPath: source).lies(in: url) {
-      throw StorageError(
+      throw UserError(
         "\(source) lies in the run folder \(name), whose run would be deleted. Move it.",
         remedy: .nameAnotherRun)
     }
@@ -95,11 +104,11 @@ package final class RunFolder {
     if ledger == nil {
       do {
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-      } catch { throw StorageError("Cannot make the run folder \(name)", of: error) }
+      } catch { throw UserError("Cannot make the run folder \(name)", of: error) }
       let new = try RunLedger(in: url, makes: true)
       // Another process may have begun a run, and even ended it, while its lock was waited for.
       guard new.isEmpty else {
-        throw StorageError("Another process has just begun a run in \(name).")
+        throw UserError("Another process has just begun a run in \(name).")
       }
       ledger = new
     }
@@ -110,7 +119,7 @@ package final class RunFolder {
   }
 
   private func claimed() throws -> RunLedger {
-    guard let ledger else { throw StorageError("\(name) was not opened for a run.") }
+    guard let ledger else { throw UserError("\(name) was not opened for a run.") }
     return ledger
   }
 
@@ -122,7 +131,7 @@ package final class RunFolder {
     do {
       try FileManager.default.createDirectory(
         at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
-    } catch { throw StorageError("Cannot make the folder of \(place.path).") }
+    } catch { throw UserError("Cannot make the folder of \(place.path).") }
     return place
   }
 

@@ -30,7 +30,7 @@ package final class RunLedger {
       file = try FileLock(folder.appending(path: Self.name), makes: makes)
     }
     guard let file else {
-      throw StorageError(
+      throw UserError(
         "Another process is training in \(folder.path).", remedy: .nameAnotherRun)
     }
     self.folder = folder
@@ -41,7 +41,7 @@ package final class RunLedger {
     let whole = text.prefix(1 + (text.lastIndex(of: UInt8(ascii: "\n")) ?? -1))
     let (lines, damagedCount) = JSONLines.lines(in: whole)
     guard damagedCount == 0 else {
-      throw StorageError(
+      throw UserError(
         "\(file.url.path), the list of what the run wrote, is damaged in \(damagedCount) of its lines. So nothing here "
           + "is deleted or written over.", remedy: .nameAnotherRun)
     }
@@ -62,13 +62,13 @@ package final class RunLedger {
     for part in path.split(separator: "/") {
       place.append(path: String(part))
       guard !place.isLink else {
-        throw StorageError(
+        throw UserError(
           "\(place.path) is a link: the run would write outside of its folder. Remove the link.")
       }
     }
     if paths.contains(path) { return place }
     guard !FileManager.default.fileExists(atPath: place.path) else {
-      throw StorageError("\(place.path) is here already, and this run did not write it.")
+      throw UserError("\(place.path) is here already, and this run did not write it.")
     }
     try file.append(JSONLines.line([("wrote", path)]))
     try file.synchronize()

@@ -1,11 +1,12 @@
 // What a run started from, so that it goes on from the same.
+import Base
 import Foundation
 import Models
 import Storage
 
 /// Fingerprints of all that a run reads: recipe, texts, models, cache. `origins.json` keeps them; a run that goes
 /// on compares.
-package struct RunOrigins {
+public struct RunOrigins {
   package static let fileName = "origins.json"
 
   private var parts: [(name: String, fingerprint: String)] = []
@@ -13,7 +14,7 @@ package struct RunOrigins {
   package init() {}
 
   /// Adds what is read under a name that a sentence can use, such as "the data".
-  package mutating func add(_ name: String, _ fingerprint: String) {
+  public mutating func add(_ name: String, _ fingerprint: String) {
     parts.append((name, fingerprint))
   }
 
@@ -51,11 +52,11 @@ package struct RunOrigins {
       stored.add(member.key, member.value.string ?? "")
     }
     guard known?["checksum"]?.string == stored.fingerprint else {
-      throw StorageError(
+      throw UserError(
         "\(file.path) is damaged: what the run began with is not known.", remedy: .startAnew)
     }
     guard parts.allSatisfy({ known?[$0.name] != nil }) else {
-      throw StorageError(
+      throw UserError(
         "The run in \(folder.name) was begun by another version, which read other things.",
         remedy: .startAnew)
     }
@@ -63,7 +64,7 @@ package struct RunOrigins {
       known?[part.name]?.string != part.fingerprint
     }.map(\.name)
     guard changed.isEmpty else {
-      throw StorageError(
+      throw UserError(
         "\(changed.joined(separator: " and ")) \(changed.count == 1 ? "has" : "have") changed since the run in "
           + "\(folder.name) began, so it cannot go on as it would have. Put back what was there.",
         remedy: .startAnew)

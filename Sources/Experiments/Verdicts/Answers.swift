@@ -4,21 +4,9 @@ import Distillation
 import Storage
 
 extension Verdict {
-  /// The outcome as a word; one seed is one seed.
-  package var word: String { outcome.rawValue + (seedDifferences.count == 1 ? " (one seed)" : "") }
-
   /// What came of it. Losses and distances are in `unit`, over `rows` of held-out data.
   package func sentence(_ question: Question, unit: String, rows: String) -> String {
-    let subject =
-      switch outcome {
-      case .beats, .doesNotBeat: "the distilled student \(word) the control"
-      case .inconclusive: "whether the distilled student beats the control is \(word)"
-      }
-    return "At equal \(question.rawValue) \(subject): control - student = \(fixed(difference, 4)) "
-      + "\(unit), 95 % interval [\(fixed(interval.lowerBound, 4)), "
-      + "\(fixed(interval.upperBound, 4))] over \(grouped(windowCount)) paired held-out \(rows)"
-      + (resampleCount.map { " (\(grouped($0)) resamples)" } ?? "")
-      + (seedDifferences.count > 1 ? ", \(seedDifferences.count) seeds." : ".")
+    "At equal \(question.rawValue) \(statement(unit: unit, rows: rows))"
   }
 }
 

@@ -5,9 +5,9 @@ import Foundation
 import Storage
 
 /// A number that was found of a model.
-package struct Metric {
+public struct Metric: Sendable {
   /// How a number is written.
-  package enum Format: String {
+  public enum Format: String, Sendable {
     /// With four decimals.
     case decimals
     /// A whole number.
@@ -23,28 +23,32 @@ package struct Metric {
   }
 
   /// Which of two numbers is the better one.
-  package enum Better: String {
+  public enum Better: String, Sendable {
+    /// Which number is the better one.
     case lower, higher
   }
 
   /// What it is called in files.
-  package let key: String
+  public let key: String
   /// What it is called in tables; nil where it stands in files alone.
-  package let title: String?
+  public let title: String?
   /// nil where it means nothing for the model, such as the distance of a teacher from itself.
-  package let value: Double?
-  package let format: Format
+  public let value: Double?
+  /// How the number is written.
+  public let format: Format
   /// nil where neither is, as of sizes.
-  package let better: Better?
+  public let better: Better?
 
-  package init(
+  /// A number with its key in files, its title in tables, its format, and which direction is better.
+  public init(
     _ key: String, _ title: String?, _ value: Double?, _ format: Format, better: Better? = nil
   ) {
     (self.key, self.title, self.value) = (key, title, value)
     (self.format, self.better) = (format, better)
   }
 
-  package var text: String {
+  /// The number as tables write it.
+  public var text: String {
     guard let value else { return "-" }
     guard value.isFinite else { return "\(value)" }
     return switch format {
@@ -110,15 +114,15 @@ package struct ArmResult {
   }
 }
 
-/// All that a run found.
-package struct Outcome {
+/// All that a run found: of every model, and whether the teacher helped.
+public struct Outcome {
   package let arms: [ArmResult]
   /// The key of the metric by which models are compared at a glance.
   package let quality: String
   /// The verdicts; nil where the run compares nothing.
   package var answers: Answers?
   /// What the verdicts say, and where the student stands.
-  package var sentences: [String] = []
+  public internal(set) var sentences: [String] = []
   /// What models made, each of the same prompt.
   var samples: [Sample] = []
   /// The share of each control's distance from the teacher that the student is nearer to the teacher, by question.
@@ -126,10 +130,24 @@ package struct Outcome {
   /// How long judging took.
   package var seconds = 0.0
 
-  package struct Sample {
-    package let arm: String
-    package let prompt: String
-    package let text: String
+  /// What a model made of a beginning.
+  public struct Sample {
+    /// The model's name in the run.
+    public let arm: String
+    /// The beginning, the same for every model.
+    public let prompt: String
+    /// What the model made of it.
+    public let text: String
+  }
+
+  /// The comparison of the student with the control that took the same steps; nil where there is no such control.
+  public var equalData: Verdict? { answers?.verdict(.data) }
+  /// The comparison of the student with the control that took the same floating-point operations; nil where there is none.
+  public var equalCompute: Verdict? { answers?.verdict(.compute) }
+
+  /// A number of a model by the key of its metric, the mean over seeds: `outcome["student", "accuracy"]`.
+  public subscript(arm: String, key: String) -> Double? {
+    arms.first { $0.arm == arm }?[key]
   }
 
   /// The first row names the columns.

@@ -9,11 +9,16 @@ import Base
 /// unused); clip [], by which g is scaled, or a negative number: then nothing changes. Results: the new
 /// p, m, v.
 public struct AdamW: Op {
+  /// The decay of the first moment.
   public let beta1: Float
+  /// The decay of the second moment.
   public let beta2: Float
+  /// What is added to the root of the second moment.
   public let epsilon: Float
+  /// The weight decay of matrices; vectors have none.
   public let decay: Float
 
+  /// The defaults are those of language models.
   public init(
     beta1: Float = 0.9, beta2: Float = 0.95, epsilon: Float = 1e-8, decay: Float = 0.1
   ) {
@@ -21,7 +26,7 @@ public struct AdamW: Op {
     (self.epsilon, self.decay) = (epsilon, decay)
   }
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     demand(
       operands[1...3].allSatisfy { $0 == operands[0] } && operands[4].shape == [4]
         && operands[5].elementCount == 1,
@@ -29,11 +34,11 @@ public struct AdamW: Op {
     return [operands[0], operands[0], operands[0]]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     fatal("an optimizer's step has no gradient")
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let (p, g, m, v) = (
       operands[0].floats, operands[1].floats, operands[2].floats, operands[3].floats
     )
@@ -55,11 +60,11 @@ public struct AdamW: Op {
     return [TensorData(shape, newP), TensorData(shape, newM), TensorData(shape, newV)]
   }
 
-  public func mayOverwrite(operand: Int, with result: Int) -> Bool {
+  package func mayOverwrite(operand: Int, with result: Int) -> Bool {
     operand == [0, 2, 3][result]
   }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     .sweep(
       "adamw", operands, resultCount: 3,
       [.float(beta1), .float(beta2), .float(epsilon), .float(decay)], on: traits)

@@ -1,16 +1,16 @@
 // Where a row is largest.
 
 /// The column of the largest element of each row, the first of equals: [..., C] -> int32 [...].
-public struct ArgMax: Op {
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+package struct ArgMax: Op {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     [TensorType(Shape(Array(operands[0].shape.extents.dropLast())), .int32)]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     [nil]
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let columns = operands[0].shape.columnCount
     let x = operands[0].floats
     let places = (0..<operands[0].shape.rowCount).map { row -> Int32 in
@@ -21,7 +21,7 @@ public struct ArgMax: Op {
     return [TensorData(resultTypes(operands.map(\.type))[0].shape, places)]
   }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     return Launches([
       .rows(

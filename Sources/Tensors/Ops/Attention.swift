@@ -14,11 +14,11 @@ import Base
 /// heads (Ainslie et al., arXiv 2305.13245); optionally either int32 [B], how many of the TK keys count
 /// in each batch, at least 1, or, causal with TQ = TK, int32 [B, TQ, 2], where the text of each position
 /// begins and its last position. Results: out [B, TQ, H, D], log-sum-exp of the scores [B, H, TQ].
-public struct Attention: Op {
+package struct Attention: Op {
   let mask: AttentionMask
   let score: AttentionScore
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let (q, k, v) = (operands[0].shape, operands[1].shape, operands[2].shape)
     demand(
       q.rank == 4 && k.rank == 4 && k == v && q[0] == k[0] && q[3] == k[3] && q[2] % k[2] == 0
@@ -32,7 +32,7 @@ public struct Attention: Op {
     return [operands[0], TensorType([q[0], q[2], q[1]])]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     demand(resultGradients[1] == nil, "attention: the log-sum-exp has no gradient")
     guard let dout = resultGradients[0] else { return [nil, nil, nil] }
     let operands = application.operands
@@ -43,11 +43,11 @@ public struct Attention: Op {
     return slopes + operands[3...].map { _ in nil }
   }
 
-  public func flopCount(_ operands: [TensorType]) -> Double {
+  package func flopCount(_ operands: [TensorType]) -> Double {
     AttentionSizes(operands).flopCount(products: 2, mask)
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let s = AttentionSizes(operands.map(\.type))
     let (q, k, v) = (operands[0].floats, operands[1].floats, operands[2].floats)
     var out = [Float](repeating: 0, count: q.count)
@@ -75,10 +75,10 @@ public struct Attention: Op {
     ]
   }
 
-  public func mayBeNarrow(operand: Int) -> Bool { operand < 3 }
-  public func mayBeNarrow(result: Int) -> Bool { result == 0 }
+  package func mayBeNarrow(operand: Int) -> Bool { operand < 3 }
+  package func mayBeNarrow(result: Int) -> Bool { result == 0 }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let s = AttentionSizes(operands)
     let vector = traits.vectorWidth(dividing: s.d)
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
@@ -125,6 +125,7 @@ public enum AttentionMask: Sendable, Hashable {
   /// last so many of these (Beltagy et al., arXiv 2004.05150).
   case causal(window: Int?)
 
+  /// Every query sees all positions up to its own.
   public static let causal = AttentionMask.causal(window: nil)
 
   var isCausal: Bool { self != .full }
@@ -133,10 +134,12 @@ public enum AttentionMask: Sendable, Hashable {
 
 /// How a product of a query and a key becomes a score.
 public struct AttentionScore: Sendable, Hashable {
+  /// What scores are multiplied by.
   public let scale: Float
   /// Scores stay within this, softly; nil where they have no bound.
   public let cap: Float?
 
+  /// A scale, and a cap if there is one.
   public init(scale: Float, cap: Float? = nil) { (self.scale, self.cap) = (scale, cap) }
 
   /// 1 / sqrt(D) for heads of D elements.

@@ -10,8 +10,8 @@ import Base
 /// loss = -log softmax(z)[label] per row; 0 where the label is negative.
 ///
 /// Operands: z [..., V], labels int32 [...]. Results: loss [...], log-sum-exp of z [...].
-public struct CrossEntropy: Op {
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+package struct CrossEntropy: Op {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     demand(
       operands[1] == TensorType(Shape(Array(operands[0].shape.extents.dropLast())), .int32),
       "cross-entropy: logits \(operands[0]) do not fit labels \(operands[1])")
@@ -19,7 +19,7 @@ public struct CrossEntropy: Op {
     return [rows, rows]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     demand(resultGradients[1] == nil, "cross-entropy: the log-sum-exp has no gradient")
     return [
       resultGradients[0].map {
@@ -29,7 +29,7 @@ public struct CrossEntropy: Op {
     ]
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let columns = operands[0].shape.columnCount
     let z = operands[0].floats.map(Double.init)
     let labels = operands[1].integers
@@ -43,7 +43,7 @@ public struct CrossEntropy: Op {
     ]
   }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     return Launches([
       .rows(

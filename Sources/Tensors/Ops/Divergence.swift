@@ -12,11 +12,11 @@ import Base
 ///
 /// Operands: student [..., V], teacher [..., V], labels int32 [...]. Results: loss [...], and the
 /// sums [..., 3] that the gradient needs. No gradient flows to the teacher.
-public struct Divergence: Op {
+package struct Divergence: Op {
   let kind: Kind
   let temperature: Float
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let rows = Shape(Array(operands[0].shape.extents.dropLast()))
     demand(
       operands[0] == operands[1] && operands[2] == TensorType(rows, .int32),
@@ -24,7 +24,7 @@ public struct Divergence: Op {
     return [TensorType(rows), TensorType(Shape(rows.extents + [3]))]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     demand(resultGradients[1] == nil, "divergence: the sums have no gradient")
     let operands = application.operands
     let gradient = resultGradients[0].map {
@@ -34,7 +34,7 @@ public struct Divergence: Op {
     return [gradient, nil, nil]
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let columns = operands[0].shape.columnCount
     let labels = operands[2].integers
     var losses: [Float] = []
@@ -76,7 +76,7 @@ public struct Divergence: Op {
     }
   }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     return Launches([
       .rows(
@@ -145,7 +145,7 @@ extension Divergence {
   /// The divergence of a student from its teacher at a temperature, one number per row, without the
   /// factor T^2: logits [..., V] of equal shape, labels int32 [...]. Rows with a negative label do
   /// not count: they give 0.
-  public static func between(
+  package static func between(
     student: Tensor, teacher: Tensor, labels: Tensor, _ kind: Kind, temperature: Float
   ) -> Tensor {
     check(kind, temperature)

@@ -8,7 +8,7 @@
 
 extension Divergence {
   /// How far q, the student, is from p, the teacher.
-  public enum Kind: Sendable, Hashable {
+  package enum Kind: Sendable, Hashable {
     /// KL(p || q) = sum p (log p - log q)
     case forwardKL
     /// KL(q || p) = sum q (log q - log p), with log p at least `logFloor`

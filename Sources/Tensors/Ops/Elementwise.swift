@@ -3,9 +3,9 @@ import Base
 
 /// result[i] = expression(operands at i). A chain of these becomes one generated kernel. Operands are numbers, or
 /// integers of at most 24 bits, which are read as numbers; no gradient flows to them.
-public struct Elementwise: Op, CustomStringConvertible {
+package struct Elementwise: Op, CustomStringConvertible {
   /// Which element of an operand belongs to flat index i of the result.
-  public enum Read: Sendable, Hashable {
+  package enum Read: Sendable, Hashable {
     /// i: the operand has as many elements as the result.
     case full
     /// 0: the operand is one number, or a seed.
@@ -29,9 +29,9 @@ public struct Elementwise: Op, CustomStringConvertible {
   let reads: [Read]
   let shape: Shape
 
-  public var description: String { "Elementwise \(expression)" }
+  package var description: String { "Elementwise \(expression)" }
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let seeds = expression.seedIndices
     for (index, operand) in operands.enumerated() {
       demand(
@@ -41,7 +41,7 @@ public struct Elementwise: Op, CustomStringConvertible {
     return [TensorType(shape)]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     guard let gradient = resultGradients[0] else { return application.operands.map { _ in nil } }
     return application.operands.enumerated().map { index, operand in
       if operand.type.elementType == .int32 { return nil }
@@ -54,7 +54,7 @@ public struct Elementwise: Op, CustomStringConvertible {
     }
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let seeds = expression.seedIndices
     let floats = operands.enumerated().map { index, data -> [Float] in
       if seeds.contains(index) { return [] }
@@ -73,12 +73,12 @@ public struct Elementwise: Op, CustomStringConvertible {
     return [TensorData(shape, numbers)]
   }
 
-  public func mayOverwrite(operand: Int, with result: Int) -> Bool { reads[operand] == .full }
+  package func mayOverwrite(operand: Int, with result: Int) -> Bool { reads[operand] == .full }
 
-  public func mayBeNarrow(operand: Int) -> Bool { true }
-  public func mayBeNarrow(result: Int) -> Bool { true }
+  package func mayBeNarrow(operand: Int) -> Bool { true }
+  package func mayBeNarrow(result: Int) -> Bool { true }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let count = shape.elementCount
     // A vector of neighbours reads one vector, or one number, of every operand.
     let vector = reads.reduce(traits.vectorWidth) { width, read in
@@ -171,26 +171,47 @@ extension Tensor {
     .elementwise(formula(.operand(0), .operand(1)), [a, b])
   }
 
+  /// a + b. The smaller shape is repeated along the larger one as in NumPy where it is a single number, ends as the larger one,
+  /// or has extents of 1 at its end; other shapes trap. So it is for all of these operators.
   public static func + (a: Tensor, b: Tensor) -> Tensor { zip(a, b) { $0 + $1 } }
+  /// a - b
   public static func - (a: Tensor, b: Tensor) -> Tensor { zip(a, b) { $0 - $1 } }
+  /// a b, element by element.
   public static func * (a: Tensor, b: Tensor) -> Tensor { zip(a, b) { $0 * $1 } }
+  /// a / b, element by element.
   public static func / (a: Tensor, b: Tensor) -> Tensor { zip(a, b) { $0 / $1 } }
+  /// a + b
   public static func + (a: Tensor, b: Float) -> Tensor { a.map { $0 + b } }
+  /// a b
   public static func * (a: Tensor, b: Float) -> Tensor { a.map { $0 * b } }
+  /// a - b
   public static func - (a: Tensor, b: Float) -> Tensor { a.map { $0 + -b } }
+  /// a / b
   public static func / (a: Tensor, b: Float) -> Tensor { a.map { $0 / .constant(b) } }
+  /// a + b
   public static func + (a: Float, b: Tensor) -> Tensor { b + a }
+  /// a b
   public static func * (a: Float, b: Tensor) -> Tensor { b * a }
+  /// a - b
   public static func - (a: Float, b: Tensor) -> Tensor { b.map { a - $0 } }
+  /// a / b
   public static func / (a: Float, b: Tensor) -> Tensor { b.map { a / $0 } }
+  /// -a
   public static prefix func - (a: Tensor) -> Tensor { a * -1 }
 
+  /// e to the power of every number.
   public func exp() -> Tensor { map { .unary(.exp, $0) } }
+  /// The natural logarithm.
   public func log() -> Tensor { map { .unary(.log, $0) } }
+  /// The square root.
   public func squareRoot() -> Tensor { map { .unary(.sqrt, $0) } }
+  /// The hyperbolic tangent.
   public func tanh() -> Tensor { map { .unary(.tanh, $0) } }
+  /// The absolute value; at 0 its gradient is 0.
   public func abs() -> Tensor { map { .unary(.abs, $0) } }
+  /// 1 / (1 + e^-x)
   public func sigmoid() -> Tensor { map { .sigmoid($0) } }
+  /// max(x, 0); at 0 its gradient is 0.
   public func relu() -> Tensor { map { .binary(.maximum, $0, .constant(0)) } }
 
   /// x sigmoid(x) (Elfwing et al., arXiv 1702.03118).
@@ -209,13 +230,30 @@ extension Tensor {
     }
   }
 
+  /// -1, 0 or 1; no gradient flows.
+  public func sign() -> Tensor { map { .unary(.sign, $0) } }
+
+  /// The larger of two numbers; at a tie the gradient is that of `other`.
   public func maximum(_ other: Tensor) -> Tensor {
     Tensor.zip(self, other) { .binary(.maximum, $0, $1) }
+  }
+
+  /// The smaller of two numbers; at a tie the gradient is that of `other`.
+  public func minimum(_ other: Tensor) -> Tensor {
+    Tensor.zip(self, other) { .binary(.maximum, $0 * -1, $1 * -1) * -1 }
   }
 
   /// 1 where this is greater than `other`, 0 elsewhere; no gradient flows.
   public func isGreater(than other: Tensor) -> Tensor {
     Tensor.zip(self, other) { .binary(.greater, $0, $1) }
+  }
+
+  /// Elements of `first` where `condition` is greater than 0, of `second` elsewhere. Gradients flow to what is taken; what
+  /// is not may be infinite or no number. Shapes broadcast as in `+`.
+  public static func select(_ condition: Tensor, _ first: Tensor, otherwise second: Tensor)
+    -> Tensor
+  {
+    .elementwise(.select(.operand(0), .operand(1), .operand(2)), [condition, first, second])
   }
 
   /// Zeroes elements with probability `rate` and divides the others by 1 - rate. Which ones is a

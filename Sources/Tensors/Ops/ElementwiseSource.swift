@@ -102,6 +102,10 @@ struct ElementwiseSource {
           ? "GREATER(\(name(a)), \(name(b)))" : "(float)(\(name(a)) > \(name(b)))"
       case .binary(let function, let a, let b):
         return "\(name(a)) \(function.rawValue) \(name(b))"
+      case .select(let c, let a, let b):
+        return type == .vector
+          ? "SELECT(\(name(c)), \(name(a)), \(name(b)))"
+          : "\(name(c)) > 0.0f ? \(name(a)) : \(name(b))"
       case .uniform(let seed, let stream):
         let function = type == .vector ? "uniform_vector" : "uniform_scalar"
         return "\(function)(i, \(stream)u, (uint)x\(seed)[0], (uint)x\(seed)[1])"

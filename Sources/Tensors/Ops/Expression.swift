@@ -9,9 +9,9 @@ import Base
 
 /// A formula for one element of a result in terms of elements of operands. Chains of elementwise
 /// operations, and what is done to the result of a product, are expressions.
-public indirect enum Expression: Sendable, Hashable, CustomStringConvertible {
-  public enum Unary: String, Sendable { case exp, log, sqrt, tanh, erf, abs, sign }
-  public enum Binary: String, Sendable {
+package indirect enum Expression: Sendable, Hashable, CustomStringConvertible {
+  package enum Unary: String, Sendable { case exp, log, sqrt, tanh, erf, abs, sign }
+  package enum Binary: String, Sendable {
     case add = "+"
     case subtract = "-"
     case multiply = "*"
@@ -25,6 +25,8 @@ public indirect enum Expression: Sendable, Hashable, CustomStringConvertible {
   case constant(Float)
   case unary(Unary, Expression)
   case binary(Binary, Expression, Expression)
+  /// The second where the first is greater than 0, the third elsewhere; what is not taken may be no number.
+  case select(Expression, Expression, Expression)
   /// A uniform number in [0, 1) for this element: operand `seed` is int32 [2], (seed, step).
   case uniform(seed: Int, stream: UInt32)
 
@@ -41,13 +43,14 @@ public indirect enum Expression: Sendable, Hashable, CustomStringConvertible {
   /// 1 / (1 + exp(-x)), by the hyperbolic tangent, which cannot overflow.
   static func sigmoid(_ x: Self) -> Self { .unary(.tanh, x * 0.5) * 0.5 + 0.5 }
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .operand(let index): "x\(index)"
     case .constant(let value): "\(value)"
     case .unary(let function, let x): "\(function.rawValue)(\(x))"
     case .binary(.maximum, let a, let b): "max(\(a), \(b))"
     case .binary(let function, let a, let b): "(\(a) \(function.rawValue) \(b))"
+    case .select(let c, let a, let b): "(\(c) > 0 ? \(a) : \(b))"
     case .uniform(let seed, let stream): "uniform(x\(seed), \(stream))"
     }
   }
@@ -64,6 +67,8 @@ public indirect enum Expression: Sendable, Hashable, CustomStringConvertible {
     case .binary(let function, let a, let b):
       Self.apply(
         function, a.value(operand, uniform: uniform), b.value(operand, uniform: uniform))
+    case .select(let c, let a, let b):
+      (c.value(operand, uniform: uniform) > 0 ? a : b).value(operand, uniform: uniform)
     case .uniform(let seed, let stream): uniform(seed, stream)
     }
   }
@@ -101,6 +106,7 @@ public indirect enum Expression: Sendable, Hashable, CustomStringConvertible {
     case .unary(let function, let x): Self.slope(function, x, self) * x.derivative(index)
     case .binary(let function, let a, let b):
       Self.total(function, a, b, a.derivative(index), b.derivative(index))
+    case .select(let c, let a, let b): .select(c, a.derivative(index), b.derivative(index))
     }
   }
 
@@ -141,6 +147,9 @@ public indirect enum Expression: Sendable, Hashable, CustomStringConvertible {
     case .unary(let function, let x): .unary(function, x.substituting(replacement))
     case .binary(let function, let a, let b):
       .binary(function, a.substituting(replacement), b.substituting(replacement))
+    case .select(let c, let a, let b):
+      .select(
+        c.substituting(replacement), a.substituting(replacement), b.substituting(replacement))
     case .uniform(let seed, let stream):
       if case .operand(let index) = replacement(seed) {
         .uniform(seed: index, stream: stream)
@@ -162,6 +171,10 @@ public indirect enum Expression: Sendable, Hashable, CustomStringConvertible {
       return .unary(function, x)
     case .binary(let function, let a, let b):
       return Self.simplified(function, a.simplified(), b.simplified())
+    case .select(let c, let a, let b):
+      let (c, a, b) = (c.simplified(), a.simplified(), b.simplified())
+      if case .constant(let value) = c { return value > 0 ? a : b }
+      return a == b ? a : .select(c, a, b)
     }
   }
 
@@ -191,6 +204,8 @@ public indirect enum Expression: Sendable, Hashable, CustomStringConvertible {
     case .constant: []
     case .unary(_, let x): x.operandIndices
     case .binary(_, let a, let b): a.operandIndices.union(b.operandIndices)
+    case .select(let c, let a, let b):
+      c.operandIndices.union(a.operandIndices).union(b.operandIndices)
     case .uniform(let seed, _): [seed]
     }
   }
@@ -201,6 +216,7 @@ public indirect enum Expression: Sendable, Hashable, CustomStringConvertible {
     case .operand, .constant: []
     case .unary(_, let x): x.seedIndices
     case .binary(_, let a, let b): a.seedIndices.union(b.seedIndices)
+    case .select(let c, let a, let b): c.seedIndices.union(a.seedIndices).union(b.seedIndices)
     case .uniform(let seed, _): [seed]
     }
   }
@@ -211,6 +227,7 @@ public indirect enum Expression: Sendable, Hashable, CustomStringConvertible {
     case .operand, .constant: 0
     case .unary(_, let x): 1 + x.size
     case .binary(_, let a, let b): 1 + a.size + b.size
+    case .select(let c, let a, let b): 1 + c.size + a.size + b.size
     case .uniform: 40
     }
   }

@@ -2,15 +2,15 @@
 import Base
 
 /// y[n] = table[ids[n]]. Operands: table [R, C], ids int32 [...]. Result: [..., C].
-public struct Gather: Op {
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+package struct Gather: Op {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     demand(
       operands[0].shape.rank == 2 && operands[1].elementType == .int32,
       "gather: table \(operands[0]), ids \(operands[1])")
     return [TensorType(Shape(operands[1].shape.extents + [operands[0].shape[1]]))]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     let operands = application.operands
     let gradient = resultGradients[0].map {
       GatherGradient(rowCount: operands[0].shape[0])(operands[1], $0)[0]
@@ -18,7 +18,7 @@ public struct Gather: Op {
     return [gradient, nil]
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let columns = operands[0].shape[1]
     let table = operands[0].floats
     let y = operands[1].integers.flatMap { id in
@@ -29,10 +29,10 @@ public struct Gather: Op {
     return [TensorData(resultTypes(operands.map(\.type))[0].shape, y)]
   }
 
-  public func mayBeNarrow(operand: Int) -> Bool { operand == 0 }
-  public func mayBeNarrow(result: Int) -> Bool { true }
+  package func mayBeNarrow(operand: Int) -> Bool { operand == 0 }
+  package func mayBeNarrow(result: Int) -> Bool { true }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let count = operands[1].elementCount
     return Launches([
       .rows(

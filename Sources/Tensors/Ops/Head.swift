@@ -9,9 +9,12 @@
 /// A head over V classes: logits x W^T of hidden states [..., C] and a weight [V, C]; with a cap
 /// cap tanh(x W^T / cap), which keeps them within it (Gemma 2, arXiv 2408.00118).
 public struct Head {
+  /// A row for each class, [V, C].
   public let weight: Tensor
+  /// What logits are capped by, cap tanh(z / cap); nil leaves them.
   public let cap: Float?
 
+  /// A weight [V, C], and a cap above 0 if there is one.
   public init(_ weight: Tensor, cap: Float? = nil) { (self.weight, self.cap) = (weight, cap) }
 
   /// [..., C] -> [..., V]

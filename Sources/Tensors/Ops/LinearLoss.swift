@@ -14,7 +14,7 @@ import Base
 /// divergence. Results: the cross-entropy [...]; with a teacher the divergence, KL at T = 1, and how many
 /// log p were raised to the floor of the reverse KL, [...] each; with gradients dx and dW. Nothing flows
 /// to the teacher. Rows of W and W' beyond `classCount` are padding, and no classes.
-public struct LinearLoss: Op {
+package struct LinearLoss: Op {
   struct Teaching: Sendable, Hashable {
     /// What the teacher's operands are.
     enum Source: Sendable, Hashable {
@@ -54,13 +54,13 @@ public struct LinearLoss: Op {
   var firstGradient: Int { lossCount }
 
   /// The same op with gradients, where this is without.
-  public var completion: (any Op)? {
+  package var completion: (any Op)? {
     givesGradients
       ? nil
       : LinearLoss(teaching: teaching, givesGradients: true, classCount: classCount, cap: cap)
   }
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let (x, weight, labels) = (operands[0].shape, operands[1].shape, operands[2])
     let rows = TensorType(Shape(Array(x.extents.dropLast())))
     func fits(_ x: Shape, _ weight: Shape) -> Bool {
@@ -88,7 +88,7 @@ public struct LinearLoss: Op {
       + (givesGradients ? [operands[0], operands[1]] : [])
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     demand(!givesGradients, "linear loss: a second derivative is not defined")
     demand(
       resultGradients.dropFirst(2).allSatisfy { $0 == nil },
@@ -103,14 +103,14 @@ public struct LinearLoss: Op {
       + application.operands.dropFirst(2).map { _ in nil }
   }
 
-  public func flopCount(_ operands: [TensorType]) -> Double {
+  package func flopCount(_ operands: [TensorType]) -> Double {
     let rows = Double(operands[0].shape.rowCount)
     let own = classCount * operands[1].shape[1] * (givesGradients ? 3 : 1)
     let given = teaching?.source == .head ? classCount * operands[4].shape[1] : 0
     return 2 * rows * Double(own + given)
   }
 
-  public func products(_ operands: [TensorType]) -> [MatMulProblem] {
+  package func products(_ operands: [TensorType]) -> [MatMulProblem] {
     let rows = chunk(operands)
     let (vocabulary, width) = (classCount, operands[1].shape[1])
     func head(_ width: Int) -> MatMulProblem {
@@ -126,7 +126,7 @@ public struct LinearLoss: Op {
 
   // MARK: Reference
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     func flat(_ data: TensorData) -> TensorData {
       data.reshaped(to: [data.shape.rowCount, data.shape.columnCount])
     }
@@ -181,7 +181,7 @@ extension LinearLoss {
   /// The cross-entropy of a head's logits to labels, one number per row: hidden [..., C], the head's
   /// weight [V, C], labels int32 [...]. Rows with a negative label give 0. Rows of the weight beyond
   /// `classCount` are padding.
-  public static func crossEntropy(
+  package static func crossEntropy(
     hidden: Tensor, head: Head, labels: Tensor, classCount: Int? = nil
   ) -> Tensor {
     LinearLoss(
@@ -190,7 +190,7 @@ extension LinearLoss {
   }
 
   /// What is known of a teacher's distributions, of the same rows as the student's.
-  public enum Teacher {
+  package enum Teacher {
     /// A hidden state [..., C'] and the head that reads it.
     case head(hidden: Tensor, Head)
     /// Logits of all classes.
@@ -220,20 +220,20 @@ extension LinearLoss {
   }
 
   /// The losses of a student that is taught, one number per row.
-  public struct Distillation {
+  package struct Distillation {
     /// The cross-entropy to labels.
-    public let crossEntropy: Tensor
+    package let crossEntropy: Tensor
     /// The divergence from the teacher at the temperature, without the factor T^2.
-    public let divergence: Tensor
+    package let divergence: Tensor
     /// KL(teacher || student) at T = 1, which has no gradient.
-    public let klAtOne: Tensor
+    package let klAtOne: Tensor
     /// How many classes' log p were raised to the floor of the reverse KL, ln 1e-30.
-    public let floored: Tensor
+    package let floored: Tensor
   }
 
   /// The losses of a student with hidden states [..., C] and a head, for labels int32 [...]. Of
   /// vocabularies that differ by padding, the first `classCount` rows are classes.
-  public static func distillation(
+  package static func distillation(
     student: (hidden: Tensor, head: Head), teacher: Teacher, labels: Tensor,
     _ kind: Divergence.Kind, temperature: Float, classCount: Int? = nil
   ) -> Distillation {

@@ -17,11 +17,11 @@ extension LinearLoss {
     return min(operands[0].shape.rowCount, max(wanted, least))
   }
 
-  public func mayBeNarrow(operand: Int) -> Bool {
+  package func mayBeNarrow(operand: Int) -> Bool {
     [0, 1].contains(operand) || teaching?.source == .head && [3, 4].contains(operand)
   }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let rowCount = operands[0].shape.rowCount
     let (vocabulary, width) = (classCount, operands[1].shape[1])
     let chunk = chunk(operands, memoryBytes: traits.memoryBytes)

@@ -5,7 +5,7 @@ import Base
 ///
 /// Operands: A [..., M, K], B [K, N] or [..., K, N] (last two axes exchanged where transposed),
 /// then the epilogue's. Result: [..., M, N].
-public struct MatMul: Op, CustomStringConvertible {
+package struct MatMul: Op, CustomStringConvertible {
   /// What is done to each element of the product: `expression`'s operand 0 is the product, the
   /// others are this op's operands from the third on.
   struct Epilogue: Sendable, Hashable {
@@ -20,7 +20,7 @@ public struct MatMul: Op, CustomStringConvertible {
   let transposeB: Bool
   var epilogue: Epilogue?
 
-  public init(transposeA: Bool, transposeB: Bool) {
+  package init(transposeA: Bool, transposeB: Bool) {
     self.init(transposeA: transposeA, transposeB: transposeB, epilogue: nil)
   }
 
@@ -30,7 +30,7 @@ public struct MatMul: Op, CustomStringConvertible {
     self.epilogue = epilogue
   }
 
-  public var description: String {
+  package var description: String {
     let flags = (transposeA ? "T" : "N") + (transposeB ? "T" : "N")
     return "MatMul \(flags)" + (epilogue.map { " then \($0.expression)" } ?? "")
   }
@@ -63,11 +63,11 @@ public struct MatMul: Op, CustomStringConvertible {
       m: m, n: n, k: k, batch: batch, isRightShared: isShared, resultShape: Shape(outer + [n]))
   }
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     [TensorType(sizes(operands[0].shape, operands[1].shape).resultShape)]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     demand(epilogue == nil, "gradients are taken before products and formulas are fused")
     let a = application.operands[0]
     let b = application.operands[1]
@@ -95,12 +95,12 @@ public struct MatMul: Op, CustomStringConvertible {
     return [da, db]
   }
 
-  public func flopCount(_ operands: [TensorType]) -> Double {
+  package func flopCount(_ operands: [TensorType]) -> Double {
     let s = sizes(operands[0].shape, operands[1].shape)
     return 2 * Double(s.batch) * Double(s.m) * Double(s.n) * Double(s.k)
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let s = sizes(operands[0].shape, operands[1].shape)
     let a = operands[0].floats
     let b = operands[1].floats
@@ -126,14 +126,14 @@ public struct MatMul: Op, CustomStringConvertible {
     return finish.reference([product] + operands.dropFirst(2))
   }
 
-  public func mayOverwrite(operand: Int, with result: Int) -> Bool {
+  package func mayOverwrite(operand: Int, with result: Int) -> Bool {
     operand >= 2 && epilogue?.reads[operand - 1] == .full
   }
 
-  public func mayBeNarrow(operand: Int) -> Bool { true }
-  public func mayBeNarrow(result: Int) -> Bool { true }
+  package func mayBeNarrow(operand: Int) -> Bool { true }
+  package func mayBeNarrow(result: Int) -> Bool { true }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let s = sizes(operands[0].shape, operands[1].shape)
     if s.batch * s.m * s.n == 0 { return Launches([]) }
     if s.m <= Self.fewRows, s.batch == 1, !transposeA { return few(s, operands, traits) }
@@ -159,7 +159,7 @@ public struct MatMul: Op, CustomStringConvertible {
     return ElementwiseSource(epilogue.expression, epilogue.reads, types).epilogue
   }
 
-  public func products(_ operands: [TensorType]) -> [MatMulProblem] {
+  package func products(_ operands: [TensorType]) -> [MatMulProblem] {
     [problem(sizes(operands[0].shape, operands[1].shape))]
   }
 

@@ -5,11 +5,11 @@ import Base
 /// 1607.06450), or y = gain x / sqrt(mean x^2 + epsilon) (Zhang and Sennrich, arXiv 1910.07467).
 ///
 /// Operands: x [..., C], gain [C], and for the former bias [C].
-public struct Normalize: Op {
+package struct Normalize: Op {
   let isRootMeanSquare: Bool
   let epsilon: Float
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let columns: Shape = [operands[0].shape.columnCount]
     demand(
       operands.dropFirst().allSatisfy { $0.shape == columns },
@@ -18,7 +18,7 @@ public struct Normalize: Op {
     return [operands[0]]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     guard let dy = resultGradients[0] else { return application.operands.map { _ in nil } }
     return NormalizeGradient(isRootMeanSquare: isRootMeanSquare, epsilon: epsilon)(
       application.operands[0], application.operands[1], dy)
@@ -34,7 +34,7 @@ public struct Normalize: Op {
     return (mean, 1 / (square + Double(epsilon)).squareRoot())
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let columns = operands[0].shape.columnCount
     let x = operands[0].floats.map(Double.init)
     let gain = operands[1].floats
@@ -50,12 +50,12 @@ public struct Normalize: Op {
     return [TensorData(operands[0].shape, y)]
   }
 
-  public func mayOverwrite(operand: Int, with result: Int) -> Bool { operand == 0 }
+  package func mayOverwrite(operand: Int, with result: Int) -> Bool { operand == 0 }
 
-  public func mayBeNarrow(operand: Int) -> Bool { operand == 0 }
-  public func mayBeNarrow(result: Int) -> Bool { true }
+  package func mayBeNarrow(operand: Int) -> Bool { operand == 0 }
+  package func mayBeNarrow(result: Int) -> Bool { true }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     return Launches([
       .rows(

@@ -2,8 +2,8 @@
 import Base
 
 /// y[o, i] = the sum, sum of squares or maximum of x[o, n, i] over n, in a fixed order.
-public struct Reduce: Op {
-  public enum Kind: Int, Sendable {
+package struct Reduce: Op {
+  package enum Kind: Int, Sendable {
     case sum = 0
     case sumOfSquares = 1
     case maximum = 2
@@ -14,7 +14,7 @@ public struct Reduce: Op {
   let inner: Int
   let shape: Shape
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     demand(
       shape.elementCount == outer * inner && operands[0].elementCount % max(outer * inner, 1) == 0,
       "reduce \(kind): \(operands[0].shape) does not reduce to \(shape)")
@@ -25,7 +25,7 @@ public struct Reduce: Op {
     outer * inner == 0 ? 0 : operand.elementCount / (outer * inner)
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     let x = application.operands[0]
     guard let dy = resultGradients[0] else { return [nil] }
     let n = extent(x.type)
@@ -46,7 +46,7 @@ public struct Reduce: Op {
     }
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let x = operands[0].floats
     let n = extent(operands[0].type)
     var y = [Float](repeating: 0, count: outer * inner)
@@ -63,10 +63,10 @@ public struct Reduce: Op {
     return [TensorData(shape, y)]
   }
 
-  public func mayBeNarrow(operand: Int) -> Bool { true }
-  public func mayBeNarrow(result: Int) -> Bool { false }
+  package func mayBeNarrow(operand: Int) -> Bool { true }
+  package func mayBeNarrow(result: Int) -> Bool { false }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let n = extent(operands[0])
     // The partial results of the second sweep are already squared.
     let again = kind == .maximum ? kind : .sum

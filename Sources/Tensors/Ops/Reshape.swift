@@ -2,26 +2,26 @@
 import Base
 
 /// The operand's memory, read as another shape of as many elements.
-public struct Reshape: Op {
+package struct Reshape: Op {
   let shape: Shape
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     demand(
       operands[0].elementCount == shape.elementCount,
       "reshaped(to:): \(operands[0].shape) has not as many elements as \(shape)")
     return [TensorType(shape, operands[0].elementType)]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     [resultGradients[0]?.reshaped(to: application.operands[0].shape)]
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     [operands[0].reshaped(to: shape)]
   }
 
-  public var isView: Bool { true }
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package var isView: Bool { true }
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     Launches([])
   }
 }

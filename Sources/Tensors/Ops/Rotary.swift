@@ -11,11 +11,11 @@ import Base
 /// position (Su et al., arXiv 2104.09864, in the half-split order of Llama).
 ///
 /// Operands: x [B, T, H, D], cosine [T, D / 2], sine [T, D / 2].
-public struct Rotary: Op {
+package struct Rotary: Op {
   /// 1, or -1 to turn back.
   let direction: Float
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let shape = operands[0].shape
     demand(
       shape.rank == 4 && shape[3] % 2 == 0 && operands[1].shape == [shape[1], shape[3] / 2]
@@ -24,7 +24,7 @@ public struct Rotary: Op {
     return [operands[0]]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     let operands = application.operands
     let gradient = resultGradients[0].map {
       Rotary(direction: -direction)($0, operands[1], operands[2])[0]
@@ -32,7 +32,7 @@ public struct Rotary: Op {
     return [gradient, nil, nil]
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let shape = operands[0].shape
     let (positions, heads, half) = (shape[1], shape[2], shape[3] / 2)
     let x = operands[0].floats
@@ -51,12 +51,12 @@ public struct Rotary: Op {
     return [TensorData(shape, y)]
   }
 
-  public func mayOverwrite(operand: Int, with result: Int) -> Bool { operand == 0 }
+  package func mayOverwrite(operand: Int, with result: Int) -> Bool { operand == 0 }
 
-  public func mayBeNarrow(operand: Int) -> Bool { operand == 0 }
-  public func mayBeNarrow(result: Int) -> Bool { true }
+  package func mayBeNarrow(operand: Int) -> Bool { operand == 0 }
+  package func mayBeNarrow(result: Int) -> Bool { true }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     let half = shape[3] / 2
     let local = traits.groupSize

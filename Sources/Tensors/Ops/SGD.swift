@@ -7,14 +7,17 @@ import Base
 /// Operands: p, g, v of one shape; step [4], whose first number is the rate; clip [], by which g is scaled, or a negative
 /// number: then nothing changes. Results: the new p and v.
 public struct SGD: Op {
+  /// The share of the velocity that is kept.
   public let momentum: Float
+  /// The weight decay of matrices; vectors have none.
   public let decay: Float
 
+  /// Plain gradient descent has a momentum of 0.
   public init(momentum: Float = 0.9, decay: Float = 0) {
     (self.momentum, self.decay) = (momentum, decay)
   }
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     demand(
       operands[1...2].allSatisfy { $0 == operands[0] } && operands[3].shape == [4]
         && operands[4].elementCount == 1,
@@ -22,11 +25,11 @@ public struct SGD: Op {
     return [operands[0], operands[0]]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     fatal("an optimizer's step has no gradient")
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let (p, g, v) = (operands[0].floats, operands[1].floats, operands[2].floats)
     let (rate, clip) = (Double(operands[3].floats[0]), Double(operands[4].floats[0]))
     if clip < 0 { return [operands[0], operands[2]] }
@@ -38,9 +41,9 @@ public struct SGD: Op {
     return [TensorData(shape, new), TensorData(shape, velocity.map { Float($0) })]
   }
 
-  public func mayOverwrite(operand: Int, with result: Int) -> Bool { operand == [0, 2][result] }
+  package func mayOverwrite(operand: Int, with result: Int) -> Bool { operand == [0, 2][result] }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     .sweep(
       "sgd", operands, resultCount: 2, [.float(momentum), .float(decay)], on: traits)
   }

@@ -8,18 +8,18 @@ import Base
 #endif
 
 /// softmax(x)_j = exp(x_j) / sum exp(x_k) along the last axis, or its logarithm.
-public struct Softmax: Op {
+package struct Softmax: Op {
   let isLogarithm: Bool
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] { [operands[0]] }
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] { [operands[0]] }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     resultGradients.map { dy in
       dy.map { SoftmaxGradient(isLogarithm: isLogarithm)(application.result(0), $0)[0] }
     }
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let columns = operands[0].shape.columnCount
     let x = operands[0].floats
     var y = x
@@ -33,9 +33,9 @@ public struct Softmax: Op {
     return [TensorData(operands[0].shape, y)]
   }
 
-  public func mayOverwrite(operand: Int, with result: Int) -> Bool { true }
+  package func mayOverwrite(operand: Int, with result: Int) -> Bool { true }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     return Launches([
       .rows(

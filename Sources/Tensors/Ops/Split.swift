@@ -2,10 +2,10 @@
 import Base
 
 /// Cuts the columns of x [..., sum of widths] into one result [..., width] for each width.
-public struct Split: Op {
+package struct Split: Op {
   let widths: [Int]
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let shape = operands[0].shape
     demand(
       shape.rank > 0 && shape.columnCount == widths.reduce(0, +),
@@ -13,14 +13,14 @@ public struct Split: Op {
     return widths.map { TensorType(shape.replacingLast(with: $0)) }
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     let parts = zip(application.resultTypes, resultGradients).map { type, gradient in
       gradient ?? .constant(TensorData(zeros: type))
     }
     return [Tensor.concatenated(parts)]
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let shape = operands[0].shape
     return zip(widths, offsets(widths)).map { width, offset in
       TensorData(
@@ -32,10 +32,10 @@ public struct Split: Op {
     }
   }
 
-  public func mayBeNarrow(operand: Int) -> Bool { true }
-  public func mayBeNarrow(result: Int) -> Bool { true }
+  package func mayBeNarrow(operand: Int) -> Bool { true }
+  package func mayBeNarrow(result: Int) -> Bool { true }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     return Launches(
       widths.indices.map { part in

@@ -2,17 +2,17 @@
 import Base
 
 /// y[..., b, m, a, ...] = x[..., a, m, b, ...], where `first` < `second` are the axes exchanged.
-public struct Transpose: Op {
+package struct Transpose: Op {
   let first: Int
   let second: Int
 
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     var extents = operands[0].shape.extents
     extents.swapAt(first, second)
     return [TensorType(Shape(extents), operands[0].elementType)]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     [resultGradients[0]?.transposed(first, second)]
   }
 
@@ -25,7 +25,7 @@ public struct Transpose: Op {
     )
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let g = grid(operands[0].shape)
     let x = operands[0].floats
     var y: [Float] = []
@@ -43,10 +43,10 @@ public struct Transpose: Op {
     return [TensorData(resultTypes([operands[0].type])[0].shape, y)]
   }
 
-  public func mayBeNarrow(operand: Int) -> Bool { true }
-  public func mayBeNarrow(result: Int) -> Bool { true }
+  package func mayBeNarrow(operand: Int) -> Bool { true }
+  package func mayBeNarrow(result: Int) -> Bool { true }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let g = grid(operands[0].shape)
     let count = operands[0].elementCount
     let vector = traits.vectorWidth(dividing: g.inner)

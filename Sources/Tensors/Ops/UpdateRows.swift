@@ -6,8 +6,8 @@ import Base
 ///
 /// Operands: kept [B, R, ...], fresh [B, T, ...], starts int32 [B]. Result: [B, R, ...]. Assigned to
 /// the variable that is `kept`, it touches the new rows alone.
-public struct UpdateRows: Op {
-  public func resultTypes(_ operands: [TensorType]) -> [TensorType] {
+package struct UpdateRows: Op {
+  package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let (kept, fresh) = (operands[0].shape, operands[1].shape)
     demand(
       kept.rank >= 2 && kept.rank == fresh.rank && kept[0] == fresh[0]
@@ -17,12 +17,12 @@ public struct UpdateRows: Op {
     return [operands[0]]
   }
 
-  public func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
+  package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     demand(resultGradients[0] == nil, "updateRows has no gradient: caches are not trained")
     return [nil, nil, nil]
   }
 
-  public func reference(_ operands: [TensorData]) -> [TensorData] {
+  package func reference(_ operands: [TensorData]) -> [TensorData] {
     let shape = operands[0].shape
     let (rows, columns) = (shape[1], shape.extents.dropFirst(2).reduce(1, *))
     let count = operands[1].shape[1]
@@ -37,12 +37,12 @@ public struct UpdateRows: Op {
     return [TensorData(shape, y)]
   }
 
-  public func mayOverwrite(operand: Int, with result: Int) -> Bool { operand == 0 }
+  package func mayOverwrite(operand: Int, with result: Int) -> Bool { operand == 0 }
 
-  public func mayBeNarrow(operand: Int) -> Bool { operand < 2 }
-  public func mayBeNarrow(result: Int) -> Bool { true }
+  package func mayBeNarrow(operand: Int) -> Bool { operand < 2 }
+  package func mayBeNarrow(result: Int) -> Bool { true }
 
-  public func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
+  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     return Launches([
       .rows(
@@ -57,7 +57,7 @@ public struct UpdateRows: Op {
 
 extension Tensor {
   /// This tensor [B, R, ...] with the rows `fresh` [B, T, ...] from `starts`, int32 [B], on.
-  public func updatingRows(_ fresh: Tensor, from starts: Tensor) -> Tensor {
+  package func updatingRows(_ fresh: Tensor, from starts: Tensor) -> Tensor {
     UpdateRows()(self, fresh, starts)[0]
   }
 }

@@ -9,8 +9,8 @@ import Training
 /// A folder that `TeacherCacheWriter` filled. A row is found by its tokens, so that no shuffle, split or
 /// resume can give it to others; one that is not there, or is damaged, is an error that says so.
 public final class TeacherCache {
-  public let folder: URL
-  public let description: TeacherCacheDescription
+  package let folder: URL
+  package let description: TeacherCacheDescription
   /// The teacher's head [V, C], for codecs that keep hidden states; its values are in the store that it was
   /// declared in.
   private let head: Tensor?
@@ -19,16 +19,16 @@ public final class TeacherCache {
 
   /// What tells this cache from others: its description and the keys of its rows, which depend on the teacher's
   /// weights. What rows hold has checksums of its own.
-  public let fingerprint: String
+  package let fingerprint: String
 
-  public var rowCount: Int { placeOfKey.count }
+  package var rowCount: Int { placeOfKey.count }
 
   /// Opens a cache; `expecting` is the fingerprint of the teacher it should be of, if one is known.
-  public init(_ folder: URL, expecting teacher: String? = nil) throws {
+  package init(_ folder: URL, expecting teacher: String? = nil) throws {
     self.folder = folder
     description = try TeacherCacheDescription(folder: folder)
     if let teacher, teacher != description.teacher {
-      throw StorageError(
+      throw UserError(
         "\(folder.path) is the cache of another teacher (\(description.teacherPath)): its weights have "
           + "the fingerprint \(description.teacher), not \(teacher).")
     }
@@ -53,11 +53,11 @@ public final class TeacherCache {
   }
 
   /// Throws where a codec cannot give the distributions at a temperature.
-  public func require(temperature: Double) throws {
+  package func require(temperature: Double) throws {
     guard case .topK = description.codec else { return }
     guard description.temperatures.contains(where: { abs($0 - temperature) < 1e-6 }) else {
       let known = description.temperatures.map { "\($0)" }.joined(separator: ", ")
-      throw StorageError(
+      throw UserError(
         "\(folder.path) has lists for the temperatures \(known), not for \(temperature). Temperature on a "
           + "list is not temperature on the whole distribution.",
         remedy: .makeCache(temperature: temperature))
@@ -65,14 +65,14 @@ public final class TeacherCache {
   }
 
   /// Gives the teacher's head its place in a store, where the codec needs one.
-  public func declare(in store: VariableStore) throws {
+  package func declare(in store: VariableStore) throws {
     guard let head, store.entry(head) == nil else { return }
     let file = try Safetensors(
       contentsOf: folder.appending(path: TeacherCacheDescription.headName))
     guard let value = try file["weight"], value.shape == head.shape,
       value.firstNotFinite == nil
     else {
-      throw StorageError("\(file.url.path) does not hold the teacher's head \(head.shape).")
+      throw UserError("\(file.url.path) does not hold the teacher's head \(head.shape).")
     }
     try store.declare("teacher.head", head, role: .frozen, value: value.stored(as: .float32))
   }
@@ -80,7 +80,7 @@ public final class TeacherCache {
   /// What the codec kept of a row; an error names the row that is not there or is damaged.
   func payload(_ tokens: ArraySlice<Int32>) throws -> Data {
     guard let row = placeOfKey[description.key(tokens)] else {
-      throw StorageError(
+      throw UserError(
         "\(folder.path) has no row for the tokens \(tokens.prefix(8).map(String.init).joined(separator: ", "))"
           + ", ...: it was made from other data, another tokenizer or another length.",
         remedy: .makeCache(temperature: nil))
@@ -90,7 +90,7 @@ public final class TeacherCache {
     let sum = try rows.read(
       at: start + payload.count, count: TeacherCacheDescription.checksumBytes)
     guard sum.elementsEqual(TeacherCacheDescription.checksum(payload)) else {
-      throw StorageError(
+      throw UserError(
         "\(folder.path): row \(row) is damaged. Delete the folder.",
         remedy: .makeCache(temperature: nil))
     }
@@ -98,7 +98,7 @@ public final class TeacherCache {
   }
 
   /// Whether every row of some data is there, without reading them.
-  public func holds(_ batch: Batch) -> Bool {
+  package func holds(_ batch: Batch) -> Bool {
     batch.rows.allSatisfy { placeOfKey[description.key($0)] != nil }
   }
 
@@ -155,7 +155,7 @@ public final class TeacherCache {
     case .topK(let count):
       let listed = payload.integers(0, t * count)
       guard listed.allSatisfy({ (0..<Int32(description.classCount)).contains($0) }) else {
-        throw StorageError(
+        throw UserError(
           "\(folder.path) lists classes beyond the \(description.classCount) of the teacher.")
       }
       let kinds = description.temperatures.count

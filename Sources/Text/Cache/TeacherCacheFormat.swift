@@ -1,9 +1,10 @@
 // How a teacher's words are kept on disk.
+import Base
 import Foundation
 import Storage
 
 /// What is kept of a teacher's distribution over the next token.
-public enum TeacherCodec: Sendable, Hashable, CustomStringConvertible {
+package enum TeacherCodec: Sendable, Hashable, CustomStringConvertible {
   /// The last hidden state in float16: exact over all classes, to its rounding, with the teacher's head.
   case hidden
   /// The same in 8 bits, with one scale per token.
@@ -14,7 +15,7 @@ public enum TeacherCodec: Sendable, Hashable, CustomStringConvertible {
   case logits
 
   /// Reads `hidden`, `hidden:int8`, `topk:K` or `logits`.
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     switch text {
     case "hidden": self = .hidden
     case "hidden:int8": self = .hidden8
@@ -26,7 +27,7 @@ public enum TeacherCodec: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .hidden: "hidden"
     case .hidden8: "hidden:int8"
@@ -38,23 +39,23 @@ public enum TeacherCodec: Sendable, Hashable, CustomStringConvertible {
   /// Whether numbers are kept as they are, in float16.
   var isFloat16: Bool { self == .hidden || self == .logits }
 
-  public var needsHead: Bool { self == .hidden || self == .hidden8 }
+  package var needsHead: Bool { self == .hidden || self == .hidden8 }
 }
 
 /// `cache.json`: what a cache holds.
-public struct TeacherCacheDescription: Sendable, Hashable {
-  public var codec: TeacherCodec
+package struct TeacherCacheDescription: Sendable, Hashable {
+  package var codec: TeacherCodec
   /// The fingerprint of the teacher's weights.
-  public var teacher: String
+  package var teacher: String
   /// Where the teacher was.
-  public var teacherPath: String
+  package var teacherPath: String
   /// Tokens per row.
-  public var length: Int
+  package var length: Int
   /// The number of classes, and the width of hidden states.
-  public var classCount: Int
-  public var width: Int
+  package var classCount: Int
+  package var width: Int
   /// The temperatures whose log-sum-exp lists have; 1 is among them.
-  public var temperatures: [Double]
+  package var temperatures: [Double]
   /// The cap of the teacher's head, for codecs that keep hidden states.
   var headCap: Float?
 
@@ -72,7 +73,7 @@ public struct TeacherCacheDescription: Sendable, Hashable {
     }
   }
 
-  public var rowBytes: Int { Self.keyBytes + payloadBytes + Self.checksumBytes }
+  package var rowBytes: Int { Self.keyBytes + payloadBytes + Self.checksumBytes }
 
   /// The key of a row of tokens: two rows have the same one if teacher and tokens are the same.
   func key(_ tokens: some Sequence<Int32>) -> [UInt8] {
@@ -121,7 +122,7 @@ public struct TeacherCacheDescription: Sendable, Hashable {
   init(folder: URL) throws {
     let file = folder.appending(path: Self.fileName)
     guard FileManager.default.fileExists(atPath: file.path) else {
-      throw StorageError("\(folder.path) holds no teacher's cache: it has no \(Self.fileName).")
+      throw UserError("\(folder.path) holds no teacher's cache: it has no \(Self.fileName).")
     }
     let json = try JSON(contentsOf: file)
     func count(_ key: String) -> Int? {
@@ -131,19 +132,19 @@ public struct TeacherCacheDescription: Sendable, Hashable {
       let teacher = json["teacher"]?.string, let length = count("length"),
       let classes = count("classes"), let width = count("width"),
       let temperatures = json["temperatures"]?.array?.compactMap({ $0.double })
-    else { throw StorageError("\(file.path) is not a cache that this version reads.") }
+    else { throw UserError("\(file.path) is not a cache that this version reads.") }
     if case .topK(let count) = codec, count > classes {
-      throw StorageError("\(file.path) lists \(count) classes of \(classes), which cannot be.")
+      throw UserError("\(file.path) lists \(count) classes of \(classes), which cannot be.")
     }
     guard temperatures.count <= 1000, temperatures.allSatisfy({ $0 > 0 && $0 <= 100 }) else {
-      throw StorageError("\(file.path) names a temperature that is not above 0 and at most 100.")
+      throw UserError("\(file.path) names a temperature that is not above 0 and at most 100.")
     }
     self.init(
       codec: codec, teacher: teacher, teacherPath: json["teacher_path"]?.string ?? "",
       length: length, classCount: classes, width: width, temperatures: temperatures,
       headCap: json["head_cap"]?.double.map { Float($0) })
     guard json["checksum"] == self.json["checksum"] else {
-      throw StorageError(
+      throw UserError(
         "\(file.path) is damaged: it does not have the checksum that was written.",
         remedy: .makeCache(temperature: nil))
     }

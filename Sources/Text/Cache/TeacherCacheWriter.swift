@@ -7,11 +7,11 @@ import Tensors
 
 /// Fills a cache with what a teacher says of rows of tokens. Rows that are there already are not asked for
 /// again, so that an interrupted cache goes on where it stopped.
-public final class TeacherCacheWriter {
-  public let folder: URL
-  public let description: TeacherCacheDescription
+package final class TeacherCacheWriter {
+  package let folder: URL
+  package let description: TeacherCacheDescription
   /// Rows that are asked for at once.
-  public let batchSize: Int
+  package let batchSize: Int
   private let teacher: any LanguageModel
   private let store: VariableStore
   private let executor: GraphExecutor
@@ -25,7 +25,7 @@ public final class TeacherCacheWriter {
   /// Opens or makes the folder. `teacher` has its variables in `store`, `fingerprint` tells its weights;
   /// classes beyond `classCount` are padding. A folder with another cache, or with anything else, is an error. A new
   /// one gets `files`, those of the tokenizer.
-  public init(
+  package init(
     _ folder: URL, _ codec: TeacherCodec, teacher: any LanguageModel, fingerprint: String,
     path: String, store: VariableStore, length: Int, classCount: Int, temperatures: [Double],
     batchSize: Int, files: [(name: String, text: String)] = []
@@ -50,7 +50,7 @@ public final class TeacherCacheWriter {
     let rows = folder.appending(path: TeacherCacheDescription.rowsName)
     if manager.fileExists(atPath: folder.appending(path: TeacherCacheDescription.fileName).path) {
       guard try TeacherCacheDescription(folder: folder) == description else {
-        throw StorageError(
+        throw UserError(
           "\(folder.path) holds a cache of another teacher, codec or length. Delete it, or name another "
             + "folder.")
       }
@@ -58,7 +58,7 @@ public final class TeacherCacheWriter {
     } else {
       let others = (try? manager.contentsOfDirectory(atPath: folder.path)) ?? []
       guard others.isEmpty else {
-        throw StorageError(
+        throw UserError(
           "\(folder.path) holds files, and no cache: \(list(others.sorted())). Name a new or an empty folder."
         )
       }
@@ -69,7 +69,7 @@ public final class TeacherCacheWriter {
             [classCount, description.width],
             Array(head.floats.prefix(classCount * description.width)))
           guard classes.firstNotFinite == nil else {
-            throw StorageError("The teacher's head holds numbers that are not finite.")
+            throw UserError("The teacher's head holds numbers that are not finite.")
           }
           try Safetensors.write(
             [("weight", classes)], to: folder.appending(path: TeacherCacheDescription.headName))
@@ -82,12 +82,12 @@ public final class TeacherCacheWriter {
       present = []
     }
     guard manager.fileExists(atPath: rows.path) else {
-      throw StorageError(
+      throw UserError(
         "\(folder.path) has no \(TeacherCacheDescription.rowsName): the cache is not whole. Delete the folder and make "
           + "it again.")
     }
     guard let lock = try FileLock(rows, makes: false) else {
-      throw StorageError("Another process is writing to the cache \(folder.path).")
+      throw UserError("Another process is writing to the cache \(folder.path).")
     }
     self.lock = lock
     file = try FileHandle(forUpdating: rows)
@@ -105,7 +105,7 @@ public final class TeacherCacheWriter {
   }
 
   /// The rows of some data that are still to be asked for, each once.
-  public func missing(_ data: [any TokenData]) throws -> [[Int32]] {
+  package func missing(_ data: [any TokenData]) throws -> [[Int32]] {
     var seen = present
     var missing: [[Int32]] = []
     for part in data {
@@ -118,7 +118,7 @@ public final class TeacherCacheWriter {
   }
 
   /// Asks for the next rows, at most a batch of them, and writes what was said.
-  public func write(_ rows: ArraySlice<[Int32]>) throws {
+  package func write(_ rows: ArraySlice<[Int32]>) throws {
     demand(rows.count <= batchSize, "at most a batch of rows is written at once")
     let ids =
       Array(rows.joined())
@@ -134,7 +134,7 @@ public final class TeacherCacheWriter {
       let own = numbers[first..<first + description.length * columns]
       if let bad = own.firstIndex(where: { !$0.isFinite }) {
         let position = (bad - first) / columns
-        throw StorageError(
+        throw UserError(
           "The teacher's \(description.codec.needsHead ? "last hidden state" : "logits") for position "
             + "\(position) of the tokens \(row.prefix(8).map(String.init).joined(separator: ", ")), ... "
             + "are not numbers: \(try firstBadLayer(ids)).")
@@ -142,7 +142,7 @@ public final class TeacherCacheWriter {
       if description.codec.isFloat16,
         let large = own.first(where: { abs($0) > Float(Float16.greatestFiniteMagnitude) })
       {
-        throw StorageError(
+        throw UserError(
           "The teacher gives \(large), which the codec \(description.codec) cannot hold: it keeps float16. Take "
             + "hidden:int8 or topk:K.")
       }
@@ -151,7 +151,7 @@ public final class TeacherCacheWriter {
       present.insert(description.key(row))
     }
     do { try file.write(contentsOf: out) } catch {
-      throw StorageError("Cannot write to \(folder.path)", of: error)
+      throw UserError("Cannot write to \(folder.path)", of: error)
     }
   }
 
@@ -174,7 +174,7 @@ public final class TeacherCacheWriter {
   }
 
   /// Flushes everything to the disk, and lets others write.
-  public func finish() throws {
+  package func finish() throws {
     try file.synchronize()
     lock = nil
   }

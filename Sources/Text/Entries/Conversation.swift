@@ -4,14 +4,14 @@ import Storage
 import Tokenizers
 
 /// Messages with what else their template is given: tools, documents, options.
-public struct Conversation {
-  public let messages: [JSON]
+package struct Conversation {
+  package let messages: [JSON]
   private let options: [String: JSON]
   private let hasTools: Bool
 
   /// Messages of an object whose other fields may be `tools`, `documents` and `chat_template_kwargs`. A content that
   /// is a list of texts becomes one text; anything else in it is an error that names it.
-  public init(_ messages: [JSON], _ object: JSON.Object = JSON.Object()) throws {
+  package init(_ messages: [JSON], _ object: JSON.Object = JSON.Object()) throws {
     var options: [String: JSON] = [:]
     for key in ["tools", "documents"] {
       options[key] = object[key].flatMap { $0.isNull ? nil : $0 }
@@ -62,7 +62,7 @@ public struct Conversation {
   }
 
   /// The text of the first messages, as the model's template writes it.
-  public func render(_ text: TokenizerDirectory, _ count: Int, startsAnswer: Bool) throws -> String
+  package func render(_ text: TokenizerDirectory, _ count: Int, startsAnswer: Bool) throws -> String
   {
     try text.chatTemplate(forTools: hasTools)
       .render(Array(messages[..<count]), startsAnswer: startsAnswer, options: options)

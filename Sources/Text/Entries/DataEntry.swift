@@ -1,9 +1,10 @@
 // Entries of data files, whatever the files' form.
+import Base
 import Foundation
 import Storage
 
 /// Something to learn from.
-public struct DataEntry: Sendable {
+package struct DataEntry: Sendable {
   enum Content: Sendable {
     case text(String)
     /// An object as it stood, and under the names that forms are known by.
@@ -11,7 +12,7 @@ public struct DataEntry: Sendable {
   }
 
   /// How a plain text is cut.
-  public enum Cut: Sendable {
+  package enum Cut: Sendable {
     /// See `Corpus.entries(of:)`.
     case entries
     /// Every line is one, empty ones among them.
@@ -29,7 +30,7 @@ public struct DataEntry: Sendable {
   }
 
   /// The file and the place in it, for errors and for people.
-  public let source: String
+  package let source: String
   let content: Content
 
   /// What the entry says.
@@ -46,10 +47,10 @@ public struct DataEntry: Sendable {
   }
 
   /// The text, where the entry is a part of a plain text.
-  public var plainText: String? { if case .text(let text) = content { text } else { nil } }
+  package var plainText: String? { if case .text(let text) = content { text } else { nil } }
 
   /// The entry as it stands in its file.
-  public var original: String {
+  package var original: String {
     switch content {
     case .text(let text): text
     case .record(let object, _): JSON.object(object).line
@@ -58,7 +59,7 @@ public struct DataEntry: Sendable {
 
   /// The entries of files, in order; `-` is standard input. A plain text is cut, every object of a file is an entry. An
   /// error names the file, and the place of its first object that lacks a field.
-  public static func read(
+  package static func read(
     _ files: [String], fields: DataFields = DataFields(), cut: Cut = .entries
   ) throws -> [DataEntry] {
     let entries = try files.flatMap { path -> [DataEntry] in
@@ -75,13 +76,13 @@ public struct DataEntry: Sendable {
       }
     }
     guard !entries.isEmpty else {
-      throw StorageError("The text is empty: \(files.joined(separator: ", ")).")
+      throw UserError("The text is empty: \(files.joined(separator: ", ")).")
     }
     return entries
   }
 
   /// Texts alone; an entry that is a conversation, or has a prompt, is an error.
-  public static func texts(_ entries: [DataEntry]) throws -> [String] {
+  package static func texts(_ entries: [DataEntry]) throws -> [String] {
     try entries.map { entry in
       try placed(entry.source) {
         guard case .text(let text) = try entry.form() else {
@@ -95,7 +96,7 @@ public struct DataEntry: Sendable {
   }
 
   /// Everything in the entry that is written in words.
-  public func words() throws -> [String] {
+  package func words() throws -> [String] {
     try Self.placed(source) {
       switch try form() {
       case .text(let text): return [text]
@@ -111,9 +112,9 @@ public struct DataEntry: Sendable {
   /// Runs `body`; what is wrong with the entry is said with its place.
   package static func placed<Value>(_ source: String, _ body: () throws -> Value) throws -> Value {
     do { return try body() } catch let problem as EntryProblem {
-      throw StorageError("\(source): \(problem.description).", remedy: problem.remedy)
+      throw UserError("\(source): \(problem.description).", remedy: problem.remedy)
     } catch {
-      throw StorageError("\(source): \(error)")
+      throw UserError("\(source): \(error)")
     }
   }
 }

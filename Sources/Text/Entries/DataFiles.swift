@@ -1,4 +1,5 @@
 // Which files a run reads.
+import Base
 import Experiments
 import Foundation
 import Storage
@@ -21,7 +22,7 @@ package enum DataFiles {
       }
       guard path.contains(where: { "*?[".contains($0) }) else { return [path] }
       let matches = matches(of: path)
-      guard !matches.isEmpty else { throw StorageError("No file's name matches \(path).") }
+      guard !matches.isEmpty else { throw UserError("No file's name matches \(path).") }
       return try expanded(matches)
     }
   }
@@ -39,7 +40,7 @@ package enum DataFiles {
     }.map(\.path).sorted()
     guard !found.isEmpty else {
       let names = endings.filter { !$0.isEmpty }.sorted().map { ".\($0)" }
-      throw StorageError(
+      throw UserError(
         "The folder \(path) holds no data files (\(names.joined(separator: ", ")), each perhaps with .gz)."
       )
     }
@@ -63,7 +64,7 @@ package enum DataFiles {
     // Beside each text lies an index, and a link under a second name.
     let texts = names.filter { !$0.contains(".") && $0 != "off" }.sorted()
     guard !texts.isEmpty else {
-      throw StorageError(
+      throw UserError(
         "No text was given, and the default text is not installed: run `apt-get install fortunes`.",
         remedy: .nameData)
     }

@@ -5,18 +5,18 @@ import Tokenizers
 
 /// Turns entries into ids with targets. Only what a teacher wrote is learnt: of a text everything, of a prompt with its
 /// completion the completion, of conversations the assistant's turns; the token that ends it is learnt too.
-public struct EntryExamples {
+package struct EntryExamples {
   private let tokenizer: Tokenizer
   private let end: Int32
   /// What renders conversations; bytes have nothing.
   private let directory: TokenizerDirectory?
 
-  public init(_ tokenizer: Tokenizer, end: Int32, directory: TokenizerDirectory?) {
+  package init(_ tokenizer: Tokenizer, end: Int32, directory: TokenizerDirectory?) {
     (self.tokenizer, self.end, self.directory) = (tokenizer, end, directory)
   }
 
   /// The examples of an entry: one, or several where its template shows earlier answers otherwise once others follow.
-  public func examples(_ entry: DataEntry) throws -> [TokenExamples.Example] {
+  package func examples(_ entry: DataEntry) throws -> [TokenExamples.Example] {
     try DataEntry.placed(entry.source) {
       switch try entry.form() {
       case .text(let text): return try whole(text)

@@ -1,11 +1,12 @@
 // Entries of data files as something to continue or to answer.
+import Base
 import Experiments
 import Foundation
 import Storage
 import Tokenizers
 
 /// What a model is asked by an entry.
-public struct EntryPrompt {
+package struct EntryPrompt {
   private enum Question {
     case text(String)
     case conversation(Conversation)
@@ -16,12 +17,12 @@ public struct EntryPrompt {
   private let fields: JSON.Object
 
   /// A text to continue; nil for a conversation.
-  public var prompt: String? { if case .text(let text) = question { text } else { nil } }
+  package var prompt: String? { if case .text(let text) = question { text } else { nil } }
 
-  public init(prompt: String) { (question, fields) = (.text(prompt), JSON.Object()) }
+  package init(prompt: String) { (question, fields) = (.text(prompt), JSON.Object()) }
 
   /// A conversation to answer.
-  public init(messages: [ChatMessage]) throws {
+  package init(messages: [ChatMessage]) throws {
     question = .conversation(
       try Conversation(messages.map { .message($0.role, .string($0.content)) }))
     fields = JSON.Object()
@@ -29,7 +30,7 @@ public struct EntryPrompt {
 
   /// What an entry asks, without the answer that it may hold. Instructions are conversations for a model with a chat
   /// template.
-  public init(_ entry: DataEntry, _ text: TokenizerDirectory) throws {
+  package init(_ entry: DataEntry, _ text: TokenizerDirectory) throws {
     switch entry.content {
     case .text(let text): fields = JSON.Object([("prompt", .string(text))])
     case .record(let object, _): fields = object
@@ -53,7 +54,7 @@ public struct EntryPrompt {
   }
 
   /// The ids that the model reads, at least one.
-  public func tokens(_ text: TokenizerDirectory) throws -> [Int32] {
+  package func tokens(_ text: TokenizerDirectory) throws -> [Int32] {
     let ids: [Int32]
     switch question {
     case .text(let prompt): ids = try text.tokenizer.encode(prompt, endsText: false)
@@ -66,12 +67,12 @@ public struct EntryPrompt {
     if !ids.isEmpty { return ids }
     guard
       let first = text.specialTokens["bos_token"].flatMap(text.tokenizer.id(of:)) ?? text.endOfText
-    else { throw StorageError("The prompt is empty, and the model has no token to begin with.") }
+    else { throw UserError("The prompt is empty, and the model has no token to begin with.") }
     return [first]
   }
 
   /// The entry's object with its completion.
-  public func line(completion: String, finishReason: String) -> String {
+  package func line(completion: String, finishReason: String) -> String {
     var fields = fields
     fields["completion"] = .string(completion)
     fields["finish_reason"] = .string(finishReason)

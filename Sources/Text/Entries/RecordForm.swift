@@ -1,13 +1,14 @@
 // The forms in which data files hold texts, completions and conversations.
+import Base
 import Foundation
 import Storage
 
 /// What is wrong with an entry of a data file, for the person who wrote it.
 package struct EntryProblem: Error, CustomStringConvertible {
   package let description: String
-  package let remedy: StorageError.Remedy?
+  package let remedy: UserError.Remedy?
 
-  package init(description: String, remedy: StorageError.Remedy? = nil) {
+  package init(description: String, remedy: UserError.Remedy? = nil) {
     self.description = description
     self.remedy = remedy
   }
@@ -127,13 +128,13 @@ enum RecordForm {
 }
 
 /// Under which names a file's objects, or a table's columns, hold what is learnt; empty ones have their usual names.
-public struct DataFields: Hashable, Sendable {
-  public var text = ""
-  public var prompt = ""
-  public var completion = ""
-  public var messages = ""
+package struct DataFields: Hashable, Sendable {
+  package var text = ""
+  package var prompt = ""
+  package var completion = ""
+  package var messages = ""
 
-  public init() {}
+  package init() {}
 
   /// An object under the usual names, and with nothing else but what goes with conversations.
   func renamed(_ object: JSON.Object) throws -> JSON.Object {

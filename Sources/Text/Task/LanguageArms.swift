@@ -66,7 +66,7 @@ package struct LanguageArms {
       let arm = try Arm("teacher-\(index + 2)", finished: other.path)
       guard length <= (try arm.languageModel()).contextLength else {
         throw RecipeError(
-          "data.sequence_length must be at most \(arm.model.contextLength), the context of \(other.path)."
+          "data.sequence_length must be at most \(arm.model.tokenLimit), the context of \(other.path)."
         )
       }
       return (arm, Float(other.weight))
@@ -84,13 +84,13 @@ package struct LanguageArms {
     }
     student = try arm("student")
     let models = [teacher?.model, student.model] + others.map(\.arm.model)
-    let tables = models.compactMap { $0?.vocabularySize }
+    let tables = models.compactMap { $0?.tokenRows }
     classCount = min(size, tables.min() ?? size, cache?.description.classCount ?? size)
     // Tokens that a table has not may be there, as long as no text holds them.
     try tokenizer.directory?.requireSpecialTokens(below: classCount)
-    if let arm = teacher, !path.isEmpty, length > arm.model.contextLength {
+    if let arm = teacher, !path.isEmpty, length > arm.model.tokenLimit {
       throw RecipeError(
-        "data.sequence_length must be at most \(arm.model.contextLength), the context of the teacher."
+        "data.sequence_length must be at most \(arm.model.tokenLimit), the context of the teacher."
       )
     }
   }

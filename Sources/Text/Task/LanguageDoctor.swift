@@ -46,7 +46,7 @@ struct LanguageDoctor {
 
   private func vocabulary() throws -> [Finding] {
     let student = arms.student.model
-    let rows = [arms.teacher?.model.vocabularySize, student.vocabularySize].compactMap { $0 }
+    let rows = [arms.teacher?.model.tokenRows, student.tokenRows].compactMap { $0 }
     let padded = rows.contains { $0 > arms.classCount }
     return [
       .fine(

@@ -8,23 +8,22 @@ import Tensors
 import Training
 
 /// Teacher and students predict the next token; they are judged by their losses on held-out windows.
-package final class LanguageTask: RecipeTask {
+public final class LanguageTask: RecipeTask {
   private let recipe: DistillRecipe
   private let arms: LanguageArms
   private var texts: (all: RunText, slice: RunText)?
 
-  package static func takes(_ recipe: DistillRecipe) -> Bool { true }
+  public static func takes(_ recipe: DistillRecipe) -> Bool { true }
 
-  package init(_ recipe: DistillRecipe, in folder: RunFolder) throws {
+  public init(_ recipe: DistillRecipe, in folder: RunFolder) throws {
     self.recipe = recipe
     arms = try LanguageArms(recipe, folder: folder)
   }
 
-  package var teacher: Arm? { arms.teacher }
-  package var isTeacherTrained: Bool { arms.teacher != nil && recipe.teacher.path.isEmpty }
-  package var student: Arm { arms.student }
-  package func arm(_ name: String) throws -> Arm { try arms.arm(name) }
-  package var export: ModelExport {
+  public var teacher: Arm? { arms.teacher }
+  public var student: Arm { arms.student }
+  public func arm(_ name: String) throws -> Arm { try arms.arm(name) }
+  public var export: ModelExport {
     .languageModel(
       arms.tokenizer, precision: recipe.training.export, rowsOf: recipe.data.sequenceLength)
   }
@@ -40,7 +39,7 @@ package final class LanguageTask: RecipeTask {
     return texts
   }
 
-  package func readData() throws -> TaskData {
+  public func readData() throws -> TaskData {
     let all = try RunText(
       recipe.data, arms.tokenizer, classCount: arms.classCount, seed: recipe.seed,
       shifts: arms.cache == nil)
@@ -52,35 +51,35 @@ package final class LanguageTask: RecipeTask {
       sample: try DataSample(all, arms.tokenizer.tokenizer))
   }
 
-  package func readTeachers(on device: any Device) throws -> FrozenWeights {
+  public func readTeachers(on device: any Device) throws -> FrozenWeights {
     try arms.readTeachers(on: device)
   }
 
-  package func planTeachers(in store: VariableStore) throws { try arms.planTeachers(in: store) }
+  public func planTeachers(in store: VariableStore) throws { try arms.planTeachers(in: store) }
 
-  package func addOrigins(_ weights: FrozenWeights, to origins: inout RunOrigins) throws {
+  public func addOrigins(_ weights: FrozenWeights, to origins: inout RunOrigins) throws {
     try arms.addOrigins(recipe, weights, to: &origins)
   }
 
-  package func findings(_ weights: FrozenWeights) throws -> [Finding] {
+  public func findings(_ weights: FrozenWeights) throws -> [Finding] {
     try LanguageDoctor(arms: arms, text: text, slice: slice, recipe: recipe, weights: weights)
       .findings()
   }
 
   // MARK: Training
 
-  package func teacherSetup() throws -> TrainingSetup {
+  public func teacherSetup() throws -> TrainingSetup {
     guard let teacher else { fatal("there is no teacher to train") }
     return TrainingSetup(
       objective: try arms.nextToken(teacher), data: text.training, validation: text.validation)
   }
 
-  package func controlSetup(_ arm: Arm) throws -> TrainingSetup {
+  public func controlSetup(_ arm: Arm) throws -> TrainingSetup {
     TrainingSetup(
       objective: try arms.nextToken(arm), data: slice.training, validation: slice.validation)
   }
 
-  package func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup {
+  public func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup {
     let objective = try arms.objective(recipe.distillation, student: arm)
     let data = try store.map { try studentData(arm, in: $0) } ?? slice.training
     return TrainingSetup(
@@ -98,12 +97,12 @@ package final class LanguageTask: RecipeTask {
 
   // MARK: Judging
 
-  package var measure: Measure {
+  public var measure: Measure {
     Measure(
       quality: "bits_per_byte", unit: "nats/token", rows: "windows", gap: "nats_per_token")
   }
 
-  package func speeds(_ arms: [Arm], _ store: VariableStore, check: @escaping () throws -> Void)
+  public func speeds(_ arms: [Arm], _ store: VariableStore, check: @escaping () throws -> Void)
     throws
     -> [[Metric]]
   {
@@ -114,7 +113,7 @@ package final class LanguageTask: RecipeTask {
     ).map(\.metrics)
   }
 
-  package func evaluate(
+  public func evaluate(
     _ arm: Arm, isTeacher: Bool, _ store: VariableStore, _ report: @escaping ProgressReport
   ) throws -> ArmEvaluation {
     let found = try Text.evaluate(
@@ -126,8 +125,7 @@ package final class LanguageTask: RecipeTask {
   }
 
   /// How a model continues a held-out text.
-  package func sample(_ arm: Arm, _ store: VariableStore) throws -> (prompt: String, text: String)?
-  {
+  public func sample(_ arm: Arm, _ store: VariableStore) throws -> (prompt: String, text: String)? {
     var sampling = Sampling()
     sampling.temperature = 0.7
     sampling.seed = UInt32(truncatingIfNeeded: recipe.seed)

@@ -38,7 +38,7 @@ package struct RunText: CustomStringConvertible {
     var slice = self
     slice.training = try rows(share)
     guard slice.training.count > 0 else {
-      throw StorageError(
+      throw UserError(
         "A share of \(share) of the training text is smaller than one sequence of \(training.length) tokens. Give "
           + "more text, or set text_share higher.")
     }
@@ -63,7 +63,7 @@ package struct RunText: CustomStringConvertible {
       : try RunText(entries: entries, recipe, tokenizer, classCount: classCount, seed: seed)
     firstEntry = entries.first
     for (name, part) in [("training", training), ("held-out", heldOut)] where part.count == 0 {
-      throw StorageError(
+      throw UserError(
         isStream
           ? "The \(name) text is smaller than one sequence of \(recipe.sequenceLength) tokens. Give more text, set "
             + "data.sequence_length lower, or change the shares that are kept apart, data.held_out "
@@ -148,7 +148,7 @@ package struct RunText: CustomStringConvertible {
     prompt = tokenizer.tokenizer.decode(promptTokens)
     let lost = training.droppedCount + heldOut.droppedCount
     guard training.count > 0 || training.droppedCount == 0 else {
-      throw StorageError(
+      throw UserError(
         "No completion begins within \(recipe.sequenceLength) tokens: nothing would be learnt. Set "
           + "data.sequence_length higher.")
     }

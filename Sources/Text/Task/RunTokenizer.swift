@@ -1,4 +1,5 @@
 // The tokenizer of a run.
+import Base
 import Experiments
 import Foundation
 import Models
@@ -18,7 +19,7 @@ package struct RunTokenizer {
   package init(folder path: String) throws {
     let directory = try TokenizerDirectory(URL(fileURLWithPath: path))
     guard let end = directory.endOfText else {
-      throw StorageError(
+      throw UserError(
         "\(path) does not say which token ends a text: name it as `eos_token` in its "
           + "tokenizer_config.json.")
     }
@@ -57,7 +58,7 @@ package struct RunTokenizer {
     guard
       other.files.first?.text == files.first?.text || other.tokenizer.hasSameTokens(as: tokenizer)
     else {
-      throw StorageError(
+      throw UserError(
         "\(path) has another tokenizer than the teacher, so their tokens cannot be compared.",
         remedy: .learnTexts(student: path))
     }

@@ -4,12 +4,12 @@ import Storage
 import Synchronization
 
 /// One turn of a conversation.
-public struct ChatMessage: Sendable, Hashable {
+package struct ChatMessage: Sendable, Hashable {
   /// `system`, `user` or `assistant`.
-  public let role: String
-  public let content: String
+  package let role: String
+  package let content: String
 
-  public init(role: String, content: String) {
+  package init(role: String, content: String) {
     self.role = role
     self.content = content
   }
@@ -17,7 +17,7 @@ public struct ChatMessage: Sendable, Hashable {
 
 /// The `chat_template` of a model's folder: a Jinja template, of which the part is built that such
 /// templates use. What is not built is an error that names it.
-public struct ChatTemplate: Sendable {
+package struct ChatTemplate: Sendable {
   private let nodes: [TemplateNode]
   /// The names of special tokens, such as `bos_token`, and their texts.
   private let tokens: [String: String]
@@ -25,7 +25,7 @@ public struct ChatTemplate: Sendable {
   private static let longest = 1 << 20
 
   /// Reads a template. `tokens` are the special tokens that it may mention.
-  public init(_ source: String, tokens: [String: String]) throws {
+  package init(_ source: String, tokens: [String: String]) throws {
     guard source.utf8.count <= Self.longest else {
       throw TokenizerError(
         "The chat template has \(source.utf8.count) bytes, more than the \(Self.longest) that are read."
@@ -41,7 +41,7 @@ public struct ChatTemplate: Sendable {
 
   /// The text of a conversation; with `startsAnswer` it ends where an answer begins. `options` are
   /// further names that the template knows, such as `enable_thinking`.
-  public func render(
+  package func render(
     _ messages: [ChatMessage], startsAnswer: Bool, options: [String: JSON] = [:],
     date: Date = Date()
   ) throws -> String {
@@ -55,7 +55,7 @@ public struct ChatTemplate: Sendable {
   }
 
   /// The same for messages as JSON objects, whose further fields the template may read.
-  public func render(
+  package func render(
     _ messages: [JSON], startsAnswer: Bool, options: [String: JSON] = [:], date: Date = Date()
   ) throws -> String {
     let (nodes, tokens) = (nodes, tokens)

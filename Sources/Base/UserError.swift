@@ -1,7 +1,8 @@
-// What is wrong with a file.
+// What a person can mend: a file, a setting, a choice.
 
-/// A file that cannot be read or written: which, why, and what to do.
-public struct StorageError: Error, CustomStringConvertible, Sendable {
+/// What a person asked for and cannot have: a file that cannot be read, a setting that does not fit, a folder that is taken.
+/// The description says what, why and what to do, in sentences.
+public struct UserError: Error, CustomStringConvertible, Sendable {
   /// What helps, where that is a program's to say in its own words.
   public enum Remedy: Sendable, Hashable {
     /// Begin the run that wrote the file anew.
@@ -26,9 +27,12 @@ public struct StorageError: Error, CustomStringConvertible, Sendable {
     case useAsEncoder
   }
 
+  /// What is wrong, in sentences.
   public let description: String
+  /// What helps, where a program has words of its own for it, such as the name of an option.
   public let remedy: Remedy?
 
+  /// An error with its description.
   public init(_ description: String, remedy: Remedy? = nil) {
     self.description = description
     self.remedy = remedy

@@ -1,0 +1,118 @@
+// Optimizers that are written with tensors.
+import Layers
+import Tensors
+import Testing
+
+@testable import Training
+
+/// SGD's formula, as somebody without its kernel would write it.
+private struct PlainMomentum: Optimizer {
+  var momentum: Float = 0.9
+  var name: String { "plain momentum" }
+  var settings: String { "" }
+  var stateNames: [String] { ["velocity"] }
+
+  func step(
+    _ parameter: Tensor, gradient: Tensor, state: [Tensor], rate: Tensor
+  ) -> (parameter: Tensor, state: [Tensor]) {
+    let velocity = state[0] * momentum + gradient
+    return (parameter - rate * velocity, [velocity])
+  }
+}
+
+struct Lion: Optimizer {
+  let name = "Lion"
+  let settings = "betas 0.9 and 0.99"
+  let stateNames = ["momentum"]
+
+  func step(
+    _ parameter: Tensor, gradient: Tensor, state: [Tensor], rate: Tensor
+  ) -> (parameter: Tensor, state: [Tensor]) {
+    let direction = (0.9 * state[0] + 0.1 * gradient).sign()
+    return (parameter - rate * direction, [0.99 * state[0] + 0.01 * gradient])
+  }
+}
+
+@Suite struct OptimizerTests {
+  private static let numbers = Field("numbers")
+  private static let data = ArrayDataset([
+    numbers: TensorData([6, 3], (0..<18).map { Float($0 * 7 % 11) / 11 })
+  ])
+
+  private struct Model: Module {
+    let hidden = Linear(3, 5)
+    let output = Linear(5, 1)
+  }
+
+  /// The parameters after some steps, and how often each was logged.
+  private func train(
+    _ rule: any Optimizer, _ precision: Precision = .fp32, microBatches: Int = 1
+  ) throws -> [TensorData] {
+    let model = Model()
+    var options = TrainingOptions(stepCount: 12, batchSize: 3, learningRate: 0.05)
+    (options.optimizer.rule, options.precision) = (rule, precision)
+    options.microBatchCount = microBatches
+    let loss = LossFunction("distance") { inputs in
+      let y = model.output(model.hidden(inputs[Self.numbers]).tanh()) - 1
+      return Loss("distance", (y * y).sum())
+    }
+    let trainer = try Trainer(
+      loss, of: model, data: Self.data, options: options, on: ReferenceDevice())
+    try trainer.run()
+    return try model.parameters().map { try trainer.store.value(of: $0.tensor) }
+  }
+
+  @Test(arguments: [Precision.fp32, .bf16, .fp16], [1, 2])
+  func aStepInTensorsIsThatOfTheKernel(precision: Precision, microBatches: Int) throws {
+    let fused = try train(SGD(momentum: 0.9), precision, microBatches: microBatches)
+    let written = try train(PlainMomentum(), precision, microBatches: microBatches)
+    for (a, b) in zip(fused, written) {
+      #expect(zip(a.floats, b.floats).allSatisfy { abs($0 - $1) < 2e-6 }, "\(a) \(b)")
+    }
+    #expect(try train(PlainMomentum(momentum: 0.5)) != train(PlainMomentum()))
+  }
+
+  /// Every number moves by the rate, in one direction or the other.
+  @Test func lionMovesEveryNumberByTheRate() throws {
+    let store = VariableStore(on: ReferenceDevice(), seed: 1)
+    let parameter = Tensor.variable([4], .zeros)
+    try store.declare("parameter", parameter)
+    var options = OptimizerOptions()
+    (options.rule, options.warmupSteps, options.learningRate) = (Lion(), 0, 0.01)
+    let update = try ParameterUpdate(
+      options, parameters: [("parameter", parameter)],
+      gradients: [.constant(TensorData([4], [3, -0.1, 0, 20]))], store: store)
+    let executor = try GraphExecutor(
+      Graph(outputs: [], assignments: update.assignments), on: store)
+    try executor.set(update.step, to: options.stepNumbers(step: 0, of: 100))
+    try executor.run()
+    let moved = try store.value(of: parameter).floats
+    #expect(moved.map { ($0 * 100).rounded() } == [-1, 1, 0, -1])
+  }
+
+  @Test(arguments: [Float.infinity, .nan]) func aStepWhoseGradientsOverflowIsSkipped(
+    bad: Float
+  ) throws {
+    let store = VariableStore(on: ReferenceDevice(), seed: 1)
+    let parameter = Tensor.variable([2, 2], .ones)
+    try store.declare("parameter", parameter)
+    let gradient = Tensor.input("gradient", parameter.type)
+    var options = OptimizerOptions()
+    options.rule = PlainMomentum()
+    let update = try ParameterUpdate(
+      options, parameters: [("parameter", parameter)], gradients: [gradient],
+      scaledBy: LossScale(store: store), store: store)
+    let executor = try GraphExecutor(
+      Graph(outputs: [], assignments: update.assignments), on: store)
+    func run(_ values: [Float]) throws -> [Float] {
+      try executor.set(gradient, to: TensorData([2, 2], values))
+      try executor.set(update.step, to: options.stepNumbers(step: 60, of: 100))
+      try executor.run()
+      return try store.value(of: parameter).floats
+    }
+    #expect(try run([1, 2, bad, 3]) == [1, 1, 1, 1])
+    let velocity = try #require(store.entry(named: "optimizer.velocity.parameter"))
+    #expect(try store.value(of: velocity.tensor).floats == [0, 0, 0, 0])
+    #expect(try run([16_384, 16_384, -16_384, 16_384])[0] < 1)
+  }
+}
