@@ -83,7 +83,7 @@
 // delta[b, h, t] = sum dout out, beside a copy of log_sum; both padded with zeros to `padded`, so
 // that vectors may read past the last query. A work-item owns a query.
 // out, dout: [B, TQ, H, D], log_sum: [B, H, TQ], statistics: [B, H, 2, padded]
-__kernel void attention_delta(__global const T0* out, __global const T1* dout,
+__kernel void attention_delta(__global const OUT_TYPE* out, __global const DOUT_TYPE* dout,
                               __global const float* log_sum, __global float* statistics,
                               const int TQ, const int H, const int padded) {
   const int t = get_global_id(0), bh = get_global_id(1);

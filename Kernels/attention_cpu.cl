@@ -3,7 +3,7 @@
 
 // packed[b, h, block, d, j] = x[b, t, h, d] for t = block COLUMNS + j, 0 from T on. A work-item owns
 // one block.
-VECTOR_KERNEL attention_pack(__global const T0* x, __global float* packed, const int T,
+VECTOR_KERNEL attention_pack(__global const X_TYPE* x, __global float* packed, const int T,
                              const int H, const int padded) {
   const int bh = get_global_id(1), start = get_global_id(0) * COLUMNS;
   __global float* to = packed + ((size_t)bh * padded + start) * D;
@@ -21,8 +21,8 @@ VECTOR_KERNEL attention_pack(__global const T0* x, __global float* packed, const
 
 // q, out: [B, TQ, H, D], k_packed: packed, v: [B, TK, G, D], log_sum: [B, H, TQ].
 // Work-items: (runs of TILES tiles of queries, B H).
-VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packed,
-                             __global const T2* v, __global T3* out, __global float* log_sum,
+VECTOR_KERNEL attention_rows(__global const Q_TYPE* q, __global const float* k_packed,
+                             __global const V_TYPE* v, __global OUT_TYPE* out, __global float* log_sum,
                              const int TQ, const int TK, const int H, const int G, const int padded,
                              SCALE_PARAMETERS SIGHT_PARAMETER) {
   const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
@@ -41,7 +41,7 @@ VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packe
   const int end = LAST_KEY(last - 1) + 1;
   for (int block = FIRST_KEY(first) / COLUMNS * COLUMNS; block < end; block += KEY_BLOCK) {
     for (int t0 = first, tile = 0; t0 < last; t0 += ROWS, tile++) {
-      __global const T0* rows[ROWS];
+      __global const Q_TYPE* rows[ROWS];
       FLOATV sums[ROWS][DV];
       FLOATV total[ROWS];
       float best[ROWS];
@@ -88,7 +88,7 @@ VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packe
   for (int t0 = first, tile = 0; t0 < last; t0 += ROWS, tile++) {
     EACH_ROW {
       if (t0 + r < last) {
-        __global T3* to = out + HEAD(b, t0 + r, h, TQ, H);
+        __global OUT_TYPE* to = out + HEAD(b, t0 + r, h, TQ, H);
         const float all = vector_sum(totals[tile][r]);
         const float inverse = 1.0f / all;
         EACH_ELEMENT STORE(kept[tile][r][e] * inverse, to + e * VECTOR);
@@ -99,8 +99,8 @@ VECTOR_KERNEL attention_rows(__global const T0* q, __global const float* k_packe
 }
 
 // The same for one query a head (TQ 1): keys are read once, as they lie. A work-item owns a head.
-VECTOR_KERNEL attention_row(__global const T0* q, __global const T1* k, __global const T2* v,
-                            __global T3* out, __global float* log_sum, const int TQ, const int TK,
+VECTOR_KERNEL attention_row(__global const Q_TYPE* q, __global const K_TYPE* k, __global const V_TYPE* v,
+                            __global OUT_TYPE* out, __global float* log_sum, const int TQ, const int TK,
                             const int H, const int G, SCALE_PARAMETERS SIGHT_PARAMETER) {
   const int bh = get_global_id(0), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int end = LAST_KEY(0) + 1;
@@ -115,7 +115,7 @@ VECTOR_KERNEL attention_row(__global const T0* q, __global const T1* k, __global
     float weights[COLUMNS];
     float now = best;
     for (int c = 0; c < count; c++) {
-      __global const T1* key = k + HEAD(b, c0 + c, g, TK, G);
+      __global const K_TYPE* key = k + HEAD(b, c0 + c, g, TK, G);
       FLOATV product = (FLOATV)(0.0f);
       EACH_ELEMENT product = MAD(query[e], LOAD(key + e * VECTOR), product);
       weights[c] = WITH_CAP_ONE(vector_sum(product));
@@ -126,7 +126,7 @@ VECTOR_KERNEL attention_row(__global const T0* q, __global const T1* k, __global
     total *= correction;
     EACH_ELEMENT sums[e] *= correction;
     for (int c = 0; c < count; c++) {
-      __global const T2* value = v + HEAD(b, c0 + c, g, TK, G);
+      __global const V_TYPE* value = v + HEAD(b, c0 + c, g, TK, G);
       const float weight = exp_of_log(weights[c] - best);
       total += weight;
       EACH_ELEMENT sums[e] = MAD((FLOATV)(weight), LOAD(value + e * VECTOR), sums[e]);

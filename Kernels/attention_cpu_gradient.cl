@@ -40,9 +40,9 @@
 // dq: [B, TQ, H, D]; dout: as dq; k: [B, TK, G, D]; k_packed, v_packed: packed;
 // statistics: [B, H, 2, padded_q]. Work-items: (runs of `run` queries, B H).
 VECTOR_KERNEL attention_rows_gradient(
-    __global const T0* q, __global const T1* dout, __global const T2* k,
+    __global const Q_TYPE* q, __global const DOUT_TYPE* dout, __global const K_TYPE* k,
     __global const float* k_packed, __global const float* v_packed,
-    __global const float* statistics, __global T6* dq, const int TQ, const int TK, const int H,
+    __global const float* statistics, __global DQ_TYPE* dq, const int TQ, const int TK, const int H,
     const int G, const int padded, const int padded_q, const int run,
     SCALE_PARAMETERS SIGHT_PARAMETER) {
   const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
@@ -51,8 +51,8 @@ VECTOR_KERNEL attention_rows_gradient(
   __global const float* v_blocks = v_packed + ((size_t)b * G + g) * D * padded;
   __global const float* log_sum = statistics + (size_t)bh * 2 * padded_q;
   for (int t0 = first; t0 < last; t0 += ROWS) {
-    __global const T0* rows[ROWS];
-    __global const T1* drows[ROWS];
+    __global const Q_TYPE* rows[ROWS];
+    __global const DOUT_TYPE* drows[ROWS];
     FLOATV sums[ROWS][DV];
     EACH_ROW {
       rows[r] = q + HEAD(b, min(t0 + r, TQ - 1), h, TQ, H);
@@ -89,7 +89,7 @@ VECTOR_KERNEL attention_rows_gradient(
     }
     EACH_ROW {
       if (t0 + r < last) {
-        __global T6* to = dq + HEAD(b, t0 + r, h, TQ, H);
+        __global DQ_TYPE* to = dq + HEAD(b, t0 + r, h, TQ, H);
         EACH_ELEMENT STORE(sums[r][e], to + e * VECTOR);
       }
     }
@@ -99,16 +99,16 @@ VECTOR_KERNEL attention_rows_gradient(
 // dk, dv: [B, TK, G, D]; q_packed, dout_packed: packed; statistics: [B, H, 2, padded].
 // Work-items: (runs of `run` keys, B G).
 VECTOR_KERNEL attention_columns_gradient(
-    __global const T0* q, __global const T1* dout, __global const T2* k,
-    __global const T3* v, __global const float* q_packed, __global const float* dout_packed,
-    __global const float* statistics, __global T7* dk, __global T8* dv, const int TQ,
+    __global const Q_TYPE* q, __global const DOUT_TYPE* dout, __global const K_TYPE* k,
+    __global const V_TYPE* v, __global const float* q_packed, __global const float* dout_packed,
+    __global const float* statistics, __global DK_TYPE* dk, __global DV_TYPE* dv, const int TQ,
     const int TK, const int H, const int G, const int padded, const int run,
     SCALE_PARAMETERS SIGHT_PARAMETER) {
   const int bg = get_global_id(1), b = bg / G, g = bg % G, group = H / G, keys = KEYS(b);
   const int first = get_global_id(0) * run, last = min(TK, first + run);
   for (int t0 = first; t0 < last; t0 += ROWS) {
-    __global const T2* k_rows[ROWS];
-    __global const T3* v_rows[ROWS];
+    __global const K_TYPE* k_rows[ROWS];
+    __global const V_TYPE* v_rows[ROWS];
     FLOATV k_sums[ROWS][DV];
     FLOATV v_sums[ROWS][DV];
     EACH_ROW {
@@ -176,13 +176,13 @@ VECTOR_KERNEL attention_columns_gradient(
 // then made once. A block of queries stays in the first cache while tiles of keys pass.
 // q, out, dout, dq: [B, TQ, H, D], k, v, dk, dv: [B, TK, G, D], log_sum: [B, H, TQ]. Work-items: B G.
 VECTOR_KERNEL attention_heads_gradient(
-    __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* out,
-    __global const float* log_sum, __global const T5* dout, __global T6* dq, __global T7* dk,
-    __global T8* dv, const int TQ, const int TK, const int H, const int G,
+    __global const Q_TYPE* q, __global const K_TYPE* k, __global const V_TYPE* v, __global const OUT_TYPE* out,
+    __global const float* log_sum, __global const DOUT_TYPE* dout, __global DQ_TYPE* dq, __global DK_TYPE* dk,
+    __global DV_TYPE* dv, const int TQ, const int TK, const int H, const int G,
     SCALE_PARAMETERS SIGHT_PARAMETER) {
   const int bg = get_global_id(0), b = bg / G, g = bg % G, group = H / G, keys = KEYS(b);
   for (int t = 0; t < TQ; t++) {
-    __global T6* to = dq + HEAD(b, t, g * group, TQ, H);
+    __global DQ_TYPE* to = dq + HEAD(b, t, g * group, TQ, H);
     for (int d = 0; d < group * D; d += VECTOR) STORE((FLOATV)(0.0f), to + d);
   }
   for (int t = 0; t < TK; t++) {
@@ -214,8 +214,8 @@ VECTOR_KERNEL attention_heads_gradient(
         // The keys that some of these queries see.
         const int first_key = max(k0, FIRST_KEY(c0)), last_key = min(k1 - 1, LAST_KEY(c0 + count - 1));
         for (int t0 = k0 + (first_key - k0) / ROWS * ROWS; t0 <= last_key; t0 += ROWS) {
-          __global const T1* k_rows[ROWS];
-          __global const T2* v_rows[ROWS];
+          __global const K_TYPE* k_rows[ROWS];
+          __global const V_TYPE* v_rows[ROWS];
           size_t at[ROWS];
           EACH_ROW {
             at[r] = HEAD(b, min(t0 + r, TK - 1), g, TK, G);
@@ -250,7 +250,7 @@ VECTOR_KERNEL attention_heads_gradient(
             keys_of_tile[r][e] = t0 + r < TK ? LOAD(k_rows[r] + e * VECTOR) : (FLOATV)(0.0f);
           }
           for (int c = from; c < count; c++) {
-            __global T6* to = dq + HEAD(b, c0 + c, h, TQ, H);
+            __global DQ_TYPE* to = dq + HEAD(b, c0 + c, h, TQ, H);
             FLOATV sums[DV];
             EACH_ELEMENT sums[e] = LOAD(to + e * VECTOR);
             EACH_ROW {

@@ -45,7 +45,7 @@
 // q, out: [B, TQ, H, D], k, v: [B, TK, G, D], log_sum: [B, H, TQ]. Groups: (blocks of queries, B H).
 // While scores become weights, each row has one lane.
 __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
-    __global const T0* q, __global const T1* k, __global const T2* v, __global T3* out,
+    __global const Q_TYPE* q, __global const K_TYPE* k, __global const V_TYPE* v, __global OUT_TYPE* out,
     __global float* log_sum, const int TQ, const int TK, const int H, const int G,
     SCALE_PARAMETERS SIGHT_PARAMETER) {
   TILE(q_tile, ROWS)
@@ -104,8 +104,8 @@ __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void a
 #if ONLY == 0 || ONLY == 2
 // dq, dout: [B, TQ, H, D], statistics: [B, H, 2, padded]. Groups: (blocks of queries, B H).
 __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_gradient(
-    __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
-    __global const float* statistics, __global T5* dq, const int TQ, const int TK, const int H,
+    __global const Q_TYPE* q, __global const K_TYPE* k, __global const V_TYPE* v, __global const DOUT_TYPE* dout,
+    __global const float* statistics, __global DQ_TYPE* dq, const int TQ, const int TK, const int H,
     const int G, const int padded, SCALE_PARAMETERS SIGHT_PARAMETER) {
   TILE(q_tile, ROWS)
   TILE(d_tile, ROWS)
@@ -147,8 +147,8 @@ __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void a
 #if ONLY == 0 || ONLY == 3
 // dk, dv: [B, TK, G, D], statistics: [B, H, 2, padded]. Groups: (blocks of keys, B G).
 __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_columns_gradient(
-    __global const T0* q, __global const T1* k, __global const T2* v, __global const T3* dout,
-    __global const float* statistics, __global T5* dk, __global T6* dv, const int TQ, const int TK,
+    __global const Q_TYPE* q, __global const K_TYPE* k, __global const V_TYPE* v, __global const DOUT_TYPE* dout,
+    __global const float* statistics, __global DK_TYPE* dk, __global DV_TYPE* dv, const int TQ, const int TK,
     const int H, const int G, const int padded, SCALE_PARAMETERS SIGHT_PARAMETER) {
   TILE(k_tile, ROWS)
   TILE(v_tile, ROWS)

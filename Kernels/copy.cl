@@ -7,7 +7,7 @@ __kernel void copy_words(__global const uint* source, __global uint* target, con
 }
 
 // Rows of `columns` numbers: `rows` of them, from row `from` of source on to row `to` of target on.
-__kernel void copy_rows(__global const T0* source, __global T1* target, const int from, const int to,
+__kernel void copy_rows(__global const SOURCE_TYPE* source, __global TARGET_TYPE* target, const int from, const int to,
                         const int rows, const int columns) {
   source += (size_t)from * columns;
   target += (size_t)to * columns;

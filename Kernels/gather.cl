@@ -3,16 +3,16 @@
 #include "common.cl"
 
 // table: [rows, columns], ids: [count], y: [count, columns]
-__kernel void gather(__global const T0* table, __global const int* ids, __global T2* y,
+__kernel void gather(__global const TABLE_TYPE* table, __global const int* ids, __global Y_TYPE* y,
                      const int rows, const int count, const int columns) {
   FOR_ROWS(n, count) {
     if ((uint)ids[n] >= (uint)rows) {
-      __global T2* lost = y + (size_t)n * columns;
+      __global Y_TYPE* lost = y + (size_t)n * columns;
       for (int c = get_local_id(0); c < columns; c += LANES) STORE_ONE(NAN, lost + c);
       continue;
     }
-    __global const T0* from = table + (size_t)ids[n] * columns;
-    __global T2* to = y + (size_t)n * columns;
+    __global const TABLE_TYPE* from = table + (size_t)ids[n] * columns;
+    __global Y_TYPE* to = y + (size_t)n * columns;
     FOR_VECTORS(c, columns) STORE(LOAD(from + c), to + c);
     FOR_REST(c, columns) STORE_ONE(LOAD_ONE(from + c), to + c);
   }
@@ -48,7 +48,7 @@ __kernel void gather_links(__global const int* ids, __global int* next, __global
 // The first position of each id walks along the links and sums. A work-group owns a position.
 // dy: [count, columns], dtable: [rows, columns]
 __kernel void gather_gradient(__global const int* ids, __global const int* next,
-                              __global const int* followers, __global const T3* dy,
+                              __global const int* followers, __global const DY_TYPE* dy,
                               __global float* dtable, const int rows, const int count,
                               const int columns) {
   FOR_ROWS(n, count) {

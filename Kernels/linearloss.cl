@@ -20,7 +20,7 @@
 // divergence at T), unit_kl (forward KL at T = 1), floored (how many log p the floor of the reverse KL raised) and
 // dterm, the weight of term.
 __kernel void linear_loss(__global const float* student, __global const int* labels,
-                          __global float* ce, __global T3* slopes, const int rows, const int columns,
+                          __global float* ce, __global SLOPES_TYPE* slopes, const int rows, const int columns,
                           const int first CAP_PARAMETER
 #if TEACHER
                           , __global const float* teacher, __global float* term,
@@ -101,7 +101,7 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
 #endif
     }
 #if GRADIENT
-    __global T3* out = slopes + (size_t)row * columns;
+    __global SLOPES_TYPE* out = slopes + (size_t)row * columns;
     const float weight = label < 0 ? 0.0f : label < columns ? dce[place] : NAN;
 #if TEACHER
     const float scale = label < 0 ? 0.0f : dterm[place] * inverse_temperature;

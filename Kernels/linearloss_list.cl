@@ -22,7 +22,7 @@
 // given, the teacher's logits of them: [count each]; sums: [2 each], the teacher's log-sum-exp at T and at 1; term,
 // unit_kl, floored, dce, dterm.
 __kernel void linear_loss_list(__global const float* student, __global const int* labels,
-                               __global float* ce, __global T3* slopes, const int rows,
+                               __global float* ce, __global SLOPES_TYPE* slopes, const int rows,
                                const int columns, const int first CAP_PARAMETER,
                                __global const int* classes,
                                __global const float* given, __global const float* sums,
@@ -89,7 +89,7 @@ __kernel void linear_loss_list(__global const float* student, __global const int
       floored[place] = label < 0 ? 0.0f : low;
     }
 #if GRADIENT
-    __global T3* out = slopes + (size_t)row * columns;
+    __global SLOPES_TYPE* out = slopes + (size_t)row * columns;
     const float weight = label < 0 ? 0.0f : label < columns ? dce[place] : NAN;
     const float scale = label < 0 ? 0.0f : dterm[place] * inverse_temperature;
     // A class of the tail has its part of the tail's slope.

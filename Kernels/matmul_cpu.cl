@@ -37,7 +37,7 @@
 // packed[slice][p][k][w] = x(k, p PANEL + w), 0 beyond the extent; x is [depth, extent], or
 // [extent, depth] where TRANSPOSE_B. A work-item packs `run` values of k, all of one slice, of
 // `panel_run` panels.
-VECTOR_KERNEL matmul_pack_right(__global const T0* x, __global float* packed, const int extent,
+VECTOR_KERNEL matmul_pack_right(__global const X_TYPE* x, __global float* packed, const int extent,
                                 const int K, const int panel_run, const int run) {
   const int panels = (extent + PANEL - 1) / PANEL;
   const int first = get_global_id(1) * run, last = min(K, first + run);
@@ -53,8 +53,8 @@ VECTOR_KERNEL matmul_pack_right(__global const T0* x, __global float* packed, co
     int w = 0;
     // Four rows of x at a time become four columns.
     for (; w + 4 <= filled; w += 4) {
-      __global const T0* a = x + (size_t)(start + w) * K + first;
-      __global const T0 *b = a + K, *c = b + K, *d = c + K;
+      __global const X_TYPE* a = x + (size_t)(start + w) * K + first;
+      __global const X_TYPE *b = a + K, *c = b + K, *d = c + K;
       int k = 0;
       for (; k + 4 <= last - first; k += 4) {
         store_transposed(load_4(a + k), load_4(b + k), load_4(c + k), load_4(d + k),
@@ -66,7 +66,7 @@ VECTOR_KERNEL matmul_pack_right(__global const T0* x, __global float* packed, co
       }
     }
     for (; w < PANEL; w++) {
-      __global const T0* from = x + (size_t)(start + min(w, filled - 1)) * K + first;
+      __global const X_TYPE* from = x + (size_t)(start + min(w, filled - 1)) * K + first;
       for (int k = 0; k < last - first; k++) {
         to[(size_t)k * PANEL + w] = w < filled ? LOAD_ONE(from + k) : 0.0f;
       }
@@ -76,7 +76,7 @@ VECTOR_KERNEL matmul_pack_right(__global const T0* x, __global float* packed, co
   for (int k = first; k < last; k++) {
     for (int panel = panel_first; panel < panel_last; panel++) {
       const int start = panel * PANEL, filled = min(PANEL, extent - start);
-      __global const T0* from = x + (size_t)k * extent + start;
+      __global const X_TYPE* from = x + (size_t)k * extent + start;
       __global float* to = packed + ((size_t)panel * depth + k - k0) * PANEL;
       if (filled == PANEL) {
 #pragma unroll
@@ -96,7 +96,7 @@ VECTOR_KERNEL matmul_pack_right(__global const T0* x, __global float* packed, co
   for (int k = first; k < last; k++) { \
     for (int tile = tile_first; tile < tile_last; tile++) { \
       const int m0 = tile * MR; \
-      __global const T0* from = a + (size_t)k * M + m0; \
+      __global const A_TYPE* from = a + (size_t)k * M + m0; \
       if (m0 + MR <= M) { \
         _Pragma("unroll") for (int r = 0; r < MR; r += 2) { \
           vstore2(load_2(from + r), 0, SLICE(tile) + (k - k0) * MR + r); \
@@ -112,7 +112,7 @@ VECTOR_KERNEL matmul_pack_right(__global const T0* x, __global float* packed, co
 #define PACK_TILES(SLICE, tile_first, tile_last, first, last) \
   for (int tile = tile_first; tile < tile_last; tile++) { \
     for (int r = 0; r < MR; r++) { \
-      __global const T0* from = a + (size_t)min(tile * MR + r, M - 1) * K + k0; \
+      __global const A_TYPE* from = a + (size_t)min(tile * MR + r, M - 1) * K + k0; \
       int k = first - k0; \
       for (; k + VECTOR <= last - k0; k += VECTOR) { \
         STORE(LOAD(from + k), SLICE(tile) + k * MR + r * VECTOR); \
@@ -124,7 +124,7 @@ VECTOR_KERNEL matmul_pack_right(__global const T0* x, __global float* packed, co
 
 // Packs A: [batch, M, K] or [batch, K, M]. A work-item packs `run` values of k, all of one slice and but
 // for the last whole vectors, of `tile_run` tiles. packed: [batch, slices, tiles, PADDED(depth) MR]
-VECTOR_KERNEL matmul_pack_left(__global const T0* a, __global float* packed, const int M,
+VECTOR_KERNEL matmul_pack_left(__global const A_TYPE* a, __global float* packed, const int M,
                                const int K, const int tile_run, const int run) {
   const int tiles = (M + MR - 1) / MR;
   const int first = get_global_id(1) * run, last = min(K, first + run);
@@ -152,16 +152,11 @@ VECTOR_KERNEL matmul_pack_left(__global const T0* a, __global float* packed, con
 #ifndef PACKED
 #define PACKED 1
 #endif
-#if PACKED
-#define LEFT_TYPE float
-#else
-#define LEFT_TYPE T0
-#endif
 
 // a: as packed, or as it is; b: packed [batch, slices, panels, depth, PANEL] (one batch for all where
 // b_stride is 0); c: [batch, M, N]. A work-item owns block_tiles x block_panels tiles of one batch; the next
 // work-item reads the same tiles of A, which the second cache still has.
-VECTOR_KERNEL matmul_panels(__global const LEFT_TYPE* a, __global const float* b, __global T2* c,
+VECTOR_KERNEL matmul_panels(__global const A_TYPE* a, __global const float* b, __global C_TYPE* c,
                             const int M, const int N, const int K, const int block_tiles,
                             const int block_panels, const int b_stride EPILOGUE_PARAMETERS) {
   const int batch = get_global_id(2);

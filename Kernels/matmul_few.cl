@@ -14,13 +14,13 @@
 #define EACH_COLUMN _Pragma("unroll") for (int j = 0; j < COLUMNS; j++)
 
 // a: [ROWS, K], b: [N, K], c: [ROWS, N]. A work-group owns COLUMNS columns, its lanes share K.
-__kernel void matmul_few_nt(__global const T0* a, __global const T1* b, __global T2* c, const int N,
+__kernel void matmul_few_nt(__global const A_TYPE* a, __global const B_TYPE* b, __global C_TYPE* c, const int N,
                             const int K EPILOGUE_PARAMETERS) {
   ROW_SCRATCH
   FOR_ROWS(block, (N + COLUMNS - 1) / COLUMNS) {
     FLOATV sum_v[ROWS][COLUMNS];
     float rest[ROWS][COLUMNS];
-    __global const T1* from[COLUMNS];
+    __global const B_TYPE* from[COLUMNS];
     EACH_COLUMN {
       from[j] = b + (size_t)min((int)block * COLUMNS + j, N - 1) * K;
       EACH_ROW {
@@ -68,7 +68,7 @@ __kernel void matmul_few_nt(__global const T0* a, __global const T1* b, __global
   }
 
 // a: [ROWS, K], b: [K, N], c: [ROWS, N]. A work-item owns COLUMNS vectors of columns.
-__kernel void matmul_few_nn(__global const T0* a, __global const T1* b, __global T2* c, const int N,
+__kernel void matmul_few_nn(__global const A_TYPE* a, __global const B_TYPE* b, __global C_TYPE* c, const int N,
                             const int K EPILOGUE_PARAMETERS) {
   int n = get_global_id(0) * COLUMNS * VECTOR;
   const int end = min(N, n + COLUMNS * VECTOR);

@@ -63,7 +63,7 @@
 // b_stride is 0), c: [batch, M, N]. Groups: (N / TILE_N, M / TILE_M, batch splits), rounded up.
 // With several splits each has `k_run` values of k, a multiple of DEPTH, and c is [splits, batch, M, N].
 __kernel FEW_LANES __attribute__((reqd_work_group_size(GROUP_N, GROUP_M, 1))) void matmul_tiled(
-    __global const T0* a, __global const T1* b, __global T2* c, const int M, const int N,
+    __global const A_TYPE* a, __global const B_TYPE* b, __global C_TYPE* c, const int M, const int N,
     const int K, const int b_stride, const int batches, const int k_run EPILOGUE_PARAMETERS) {
   // A vector of padding keeps the transposing stores off each other's banks.
   __local float4 a_tile[DEPTH][TILE_M / 4 + 1];
@@ -144,7 +144,7 @@ __kernel FEW_LANES __attribute__((reqd_work_group_size(GROUP_N, GROUP_M, 1))) vo
 }
 
 // c = the sum of the splits in their order; partial: [splits, count], c: [count]
-__kernel void matmul_sum(__global const float* partial, __global T1* c, const int count,
+__kernel void matmul_sum(__global const float* partial, __global C_TYPE* c, const int count,
                          const int splits EPILOGUE_PARAMETERS) {
   const uint index = get_global_id(0);
   if (index >= (uint)count) return;

@@ -146,7 +146,7 @@ UNROLL
 // b_stride is 0), c: [batch, M, N]. Groups: (N / TILE_N, M / TILE_M, batch splits), rounded up.
 // With several splits each has `k_run` values of k, a multiple of DEPTH, and c is [splits, batch, M, N].
 __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void matmul_units(
-    __global const T0* a, __global const T1* b, __global T2* c, const int M, const int N,
+    __global const A_TYPE* a, __global const B_TYPE* b, __global C_TYPE* c, const int M, const int N,
     const int K, const int b_stride, const int batches, const int k_run EPILOGUE_PARAMETERS) {
   __local uint a_tiles[STAGES * TILE_M * WORDS] __attribute__((aligned(16)));
   __local uint b_tiles[STAGES * TILE_N * WORDS] __attribute__((aligned(16)));
@@ -224,7 +224,7 @@ UNROLL
         const int n = n0 + column0 + j * UNIT_N + C_COLUMN(lane, e);
         if (m < M && n < N) {
           const uint index = ((uint)batch * M + m) * (uint)N + n;
-          __global T2* to = c + (size_t)split * batches * M * N + index;
+          __global C_TYPE* to = c + (size_t)split * batches * M * N + index;
           const float one = EPILOGUE(sum[i][j][e], index);
 #if C_COLUMNS == 2
           // A lane's pairs begin at even columns.

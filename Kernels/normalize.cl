@@ -18,13 +18,13 @@
   const float scale = 1.0f / sqrt(square / columns + epsilon);
 
 // x, y: [rows, columns], gain, bias: [columns]; bias is not read for RMS.
-__kernel void normalize_rows(__global const T0* x, __global const float* gain,
-                        __global const float* bias, __global T3* y, const int rows,
+__kernel void normalize_rows(__global const X_TYPE* x, __global const float* gain,
+                        __global const float* bias, __global Y_TYPE* y, const int rows,
                         const int columns, const float epsilon) {
   ROW_SCRATCH
   FOR_ROWS(row, rows) {
-    __global const T0* xr = x + (size_t)row * columns;
-    __global T3* yr = y + (size_t)row * columns;
+    __global const X_TYPE* xr = x + (size_t)row * columns;
+    __global Y_TYPE* yr = y + (size_t)row * columns;
     ROW_STATISTICS(xr)
     FOR_VECTORS(c, columns) {
       FLOATV value = (LOAD(xr + c) - mean) * scale * LOAD(gain + c);
@@ -43,8 +43,8 @@ __kernel void normalize_rows(__global const T0* x, __global const float* gain,
 // is left out for RMS. A work-group also sums dgain = dy n and dbias = dy over its run of rows
 // into its own row of the partials, in the order of the rows.
 // x, dy, dx: [rows, columns], gain: [columns], partial_gain, partial_bias: [groups, columns]
-__kernel void normalize_gradient(__global const T0* x, __global const float* gain,
-                                 __global const T2* dy, __global T3* dx,
+__kernel void normalize_gradient(__global const X_TYPE* x, __global const float* gain,
+                                 __global const DY_TYPE* dy, __global DX_TYPE* dx,
                                  __global float* partial_gain, __global float* partial_bias,
                                  const int rows, const int columns, const float epsilon) {
   ROW_SCRATCH
@@ -62,9 +62,9 @@ __kernel void normalize_gradient(__global const T0* x, __global const float* gai
     if (!RMS) bias_sum[c] = 0.0f;
   }
   for (uint row = first; row < last; row++) {
-    __global const T0* xr = x + (size_t)row * columns;
-    __global const T2* dyr = dy + (size_t)row * columns;
-    __global T3* dxr = dx + (size_t)row * columns;
+    __global const X_TYPE* xr = x + (size_t)row * columns;
+    __global const DY_TYPE* dyr = dy + (size_t)row * columns;
+    __global DX_TYPE* dxr = dx + (size_t)row * columns;
     ROW_STATISTICS(xr)
     FLOATV g_v = (FLOATV)(0.0f), gn_v = (FLOATV)(0.0f);
     float g_sum = 0.0f, gn_sum = 0.0f;

@@ -24,11 +24,11 @@
 #endif
 
 // x: [rows, columns], y: [rows]. A work-group owns one row at a time.
-__kernel void reduce_rows(__global const T0* x, __global float* y, const int rows,
+__kernel void reduce_rows(__global const X_TYPE* x, __global float* y, const int rows,
                           const int columns) {
   ROW_SCRATCH
   FOR_ROWS(row, rows) {
-    __global const T0* xr = x + (size_t)row * columns;
+    __global const X_TYPE* xr = x + (size_t)row * columns;
     FLOATV all_v = (FLOATV)(START);
     float all = START;
     FOR_VECTORS(c, columns) { const FLOATV v = LOAD(xr + c); all_v = JOIN(all_v, TAKE(v)); }
@@ -39,12 +39,12 @@ __kernel void reduce_rows(__global const T0* x, __global float* y, const int row
 }
 
 // x: [count], partial: [groups]. Work-group g owns the g-th run of elements.
-__kernel void reduce_runs(__global const T0* x, __global float* partial, const int count,
+__kernel void reduce_runs(__global const X_TYPE* x, __global float* partial, const int count,
                           const int run) {
   ROW_SCRATCH
   const int start = get_group_id(0) * run;
   const int columns = min(run, count - start);
-  __global const T0* xr = x + start;
+  __global const X_TYPE* xr = x + start;
   FLOATV all_v = (FLOATV)(START);
   float all = START;
   FOR_VECTORS(c, columns) { const FLOATV v = LOAD(xr + c); all_v = JOIN(all_v, TAKE(v)); }
@@ -55,13 +55,13 @@ __kernel void reduce_runs(__global const T0* x, __global float* partial, const i
 
 // x: [outer, extent, inner], partial: [outer, runs, inner], with one work-item for each VECTOR
 // neighbours i, each run of n, each o. inner is a multiple of VECTOR.
-__kernel void reduce_columns(__global const T0* x, __global float* partial, const int extent,
+__kernel void reduce_columns(__global const X_TYPE* x, __global float* partial, const int extent,
                              const int inner, const int run) {
   const uint i = get_global_id(0) * VECTOR;
   if (i >= (uint)inner) return;
   const uint r = get_global_id(1), o = get_global_id(2), runs = get_global_size(1);
   const uint first = r * run, last = min((uint)extent, first + run);
-  __global const T0* from = x + (size_t)o * extent * inner + i;
+  __global const X_TYPE* from = x + (size_t)o * extent * inner + i;
   FLOATV all = (FLOATV)(START);
   for (uint n = first; n < last; n++) {
     const FLOATV v = LOAD(from + (size_t)n * inner);

@@ -4,8 +4,8 @@
 
 // x, y: [B, T, H, D], cosine, sine: [T, D / 2]; direction is 1, or -1 for the gradient. One
 // work-item owns a head of a token; D / 2 is a multiple of VECTOR. y may lie over x.
-__kernel void rotary(__global const T0* x, __global const float* cosine,
-                     __global const float* sine, __global T3* y, const int count,
+__kernel void rotary(__global const X_TYPE* x, __global const float* cosine,
+                     __global const float* sine, __global Y_TYPE* y, const int count,
                      const int positions, const int heads, const int half_size,
                      const float direction) {
   FOR_OWN(index, count, 1) {

@@ -8,33 +8,75 @@
 // The upper half of a float.
 typedef ushort bfloat16;
 
-// The storage type of a kernel's argument, by its position; a launch defines those that are not float.
-#ifndef T0
-#define T0 float
+// How a kernel's argument is stored, by its name; a launch defines those that are not float.
+#ifndef A_TYPE
+#define A_TYPE float
 #endif
-#ifndef T1
-#define T1 float
+#ifndef B_TYPE
+#define B_TYPE float
 #endif
-#ifndef T2
-#define T2 float
+#ifndef C_TYPE
+#define C_TYPE float
 #endif
-#ifndef T3
-#define T3 float
+#ifndef DK_TYPE
+#define DK_TYPE float
 #endif
-#ifndef T4
-#define T4 float
+#ifndef DOUT_TYPE
+#define DOUT_TYPE float
 #endif
-#ifndef T5
-#define T5 float
+#ifndef DQ_TYPE
+#define DQ_TYPE float
 #endif
-#ifndef T6
-#define T6 float
+#ifndef DV_TYPE
+#define DV_TYPE float
 #endif
-#ifndef T7
-#define T7 float
+#ifndef DX_TYPE
+#define DX_TYPE float
 #endif
-#ifndef T8
-#define T8 float
+#ifndef DY_TYPE
+#define DY_TYPE float
+#endif
+#ifndef FRESH_TYPE
+#define FRESH_TYPE float
+#endif
+#ifndef K_TYPE
+#define K_TYPE float
+#endif
+#ifndef KEPT_TYPE
+#define KEPT_TYPE float
+#endif
+#ifndef OUT_TYPE
+#define OUT_TYPE float
+#endif
+#ifndef PART_TYPE
+#define PART_TYPE float
+#endif
+#ifndef Q_TYPE
+#define Q_TYPE float
+#endif
+#ifndef SLOPES_TYPE
+#define SLOPES_TYPE float
+#endif
+#ifndef SOURCE_TYPE
+#define SOURCE_TYPE float
+#endif
+#ifndef TABLE_TYPE
+#define TABLE_TYPE float
+#endif
+#ifndef TARGET_TYPE
+#define TARGET_TYPE float
+#endif
+#ifndef V_TYPE
+#define V_TYPE float
+#endif
+#ifndef WIDE_TYPE
+#define WIDE_TYPE float
+#endif
+#ifndef X_TYPE
+#define X_TYPE float
+#endif
+#ifndef Y_TYPE
+#define Y_TYPE float
 #endif
 
 // LOAD and STORE move VECTOR neighbours, LOAD_ONE and STORE_ONE one number; the pointer's type says

@@ -3,7 +3,7 @@
 
 // One work-item owns VECTOR neighbours i of y; inner is a multiple of VECTOR. n_b, n_m, n_a are the
 // extents of the exchanged axes and of what lies between them.
-__kernel void transpose(__global const T0* x, __global T1* y, const int count, const int n_a,
+__kernel void transpose(__global const X_TYPE* x, __global Y_TYPE* y, const int count, const int n_a,
                         const int n_m, const int n_b, const int inner) {
   FOR_OWN(index, count, VECTOR) {
     const uint i = index % inner;

@@ -19,11 +19,11 @@ final class KernelLibrary {
 
   /// A new kernel object for one launch. `storage` has the types of those arguments, by position, that
   /// are stored otherwise than as 32 bits.
-  func kernel(_ call: KernelCall, storage: [Int: ElementType] = [:]) throws -> Kernel {
+  func kernel(_ call: KernelCall, storage: [String: ElementType] = [:]) throws -> Kernel {
     try Kernel(try program(call, storage), name: call.function)
   }
 
-  private func program(_ call: KernelCall, _ storage: [Int: ElementType]) throws -> Program {
+  private func program(_ call: KernelCall, _ storage: [String: ElementType]) throws -> Program {
     let text = try KernelProgram(call, storage: storage, sources, compiler)
     if let known = programs[text] { return known }
     let program = try build(text)

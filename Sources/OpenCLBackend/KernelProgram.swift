@@ -1,4 +1,5 @@
 // The text of a program, as a driver's compiler gets it.
+import Base
 import OpenCL
 import Tensors
 
@@ -38,9 +39,9 @@ package struct KernelProgram: Sendable, Hashable {
   package let source: String
   package let options: String
 
-  /// `storage` has the types of those arguments, by position, that are stored otherwise than as 32 bits.
+  /// `storage` has the types of those arguments, by name, that are stored in 16 bits.
   init(
-    _ call: KernelCall, storage: [Int: ElementType], _ sources: KernelSources,
+    _ call: KernelCall, storage: [String: ElementType], _ sources: KernelSources,
     _ compiler: CompilerOptions
   ) throws {
     name = call.file.isEmpty ? "a generated \(call.function) kernel" : call.file
@@ -49,17 +50,25 @@ package struct KernelProgram: Sendable, Hashable {
     let ours =
       ["-cl-mad-enable"] + compiler.all + (call.wantsManyRegisters ? compiler.manyRegisters : [])
     let constants = call.defines.sorted { $0.key < $1.key }.map { "-D\($0.key)=\($0.value)" }
-    let types = storage.sorted { $0.key < $1.key }.map { "-DT\($0.key)=\($0.value.kernelName)" }
+    let types = storage.sorted { $0.key < $1.key }.map {
+      "-D\($0.key.uppercased())_TYPE=\($0.value.kernelName)"
+    }
     options = (ours + constants + types).joined(separator: " ")
   }
 }
 
 extension KernelCall {
-  /// The types of those arguments of a call for an application that are stored in 16 bits.
-  func narrowArguments(of application: Application) -> [Int: ElementType] {
-    var storage: [Int: ElementType] = [:]
-    for (index, argument) in arguments.enumerated() {
-      storage[index] = argument.elementType(in: application).flatMap { $0.isNarrow ? $0 : nil }
+  /// The types of those arguments of a call for an application that are stored in 16 bits, by name. Traps where one without a
+  /// name would be read as float32; formulas have the types of their own operands in their text.
+  func narrowArguments(of application: Application) -> [String: ElementType] {
+    var storage: [String: ElementType] = [:]
+    for argument in arguments {
+      guard let type = argument.elementType(in: application), type.isNarrow else { continue }
+      if case .named(_, let name) = argument {
+        storage[name] = type
+      } else {
+        demand(!prelude.isEmpty, "\(function) is given \(type) under no name")
+      }
     }
     return storage
   }
@@ -72,6 +81,7 @@ extension KernelCall.Argument {
     case .operand(let index): application.operands[index].type.elementType
     case .result(let index): application.resultTypes[index].elementType
     case .stored(_, let type): type
+    case .named(let argument, _): argument.elementType(in: application)
     case .scratch, .int, .float: nil
     }
   }

@@ -81,7 +81,7 @@ package final class LaunchRecorder: Device {
         switch argument {
         case .int(let number): return .int(number)
         case .float(let number): return .float(number)
-        case .operand, .result, .scratch, .stored:
+        case .operand, .result, .scratch, .stored, .named:
           let memory = argument.memory(operands: operands, results: results, scratch: scratch)
           // A result that takes an operand's place is the same memory.
           let place = (memory as? OpenCLBuffer)?.buffer.place

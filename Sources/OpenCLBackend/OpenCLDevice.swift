@@ -78,10 +78,10 @@ public final class OpenCLDevice: Device {
     try prepare(call, operands: buffers, results: [], scratch: [])
   }
 
-  /// Readies one kernel of an application; `storage` has the types of its arguments in 16 bits, by position.
+  /// Readies one kernel of an application; `storage` has the types of its arguments in 16 bits, by name.
   func prepare(
     _ call: KernelCall, operands: [any DeviceBuffer], results: [any DeviceBuffer],
-    scratch: [any DeviceBuffer], storage: [Int: ElementType] = [:]
+    scratch: [any DeviceBuffer], storage: [String: ElementType] = [:]
   ) throws -> any PreparedLaunch {
     let kernel = try library.kernel(call, storage: storage)
     let limit = kernel.maximumWorkGroupSize
@@ -91,7 +91,7 @@ public final class OpenCLDevice: Device {
     }
     for (index, argument) in call.arguments.enumerated() {
       switch argument {
-      case .operand, .result, .scratch, .stored:
+      case .operand, .result, .scratch, .stored, .named:
         try kernel.set(
           index, to: own(argument.memory(operands: operands, results: results, scratch: scratch)))
       case .int(let number):
@@ -145,7 +145,7 @@ extension KernelCall.Argument {
     case .operand(let index): operands[index]
     case .result(let index): results[index]
     case .scratch(let index): scratch[index]
-    case .stored(let whole, _):
+    case .stored(let whole, _), .named(let whole, _):
       whole.memory(operands: operands, results: results, scratch: scratch)
     case .int, .float: fatal("a number is no memory")
     }

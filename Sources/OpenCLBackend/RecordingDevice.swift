@@ -35,7 +35,7 @@ package final class RecordingDevice: Device {
     try record(.copy(target.byteCount, on: traits))
   }
 
-  private func record(_ call: KernelCall, storage: [Int: ElementType] = [:]) throws
+  private func record(_ call: KernelCall, storage: [String: ElementType] = [:]) throws
     -> any PreparedLaunch
   {
     programs.insert(try KernelProgram(call, storage: storage, sources, compiler))

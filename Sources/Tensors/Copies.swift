@@ -13,7 +13,11 @@ extension KernelCall {
     on traits: DeviceTraits
   ) -> KernelCall {
     copy(
-      "copy_rows", [source, target, .int(from), .int(to), .int(rows), .int(columns)],
+      "copy_rows",
+      [
+        .named(source, "source"), .named(target, "target"), .int(from), .int(to), .int(rows),
+        .int(columns),
+      ],
       of: rows * columns, on: traits)
   }
 

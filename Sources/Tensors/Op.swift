@@ -72,8 +72,19 @@ package struct KernelCall: Sendable {
     case scratch(Int)
     /// Scratch memory that holds numbers of a type other than float32.
     case stored(Argument, as: ElementType)
+    /// Memory whose numbers may lie in 16 bits: the kernel finds their type under the argument's name, such as `DOUT_TYPE`.
+    case named(Argument, String)
     case int(Int)
     case float(Float)
+
+    static func operand(_ index: Int, _ name: String) -> Argument { .named(.operand(index), name) }
+    static func result(_ index: Int, _ name: String) -> Argument { .named(.result(index), name) }
+
+    /// The argument as a part of a longer list, which `replace` knows.
+    fileprivate func replacing(_ replace: (Argument) -> Argument) -> Argument {
+      if case .named(let argument, let name) = self { return .named(replace(argument), name) }
+      return replace(self)
+    }
   }
 
   package var function: String
@@ -105,12 +116,14 @@ package struct KernelCall: Sendable {
   /// scratch buffers are counted from `firstScratch`.
   func binding(operands: [Argument], results: [Argument], firstScratch: Int) -> KernelCall {
     var bound = self
-    bound.arguments = arguments.map {
-      switch $0 {
-      case .operand(let index): operands[index]
-      case .result(let index): results[index]
-      case .scratch(let index): .scratch(firstScratch + index)
-      case .stored, .int, .float: $0
+    bound.arguments = arguments.map { argument in
+      argument.replacing {
+        switch $0 {
+        case .operand(let index): operands[index]
+        case .result(let index): results[index]
+        case .scratch(let index): .scratch(firstScratch + index)
+        case .stored, .named, .int, .float: $0
+        }
       }
     }
     return bound

@@ -84,7 +84,8 @@ package struct Attention: Op {
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
     let sight: [KernelCall.Argument] = operands.count > 3 ? [.operand(3)] : []
     let whole: [KernelCall.Argument] =
-      [.operand(0), .operand(1), .operand(2), .result(0), .result(1)] + sizes + score.arguments
+      [.operand(0, "q"), .operand(1, "k"), .operand(2, "v"), .result(0, "out"), .result(1)] + sizes
+      + score.arguments
     let defines = s.defines(
       vector, mask, score, sight: operands.dropFirst(3).first, tiles: traits.family == .cpu)
     guard traits.family == .cpu else {
@@ -110,8 +111,9 @@ package struct Attention: Op {
         s.pack(.operand(1), .scratch(0), s.tk, s.g, vector, defines),
         KernelCall(
           "attention_rows", file: "attention_cpu.cl", defines: defines,
-          arguments: [.operand(0), .scratch(0), .operand(2), .result(0), .result(1)] + sizes
-            + [.int(padded)] + score.arguments + sight,
+          arguments: [
+            .operand(0, "q"), .scratch(0), .operand(2, "v"), .result(0, "out"), .result(1),
+          ] + sizes + [.int(padded)] + score.arguments + sight,
           global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1]),
       ], scratch: [4 * s.b * s.g * s.d * padded])
   }

@@ -67,8 +67,10 @@ struct AttentionGradient: Op {
       return Launches([
         KernelCall(
           "attention_heads_gradient", file: "attention_cpu_gradient.cl", defines: defines,
-          arguments: [0, 1, 2, 3, 4, 5].map { .operand($0) } + [0, 1, 2].map { .result($0) } + sizes
-            + score.arguments + sight,
+          arguments: [
+            .operand(0, "q"), .operand(1, "k"), .operand(2, "v"), .operand(3, "out"), .operand(4),
+            .operand(5, "dout"), .result(0, "dq"), .result(1, "dk"), .result(2, "dv"),
+          ] + sizes + score.arguments + sight,
           global: [s.b * s.g], local: [1])
       ])
     }
@@ -79,7 +81,8 @@ struct AttentionGradient: Op {
     let delta = KernelCall(
       "attention_delta", file: "attention.cl", defines: defines,
       arguments: [
-        .operand(3), .operand(5), .operand(4), statistics, .int(s.tq), .int(s.h), .int(paddedQ),
+        .operand(3, "out"), .operand(5, "dout"), .operand(4), statistics, .int(s.tq), .int(s.h),
+        .int(paddedQ),
       ],
       global: [roundUp(paddedQ, toMultipleOf: local), s.b * s.h], local: [local, 1])
     let statisticsBytes = 4 * s.b * s.h * 2 * paddedQ
@@ -89,17 +92,18 @@ struct AttentionGradient: Op {
         return launches(operands, on: traits.withoutLocalMemory)
       }
       let shared: [KernelCall.Argument] = [
-        .operand(0), .operand(1), .operand(2), .operand(5), statistics,
+        .operand(0, "q"), .operand(1, "k"), .operand(2, "v"), .operand(5, "dout"), statistics,
       ]
       let rest = sizes + [.int(paddedQ)] + score.arguments + sight
       return Launches(
         [
           delta,
           tiles.call(
-            "attention_rows_gradient", defines, shared + [.result(0)] + rest, rowCount: s.tq,
+            "attention_rows_gradient", defines, shared + [.result(0, "dq")] + rest, rowCount: s.tq,
             heads: s.b * s.h),
           tiles.call(
-            "attention_columns_gradient", defines, shared + [.result(1), .result(2)] + rest,
+            "attention_columns_gradient", defines,
+            shared + [.result(1, "dk"), .result(2, "dv")] + rest,
             rowCount: s.tk, heads: s.b * s.g),
         ], scratch: [statisticsBytes])
     }
@@ -108,8 +112,8 @@ struct AttentionGradient: Op {
     let columns = KernelCall(
       "attention_columns_gradient", file: "attention_cpu_gradient.cl", defines: defines,
       arguments: [
-        .operand(0), .operand(5), .operand(1), .operand(2), .scratch(1), .scratch(2), statistics,
-        .result(1), .result(2),
+        .operand(0, "q"), .operand(5, "dout"), .operand(1, "k"), .operand(2, "v"), .scratch(1),
+        .scratch(2), statistics, .result(1, "dk"), .result(2, "dv"),
       ] + sizes + [.int(paddedQ), .int(s.run)] + score.arguments + sight,
       global: [ceilDivide(s.tk, s.run), s.b * s.g], local: [1, 1])
     let packedQueries = [
@@ -119,7 +123,9 @@ struct AttentionGradient: Op {
     let rows = KernelCall(
       "attention_rows_gradient", file: "attention_cpu_gradient.cl", defines: defines,
       arguments: [
-        .operand(0), .operand(5), .operand(1), .scratch(3), .scratch(4), statistics, .result(0),
+        .operand(0, "q"), .operand(5, "dout"), .operand(1, "k"), .scratch(3), .scratch(4),
+        statistics,
+        .result(0, "dq"),
       ] + sizes + [.int(paddedK), .int(paddedQ), .int(s.run)] + score.arguments + sight,
       global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1])
     let packedKeys = [

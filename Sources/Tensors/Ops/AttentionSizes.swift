@@ -72,7 +72,7 @@ struct AttentionSizes {
   ) -> KernelCall {
     KernelCall(
       "attention_pack", file: "attention_cpu.cl", defines: defines,
-      arguments: [from, to, .int(length), .int(heads), .int(padded(length, vector))],
+      arguments: [.named(from, "x"), to, .int(length), .int(heads), .int(padded(length, vector))],
       global: [padded(length, vector) / (columnVectors * vector), b * heads], local: [1, 1])
   }
 }

@@ -100,7 +100,7 @@ package struct Elementwise: Op, CustomStringConvertible {
         "elementwise", file: "",
         prelude: ElementwiseSource(expression, reads, operands.map(\.elementType)).kernel,
         defines: ["VECTOR": vector, "LANES": traits.lanes],
-        arguments: [.int(count), .result(0)]
+        arguments: [.int(count), .result(0, "y")]
           + operands.indices.map { .operand($0) },
         global: [roundUp(max(items, 1), toMultipleOf: local)], local: [local])
     ])

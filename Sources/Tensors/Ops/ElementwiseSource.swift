@@ -19,7 +19,7 @@ struct ElementwiseSource {
     """
     #include "common.cl"
     // y[i] = \(expression)
-    __kernel void elementwise(const int count, __global T1* y\(parameters(reads.indices))) {
+    __kernel void elementwise(const int count, __global Y_TYPE* y\(parameters(reads.indices))) {
       FOR_OWN(start, count, VECTOR) {
         uint i = start;
     #if VECTOR > 1

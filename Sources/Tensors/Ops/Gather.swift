@@ -38,7 +38,8 @@ package struct Gather: Op {
       .rows(
         "gather", file: "gather.cl", rowCount: count,
         arguments: [
-          .operand(0), .operand(1), .result(0), .int(operands[0].shape[0]), .int(count),
+          .operand(0, "table"), .operand(1), .result(0, "y"), .int(operands[0].shape[0]),
+          .int(count),
           .int(operands[0].shape[1]),
         ], on: traits)
     ])
@@ -93,7 +94,7 @@ struct GatherGradient: Op {
         .rows(
           "gather_gradient", file: "gather.cl", rowCount: count,
           arguments: [
-            .operand(0), .scratch(0), .scratch(1), .operand(1), .result(0), .int(rowCount),
+            .operand(0), .scratch(0), .scratch(1), .operand(1, "dy"), .result(0), .int(rowCount),
             .int(count), .int(columns),
           ], on: traits),
       ], scratch: [4 * count, 4 * count])

@@ -87,7 +87,8 @@ extension LinearLoss {
       product(head, [xType, classes(1)], [x, .operand(1)], logits)
       if let cap { calls.append(Self.capping(logits, rows * vocabulary, cap, on: traits)) }
       var arguments = [
-        logits, .operand(2), .result(0), slopes, .int(rows), .int(vocabulary), .int(first),
+        logits, .operand(2), .result(0), .named(slopes, "slopes"), .int(rows), .int(vocabulary),
+        .int(first),
       ]
       if let cap { arguments.append(.float(cap)) }
       var function = "linear_loss"

@@ -174,7 +174,7 @@ package struct MatMul: Op, CustomStringConvertible {
   /// One sweep over B, for both families.
   private func few(_ s: Sizes, _ operands: [TensorType], _ traits: DeviceTraits) -> Launches {
     let arguments: [KernelCall.Argument] =
-      [.operand(0), .operand(1), .result(0), .int(s.n), .int(s.k)]
+      [.operand(0, "a"), .operand(1, "b"), .result(0, "c"), .int(s.n), .int(s.k)]
       + (2..<operands.count).map { .operand($0) }
     let isCPU = traits.family == .cpu
     if transposeB {
@@ -259,8 +259,8 @@ package struct MatMul: Op, CustomStringConvertible {
       kernel.function, file: kernel.file, prelude: isSplit ? "" : epilogueSource(operands),
       defines: kernel.defines.merging(transposes) { $1 },
       arguments: [
-        .operand(0), .operand(1), isSplit ? .scratch(0) : .result(0), .int(s.m), .int(s.n),
-        .int(s.k), .int(s.isRightShared ? 0 : 1), .int(s.batch), .int(run),
+        .operand(0, "a"), .operand(1, "b"), isSplit ? .scratch(0) : .result(0, "c"), .int(s.m),
+        .int(s.n), .int(s.k), .int(s.isRightShared ? 0 : 1), .int(s.batch), .int(run),
       ] + (isSplit ? [] : more),
       global: [groups[0] * kernel.group[0], groups[1] * kernel.group[1], s.batch * splits],
       local: kernel.group + [1])
@@ -269,7 +269,7 @@ package struct MatMul: Op, CustomStringConvertible {
     let local = traits.groupSize
     let sum = KernelCall(
       "matmul_sum", file: "matmul_gpu.cl", prelude: epilogueSource(operands),
-      arguments: [.scratch(0), .result(0), .int(count), .int(splits)] + more,
+      arguments: [.scratch(0), .result(0, "c"), .int(count), .int(splits)] + more,
       global: [roundUp(count, toMultipleOf: local)], local: [local])
     return Launches([product, sum], scratch: [4 * splits * count])
   }

@@ -20,7 +20,8 @@ extension MatMul {
     let panelCount = ceilDivide(s.n, width)
     // Rows as they lie are read across panels, columns along K.
     func packing(
-      _ side: String, from: Int, to: Int, across: Bool, _ extent: Int, _ count: Int, _ batch: Int
+      _ side: String, from: KernelCall.Argument, to: Int, across: Bool, _ extent: Int,
+      _ count: Int, _ batch: Int
     )
       -> KernelCall
     {
@@ -28,7 +29,7 @@ extension MatMul {
       return KernelCall(
         "matmul_pack_" + side, file: "matmul_cpu.cl", defines: defines,
         arguments: [
-          .operand(from), .scratch(to), .int(extent), .int(s.k), .int(countRun), .int(run),
+          from, .scratch(to), .int(extent), .int(s.k), .int(countRun), .int(run),
         ],
         global: [ceilDivide(count, countRun), max(1, ceilDivide(s.k, run)), batch],
         local: [1, 1, 1])
@@ -51,16 +52,16 @@ extension MatMul {
       "matmul_panels", file: "matmul_cpu.cl", prelude: epilogueSource(operands),
       defines: productDefines,
       arguments: [
-        isPacked ? .scratch(1) : .operand(0), .scratch(0), .result(0), .int(s.m), .int(s.n),
-        .int(s.k), .int(tileRows),
-        .int(tilePanels), .int(s.isRightShared ? 0 : 1),
+        isPacked ? .scratch(1) : .operand(0, "a"), .scratch(0), .result(0, "c"), .int(s.m),
+        .int(s.n), .int(s.k), .int(tileRows), .int(tilePanels), .int(s.isRightShared ? 0 : 1),
       ] + (2..<operands.count).map { .operand($0) },
       global: [ceilDivide(panelCount, tilePanels), ceilDivide(tiles, tileRows), s.batch],
       local: [1, 1, 1])
     let right = packing(
-      "right", from: 1, to: 0, across: !transposeB, s.n, panelCount, packedBatch)
+      "right", from: .operand(1, "x"), to: 0, across: !transposeB, s.n, panelCount, packedBatch)
     guard isPacked else { return Launches([right, product], scratch: [rightBytes]) }
-    let left = packing("left", from: 0, to: 1, across: transposeA, s.m, tiles, s.batch)
+    let left = packing(
+      "left", from: .operand(0, "a"), to: 1, across: transposeA, s.m, tiles, s.batch)
     let leftBytes = 4 * s.batch * roundUp(s.k, toMultipleOf: vector) * tiles * plan.rows
     return Launches([right, left, product], scratch: [rightBytes, leftBytes])
   }

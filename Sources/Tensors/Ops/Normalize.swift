@@ -62,7 +62,7 @@ package struct Normalize: Op {
         "normalize_rows", file: "normalize.cl", rowCount: shape.rowCount,
         defines: ["RMS": isRootMeanSquare ? 1 : 0],
         arguments: [
-          .operand(0), .operand(1), .operand(isRootMeanSquare ? 1 : 2), .result(0),
+          .operand(0, "x"), .operand(1), .operand(isRootMeanSquare ? 1 : 2), .result(0, "y"),
           .int(shape.rowCount), .int(shape.columnCount), .float(epsilon),
         ], on: traits)
     ])
@@ -123,7 +123,8 @@ struct NormalizeGradient: Op {
         "normalize_gradient", file: "normalize.cl",
         defines: traits.rowDefines.merging(["RMS": isRootMeanSquare ? 1 : 0]) { $1 },
         arguments: [
-          .operand(0), .operand(1), .operand(2), .result(0), .scratch(0), .scratch(partials - 1),
+          .operand(0, "x"), .operand(1), .operand(2, "dy"), .result(0, "dx"), .scratch(0),
+          .scratch(partials - 1),
           .int(rows), .int(columns), .float(epsilon),
         ],
         global: [groups * traits.lanes], local: [traits.lanes])

@@ -77,7 +77,7 @@ package struct Reduce: Op {
         [
           KernelCall(
             "reduce_runs", file: "reduce.cl", defines: rowDefines(kind, traits),
-            arguments: [.operand(0), .scratch(0), .int(n), .int(run)],
+            arguments: [.operand(0, "x"), .scratch(0), .int(n), .int(run)],
             global: [runs * traits.lanes], local: [traits.lanes]),
           rows(again, .scratch(0), .result(0), 1, runs, traits),
         ], scratch: [4 * runs])
@@ -104,7 +104,7 @@ package struct Reduce: Op {
   ) -> KernelCall {
     .rows(
       "reduce_rows", file: "reduce.cl", rowCount: rowCount, defines: ["KIND": kind.rawValue],
-      arguments: [from, to, .int(rowCount), .int(columnCount)], on: traits)
+      arguments: [.named(from, "x"), to, .int(rowCount), .int(columnCount)], on: traits)
   }
 
   private func columns(
@@ -115,7 +115,9 @@ package struct Reduce: Op {
     let local = traits.groupSize
     return KernelCall(
       "reduce_columns", file: "reduce.cl", defines: ["KIND": kind.rawValue, "VECTOR": vector],
-      arguments: [from, to, .int(extent), .int(inner), .int(ceilDivide(extent, runs))],
+      arguments: [
+        .named(from, "x"), to, .int(extent), .int(inner), .int(ceilDivide(extent, runs)),
+      ],
       global: [roundUp(inner / vector, toMultipleOf: local), runs, outer], local: [local, 1, 1])
   }
 }

@@ -66,7 +66,7 @@ package struct Rotary: Op {
         "rotary", file: "rotary.cl",
         defines: ["VECTOR": traits.vectorWidth(dividing: half), "LANES": traits.lanes],
         arguments: [
-          .operand(0), .operand(1), .operand(2), .result(0), .int(shape.rowCount),
+          .operand(0, "x"), .operand(1), .operand(2), .result(0, "y"), .int(shape.rowCount),
           .int(shape[1]), .int(shape[2]), .int(half), .float(direction),
         ],
         global: [roundUp(items, toMultipleOf: local)], local: [local])

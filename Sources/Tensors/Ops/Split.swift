@@ -41,7 +41,8 @@ package struct Split: Op {
       widths.indices.map { part in
         .rows(
           "split_out", file: "split.cl", rowCount: shape.rowCount,
-          arguments: [.operand(0), .result(part)] + columns(widths, part, of: shape), on: traits)
+          arguments: [.operand(0, "wide"), .result(part, "part")]
+            + columns(widths, part, of: shape), on: traits)
       })
   }
 }
@@ -86,7 +87,8 @@ struct Concatenate: Op {
       widths.indices.map { part in
         .rows(
           "split_in", file: "split.cl", rowCount: shape.rowCount,
-          arguments: [.operand(part), .result(0)] + columns(widths, part, of: shape), on: traits)
+          arguments: [.operand(part, "part"), .result(0, "wide")]
+            + columns(widths, part, of: shape), on: traits)
       })
   }
 }

@@ -56,7 +56,7 @@ package struct Transpose: Op {
       KernelCall(
         "transpose", file: "transpose.cl", defines: ["VECTOR": vector, "LANES": traits.lanes],
         arguments: [
-          .operand(0), .result(0), .int(count), .int(g.a), .int(g.middle), .int(g.b),
+          .operand(0, "x"), .result(0, "y"), .int(count), .int(g.a), .int(g.middle), .int(g.b),
           .int(g.inner),
         ],
         global: [roundUp(items, toMultipleOf: local)], local: [local])

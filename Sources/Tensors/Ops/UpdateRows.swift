@@ -48,7 +48,8 @@ package struct UpdateRows: Op {
       .rows(
         "update_rows", file: "updaterows.cl", rowCount: shape[0] * shape[1],
         arguments: [
-          .operand(0), .operand(1), .operand(2), .result(0), .int(shape[0]), .int(shape[1]),
+          .operand(0, "kept"), .operand(1, "fresh"), .operand(2), .result(0, "y"), .int(shape[0]),
+          .int(shape[1]),
           .int(operands[1].shape[1]), .int(shape.extents.dropFirst(2).reduce(1, *)),
         ], on: traits)
     ])
