@@ -20,12 +20,12 @@
    log(1.0f + exp_of_log(-fabs(((lp) + log_beta) - ((lq) + log_rest)))))
 
 // log p as the formulas see it: finite, and for the reverse KL at least ln 1e-30. A NaN stays one.
-#if KIND == 1
-#define LOG_FLOOR (-69.0f)
+#ifdef LOG_FLOOR
+#define LEAST_LOG ((float)(LOG_FLOOR))
 #else
-#define LOG_FLOOR LOWEST
+#define LEAST_LOG LOWEST
 #endif
-#define LOG_OF_TEACHER(x) max(x, LOG_FLOOR)
+#define LOG_OF_TEACHER(x) max(x, LEAST_LOG)
 
 // One element of the divergence, and of `inner`, the sum that its gradient needs.
 #if KIND == 0

@@ -66,7 +66,7 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
       const FLOATV lq = own * inverse_temperature - shift_s;
       const FLOATV lp = LOG_OF_TEACHER(given * inverse_temperature - shift_t);
 #if KIND == 1
-      low_v += GREATER((FLOATV)(LOG_FLOOR), given * inverse_temperature - shift_t);
+      low_v += GREATER((FLOATV)(LEAST_LOG), given * inverse_temperature - shift_t);
 #endif
       loss_v += TERM(lp, lq);
       inner_v += INNER(lp, lq);
@@ -77,7 +77,7 @@ __kernel void linear_loss(__global const float* student, __global const int* lab
       const float lq = s[c] * inverse_temperature - shift_s;
       const float lp = LOG_OF_TEACHER(t[c] * inverse_temperature - shift_t);
 #if KIND == 1
-      low += t[c] * inverse_temperature - shift_t < LOG_FLOOR ? 1.0f : 0.0f;
+      low += t[c] * inverse_temperature - shift_t < LEAST_LOG ? 1.0f : 0.0f;
 #endif
       loss += TERM(lp, lq);
       inner += INNER(lp, lq);

@@ -10,9 +10,8 @@
 #endif
 #include "cap.cl"
 
-// The least probability of the tail.
-#define TAIL_FLOOR 1.0e-7f
-#define LOG_OF_TAIL(listed) log(max(1.0f - (listed), TAIL_FLOOR))
+// The least probability of the tail is one part in TAIL_PARTS.
+#define LOG_OF_TAIL(listed) log(max(1.0f - (listed), 1.0f / (float)(TAIL_PARTS)))
 
 // A lane's share of the list.
 #define FOR_LISTED(i) for (uint i = get_local_id(0); i < (uint)count; i += LANES)
@@ -67,7 +66,7 @@ __kernel void linear_loss_list(__global const float* student, __global const int
       loss += TERM(lp, lq);
       inner += INNER(lp, lq);
 #if KIND == 1
-      low += raw < LOG_FLOOR ? 1.0f : 0.0f;
+      low += raw < LEAST_LOG ? 1.0f : 0.0f;
 #endif
       const float unit = max(t[i] - log_t, LOWEST);
       unit_s += exp_of_log(z - log_s);

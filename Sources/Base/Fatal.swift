@@ -12,6 +12,8 @@
 ///
 /// Swift strips the text of its own preconditions from release builds; this one always speaks.
 package func fatal(_ message: @autoclosure () -> String) -> Never {
+  // What the program has printed so far is not lost.
+  fflush(nil)
   let line = "Error: \(message())\n"
   line.utf8CString.withUnsafeBytes { bytes in
     _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count - 1)

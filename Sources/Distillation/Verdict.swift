@@ -160,7 +160,11 @@ public struct Verdict: Sendable {
   }
 
   /// The 95 % interval of the mean difference.
-  public var interval: ClosedRange<Double> { (difference - halfWidth)...(difference + halfWidth) }
+  /// It is without bounds where losses are no numbers.
+  public var interval: ClosedRange<Double> {
+    guard difference.isFinite, halfWidth.isFinite else { return -.infinity ... .infinity }
+    return (difference - halfWidth)...(difference + halfWidth)
+  }
 
   /// What the interval says.
   public var outcome: Outcome {
@@ -182,7 +186,10 @@ extension Verdict: CustomStringConvertible {
   }
 
   /// One sentence: the claim, the difference with its interval, the rows and the seeds.
-  public var description: String { statement(unit: "", rows: "rows") }
+  public var description: String {
+    let text = statement(unit: "", rows: "rows")
+    return text.prefix(1).uppercased() + text.dropFirst()
+  }
 
   /// The claim with the difference in a unit, such as "nats/token", over held-out rows of some name.
   package func statement(unit: String, rows: String) -> String {

@@ -58,24 +58,28 @@ public struct Experiment {
     return RunExamination(data: data.description, findings: chosen + found, sample: data.sample)
   }
 
-  /// Begins the run in its folder, or goes on with the one that the folder holds, whose recipe then counts.
+  /// Begins the run in its folder, or goes on with the one that the folder holds, whatever steps and seeds that one settled.
+  /// With `overwrite` a run in the folder is deleted first.
   ///
   /// `shouldStop` is asked at every step and between activities: a run that is stopped throws `RunInterrupted` and goes on
   /// with the same bits when it is run again. What `onEvent` throws ends it too. Throws `UserError` where the folder holds
-  /// other files or the data have changed since the run began, and what the task throws.
+  /// other files, where recipe, data or trainings have changed since the run began, and what the task throws.
   @discardableResult
   public mutating func run(
-    on device: any Device, onEvent: @escaping (RunEvent) throws -> Void = { _ in },
+    on device: any Device, overwrite: Bool = false,
+    onEvent: @escaping (RunEvent) throws -> Void = { _ in },
     shouldStop: @escaping () -> Bool = { false }
   ) throws -> Outcome {
     var options = RunOptions()
     options.command = CommandLine.arguments
-    options.resumes = folder.holdsRun
+    options.program = try recipe.yaml()
+    options.resumes = folder.holdsRun && !overwrite
+    defer { folder.release() }
     if options.resumes {
       try folder.resume()
       recipe = try .load(file: folder.recipe.path, settings: [])
     } else {
-      try folder.requireFree(overwrite: false, sources: recipe.sources)
+      try folder.requireFree(overwrite: overwrite, sources: recipe.sources)
     }
     return try run(
       on: device, options, since: .now, RunObserver(shouldStop: shouldStop, onEvent: onEvent))
@@ -96,10 +100,13 @@ public struct Experiment {
     let (plan, chosen) = try prepare(data, weights, since: start, observer)
     var origins = RunOrigins()
     try origins.add(recipe)
+    if let program = options.program { origins.add("the program's recipe", text: program) }
     origins.add("the data", data.fingerprint)
     try task.addOrigins(weights, to: &origins)
+    try addTrainings(to: &origins)
     try run.begin(
-      recipe, origins: origins, on: device, data: (data.description, data.fingerprint),
+      recipe, origins: origins, on: device,
+      data: (data.description, data.fingerprint, data.sources),
       phases: plan.phases
     ) { try chosen + findings(data, weights, plan) }
     run.clock = try plan.clock(recipe, judgedRows: data.judgedRows, in: folder)
@@ -108,6 +115,19 @@ public struct Experiment {
     let outcome = try judge(trials, plan, data, weights, run)
     try run.end(outcome, in: RunFolder.verdict)
     return outcome
+  }
+
+  /// Notes what each kind of training makes small, and the shapes of its model: a task may be changed between two processes.
+  private func addTrainings(to origins: inout RunOrigins) throws {
+    func add(_ name: String, _ arm: Arm, _ setup: TrainingSetup) {
+      let shapes = arm.model.parameters().map { "\($0.name) \($0.tensor.shape)" }
+      origins.add(training: name, ([setup.objective.formula] + shapes).joined(separator: "\n"))
+    }
+    if let teacher = task.teacher, teacher.isTrained {
+      add("teacher", teacher, try task.teacherSetup())
+    }
+    add("student", task.student, try task.studentSetup(task.student, in: nil))
+    add("control", task.student, try task.controlSetup(task.student))
   }
 
   /// Trains every arm that is not finished.

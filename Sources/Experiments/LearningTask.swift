@@ -35,16 +35,18 @@ public struct TaskData {
   public let judgedRows: Int
   /// An entry and a row, as a person can check them.
   public let sample: DataSample
+  /// What the data come from, such as names of files; empty where a run's card and report need not say.
+  public let sources: [String]
 
   /// The data in a sentence, what tells them from others, what the teacher reads, what student and controls read, how many
   /// held-out rows there are, and an entry with its row.
   public init(
     description: String, fingerprint: String, training: any Dataset, slice: any Dataset,
-    judgedRows: Int, sample: DataSample
+    judgedRows: Int, sample: DataSample, sources: [String] = []
   ) {
     (self.description, self.fingerprint) = (description, fingerprint)
     (self.training, self.slice) = (training, slice)
-    (self.judgedRows, self.sample) = (judgedRows, sample)
+    (self.judgedRows, self.sample, self.sources) = (judgedRows, sample, sources)
   }
 }
 
@@ -53,7 +55,7 @@ public struct ArmEvaluation {
   /// Numbers that mean something as means over seeds.
   public let metrics: [Metric]
   /// What held-out rows say, the same rows for every model.
-  let evidence: RowEvidence
+  public let evidence: RowEvidence
   /// Bins of a reliability diagram, where the model predicts classes.
   package let reliability: [Calibration.Point]
 

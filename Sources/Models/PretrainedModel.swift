@@ -93,7 +93,7 @@ extension Encoder {
 
 extension UserError {
   /// Numbers of a model that got lost, as "The logits of position 3".
-  public static func notFinite(_ numbers: String) -> UserError {
+  package static func notFinite(_ numbers: String) -> UserError {
     UserError(
       "\(numbers) are not finite: the model's weights are damaged, or too large for single precision."
     )

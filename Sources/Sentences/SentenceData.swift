@@ -7,6 +7,8 @@ import Training
 extension Field {
   /// How many tokens of a row count, one number a row; rows that fill up a batch have one.
   package static let lengths = Field("lengths", .int32)
+  /// 1 for a row that counts, 0 for one that fills up a batch.
+  package static let counts = Field("counts")
 }
 
 /// Sentences as rows of ids, filled up to one length. A loss is divided by the number of sentences.

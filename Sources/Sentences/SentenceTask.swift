@@ -38,7 +38,7 @@ public final class SentenceTask: RecipeTask {
         unit: "sentences"))
   }
 
-  public static func takes(_ recipe: DistillRecipe) throws -> Bool {
+  package static func takes(_ recipe: DistillRecipe) throws -> Bool {
     let path = recipe.teacher.path
     return try !path.isEmpty && ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder
   }
@@ -107,7 +107,7 @@ public final class SentenceTask: RecipeTask {
         sentences.firstEntry,
         row: tokenizer.tokenizer.decode(
           sentences.training.sentences.first ?? [], skipsSpecialTokens: false),
-        of: sentences.training.length))
+        of: sentences.training.length), sources: recipe.data.sources)
   }
 
   /// By what the models are judged, beside their distance to the teacher.

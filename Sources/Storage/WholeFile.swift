@@ -5,6 +5,14 @@ import Foundation
 /// Writes a file under a temporary name beside its own, flushes it to the disk, and renames it. Links are
 /// followed; devices and pipes are written to as they are.
 package enum WholeFile {
+  /// Throws where the folder that a file is to be written to is missing.
+  package static func requireFolder(of url: URL) throws {
+    let folder = url.deletingLastPathComponent().path
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue
+    else { throw UserError("\(url.path) cannot be written: there is no folder \(folder).") }
+  }
+
   /// `body` is given the open file. If anything fails, the temporary file is removed and what
   /// stood under the name before is left as it was.
   package static func write(to url: URL, _ body: (FileHandle) throws -> Void) throws {

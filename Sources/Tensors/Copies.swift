@@ -26,8 +26,6 @@ extension KernelCall {
     _ function: String, _ arguments: [Argument], of count: Int, on traits: DeviceTraits
   ) -> KernelCall {
     let items = traits.family == .cpu ? traits.computeUnits * 4 : count
-    return KernelCall(
-      function, file: "copy.cl", defines: ["LANES": traits.lanes], arguments: arguments,
-      global: [roundUp(max(items, 1), toMultipleOf: traits.groupSize)], local: [traits.groupSize])
+    return .items(function, file: "copy.cl", count: items, arguments: arguments, on: traits)
   }
 }

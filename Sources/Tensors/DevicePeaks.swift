@@ -3,13 +3,13 @@
 /// The rates that bound every kernel on a device, as measured on it.
 public struct DevicePeaks: Sendable, Hashable, Codable {
   /// Multiply-adds in float32, counted as two operations each.
-  package let flopsPerSecond: Double
+  public let flopsPerSecond: Double
   /// Those of the device's matrix unit, of operands of 16 bits; nil where it has none.
-  package let unitFlopsPerSecond: Double?
+  public let unitFlopsPerSecond: Double?
   /// A copy larger than the caches, reads and writes both counted.
-  package let bytesPerSecond: Double
+  public let bytesPerSecond: Double
   /// The time of a launch that does nothing, among many.
-  package let secondsPerLaunch: Double
+  public let secondsPerLaunch: Double
 
   package init(
     flopsPerSecond: Double, unitFlopsPerSecond: Double? = nil, bytesPerSecond: Double,

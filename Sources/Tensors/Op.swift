@@ -142,6 +142,20 @@ package struct KernelCall: Sendable {
   }
 }
 
+extension KernelCall {
+  /// A kernel whose work-items share nothing, and of which about `count` are worth starting.
+  static func items(
+    _ function: String, file: String, prelude: String = "", count: Int,
+    defines: [String: Int] = [:], arguments: [Argument], on traits: DeviceTraits
+  ) -> KernelCall {
+    let local = traits.groupSize
+    return KernelCall(
+      function, file: file, prelude: prelude,
+      defines: defines.merging(["LANES": traits.lanes]) { own, _ in own }, arguments: arguments,
+      global: [roundUp(max(1, count), toMultipleOf: local)], local: [local])
+  }
+}
+
 extension Launches {
   /// A kernel that reads and writes every element once: `function` in the file of its name, whose arguments are operands,
   /// results, the number of elements, then `more`.
@@ -150,16 +164,13 @@ extension Launches {
     _ more: [KernelCall.Argument], on traits: DeviceTraits
   ) -> Launches {
     let count = operands[0].elementCount
-    let local = traits.groupSize
     let most = traits.family == .cpu ? traits.computeUnits * 16 : 1 << 20
-    let items = max(1, min(ceilDivide(count, traits.vectorWidth), most))
     return Launches([
-      KernelCall(
-        function, file: "\(function).cl",
-        defines: ["VECTOR": traits.vectorWidth, "LANES": traits.lanes],
+      .items(
+        function, file: "\(function).cl", count: min(ceilDivide(count, traits.vectorWidth), most),
+        defines: ["VECTOR": traits.vectorWidth],
         arguments: operands.indices.map { .operand($0) } + (0..<resultCount).map { .result($0) }
-          + [.int(count)] + more,
-        global: [roundUp(items, toMultipleOf: local)], local: [local])
+          + [.int(count)] + more, on: traits)
     ])
   }
 }

@@ -94,7 +94,7 @@ public struct Profile {
 
   /// One line per launch: milliseconds, share of the whole, GFLOP/s and GB/s of its application and, with `peaks`, the
   /// least time that the device allows over the time it took; more than all of it where operands come from caches.
-  package func table(peaks: DevicePeaks? = nil) -> String {
+  public func table(peaks: DevicePeaks? = nil) -> String {
     let lines = graph.lines()
     let longest = longestLaunches()
     let total = max(seconds, 1e-12)
@@ -128,7 +128,7 @@ public struct Profile {
   }
 
   /// The launches in Chrome's trace format, which Perfetto reads too; times in microseconds.
-  package func chromeTrace() -> String { Self.chromeTrace([("graph", self)]) }
+  public func chromeTrace() -> String { Self.chromeTrace([("graph", self)]) }
 
   /// The same for several runs, each as a process with a name.
   package static func chromeTrace(_ runs: [(name: String, profile: Profile)]) -> String {

@@ -22,7 +22,9 @@ public struct TensorData: Sendable, Hashable {
     elements = .float32(numbers)
   }
 
-  /// Traps unless there are as many numbers as the shape has elements.
+  /// Traps unless there are as many numbers as the shape has elements. Literals are floats unless they say otherwise, as
+  /// `[1, 2] as [Int32]` does.
+  @_disfavoredOverload
   public init(_ shape: Shape, _ numbers: [Int32]) {
     demand(
       numbers.count == shape.elementCount, "\(numbers.count) numbers do not fill \(shape)")

@@ -66,7 +66,8 @@ public final class Generator {
     self.store = store
     self.batchSize = batchSize
     self.capacity = max(2, min(capacity, model.contextLength))
-    drawable = min(vocabularySize ?? model.vocabularySize, model.vocabularySize)
+    drawable = min(
+      vocabularySize ?? model.vocabularySize, model.vocabularySize, model.head.weight.shape[0])
     cache = KeyValueCache(capacity: self.capacity)
   }
 
@@ -125,7 +126,7 @@ public final class Generator {
     guard logits.allSatisfy(\.isFinite) else {
       throw UserError.notFinite("The logits of the next token")
     }
-    let width = model.vocabularySize
+    let width = pass.logits.shape[1]
     return texts.indices.map { Array(logits[$0 * width..<$0 * width + drawable]) }
   }
 
@@ -139,8 +140,11 @@ public final class Generator {
     onToken: (_ row: Int, _ token: Int32) throws -> Bool = { _, _ in true }
   ) throws -> [[Int32]] {
     demand(
-      prompts.count <= batchSize && prompts.allSatisfy { !$0.isEmpty },
-      "the batch has \(batchSize) texts of at least one token")
+      prompts.count <= batchSize, "\(prompts.count) prompts for a generator of \(batchSize) texts")
+    demand(prompts.allSatisfy { !$0.isEmpty }, "a prompt has at least one token")
+    for id in prompts.joined() where !(0..<Int32(model.vocabularySize)).contains(id) {
+      throw UserError("The token \(id) of a prompt is none of the model's \(model.vocabularySize).")
+    }
     timing = Timing()
     // Rows without a text read something, and are never heard of.
     var texts = prompts + [[Int32]](repeating: [0], count: batchSize - prompts.count)
@@ -148,7 +152,7 @@ public final class Generator {
     var origins = texts.map { max(0, $0.count - capacity + 1) }
     var known = texts.map { _ in 0 }
     var isGoing = texts.indices.map { $0 < prompts.count }
-    for step in 0..<count where isGoing.contains(true) {
+    for step in 0..<max(0, count) where isGoing.contains(true) {
       for row in texts.indices where texts[row].count - origins[row] > capacity {
         origins[row] = max(0, texts[row].count - capacity / 2)
         known[row] = 0

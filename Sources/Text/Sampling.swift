@@ -80,7 +80,7 @@ public struct Sampling: Sendable, Hashable {
       kept.removeLast(kept.count - 1 - (count ?? kept.count - 1))
     }
     if minP > 0, let first = kept.first {
-      kept.removeAll { $0.weight < Double(minP) * first.weight }
+      kept.removeAll { $0.weight < Double(min(1, minP)) * first.weight }
     }
     return kept
   }

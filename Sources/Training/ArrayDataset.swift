@@ -3,9 +3,8 @@ import Base
 import Storage
 import Tensors
 
-/// A data set of arrays in memory: the first axis of every value counts the rows.
-///
-/// Beside the given fields it has `Field.counts`, which is 1 for its rows and 0 for those that fill up a batch.
+/// A data set of arrays in memory: the first axis of every value counts the rows. The last batch of a pass over all rows is
+/// smaller than the others where they do not come out even.
 public struct ArrayDataset: Dataset, Sendable {
   public let unit: String
   public let count: Int
@@ -15,8 +14,8 @@ public struct ArrayDataset: Dataset, Sendable {
   private let labels: Field?
 
   /// Rows of float32 or int32 values, each [count, ...] with the same count. `labels` names the field of classes, int32
-  /// [count], if there is one: -1 marks a row whose target does not count, and is what rows that fill up a batch have.
-  /// `unit` is what a row is called, in the plural. Traps where the values do not fit together.
+  /// [count], if there is one: -1 marks a row whose target does not count, as cross-entropy takes it. `unit` is what a row is
+  /// called, in the plural. Traps where the values do not fit together.
   public init(_ values: [Field: TensorData], labels: Field? = nil, unit: String = "rows") {
     demand(!values.isEmpty, "a data set has at least one field")
     for (field, value) in values {
@@ -31,7 +30,8 @@ public struct ArrayDataset: Dataset, Sendable {
       counts.count == 1,
       "the fields have different numbers of rows: "
         + values.map { "\($0.name) \($1.shape)" }.sorted().joined(separator: ", "))
-    demand(values[.counts] == nil, "the field counts is the data set's own")
+    demand(
+      Set(values.keys.map(\.name)).count == values.count, "two fields of a data set have one name")
     if let labels {
       demand(
         labels.elementType == .int32 && values[labels]?.shape.rank == 1,
@@ -39,7 +39,7 @@ public struct ArrayDataset: Dataset, Sendable {
     }
     (self.values, self.labels, self.unit) = (values, labels, unit)
     count = counts.first ?? 0
-    var fields: [Field: Shape] = [.counts: []]
+    var fields: [Field: Shape] = [:]
     var fingerprint = Fingerprint()
     for (field, value) in values.sorted(by: { $0.key.name < $1.key.name }) {
       fields[field] = Shape(Array(value.shape.extents.dropFirst()))
@@ -55,70 +55,64 @@ public struct ArrayDataset: Dataset, Sendable {
       numbers.lowerBound >= 0 && numbers.upperBound <= count,
       "rows \(numbers) of a data set that has \(count)")
     return ArrayDataset(
-      values.mapValues { $0.rows(Array(numbers), filler: 0) }, labels: labels, unit: unit)
+      values.mapValues { $0.rows(numbers) }, labels: labels, unit: unit)
   }
 
+  public var fillsBatches: Bool { false }
+
   public func batch(of rows: [Int?]) -> Batch {
-    var batch = values.reduce(into: [Field: TensorData]()) { batch, item in
-      let filler: Int32 = item.key == labels ? -1 : 0
-      batch[item.key] = item.value.rows(rows, filler: filler)
+    let rows = rows.map { row in
+      guard let row, (0..<count).contains(row) else {
+        fatal(
+          "a batch is made of rows from 0 to \(count - 1), not of \(row.map(String.init) ?? "none")"
+        )
+      }
+      return row
     }
-    batch[.counts] = TensorData([rows.count], rows.map { $0 == nil ? Float(0) : 1 })
-    return Batch(batch, weight: weight(of: rows))
+    return Batch(values.mapValues { $0.rows(rows) }, weight: weight(of: rows))
   }
 
   public func weight(of rows: [Int?]) -> Int {
-    guard let labels = labels.flatMap({ values[$0] })?.integers else {
-      return rows.count { $0 != nil }
-    }
+    guard let labels = labels.flatMap({ values[$0] })?.integers else { return rows.count }
     return rows.count { $0.map { labels[$0] >= 0 } ?? false }
   }
 }
 
 extension TensorData {
-  /// Some rows by number, of float32 or int32; a row that is nil is filled with one number.
-  fileprivate func rows(_ numbers: [Int?], filler: Int32) -> TensorData {
+  /// Some rows by number, of float32 or int32.
+  fileprivate func rows(_ numbers: some Collection<Int>) -> TensorData {
     let width = shape.extents.dropFirst().reduce(1, *)
-    func gathered<Number>(_ all: [Number], _ filler: Number) -> [Number] {
+    func gathered<Number>(_ all: [Number]) -> [Number] {
       var chosen: [Number] = []
       chosen.reserveCapacity(numbers.count * width)
-      for number in numbers {
-        if let number {
-          chosen += all[number * width..<(number + 1) * width]
-        } else {
-          chosen += repeatElement(filler, count: width)
-        }
-      }
+      for number in numbers { chosen += all[number * width..<(number + 1) * width] }
       return chosen
     }
     let shape = Shape([numbers.count] + self.shape.extents.dropFirst())
     return type.elementType == .int32
-      ? TensorData(shape, gathered(integers, filler))
-      : TensorData(shape, gathered(floats, Float(filler)))
+      ? TensorData(shape, gathered(integers)) : TensorData(shape, gathered(floats))
   }
 }
 
 extension Dataset {
   /// What a formula gives for each row, [count, ...], with the variables of a store. `formula` makes a tensor [B, ...] of the
-  /// fields of B rows, as of class 2 of a picture. Its graph is prepared anew in every call. Throws where it does not fit the
-  /// device; traps where the tensor's first axis does not count the rows.
+  /// fields of B rows, whose first axis has to be that of the rows. Its graph is prepared anew in every call. Throws where it does
+  /// not fit the device; traps where the first axis is of another size.
   public func values(
     on store: VariableStore, batchSize: Int = 64, _ formula: (_ inputs: Inputs) -> Tensor
   ) throws -> TensorData {
     demand(count > 0, "there are no rows")
-    let batches = batches(of: min(max(1, batchSize), count))
-    let inputs = Inputs(of: self, rowCount: batches.size)
-    let result = formula(inputs)
-    demand(
-      result.shape.rank > 0 && result.shape[0] == batches.size,
-      "the formula gives \(result.shape) for \(batches.size) rows")
-    let executor = try GraphExecutor(Graph(outputs: [result]), on: store)
-    var parts: [TensorData] = []
-    try batches.each { batch in
-      try inputs.set(batch, on: executor)
-      try executor.run()
-      parts.append(try executor.value(of: result))
+    let pass = try PassOverData(
+      over: self, batchSize: min(max(1, batchSize), count), on: store
+    ) { inputs in
+      let result = formula(inputs)
+      demand(
+        result.shape.rank > 0 && result.shape[0] == inputs.rowCount,
+        "the formula gives \(result.shape) for \(inputs.rowCount) rows")
+      return result
     }
-    return TensorData(joining: parts).rows(Array(0..<count), filler: 0)
+    var parts: [TensorData] = []
+    try pass.each { parts.append($1) }
+    return TensorData(joining: parts).rows(0..<count)
   }
 }

@@ -14,9 +14,6 @@ public struct Field: Hashable, Sendable {
     self.name = name
     self.elementType = elementType
   }
-
-  /// 1 for a row that counts, 0 for one that fills up a batch: a number a row.
-  public static let counts = Field("counts")
 }
 
 /// Some rows of a data set. The first axis of every value counts them.

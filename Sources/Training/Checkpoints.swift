@@ -64,7 +64,8 @@ extension Trainer {
 
   private static func belongsElsewhere(_ url: URL) -> UserError {
     UserError(
-      "\(url.path) belongs to a run with other settings or data, or was written by another version. Resume with what "
-        + "the run folder holds and what it began with.", remedy: .startAnew)
+      "\(url.path) belongs to a training with other options, data or models, another loss, or another version of Retort, so it "
+        + "cannot go on as it would have. Put back what was there; without the file it begins anew.",
+      remedy: .startAnew)
   }
 }

@@ -13,7 +13,11 @@ public protocol Dataset {
   /// What tells these data from others: a hash of their contents.
   var fingerprint: String { get }
 
-  /// Some rows by number; nil is a row that counts for nothing.
+  /// Whether a batch may hold rows that are none, which no loss counts: true unless said otherwise. Then the last batch of a
+  /// pass is filled up to the size of the others, and one graph does for all; else it is smaller.
+  var fillsBatches: Bool { get }
+
+  /// Some rows by number; nil is a row that counts for nothing, for data whose batches are filled up.
   func batch(of rows: [Int?]) throws -> Batch
 
   /// How many targets of some rows count.
@@ -59,6 +63,8 @@ public struct TrainingPlace: Hashable, Sendable {
 }
 
 extension Dataset {
+  public var fillsBatches: Bool { true }
+
   public func weight(of rows: [Int?]) throws -> Int { try batch(of: rows).weight }
 
   public func pass(_ number: Int, seed: UInt64) -> any Dataset { self }
@@ -91,7 +97,7 @@ extension Dataset {
     return parts
   }
 
-  /// All rows in order, in batches of a size; the last one is filled up with rows that do not count.
+  /// All rows in order, in batches of a size above 0; the last one is filled up with rows that do not count, or is smaller.
   public func batches(of size: Int) -> Batches { Batches(self, size: size) }
 }
 
@@ -114,7 +120,8 @@ public struct Batches {
   public subscript(index: Int) -> Batch {
     get throws {
       let first = index * size
-      return try data.batch(of: (first..<first + size).map { $0 < data.count ? $0 : nil })
+      let rows = first..<(data.fillsBatches ? first + size : min(first + size, data.count))
+      return try data.batch(of: rows.map { $0 < data.count ? $0 : nil })
     }
   }
 

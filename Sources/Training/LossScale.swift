@@ -5,6 +5,7 @@ import Tensors
 /// A step whose gradients overflowed is skipped and halves it; many steps without double it. It lives on
 /// the device beside the moments, so that no step waits for the host.
 struct LossScale {
+  static let name = "optimizer.loss_scale"
   /// The factor: a single number.
   let scale = Tensor.variable([], .data(TensorData(65_536)))
   /// Steps since the factor changed.
@@ -12,7 +13,7 @@ struct LossScale {
   private static let growthInterval: Float = 2000
 
   init(store: VariableStore) throws {
-    try store.declare("optimizer.loss_scale", scale, role: .optimizer)
+    try store.declare(Self.name, scale, role: .optimizer)
     try store.declare("optimizer.good_steps", goodSteps, role: .optimizer)
   }
 

@@ -40,10 +40,11 @@ package protocol FusedOptimizer: Optimizer {
 extension FusedOptimizer {
   package func corrections(step t: Int) -> (Double, Double) { (0, 0) }
 
+  /// Traps: the step of this optimizer is a kernel of its own, and no tensors.
   public func step(
     _ parameter: Tensor, gradient: Tensor, state: [Tensor], rate: Tensor
   ) -> (parameter: Tensor, state: [Tensor]) {
-    fatal("\(name) has a kernel for its step")
+    fatal("\(name) has a kernel for its step, which another optimizer cannot use")
   }
 }
 

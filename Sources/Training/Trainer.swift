@@ -11,20 +11,20 @@ public final class Trainer {
   public let options: TrainingOptions
   /// The variables: those of the model, and what the optimizer keeps.
   public let store: VariableStore
-  private let data: any Dataset
+  let data: any Dataset
   private let inputs: Inputs
   private let inverseCount = Tensor.input("inverse_count", TensorType([1]))
   /// 0 for a step's first micro-batch, which starts the sums anew, and 1 for the others.
   private let keep = Tensor.input("keep", TensorType([]))
-  private let optimizer: ParameterUpdate
+  let optimizer: ParameterUpdate
   /// What is made small, and its gradients.
   let loss: Tensor
   let slopes: [Tensor]
-  private let loggedNames: [String]
-  private let logged: [Tensor]
+  let loggedNames: [String]
+  let logged: [Tensor]
   /// One run per micro-batch; with one micro-batch it also updates the parameters.
   package let accumulate: GraphExecutor
-  private let update: GraphExecutor?
+  let update: GraphExecutor?
   /// What a checkpoint belongs to: settings, data, formula, origins.
   let fingerprint: String
   /// Targets that counted before the checkpoint that was resumed.
@@ -53,10 +53,18 @@ public final class Trainer {
     guard data.count > 0 else {
       throw UserError("There is nothing to train on: the data have no rows. Give more of them.")
     }
+    options.demandThatTheyTrain()
     for (name, tensor) in objective.parameters { try store.declare(name, tensor) }
     let parameters = parameters + objective.parameters
+    demand(!parameters.isEmpty, "there is nothing to train: the model has no variables")
     inputs = Inputs(of: data, rowCount: options.batchSize)
     let parts = objective.loss(inputs)
+    for (name, sum) in [("the loss", parts.total)] + parts.logged {
+      demand(
+        sum.type.elementCount == 1,
+        "\(name) is a sum over rows, a single number; \(sum.shape) becomes one by .sum()")
+      demand(name != "loss", "a logged term is called otherwise than the loss")
+    }
     let mean = (parts.total * inverseCount).reshaped(to: [])
     loss = mean
     let lossScale = options.precision == .fp16 ? try LossScale(store: store) : nil
@@ -64,9 +72,12 @@ public final class Trainer {
       of: lossScale.map { mean * $0.scale } ?? mean, withRespectTo: parameters.map(\.tensor))
     loggedNames = parts.logged.map(\.name)
 
-    let isSplit = options.microBatchCount > 1
+    // With several micro-batches, gradients and logged sums are added up in variables. So they are where an optimizer's
+    // step is of tensors, which then has a graph of its own in float32.
+    let isSplit =
+      options.microBatchCount > 1
+      || options.precision != .fp32 && !(options.optimizer.rule is any FusedOptimizer)
     let keep = keep
-    // With several micro-batches, gradients and logged sums are added up in variables.
     func sum(_ value: Tensor, _ name: String, _ adds: inout [Graph.Assignment]) throws -> Tensor {
       guard isSplit else { return value }
       let variable = Tensor.variable(value.shape, .zeros)
@@ -87,7 +98,7 @@ public final class Trainer {
     let execution = GraphExecutor.Options(storage: options.precision.storage)
     accumulate = try GraphExecutor(
       isSplit ? Graph(outputs: [], assignments: adds) : updates, on: store, options: execution)
-    update = isSplit ? try GraphExecutor(updates, on: store, options: execution) : nil
+    update = isSplit ? try GraphExecutor(updates, on: store) : nil
     self.validation = try validation.map {
       try Validation(objective, on: $0, options, store: store)
     }
@@ -98,21 +109,6 @@ public final class Trainer {
     }
     fingerprint =
       "\(options) \(data.count) rows \(data.fingerprint) \(origins): \(objective.formula)"
-  }
-
-  /// The training of a model that begins with its initial weights, which `options.seed` draws. `validation` are rows by
-  /// which the best weights are chosen; `shared` is a store of the same device whose variables the objective reads, such as
-  /// a teacher's. Throws where the plan does not fit the device.
-  public convenience init(
-    _ objective: any Objective, of model: some Module, data: any Dataset,
-    validation: (any Dataset)? = nil, options: TrainingOptions = TrainingOptions(),
-    sharing shared: VariableStore? = nil, on device: any Device
-  ) throws {
-    let store = VariableStore(on: device, seed: options.seed, sharing: shared)
-    try model.declare(in: store)
-    try self.init(
-      objective, parameters: model.parameters(), data: data, validation: validation,
-      options: options, store: store)
   }
 
   /// Floating-point operations of a step: those of products, attention and whatever else counts its own.
@@ -127,15 +123,18 @@ public final class Trainer {
 
   /// Trains to the last step, or until `shouldStop` answers true after a step.
   ///
-  /// Goes on from the checkpoint where there is one. Returns whether training is done: the last step was reached, or
-  /// patience was at its end. The weights are then the best by the validation rows, which are kept in a file `best`
-  /// meanwhile; without validation rows, or where no such file is given, the last.
+  /// Goes on from the checkpoint where there is one, and else begins with the weights as they are. Returns whether training is
+  /// done: the last step was reached, or patience was at its end. The weights are then the best by the validation rows; without
+  /// such rows the last. The best weights are kept in a file `best` meanwhile, so that they outlive the process, or else in
+  /// memory. Throws where the checkpoint belongs to another training, where a file cannot be written, and where the loss or
+  /// its gradients are no numbers any more.
   @discardableResult
   public func run(
     checkpoint: URL? = nil, best bestFile: URL? = nil,
     onEvent: @escaping (TrainingEvent) throws -> Void = { _ in },
     shouldStop: () -> Bool = { false }
   ) throws -> Bool {
+    for file in [checkpoint, bestFile].compactMap({ $0 }) { try WholeFile.requireFolder(of: file) }
     let first = try checkpoint.map(resume) ?? 0
     var best = try bestFile.flatMap(keptBest)
     if let bestFile, best == nil, validation != nil, first >= options.validationInterval {
@@ -166,6 +165,7 @@ public final class Trainer {
         guard metrics.means.values.allSatisfy(\.isFinite) else {
           throw UserError(try NonFiniteSearch(self, checkpoint: checkpoint).sentence(step: step))
         }
+        try requireFiniteGradients(metrics.gradientNorm, step: done)
       }
       let isStopping = !isLast && shouldStop()
       if let checkpoint, isLast || isStopping || done % options.checkpointInterval == 0 {
@@ -173,6 +173,7 @@ public final class Trainer {
         guard try latestLoss().isFinite else {
           throw UserError(try NonFiniteSearch(self, checkpoint: checkpoint).sentence(step: step))
         }
+        try requireFiniteGradients(try latestNorm(), step: done)
         try save(checkpoint, step: done, targetCount: total)
         try onEvent(.checkpoint(checkpoint))
       }
@@ -183,8 +184,14 @@ public final class Trainer {
       if isLast { break }
     }
     keptStep = lastStep
-    if let best, let bestFile, best.step != lastStep {
-      try loadBest(bestFile)
+    if let best, best.step != lastStep {
+      if let bestFile {
+        try loadBest(bestFile)
+      } else {
+        for (name, value) in zip(parameterNames, best.values) {
+          try store.entry(named: name)?.buffer.write(value)
+        }
+      }
       keptStep = best.step
     }
     return true
@@ -196,9 +203,18 @@ public final class Trainer {
     _ onEvent: (TrainingEvent) throws -> Void
   ) throws {
     guard let loss = try validation?.measure() else { return }
+    guard loss.isFinite else {
+      throw UserError(
+        "The loss of the validation rows is no number after step \(step), while that of the training is one. Look for numbers "
+          + "in them that are not finite, and for labels that are no class.")
+    }
     if loss < best?.loss ?? .infinity {
-      let new = BestWeights(step: step, loss: loss)
-      if let file { try saveBest(new, to: file) }
+      var new = BestWeights(step: step, loss: loss)
+      if let file {
+        try saveBest(new, to: file)
+      } else {
+        new.values = try parameterNames.compactMap { try store.entry(named: $0)?.value() }
+      }
       best = new
     }
     try onEvent(.validation(step: step, loss: loss, seconds: pace.seconds))
@@ -243,11 +259,6 @@ public final class Trainer {
     }
   }
 
-  /// The loss of the latest step.
-  package func latestLoss() throws -> Float {
-    try (update ?? accumulate).value(of: logged[0]).floats[0]
-  }
-
   /// Does one step, counted from 0; returns the number of targets that counted.
   @discardableResult
   package func runStep(
@@ -267,22 +278,5 @@ public final class Trainer {
     }
     try update?.run()
     return targetCount
-  }
-
-  private func metrics(
-    _ step: Int, targetCount: Int, total: Int, _ pace: Pace
-  ) throws -> StepMetrics {
-    let executor = update ?? accumulate
-    var means = ["loss": Double(try executor.value(of: logged[0]).floats[0])]
-    for (name, sum) in zip(loggedNames, logged.dropFirst()) {
-      means[name] = Double(try executor.value(of: sum).floats[0]) / Double(max(1, targetCount))
-    }
-    let norm = Double(try executor.value(of: optimizer.gradientNorm).floats[0])
-    return StepMetrics(
-      step: step, stepCount: options.stepCount, means: means,
-      learningRate: options.optimizer.rate(step: step - 1, of: options.stepCount),
-      gradientNorm: norm, unit: data.unit, targetCount: total,
-      targetsPerSecond: pace.targetsPerSecond, secondsPerStep: pace.secondsPerStep,
-      seconds: pace.seconds)
   }
 }

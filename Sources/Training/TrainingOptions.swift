@@ -37,6 +37,19 @@ public struct TrainingOptions: Sendable {
   }
 }
 
+extension TrainingOptions {
+  /// Traps where a number of them trains nothing.
+  func demandThatTheyTrain() {
+    for (name, number) in [
+      ("batchSize", batchSize), ("microBatchCount", microBatchCount), ("logInterval", logInterval),
+      ("checkpointInterval", checkpointInterval), ("validationInterval", validationInterval),
+    ] { demand(number > 0, "\(name) is at least 1, not \(number)") }
+    demand(stepCount >= 0, "stepCount is at least 0, not \(stepCount)")
+    let rate = optimizer.learningRate
+    demand(rate >= 0 && rate.isFinite, "the learning rate is a number from 0 on, not \(rate)")
+  }
+}
+
 /// What happened at a step that is logged.
 public struct StepMetrics: Sendable, CustomStringConvertible {
   /// The number of steps done.
@@ -83,6 +96,6 @@ public enum TrainingEvent: Sendable {
   case validation(step: Int, loss: Double, seconds: Double)
   /// A checkpoint was written to a file.
   case checkpoint(URL)
-  /// Stopped on request after this many steps; a checkpoint holds them.
+  /// Stopped on request after this many steps; the checkpoint holds them where one is written.
   case interrupted(step: Int)
 }

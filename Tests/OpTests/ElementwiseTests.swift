@@ -130,7 +130,10 @@ import Testing
 
   @Test(arguments: Target.all) func numbersThatAreLostStayLost(target: Target) throws {
     let x = TensorData([1, 33], [Float](repeating: .nan, count: 33))
-    for formula in [{ $0.tanh() }, { $0.gelu() }, { $0.silu() }] as [(Tensor) -> Tensor] {
+    let formulas: [(Tensor) -> Tensor] = [
+      { $0.tanh() }, { $0.gelu() }, { $0.silu() }, { $0.relu() }, { $0.maximum(.constant(1)) },
+    ]
+    for formula in formulas {
       let feeds = inputs([x])
       let y = try evaluate([formula(feeds[0].tensor)], feeds, on: target.open())[0].floats
       #expect(y.allSatisfy { $0.isNaN })

@@ -31,7 +31,8 @@ import Testing
 
   @Test func gradientsMatchFiniteDifferences() throws {
     for item in Self.cases where item.data[0].type.elementCount < 20_000 {
-      guard let op = item.op as? Reduce, op.kind != .maximum, op.inner == 1 || op.outer == 1
+      guard let op = item.op as? Reduce, op.kind != .maximum,
+        op.kind == .sum || op.inner == 1 || op.outer == 1
       else { continue }
       #expect(try gradientError(item) < 1e-3, "\(item)")
     }

@@ -1,4 +1,5 @@
 // A kind of model that the tool has never seen goes the whole way: teacher, students, controls, verdict, report.
+import Base
 import Experiments
 import Foundation
 import Storage
@@ -14,24 +15,30 @@ import Training
     var stopsAfter = Int.max
     var lineCount = 0
 
-    func add(_ event: RunEvent) {
+    /// After so many lines it throws.
+    var throwsAfter = Int.max
+
+    func add(_ event: RunEvent) throws {
       events.append(event)
+      if lineCount >= throwsAfter { throw CancellationError() }
       if case .step = event { lineCount += 1 }
     }
   }
 
   /// As a program of one's own would: a recipe, a task, a device, and who listens.
   @discardableResult private func run(
-    _ shop: Workshop, steps: Int, resamples: Bool = false, _ log: Log = Log()
+    _ shop: Workshop, steps: Int, resamples: Bool = false, width: Int = 6, overwrite: Bool = false,
+    _ log: Log = Log()
   ) throws -> Outcome {
     let folder = RunFolder(shop.path("run"))
     let recipe = try DistillRecipe(
       "teacher.steps=400", "student.steps=\(steps)", "seeds=2", "training.batch_size=8",
       "training.log_interval=10", "training.warmup_steps=5", "teacher.learning_rate=0.02",
       "student.learning_rate=0.02")
-    var experiment = Experiment(recipe, ToyTask(in: folder, resamples: resamples), in: folder)
+    var experiment = Experiment(
+      recipe, ToyTask(in: folder, resamples: resamples, width: width), in: folder)
     return try experiment.run(
-      on: ReferenceDevice(), onEvent: { log.add($0) },
+      on: ReferenceDevice(), overwrite: overwrite, onEvent: { try log.add($0) },
       shouldStop: { log.lineCount >= log.stopsAfter })
   }
 
@@ -150,6 +157,35 @@ import Training
       outcome.answers?.verdict(.compute)?.seedDifferences.count == 2
         && about?.findings.isEmpty == false)
     #expect(outcome.json(of: about).json + "\n" == (try shop.read("run/verdict.json")))
+  }
+
+  /// What a program changes between two runs in one folder is refused, and named.
+  @Test func itGoesOnOnlyAsItBegan() throws {
+    let shop = try Workshop()
+    try run(shop, steps: 30)
+    let recipe = #expect(throws: UserError.self) { try run(shop, steps: 31) }
+    #expect(recipe?.description.contains("the program's recipe has changed") == true)
+    let task = #expect(throws: UserError.self) { try run(shop, steps: 30, width: 7) }
+    #expect(
+      task?.description.contains("training of the student and the training of the control have")
+        == true,
+      "\(String(describing: task))")
+    // Nothing was lost by asking.
+    let again = try run(shop, steps: 30)
+    #expect(again.equalData != nil && again["student", "purity"] ?? 0 > 0.2)
+    let anew = try run(shop, steps: 31, width: 7, overwrite: true)
+    #expect(try shop.json("run/verdict.json")["arms"]?["student"]?["parameters"]?.int == 7 * 7 + 4)
+    #expect(anew.equalCompute != nil)
+  }
+
+  /// What a listener throws ends the run, and the same process goes on with it.
+  @Test func itOutlivesAListenerThatThrows() throws {
+    let (shop, log) = (try Workshop(), Log())
+    log.throwsAfter = 9
+    #expect(throws: CancellationError.self) { try run(shop, steps: 30, log) }
+    try run(shop, steps: 30)
+    let record = try shop.read("run/run.json")
+    #expect(!record.contains("fortunes") && record.contains("\"files\":[]"), "\(record)")
   }
 
   @Test func itStopsWhereItIsAsked() throws {

@@ -91,14 +91,17 @@ final class ToyTask: LearningTask {
   /// Whether models are compared by a measure that is no mean over rows.
   private let resamples: Bool
 
-  init(in folder: RunFolder, resamples: Bool = false) {
-    (self.folder, self.resamples) = (folder, resamples)
+  /// The width of students.
+  private let width: Int
+
+  init(in folder: RunFolder, resamples: Bool = false, width: Int = 6) {
+    (self.folder, self.resamples, self.width) = (folder, resamples, width)
     known = Arm("teacher", new: ToyModel(width: 24), in: folder)
-    student = Arm("student", new: ToyModel(width: 6), in: folder)
+    student = Arm("student", new: ToyModel(width: width), in: folder)
   }
 
   var teacher: Arm? { known }
-  func arm(_ name: String) -> Arm { Arm(name, new: ToyModel(width: 6), in: folder) }
+  func arm(_ name: String) -> Arm { Arm(name, new: ToyModel(width: width), in: folder) }
   var export: ModelExport {
     ModelExport(
       precision: .fp32,

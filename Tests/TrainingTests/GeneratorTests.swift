@@ -1,6 +1,8 @@
 // Generation: what Hugging Face generates, whatever the batch, and draws that keep their promises.
+import Base
 import Checks
 import Foundation
+import Layers
 import Models
 import Storage
 import Tensors
@@ -29,6 +31,34 @@ import Text
         model, store: store, batchSize: batchSize ?? prompts.count, capacity: capacity
       ).generate(prompts, count: count, sampling: Sampling(), ends: [])
     }
+  }
+
+  /// A model whose head has other rows than its vocabulary, as tables are padded.
+  private struct Padded: LanguageModel {
+    let vocabularySize = 11
+    let contextLength = 16
+    let table = Embedding(13, 8, standardDeviation: 1)
+
+    var head: Head { Head(table.weight) }
+    func hiddenStates(_ tokens: Tensor, _ context: AttentionContext) -> [Tensor] {
+      // A token is followed by the one whose vector is most like its own, less itself.
+      [table(tokens), table(tokens) * -1 + table(context.positions)]
+    }
+  }
+
+  @Test func rowsBeyondTheVocabularyAreNeverDrawn() throws {
+    let (model, store) = (Padded(), VariableStore(on: ReferenceDevice(), seed: 3))
+    try model.declare(in: store)
+    func texts(_ prompts: [[Int32]]) throws -> [[Int32]] {
+      try Generator(model, store: store, batchSize: prompts.count, capacity: 16)
+        .generate(prompts, count: 8)
+    }
+    let prompts: [[Int32]] = [[3, 1], [10]]
+    let together = try texts(prompts)
+    #expect(try together == prompts.map { try texts([$0])[0] })
+    #expect(together.joined().allSatisfy { (0..<11).contains($0) })
+    #expect(throws: UserError.self) { try texts([[11]]) }
+    #expect(throws: UserError.self) { try texts([[1, -1]]) }
   }
 
   private static let families: [String] = {

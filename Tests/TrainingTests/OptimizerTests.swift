@@ -33,6 +33,22 @@ struct Lion: Optimizer {
   }
 }
 
+/// A step along the gradient times its own square, over the root of its mean square: products and a reduction.
+private struct Whitened: Optimizer {
+  var name: String { "whitened" }
+  var settings: String { "" }
+  var stateNames: [String] { [] }
+
+  func step(
+    _ parameter: Tensor, gradient: Tensor, state: [Tensor], rate: Tensor
+  ) -> (parameter: Tensor, state: [Tensor]) {
+    guard parameter.shape.rank == 2 else { return (parameter - rate * gradient, []) }
+    let size = (gradient * gradient).mean(axis: -1).reshaped(to: [parameter.shape[0], 1]) + 1e-6
+    let mixed = gradient.matmul(gradient, transposeOther: true).matmul(parameter) * 0.01
+    return (parameter - rate * (gradient / size.squareRoot() + mixed), [])
+  }
+}
+
 @Suite struct OptimizerTests {
   private static let numbers = Field("numbers")
   private static let data = ArrayDataset([
@@ -70,6 +86,20 @@ struct Lion: Optimizer {
       #expect(zip(a.floats, b.floats).allSatisfy { abs($0 - $1) < 2e-6 }, "\(a) \(b)")
     }
     #expect(try train(PlainMomentum(momentum: 0.5)) != train(PlainMomentum()))
+  }
+
+  /// A step with products and means sees float32, whatever the precision: that of fp32 up to the rounding of activations.
+  @Test(arguments: [Precision.bf16, .fp16]) func aStepWithProductsIsExact(precision: Precision)
+    throws
+  {
+    let exact = try train(Whitened())
+    let narrow = try train(Whitened(), precision)
+    for (a, b) in zip(exact, narrow) {
+      #expect(zip(a.floats, b.floats).allSatisfy { abs($0 - $1) < 0.02 }, "\(a) \(b)")
+    }
+    // Weights that a product reads keep all their bits.
+    let bits = narrow[0].floats.map(\.bitPattern)
+    #expect(bits.contains { $0 & 0x1FFF != 0 })
   }
 
   /// Every number moves by the rate, in one direction or the other.

@@ -10,6 +10,13 @@ import Training
 @testable import Text
 
 @Suite struct VerdictTests {
+  /// Losses that are no numbers say nothing, and end nothing.
+  @Test(arguments: [Double.nan, .infinity]) func lossesThatAreNoneAreInconclusive(bad: Double) {
+    let verdict = Verdict(student: [1, bad, 2], control: [2, 1, 3])
+    #expect(verdict.outcome == .inconclusive && verdict.interval == -.infinity ... .infinity)
+    #expect(verdict.description.contains("INCONCLUSIVE"))
+  }
+
   private func rows(_ shift: Double, wobble: Double = 0) -> (student: [Double], control: [Double]) {
     let control = (0..<100).map { 2 + Double($0 % 7) / 10 }
     return (control.enumerated().map { $1 - shift - ($0 % 2 == 0 ? wobble : -wobble) }, control)

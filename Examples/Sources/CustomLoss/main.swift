@@ -26,7 +26,7 @@ func centredDistance(_ student: Classifier) -> LossFunction {
     let difference =
       centred(student.logits(inputs[.pixels]))
       - centred(teacher.logits(inputs[.pixels]).detached())
-    let distance = ((difference * difference).mean(axis: -1) * inputs[.counts]).sum()
+    let distance = (difference * difference).mean(axis: -1).sum()
     return Loss(
       total: 0.5 * ce + 0.5 * distance, logged: [("ce", ce), ("distance", distance)])
   }

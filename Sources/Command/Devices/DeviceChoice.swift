@@ -69,20 +69,12 @@ struct DeviceOptions: ParsableArguments {
     }
 
     func open(_ description: DeviceDescription) throws -> any Device {
-      var traits =
-        family.map { DeviceTraits(of: description, as: $0) } ?? DeviceTraits.tuned(description)
       let findings = Examination.findings(of: description)
       if let fault = findings.fault, !isOnTrial {
         throw WrongDevice(device: description, fault: fault)
       }
-      if traits.family == .gpu { traits.matrixUnit = findings.matrixUnit.map { MatrixUnit($0) } }
-      traits.memoryBytes = max(0, traits.memoryBytes - DisplayMemory.toLeave(on: description))
-      if let limit { traits.memoryBytes = min(traits.memoryBytes, limit) }
-      // A processor's memory is the host's, of which a container may have a part.
-      if description.kind == .cpu, let host = MemoryLimit.ofHost {
-        traits.memoryBytes = min(traits.memoryBytes, host)
-      }
-      return try OpenCLDevice(description, traits: traits, profiling: profiling)
+      return try OpenCLDevice(
+        description, heeding: findings, as: family, profiling: profiling)
     }
   }
 

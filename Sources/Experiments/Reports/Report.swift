@@ -199,7 +199,9 @@ struct Report {
       facts = [
         ("command", about.command.map(shellWord).joined(separator: " ")), ("begun", about.begun),
         ("device", about.device), ("system", about.system), ("data", about.data),
-        ("files", about.files.joined(separator: ", ")),
+      ]
+      if !about.files.isEmpty { facts.append(("files", about.files.joined(separator: ", "))) }
+      facts += [
         ("fingerprint of the data", about.dataFingerprint),
         ("version", "Retort \(about.version)"),
       ]

@@ -160,7 +160,7 @@ struct ModelCard {
     let facts = about.map { about in
       let slice = about.findings.first { $0.text.hasPrefix("student and controls see") }
       return line(
-        "Data: \(about.files.joined(separator: ", ")); \(about.data)"
+        "Data: \((about.files + [about.data]).joined(separator: "; "))"
           + (slice.map { "; \($0.text)" } ?? "") + ". Device: \(about.device).") + "\n\n"
     }
     return before + evaluation + "\n" + (facts ?? "")

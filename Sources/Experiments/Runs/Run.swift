@@ -8,14 +8,16 @@ import Training
 /// How a run is begun.
 package struct RunOptions {
   /// Whether it goes on with what is in the folder.
-  public var resumes = false
+  package var resumes = false
   /// Whether it begins even where something refuses it.
-  public var isForced = false
+  package var isForced = false
   /// The command that began it, as a person wrote it.
-  public var command: [String] = []
+  package var command: [String] = []
   package var profiling = Profiling()
+  /// The recipe of a program that gives it anew in every process, before anything is settled.
+  package var program: String?
 
-  public init() {}
+  package init() {}
 }
 
 /// Everything that the trainings of a run share.
@@ -39,7 +41,7 @@ package final class Run {
   /// it read then.
   package func begin(
     _ recipe: some Recipe, origins: RunOrigins, on device: any Device,
-    data: (words: String, fingerprint: String), phases: [TrainingPhase],
+    data: (words: String, fingerprint: String, sources: [String]), phases: [TrainingPhase],
     after find: () throws -> [Finding]
   ) throws {
     self.origins = origins
@@ -58,7 +60,7 @@ package final class Run {
       (try? phase.cost().byteCount).map { (name: phase.name, bytes: $0) }
     }
     let about = RunAbout(
-      command: options.command, device: device.name, data: data.words, files: recipe.data.files,
+      command: options.command, device: device.name, data: data.words, files: data.sources,
       dataFingerprint: data.fingerprint, findings: findings, memory: memory)
     try folder.begin(recipe, origins: origins, about: about)
     try observer.tell(.begun)

@@ -8,17 +8,20 @@ public struct RunAbout {
   package static let fileName = "run.json"
 
   /// The command and its arguments, as the person wrote them.
-  package var command: [String]
-  package var begun: String
-  /// The device, the system and its processor.
-  package var device: String
-  package var system: String
+  public internal(set) var command: [String]
+  /// When it began, as ISO 8601 writes it.
+  public internal(set) var begun: String
+  /// The device.
+  public internal(set) var device: String
+  /// The system.
+  public internal(set) var system: String
   /// The data in words, and what tells them from others.
-  package var data: String
-  /// The names of its files, without their folders.
-  package var files: [String]
+  public internal(set) var data: String
+  /// What they come from: the names of files, without their folders.
+  public internal(set) var files: [String]
   var dataFingerprint: String
-  package var findings: [Finding]
+  /// What was found before the run.
+  public internal(set) var findings: [Finding]
   /// Bytes that a step of each kind of model needs on the device.
   package var memory: [(name: String, bytes: Int)]
   package var version: String
@@ -31,10 +34,7 @@ public struct RunAbout {
     self.command = command
     begun = Date().ISO8601Format()
     (self.device, self.data, self.dataFingerprint) = (device, data, dataFingerprint)
-    self.files =
-      files.isEmpty
-      ? ["fortunes (Debian's)"] : files.map { URL(fileURLWithPath: $0).lastPathComponent }
-    (self.findings, self.memory) = (findings, memory)
+    (self.files, self.findings, self.memory) = (files, findings, memory)
     system = ProcessInfo.processInfo.operatingSystemVersionString
     version = retortVersion
   }

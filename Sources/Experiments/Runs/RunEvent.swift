@@ -82,7 +82,7 @@ package struct RunObserver {
   private let onEvent: (RunEvent) throws -> Void
 
   /// `shouldStop` is asked at every step and between activities; what `onEvent` throws ends the run.
-  public init(
+  package init(
     shouldStop: @escaping () -> Bool = { false }, onEvent: @escaping (RunEvent) throws -> Void
   ) {
     (self.shouldStop, self.onEvent) = (shouldStop, onEvent)

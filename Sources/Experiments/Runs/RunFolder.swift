@@ -41,6 +41,9 @@ public final class RunFolder {
         atPath: url.appending(path: RunOrigins.fileName).path)
   }
 
+  /// Lets others take the folder.
+  package func release() { ledger = nil }
+
   /// Takes a folder with a run that is to go on.
   package func resume() throws {
     guard RunLedger.isIn(url), FileManager.default.fileExists(atPath: recipe.path) else {

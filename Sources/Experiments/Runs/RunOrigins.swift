@@ -18,6 +18,16 @@ public struct RunOrigins {
     parts.append((name, fingerprint))
   }
 
+  private static let training = "the training of "
+
+  /// Adds what a kind of training is: its formula, and the shapes of its model.
+  package mutating func add(training name: String, _ text: String) {
+    add(Self.training + "the \(name)", text: text)
+  }
+
+  /// Adds what a text says.
+  package mutating func add(_ name: String, text: String) { add(name, Self.fingerprint(text)) }
+
   /// Adds the folder that a model starts from, if there is one.
   package mutating func add(_ name: String, folder path: String) throws {
     guard !path.isEmpty else { return }
@@ -26,7 +36,7 @@ public struct RunOrigins {
 
   /// The recipe, as it is written out.
   package mutating func add(_ recipe: some Recipe) throws {
-    add("recipe.yaml", Self.fingerprint(try recipe.yaml()))
+    add("recipe.yaml", text: try recipe.yaml())
   }
 
   /// What tells these origins from others, in one word.
@@ -60,9 +70,12 @@ public struct RunOrigins {
         "The run in \(folder.name) was begun by another version, which read other things.",
         remedy: .startAnew)
     }
-    let changed = parts.filter { part in
+    let all = parts.filter { part in
       known?[part.name]?.string != part.fingerprint
     }.map(\.name)
+    // Trainings change with what they follow from.
+    let causes = all.filter { !$0.hasPrefix(Self.training) }
+    let changed = causes.isEmpty ? all : causes
     guard changed.isEmpty else {
       throw UserError(
         "\(changed.joined(separator: " and ")) \(changed.count == 1 ? "has" : "have") changed since the run in "

@@ -68,7 +68,7 @@ package struct Divergence: Op {
   static func define(_ kind: Kind) -> [String: Int] {
     switch kind {
     case .forwardKL: ["KIND": 0]
-    case .reverseKL: ["KIND": 1]
+    case .reverseKL: ["KIND": 1, "LOG_FLOOR": Int(logFloor)]
     case .jensenShannon: ["KIND": 2]
     case .skewKL: ["KIND": 3]
     case .skewReverseKL: ["KIND": 4]

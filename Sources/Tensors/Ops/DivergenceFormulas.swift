@@ -26,8 +26,9 @@ extension Divergence {
 
   /// The least log p that the reverse KL sees: a teacher that gives 0 would make it infinite.
   static let logFloor = -69.0  // ln 1e-30
-  /// The least probability of the classes that a list leaves out.
-  static let tailFloor = 1e-7
+  /// One part in so many is the least probability of the classes that a list leaves out.
+  static let tailParts = 10_000_000
+  static var tailFloor: Double { 1 / Double(tailParts) }
 }
 
 extension Divergence.Kind {

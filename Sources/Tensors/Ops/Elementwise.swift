@@ -89,20 +89,17 @@ package struct Elementwise: Op, CustomStringConvertible {
       }
     }
     // A core's work-items are few and long, but worth a start each.
-    let isCPU = traits.family == .cpu
-    let local = traits.groupSize
     let items =
-      isCPU
+      traits.family == .cpu
       ? min(ceilDivide(count, 4096), traits.computeUnits * 16)
       : min(ceilDivide(count, vector), 1 << 20)
     return Launches([
-      KernelCall(
+      .items(
         "elementwise", file: "",
         prelude: ElementwiseSource(expression, reads, operands.map(\.elementType)).kernel,
-        defines: ["VECTOR": vector, "LANES": traits.lanes],
-        arguments: [.int(count), .result(0, "y")]
-          + operands.indices.map { .operand($0) },
-        global: [roundUp(max(items, 1), toMultipleOf: local)], local: [local])
+        count: items, defines: ["VECTOR": vector],
+        arguments: [.int(count), .result(0, "y")] + operands.indices.map { .operand($0) },
+        on: traits)
     ])
   }
 }
@@ -233,7 +230,7 @@ extension Tensor {
   /// -1, 0 or 1; no gradient flows.
   public func sign() -> Tensor { map { .unary(.sign, $0) } }
 
-  /// The larger of two numbers; at a tie the gradient is that of `other`.
+  /// The larger of two numbers; at a tie the gradient is that of `other`. Where this one is no number, neither is the result.
   public func maximum(_ other: Tensor) -> Tensor {
     Tensor.zip(self, other) { .binary(.maximum, $0, $1) }
   }
@@ -248,8 +245,9 @@ extension Tensor {
     Tensor.zip(self, other) { .binary(.greater, $0, $1) }
   }
 
-  /// Elements of `first` where `condition` is greater than 0, of `second` elsewhere. Gradients flow to what is taken; what
-  /// is not may be infinite or no number. Shapes broadcast as in `+`.
+  /// Elements of `first` where `condition` is greater than 0, of `second` elsewhere; what is not taken may be infinite or no
+  /// number. Gradients flow to what is taken. To the other they are 0, which an infinite slope behind it makes NaN, as that of a
+  /// root of 0: keep its argument finite. Shapes broadcast as in `+`.
   public static func select(_ condition: Tensor, _ first: Tensor, otherwise second: Tensor)
     -> Tensor
   {

@@ -96,7 +96,9 @@ struct ElementwiseSource {
       case .unary(let function, let x) where function == .tanh || function == .erf:
         return "\(function.rawValue)_\(type == .vector ? "vector" : "scalar")(\(name(x)))"
       case .unary(let function, let x): return "\(function.rawValue)(\(name(x)))"
-      case .binary(.maximum, let a, let b): return "fmax(\(name(a)), \(name(b)))"
+      case .binary(.maximum, let a, let b):
+        return type == .vector
+          ? "LARGER(\(name(a)), \(name(b)))" : "\(name(b)) > \(name(a)) ? \(name(b)) : \(name(a))"
       case .binary(.greater, let a, let b):
         return type == .vector
           ? "GREATER(\(name(a)), \(name(b)))" : "(float)(\(name(a)) > \(name(b)))"

@@ -91,7 +91,8 @@ package indirect enum Expression: Sendable, Hashable, CustomStringConvertible {
     case .subtract: a - b
     case .multiply: a * b
     case .divide: a / b
-    case .maximum: max(a, b)
+    // A left operand that is no number stays one.
+    case .maximum: b > a ? b : a
     case .greater: a > b ? 1 : 0
     }
   }

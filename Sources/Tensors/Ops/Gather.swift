@@ -75,22 +75,17 @@ struct GatherGradient: Op {
     let count = operands[0].elementCount
     let columns = operands[1].shape.columnCount
     let size = rowCount * columns
-    let local = traits.groupSize
-    let defines = ["VECTOR": traits.vectorWidth, "LANES": traits.lanes]
-    func items(_ wanted: Int) -> [Int] {
-      let most = traits.family == .cpu ? traits.computeUnits * 16 : 1 << 16
-      return [roundUp(max(1, min(wanted, most)), toMultipleOf: local)]
-    }
+    let defines = ["VECTOR": traits.vectorWidth]
+    let most = traits.family == .cpu ? traits.computeUnits * 16 : 1 << 16
     return Launches(
       [
-        KernelCall(
-          "gather_clear", file: "gather.cl", defines: defines,
-          arguments: [.result(0), .scratch(1), .int(size), .int(count)],
-          global: items(max(ceilDivide(size, traits.vectorWidth), count)), local: [local]),
-        KernelCall(
-          "gather_links", file: "gather.cl", defines: defines,
-          arguments: [.operand(0), .scratch(0), .scratch(1), .int(count)],
-          global: items(count), local: [local]),
+        .items(
+          "gather_clear", file: "gather.cl",
+          count: min(max(ceilDivide(size, traits.vectorWidth), count), most), defines: defines,
+          arguments: [.result(0), .scratch(1), .int(size), .int(count)], on: traits),
+        .items(
+          "gather_links", file: "gather.cl", count: min(count, most), defines: defines,
+          arguments: [.operand(0), .scratch(0), .scratch(1), .int(count)], on: traits),
         .rows(
           "gather_gradient", file: "gather.cl", rowCount: count,
           arguments: [

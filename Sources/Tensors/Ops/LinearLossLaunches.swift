@@ -115,6 +115,7 @@ extension LinearLoss {
         case .list(let count):
           guard let ofTeacher else { fatal("a teacher's list has no memory") }
           function = "linear_loss_list"
+          defines["TAIL_PARTS"] = Divergence.tailParts
           arguments += [.operand(3), .operand(4), .operand(5), ofTeacher, .int(count)]
         }
         arguments += (1...3).map { .result($0) }
@@ -167,11 +168,8 @@ extension LinearLoss {
     _ function: String, _ arguments: [KernelCall.Argument], _ count: Int,
     _ defines: [String: Int], on traits: DeviceTraits
   ) -> KernelCall {
-    let local = traits.groupSize
-    return KernelCall(
-      function, file: "linearloss.cl", defines: traits.rowDefines.merging(defines) { $1 },
-      arguments: arguments,
-      global: [roundUp(min(ceilDivide(count, 1024), 1 << 14), toMultipleOf: local)],
-      local: [local])
+    .items(
+      function, file: "linearloss.cl", count: min(ceilDivide(count, 1024), 1 << 14),
+      defines: traits.rowDefines.merging(defines) { $1 }, arguments: arguments, on: traits)
   }
 }

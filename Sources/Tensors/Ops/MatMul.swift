@@ -266,11 +266,9 @@ package struct MatMul: Op, CustomStringConvertible {
       local: kernel.group + [1])
     product.wantsManyRegisters = true
     if !isSplit { return Launches([product]) }
-    let local = traits.groupSize
-    let sum = KernelCall(
-      "matmul_sum", file: "matmul_gpu.cl", prelude: epilogueSource(operands),
-      arguments: [.scratch(0), .result(0, "c"), .int(count), .int(splits)] + more,
-      global: [roundUp(count, toMultipleOf: local)], local: [local])
+    let sum = KernelCall.items(
+      "matmul_sum", file: "matmul_gpu.cl", prelude: epilogueSource(operands), count: count,
+      arguments: [.scratch(0), .result(0, "c"), .int(count), .int(splits)] + more, on: traits)
     return Launches([product, sum], scratch: [4 * splits * count])
   }
 }

@@ -29,11 +29,16 @@ package struct Reduce: Op {
     let x = application.operands[0]
     guard let dy = resultGradients[0] else { return [nil] }
     let n = extent(x.type)
-    let grid: Shape = [outer, n, inner]
     // Each element of y is read by n elements of x.
+    if kind == .sum, inner > 1, outer > 1 {
+      let spread = Elementwise(
+        .operand(0), [.prefix(divisor: max(n, 1))], [outer, inner, n])
+      return [Application(spread, [dy]).result(0).transposed(1, 2).reshaped(to: x.shape)]
+    }
+    let grid: Shape = [outer, n, inner]
     let read: [Elementwise.Read] =
       inner == 1 ? [.prefix(divisor: max(n, 1))] : outer == 1 ? [.suffix(count: inner)] : []
-    demand(!read.isEmpty, "the gradient of a reduction over a middle axis needs a transpose")
+    demand(!read.isEmpty || kind == .maximum, "squares are summed over the first or the last axis")
     let spread: (Expression, [Tensor]) -> Tensor = { formula, more in
       Application(
         Elementwise(formula, read + more.map { _ in .full }, grid), [dy] + more

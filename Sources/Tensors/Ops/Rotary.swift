@@ -59,17 +59,15 @@ package struct Rotary: Op {
   package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let shape = operands[0].shape
     let half = shape[3] / 2
-    let local = traits.groupSize
-    let items = max(1, min(shape.rowCount, traits.family == .cpu ? 256 : 1 << 20))
     return Launches([
-      KernelCall(
+      .items(
         "rotary", file: "rotary.cl",
-        defines: ["VECTOR": traits.vectorWidth(dividing: half), "LANES": traits.lanes],
+        count: min(shape.rowCount, traits.family == .cpu ? 256 : 1 << 20),
+        defines: ["VECTOR": traits.vectorWidth(dividing: half)],
         arguments: [
           .operand(0, "x"), .operand(1), .operand(2), .result(0, "y"), .int(shape.rowCount),
           .int(shape[1]), .int(shape[2]), .int(half), .float(direction),
-        ],
-        global: [roundUp(items, toMultipleOf: local)], local: [local])
+        ], on: traits)
     ])
   }
 }

@@ -50,16 +50,15 @@ package struct Transpose: Op {
     let g = grid(operands[0].shape)
     let count = operands[0].elementCount
     let vector = traits.vectorWidth(dividing: g.inner)
-    let local = traits.groupSize
-    let items = max(1, min(ceilDivide(count, vector), traits.family == .cpu ? 4096 : 1 << 20))
+    let most = traits.family == .cpu ? 4096 : 1 << 20
     return Launches([
-      KernelCall(
-        "transpose", file: "transpose.cl", defines: ["VECTOR": vector, "LANES": traits.lanes],
+      .items(
+        "transpose", file: "transpose.cl", count: min(ceilDivide(count, vector), most),
+        defines: ["VECTOR": vector],
         arguments: [
           .operand(0, "x"), .result(0, "y"), .int(count), .int(g.a), .int(g.middle), .int(g.b),
           .int(g.inner),
-        ],
-        global: [roundUp(items, toMultipleOf: local)], local: [local])
+        ], on: traits)
     ])
   }
 }

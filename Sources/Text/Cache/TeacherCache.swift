@@ -23,8 +23,9 @@ public final class TeacherCache {
 
   package var rowCount: Int { placeOfKey.count }
 
-  /// Opens a cache; `expecting` is the fingerprint of the teacher it should be of, if one is known.
-  package init(_ folder: URL, expecting teacher: String? = nil) throws {
+  /// Opens what `retort cache` wrote; `expecting` is the fingerprint of the teacher it should be of, if one is known. Throws where
+  /// it is damaged, or of another teacher.
+  public init(_ folder: URL, expecting teacher: String? = nil) throws {
     self.folder = folder
     description = try TeacherCacheDescription(folder: folder)
     if let teacher, teacher != description.teacher {

@@ -82,6 +82,12 @@ extension FieldsRecipe {
 }
 
 extension DataRecipe {
+  /// The names of the run's files, without their folders.
+  package var sources: [String] {
+    files.isEmpty
+      ? ["fortunes (Debian's)"] : files.map { URL(fileURLWithPath: $0).lastPathComponent }
+  }
+
   /// What the run's files hold.
   package func entries() throws -> [DataEntry] {
     try DataEntry.read(

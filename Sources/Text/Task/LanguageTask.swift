@@ -13,7 +13,7 @@ public final class LanguageTask: RecipeTask {
   private let arms: LanguageArms
   private var texts: (all: RunText, slice: RunText)?
 
-  public static func takes(_ recipe: DistillRecipe) -> Bool { true }
+  package static func takes(_ recipe: DistillRecipe) -> Bool { true }
 
   public init(_ recipe: DistillRecipe, in folder: RunFolder) throws {
     self.recipe = recipe
@@ -48,7 +48,7 @@ public final class LanguageTask: RecipeTask {
     return TaskData(
       description: all.description, fingerprint: all.fingerprint, training: all.training,
       slice: slice.training, judgedRows: all.heldOut.count,
-      sample: try DataSample(all, arms.tokenizer.tokenizer))
+      sample: try DataSample(all, arms.tokenizer.tokenizer), sources: recipe.data.sources)
   }
 
   public func readTeachers(on device: any Device) throws -> FrozenWeights {

@@ -107,7 +107,8 @@ package struct LanguageTraining {
     origins.add("the data", text.fingerprint)
     try origins.add("the model's folder", folder: recipe.model.path)
     try run.begin(
-      recipe, origins: origins, on: device, data: (text.description, text.fingerprint),
+      recipe, origins: origins, on: device,
+      data: (text.description, text.fingerprint, recipe.data.sources),
       phases: [phase]
     ) { try chosen + findings(text, phase) }
     run.clock = try RunClock(

@@ -1,12 +1,11 @@
 // How much memory a process may have.
 import Base
 import Foundation
-import Storage
 
-enum MemoryLimit {
+package enum MemoryLimit {
   /// `RETORT_MEMORY_LIMIT` in bytes, for sharing a device; nil where it is not set. Anything but a number of MiB
   /// is an error.
-  static func given() throws -> Int? {
+  package static func given() throws -> Int? {
     guard let text = ProcessInfo.processInfo.environment["RETORT_MEMORY_LIMIT"], !text.isEmpty
     else { return nil }
     guard let mebibytes = Int(text), (1...1 << 30).contains(mebibytes) else {
@@ -19,7 +18,7 @@ enum MemoryLimit {
 
   /// What this process may have of the host's memory, in bytes: that of the machine, or of the container (control
   /// group) it runs in, if that is less. nil where it is not known.
-  static var ofHost: Int? {
+  package static var ofHost: Int? {
     var limits = controlGroups.compactMap { file -> Int? in
       guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { return nil }
       // "max", or a number near 2^63, is no limit.
