@@ -187,8 +187,8 @@ extension Verdict: CustomStringConvertible {
 
   /// One sentence: the claim, the difference with its interval, the rows and the seeds.
   public var description: String {
-    let text = statement(unit: "", rows: "rows")
-    return text.prefix(1).uppercased() + text.dropFirst()
+    let words = statement(unit: "", rows: "rows")
+    return words.prefix(1).uppercased() + words.dropFirst()
   }
 
   /// The claim with the difference in a unit, such as "nats/token", over held-out rows of some name.

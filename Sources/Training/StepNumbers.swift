@@ -32,11 +32,10 @@ extension Trainer {
     for (name, sum) in zip(loggedNames, logged.dropFirst()) {
       means[name] = Double(try executor.value(of: sum).floats[0]) / Double(max(1, targetCount))
     }
-    let norm = Double(try executor.value(of: optimizer.gradientNorm).floats[0])
     return StepMetrics(
       step: step, stepCount: options.stepCount, means: means,
       learningRate: options.optimizer.rate(step: step - 1, of: options.stepCount),
-      gradientNorm: norm, unit: data.unit, targetCount: total,
+      gradientNorm: try latestNorm(), unit: data.unit, targetCount: total,
       targetsPerSecond: pace.targetsPerSecond, secondsPerStep: pace.secondsPerStep,
       seconds: pace.seconds)
   }
