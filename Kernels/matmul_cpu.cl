@@ -152,11 +152,16 @@ VECTOR_KERNEL matmul_pack_left(__global const A_TYPE* a, __global float* packed,
 #ifndef PACKED
 #define PACKED 1
 #endif
+#if PACKED
+#define LEFT_TYPE float
+#else
+#define LEFT_TYPE A_TYPE
+#endif
 
 // a: as packed, or as it is; b: packed [batch, slices, panels, depth, PANEL] (one batch for all where
 // b_stride is 0); c: [batch, M, N]. A work-item owns block_tiles x block_panels tiles of one batch; the next
 // work-item reads the same tiles of A, which the second cache still has.
-VECTOR_KERNEL matmul_panels(__global const A_TYPE* a, __global const float* b, __global C_TYPE* c,
+VECTOR_KERNEL matmul_panels(__global const LEFT_TYPE* a, __global const float* b, __global C_TYPE* c,
                             const int M, const int N, const int K, const int block_tiles,
                             const int block_panels, const int b_stride EPILOGUE_PARAMETERS) {
   const int batch = get_global_id(2);
