@@ -33,10 +33,6 @@
 typedef float FLOATV;
 typedef uint UINTV;
 #define GREATER(a, b) ((float)((a) > (b)))
-// a where c > 0, else b
-#define SELECT(c, a, b) ((c) > 0.0f ? (a) : (b))
-// The larger one, or a where that is no number, as max and fmax are not: relu keeps what was lost.
-#define LARGER(a, b) ((b) > (a) ? (b) : (a))
 #define SPLAT_UINT(x) (x)
 #define TO_FLOATV(x) convert_float(x)
 #define IOTA 0u
@@ -46,8 +42,6 @@ typedef uint UINTV;
 typedef PASTE(float, VECTOR) FLOATV;
 typedef PASTE(uint, VECTOR) UINTV;
 #define GREATER(a, b) select((FLOATV)(0.0f), (FLOATV)(1.0f), (a) > (b))
-#define SELECT(c, a, b) select((b), (a), (c) > (FLOATV)(0.0f))
-#define LARGER(a, b) select((a), (b), (b) > (a))
 #define SPLAT_UINT(x) (UINTV)(x)
 #define TO_FLOATV(x) PASTE(convert_float, VECTOR)(x)
 

@@ -80,7 +80,7 @@ public struct ArrayDataset: Dataset, Sendable {
 
 extension TensorData {
   /// Some rows by number, of float32 or int32.
-  fileprivate func rows(_ numbers: some Collection<Int>) -> TensorData {
+  func rows(_ numbers: some Collection<Int>) -> TensorData {
     let width = shape.extents.dropFirst().reduce(1, *)
     func gathered<Number>(_ all: [Number]) -> [Number] {
       var chosen: [Number] = []
@@ -91,28 +91,5 @@ extension TensorData {
     let shape = Shape([numbers.count] + self.shape.extents.dropFirst())
     return type.elementType == .int32
       ? TensorData(shape, gathered(integers)) : TensorData(shape, gathered(floats))
-  }
-}
-
-extension Dataset {
-  /// What a formula gives for each row, [count, ...], with the variables of a store. `formula` makes a tensor [B, ...] of the
-  /// fields of B rows, whose first axis has to be that of the rows. Its graph is prepared anew in every call. Throws where it does
-  /// not fit the device; traps where the first axis is of another size.
-  public func values(
-    on store: VariableStore, batchSize: Int = 64, _ formula: (_ inputs: Inputs) -> Tensor
-  ) throws -> TensorData {
-    demand(count > 0, "there are no rows")
-    let pass = try PassOverData(
-      over: self, batchSize: min(max(1, batchSize), count), on: store
-    ) { inputs in
-      let result = formula(inputs)
-      demand(
-        result.shape.rank > 0 && result.shape[0] == inputs.rowCount,
-        "the formula gives \(result.shape) for \(inputs.rowCount) rows")
-      return result
-    }
-    var parts: [TensorData] = []
-    try pass.each { parts.append($1) }
-    return TensorData(joining: parts).rows(0..<count)
   }
 }

@@ -110,10 +110,7 @@ final class ToyTask: LearningTask {
         unitsPerRow: 1, unit: "rows"))
   }
 
-  private func model(_ arm: Arm) -> ToyModel {
-    guard let model = arm.model as? ToyModel else { preconditionFailure() }
-    return model
-  }
+  private func model(_ arm: Arm) -> ToyModel { arm.layers(as: ToyModel.self) }
 
   func readData() throws -> TaskData {
     TaskData(

@@ -120,29 +120,37 @@ private struct Whitened: Optimizer {
     #expect(moved.map { ($0 * 100).rounded() } == [-1, 1, 0, -1])
   }
 
-  @Test(arguments: [Float.infinity, .nan]) func aStepWhoseGradientsOverflowIsSkipped(
-    bad: Float
-  ) throws {
+  private static let rules: [any Optimizer] = [AdamW(), SGD(), PlainMomentum()]
+
+  @Test(arguments: [Float.infinity, .nan], rules.indices)
+  func aStepWhoseGradientsOverflowIsSkipped(bad: Float, rule: Int) throws {
     let store = VariableStore(on: ReferenceDevice(), seed: 1)
     let parameter = Tensor.variable([2, 2], .ones)
     try store.declare("parameter", parameter)
+    let scale = try LossScale(store: store)
     let gradient = Tensor.input("gradient", parameter.type)
     var options = OptimizerOptions()
-    options.rule = PlainMomentum()
-    let update = try ParameterUpdate(
-      options, parameters: [("parameter", parameter)], gradients: [gradient],
-      scaledBy: LossScale(store: store), store: store)
-    let executor = try GraphExecutor(
-      Graph(outputs: [], assignments: update.assignments), on: store)
-    func run(_ values: [Float]) throws -> [Float] {
-      try executor.set(gradient, to: TensorData([2, 2], values))
-      try executor.set(update.step, to: options.stepNumbers(step: 60, of: 100))
-      try executor.run()
-      return try store.value(of: parameter).floats
+    options.rule = Self.rules[rule]
+    let optimizer = try ParameterUpdate(
+      options, parameters: [("parameter", parameter)], gradients: [gradient], scaledBy: scale,
+      store: store)
+    let update = try GraphExecutor(
+      Graph(outputs: [optimizer.gradientNorm], assignments: optimizer.assignments), on: store)
+    func run(_ values: [Float]) throws -> (parameters: [Float], scale: Float) {
+      try update.set(gradient, to: TensorData([2, 2], values))
+      try update.set(optimizer.step, to: options.stepNumbers(step: 60, of: 100))
+      try update.run()
+      return (try store.value(of: parameter).floats, try store.value(of: scale.scale).floats[0])
     }
-    #expect(try run([1, 2, bad, 3]) == [1, 1, 1, 1])
-    let velocity = try #require(store.entry(named: "optimizer.velocity.parameter"))
-    #expect(try store.value(of: velocity.tensor).floats == [0, 0, 0, 0])
-    #expect(try run([16_384, 16_384, -16_384, 16_384])[0] < 1)
+    let skipped = try run([1, 2, bad, 3])
+    #expect(skipped.parameters == [1, 1, 1, 1] && skipped.scale == 32_768)
+    for state in options.rule.stateNames {
+      let kept = try #require(store.entry(named: "optimizer.\(state).parameter"))
+      #expect(try store.value(of: kept.tensor).floats == [0, 0, 0, 0])
+    }
+    // The scale drops out: gradients of 32768 times 1/2 count as 1/2, whose norm is 1.
+    let moved = try run([16_384, 16_384, -16_384, 16_384])
+    #expect(try update.value(of: optimizer.gradientNorm).floats[0] == 1)
+    #expect(moved.scale == 32_768 && moved.parameters[0] < 1 && moved.parameters[2] > 1)
   }
 }

@@ -4,7 +4,7 @@ import Retort
 
 /// What an experiment has to know of classifiers of digits. The teacher has read 1,200 pictures, students and controls 60.
 final class DigitTask: LearningTask {
-  let teacher: Arm?
+  let known: Arm
   let student: Arm
   private let folder: RunFolder
   private let images: ArrayDataset
@@ -12,10 +12,11 @@ final class DigitTask: LearningTask {
   init(in folder: RunFolder) throws {
     self.folder = folder
     images = try digitImages()
-    teacher = Arm("teacher", new: Classifier(width: 128), in: folder)
+    known = Arm("teacher", new: Classifier(width: 128), in: folder)
     student = Arm("student", new: Classifier(width: 16), in: folder)
   }
 
+  var teacher: Arm? { known }
   func arm(_ name: String) -> Arm { Arm(name, new: Classifier(width: 16), in: folder) }
 
   // MARK: Data
@@ -41,12 +42,12 @@ final class DigitTask: LearningTask {
     return TrainingSetup(objective: loss, data: data, validation: validation)
   }
 
-  func teacherSetup() throws -> TrainingSetup { alone(arm(teacher), many) }
+  func teacherSetup() throws -> TrainingSetup { alone(known, many) }
   func controlSetup(_ arm: Arm) -> TrainingSetup { alone(arm, few) }
 
   /// Labels, and the teacher's probabilities at temperature 2.
   func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup {
-    let (student, teacher) = (classifier(arm), classifier(self.arm(teacher)))
+    let (student, teacher) = (classifier(arm), classifier(known))
     let divergence = DivergenceLoss(.forwardKL, temperature: 2, alpha: 0.3)
     let loss = LossFunction(divergence.formula) { inputs in
       divergence.loss(
@@ -56,8 +57,7 @@ final class DigitTask: LearningTask {
     return TrainingSetup(objective: loss, data: few, validation: validation)
   }
 
-  private func arm(_ teacher: Arm?) -> Arm { teacher! }
-  private func classifier(_ arm: Arm) -> Classifier { arm.model as! Classifier }
+  private func classifier(_ arm: Arm) -> Classifier { arm.layers(as: Classifier.self) }
 
   // MARK: Judging
 

@@ -89,7 +89,7 @@ struct RunArguments: ParsableArguments {
       + (budget.map { ["training.budget=\(quoted($0))"] } ?? [])
     var recipe = try R.load(file: recipeFile, settings: settings + own + set, notice: { note($0) })
     recipe.data.files = try DataFiles.expanded(recipe.data.files)
-    recipe.eachPath { if !$0.isEmpty { $0 = URL(fileURLWithPath: $0).path } }
+    recipe.makePathsAbsolute()
     return recipe
   }
 

@@ -1,5 +1,4 @@
 // What `retort distill` does, as a YAML file says it.
-import Foundation
 
 /// What a distillation does: the sizes and steps of its models, its loss, its seeds. `retort recipe distill` lists all keys with
 /// their meanings, defaults and bounds.
@@ -35,11 +34,7 @@ public struct DistillRecipe: Recipe {
   /// are those of the working directory. Throws for keys that do not exist and for values that cannot be used.
   public init(file: String? = nil, _ settings: String...) throws {
     self = try .load(file: file, settings: settings)
-    eachPath { path in
-      if !path.isEmpty, path != "-", !path.hasPrefix("~") {
-        path = URL(fileURLWithPath: path).path
-      }
-    }
+    makePathsAbsolute()
   }
 
   package static let command = "distill"

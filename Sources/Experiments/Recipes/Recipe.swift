@@ -41,6 +41,13 @@ extension Recipe {
     return paths
   }
 
+  /// Makes relative paths those of the working directory, so that a run can go on from any place; `~` stays for patterns.
+  package mutating func makePathsAbsolute() {
+    eachPath { path in
+      if !path.isEmpty, !path.hasPrefix("~") { path = URL(fileURLWithPath: path).path }
+    }
+  }
+
   /// The defaults, changed by a file and by `key.path=value` settings. `notice` is given what a person should know of the
   /// keys that they used.
   package static func load(

@@ -1,4 +1,5 @@
 // One model of a run: made or loaded.
+import Base
 import Foundation
 import Models
 import Storage
@@ -35,6 +36,14 @@ public struct Arm {
     model = try directory.model()
     origin = .folder(directory)
     isTrained = false
+  }
+
+  /// The layers as the task that made them knows them; traps where they are of another type.
+  public func layers<Model: PretrainedModel>(as type: Model.Type) -> Model {
+    guard let model = model as? Model else {
+      fatal("the \(name) is a \(Swift.type(of: model)), not a \(type)")
+    }
+    return model
   }
 
   /// The model as one that predicts the next token; throws for one that does not.

@@ -96,18 +96,16 @@ struct ElementwiseSource {
       case .unary(let function, let x) where function == .tanh || function == .erf:
         return "\(function.rawValue)_\(type == .vector ? "vector" : "scalar")(\(name(x)))"
       case .unary(let function, let x): return "\(function.rawValue)(\(name(x)))"
+      // Unlike max and fmax, this keeps a left operand that is no number: relu does not lose it.
       case .binary(.maximum, let a, let b):
-        return type == .vector
-          ? "LARGER(\(name(a)), \(name(b)))" : "\(name(b)) > \(name(a)) ? \(name(b)) : \(name(a))"
+        return "select(\(name(a)), \(name(b)), \(name(b)) > \(name(a)))"
       case .binary(.greater, let a, let b):
         return type == .vector
           ? "GREATER(\(name(a)), \(name(b)))" : "(float)(\(name(a)) > \(name(b)))"
       case .binary(let function, let a, let b):
         return "\(name(a)) \(function.rawValue) \(name(b))"
       case .select(let c, let a, let b):
-        return type == .vector
-          ? "SELECT(\(name(c)), \(name(a)), \(name(b)))"
-          : "\(name(c)) > 0.0f ? \(name(a)) : \(name(b))"
+        return "select(\(name(b)), \(name(a)), \(name(c)) > 0.0f)"
       case .uniform(let seed, let stream):
         let function = type == .vector ? "uniform_vector" : "uniform_scalar"
         return "\(function)(i, \(stream)u, (uint)x\(seed)[0], (uint)x\(seed)[1])"
