@@ -84,7 +84,7 @@ struct StepCases {
           next += 1
         }, profile: trainer.accumulate.profiledRun,
         facts: [
-          "flops": graph.applications.reduce(0) { $0 + $1.op.flopCount($1.operands.map(\.type)) },
+          "flops": graph.applications.reduce(0) { $0 + $1.flopCount },
           "tokens": Double(batch * length),
           "parameters": Double(model.parameterCount),
           "plan_bytes": Double(plan.peak), "plan_lower_bound_bytes": Double(plan.lowerBound),

@@ -14,8 +14,13 @@ public struct Experiment {
   private let task: any LearningTask
   private let folder: RunFolder
 
-  /// A recipe and a task for it; `folder` is where the run's models lie, or would.
+  /// A recipe and a task for it; `folder` is where the run's models lie, or would. Traps where the recipe lacks keys that the task
+  /// adds.
   public init(_ recipe: DistillRecipe, _ task: any LearningTask, in folder: RunFolder) {
+    demand(
+      type(of: task).recipeParts.allSatisfy { part in
+        recipe.parts.contains { type(of: $0) == type(of: part) }
+      }, "an experiment's recipe has the keys of its task: make it with DistillRecipe(for:)")
     (self.recipe, self.task, self.folder) = (recipe, task, folder)
   }
 
@@ -77,7 +82,7 @@ public struct Experiment {
     defer { folder.release() }
     if options.resumes {
       try folder.resume()
-      recipe = try .load(file: folder.recipe.path, settings: [])
+      recipe = try .load(file: folder.recipe.path, settings: [], parts: recipe.parts)
     } else {
       try folder.requireFree(overwrite: overwrite, sources: recipe.sources)
     }
@@ -135,13 +140,13 @@ public struct Experiment {
     _ trials: [Trial], _ plan: DistillationPlan, _ weights: FrozenWeights, _ run: Run
   ) throws {
     func train(
-      _ arm: Arm, _ sizes: ModelRecipe, seed: UInt64, as prefix: String, teacher: Arm? = nil,
+      _ arm: Arm, _ schedule: ArmRecipe, seed: UInt64, as prefix: String, teacher: Arm? = nil,
       _ setup: (VariableStore) throws -> TrainingSetup
     ) throws {
       guard !folder.isFinished(arm.name) else { return }
       let store = weights.sharing(seed: seed)
       try ArmTraining(
-        arm, setup(store), recipe.training.options(for: sizes, seed: seed), in: run, store: store
+        arm, setup(store), recipe.training.options(for: schedule, seed: seed), in: run, store: store
       ).train(prefix: prefix, task.export, teacher: teacher?.directory)
     }
     if let teacher = task.teacher, task.isTeacherTrained {
@@ -156,8 +161,8 @@ public struct Experiment {
         trial.student, recipe.student, seed: trial.seed, as: "student", teacher: task.teacher
       ) { try task.studentSetup(trial.student, in: $0) }
       for control in trial.controls {
-        let sizes = try plan.controlRecipe(control.question, recipe)
-        try train(control.arm, sizes, seed: trial.seed, as: "student") { _ in
+        let schedule = try plan.controlRecipe(control.question, recipe)
+        try train(control.arm, schedule, seed: trial.seed, as: "student") { _ in
           try task.controlSetup(control.arm)
         }
       }

@@ -99,6 +99,8 @@ public struct Measure: Sendable {
 /// A kind of model, as far as a distillation has to know it. `Experiment` does the rest: it settles budgets and controls, looks
 /// for what would spoil the run, trains teacher, students and controls, and judges them.
 public protocol LearningTask: AnyObject {
+  /// The keys that this kind of model adds to recipes, with their defaults.
+  static var recipeParts: [any RecipePart] { get }
   /// The teacher; nil where something stands for it.
   var teacher: Arm? { get }
   /// The first student, which shows what all students and controls are.
@@ -116,6 +118,8 @@ public protocol LearningTask: AnyObject {
   func planTeachers(in store: VariableStore) throws
   /// Notes what the models start from.
   func addOrigins(_ weights: FrozenWeights, to origins: inout RunOrigins) throws
+  /// Work for the student that is in no step and so in no count of its arithmetic, such as "the teacher's passes for a cache".
+  var uncountedWork: [String] { get }
   /// What the task finds before a run; costs and evidence are not its part.
   func findings(_ weights: FrozenWeights) throws -> [Finding]
 
@@ -141,7 +145,9 @@ public protocol LearningTask: AnyObject {
 }
 
 extension LearningTask {
+  public static var recipeParts: [any RecipePart] { [] }
   public var export: ModelExport { ModelExport() }
+  public var uncountedWork: [String] { [] }
 
   /// Reads the teacher where it is a finished model.
   public func readTeachers(on device: any Device) throws -> FrozenWeights {
@@ -185,8 +191,16 @@ extension LearningTask {
 
 /// A task that follows from a recipe: from its teacher's family, or from its data.
 package protocol RecipeTask: LearningTask {
-  /// Whether a recipe is for this kind of model.
-  static func takes(_ recipe: DistillRecipe) throws -> Bool
+  /// The models, such as "language models".
+  static var kindName: String { get }
+  /// Whether a recipe, which has the keys of all kinds, is for this one.
+  static func takes(_ recipe: DistillRecipe) -> Bool
   /// `folder` is where the run's models lie, or would.
   init(_ recipe: DistillRecipe, in folder: RunFolder) throws
+}
+
+extension RecipeTask {
+  package static var kind: RecipeKind<DistillRecipe> {
+    RecipeKind(kindName, parts: recipeParts, takes: takes)
+  }
 }

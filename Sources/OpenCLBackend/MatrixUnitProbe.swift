@@ -32,10 +32,10 @@ extension MatrixUnit {
   package func multipliesRightly(on device: DeviceDescription) throws -> Bool {
     try kind.types.allSatisfy { type in
       try [(false, false), (false, true), (true, false)].allSatisfy { transposeA, transposeB in
-        // With one unit to fill tiles are large, with 12 small. Ampere's tiles of whole vectors are loaded otherwise.
+        // With one unit to fill tiles are large, with 12 small. Tiles that are copied directly are loaded otherwise.
         try multiplies(
           m: 137, n: 130, k: 96, transposeA, transposeB, type, on: device, computeUnits: 1)
-          && (kind == .nvidia ? [1, 10, 12] : []).allSatisfy { units in
+          && (kind.copiesDirectly ? [1, 10, 12] : []).allSatisfy { units in
             try multiplies(
               m: 136, n: 264, k: 104, transposeA, transposeB, type, on: device,
               computeUnits: units)

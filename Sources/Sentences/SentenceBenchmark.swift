@@ -17,7 +17,8 @@ package struct SentenceBenchmark: Sendable {
   /// Both sentences of every pair: first ones, then second ones.
   package let sentences: [[Int32]]
 
-  private var count: Int { sentences.count / 2 }
+  /// Rows by which models are judged: pairs, or sentences whose halves are told apart.
+  package var count: Int { sentences.count / 2 }
 
   /// The name of the number in tables, and its key in files.
   package var title: (key: String, words: String) {

@@ -34,48 +34,53 @@ public final class SentenceTask: RecipeTask {
 
           model = SentenceTransformer(".")
           print(model.encode(["A sentence.", "Another one."]).shape)
-          """, rows: "sentences of at most \(recipe.data.sequenceLength) tokens", unitsPerRow: 1,
+          """, rows: "sentences of at most \(recipe.text.data.sequenceLength) tokens",
+        unitsPerRow: 1,
         unit: "sentences"))
   }
 
-  package static func takes(_ recipe: DistillRecipe) throws -> Bool {
-    let path = recipe.teacher.path
-    return try !path.isEmpty && ModelDirectory(URL(fileURLWithPath: path)).model() is any Encoder
+  public static var recipeParts: [any RecipePart] { [TextRecipe(), SentenceRecipe()] }
+  package static let kindName = "sentence encoders"
+  package static func takes(_ recipe: DistillRecipe) -> Bool {
+    let path = recipe.sentences.teacher.path
+    // Of a folder that cannot be read the next kind tells.
+    return !path.isEmpty
+      && (try? ModelDirectory(URL(fileURLWithPath: path)).model()) is any Encoder
   }
 
   public init(_ recipe: DistillRecipe, in folder: RunFolder) throws {
     self.recipe = recipe
-    let teacher = try Arm("teacher", finished: recipe.teacher.path)
+    let own = recipe.sentences
+    let teacher = try Arm("teacher", finished: own.teacher.path)
     givenTeacher = teacher
     teacherEncoder = try SentenceEncoder(teacher.directory)
       .replacingEncoder(by: try teacher.encoder())
     tokenizer = try TokenizerDirectory(teacher.directory.url)
-    let length = recipe.data.sequenceLength
+    let length = recipe.text.data.sequenceLength
     guard length <= teacherEncoder.maximumLength else {
       throw RecipeError(
         "data.sequence_length must be at most \(teacherEncoder.maximumLength), the teacher's.")
     }
-    guard recipe.student.fromTeacher.isWanted || !recipe.student.path.isEmpty else {
+    guard own.student.fromTeacher.isWanted || !own.student.path.isEmpty else {
       throw RecipeError(
         "the student of a sentence encoder is cut from it or a folder of its own: "
           + "set student.from_teacher.layers, such as [0, 2, 4], or student.path.")
     }
-    guard recipe.distillation.cache.isEmpty else {
-      throw RecipeError("distillation.cache is for language models.")
-    }
     makeArm = { name in
-      var arm = try Arm(
-        name, recipe.student, teacher: teacher.directory, vocabularySize: 0,
-        sequenceLength: length, folder: folder)
+      var arm =
+        own.student.path.isEmpty
+        ? try Arm(name, own.student.fromTeacher, of: teacher.directory, in: folder)
+        : try Arm(name, startingFrom: own.student.path, in: folder)
       _ = try arm.encoder()
+      try arm.require(contextOf: length)
       arm.beginsRandom = recipe.distillation.beginsRandom(name)
       return arm
     }
     student = try makeArm("student")
-    if !recipe.student.path.isEmpty {
-      let own = try TokenizerDirectory(URL(fileURLWithPath: recipe.student.path)).tokenizer
-      guard own.hasSameTokens(as: tokenizer.tokenizer) else {
-        throw UserError("\(recipe.student.path) has another tokenizer than the teacher.")
+    if !own.student.path.isEmpty {
+      let other = try TokenizerDirectory(URL(fileURLWithPath: own.student.path)).tokenizer
+      guard other.hasSameTokens(as: tokenizer.tokenizer) else {
+        throw UserError("\(own.student.path) has another tokenizer than the teacher.")
       }
     }
   }
@@ -95,26 +100,28 @@ public final class SentenceTask: RecipeTask {
   public func readData() throws -> TaskData {
     let tables = [givenTeacher.model.tokenRows, student.model.tokenRows]
     let sentences = try RunSentences(
-      recipe.data, share: recipe.student.textShare, tokenizer.tokenizer, teacherEncoder,
+      recipe.text.data, share: recipe.sentences.student.textShare, tokenizer.tokenizer,
+      teacherEncoder,
       classCount: tables.min() ?? 0, seed: recipe.seed)
     // What models are judged by is read before they are trained.
-    read = (sentences, try benchmark(sentences))
+    let benchmark = try benchmark(sentences)
+    read = (sentences, benchmark)
     return TaskData(
       description: sentences.description, fingerprint: sentences.fingerprint,
       training: sentences.training, slice: sentences.training,
-      judgedRows: sentences.heldOut.count,
+      judgedRows: benchmark.count,
       sample: DataSample(
         sentences.firstEntry,
         row: tokenizer.tokenizer.decode(
           sentences.training.sentences.first ?? [], skipsSpecialTokens: false),
-        of: sentences.training.length), sources: recipe.data.sources)
+        of: sentences.training.length), sources: recipe.text.data.sources)
   }
 
   /// By what the models are judged, beside their distance to the teacher.
   private func benchmark(_ sentences: RunSentences) throws -> SentenceBenchmark {
-    let length = recipe.data.sequenceLength
-    if !recipe.data.pairs.isEmpty {
-      return try SentenceBenchmark(pairsIn: recipe.data.pairs) { sentence in
+    let length = recipe.text.data.sequenceLength
+    if !recipe.sentences.data.pairs.isEmpty {
+      return try SentenceBenchmark(pairsIn: recipe.sentences.data.pairs) { sentence in
         try SentenceEmbedder.ids(
           sentence, tokenizer.tokenizer, teacherEncoder, maximumLength: length)
       }
@@ -129,9 +136,9 @@ public final class SentenceTask: RecipeTask {
 
   public func addOrigins(_ weights: FrozenWeights, to origins: inout RunOrigins) throws {
     origins.add("the teacher", try givenTeacher.load(into: weights))
-    try origins.add("the student's folder", folder: recipe.student.path)
-    if !recipe.data.pairs.isEmpty {
-      let pairs = try OpenFile(URL(fileURLWithPath: recipe.data.pairs)).whole()
+    try origins.add("the student's folder", folder: recipe.sentences.student.path)
+    if !recipe.sentences.data.pairs.isEmpty {
+      let pairs = try OpenFile(URL(fileURLWithPath: recipe.sentences.data.pairs)).whole()
       origins.add("the file of pairs", Fingerprint(of: pairs).description)
     }
   }
@@ -152,11 +159,13 @@ public final class SentenceTask: RecipeTask {
   }
 
   public func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup {
-    TrainingSetup(
+    let own = recipe.sentences.distillation
+    return TrainingSetup(
       objective: EmbeddingObjective(
         student: try sentenceEncoder(arm), teacher: teacherEncoder,
-        .init(recipe.distillation.sentences),
-        matching: try FeatureMatching(recipe.distillation, student: arm, teacher: givenTeacher)),
+        .init(own.sentences),
+        matching: try FeatureMatching(
+          own.hidden, own.relations, student: arm, teacher: givenTeacher)),
       data: sentences.training, validation: sentences.validation)
   }
 
@@ -177,10 +186,10 @@ public final class SentenceTask: RecipeTask {
     let begin =
       recipe.distillation.controlWeights == .random
       ? "Controls begin with random weights."
-      : recipe.student.path.isEmpty
+      : recipe.sentences.student.path.isEmpty
         ? "Controls are cut from the teacher as the student is; distillation.control_weights=random asks for others."
         : "Controls begin with the student's own weights."
-    return recipe.data.pairs.isEmpty
+    return recipe.sentences.data.pairs.isEmpty
       ? begin
         + " They were trained to find the other half of a sentence, which the student was not."
       : begin
@@ -240,7 +249,7 @@ public final class SentenceTask: RecipeTask {
 }
 
 extension EmbeddingObjective.Kind {
-  fileprivate init(_ matching: DistillationRecipe.VectorMatching) {
+  fileprivate init(_ matching: EmbeddingRecipe.Matching) {
     switch matching {
     case .cosine: self = .cosine
     case .mse: self = .mse

@@ -2,66 +2,49 @@
 
 /// An instruction that multiplies small matrices of 16 bits and sums in float32.
 package struct MatrixUnit: Sendable, Hashable {
-  /// The numbers are those of `UNIT` in `units.cl`.
-  package enum Kind: Int, Sendable, CaseIterable, Codable {
-    /// NVIDIA's from Ampere (sm_80) on.
-    case nvidia = 1
-    /// AMD's of RDNA 3 (RX 7000).
-    case rdna3 = 2
-    /// Intel's extension with subgroups of 8 lanes (Arc's first generation), and of 16 (later ones).
-    case intel8 = 3
-    case intel16 = 4
-    /// AMD's of RDNA 4 (RX 9000), and of CDNA 2 and later (Instinct).
-    case rdna4 = 5
-    case cdna = 6
-    /// NVIDIA's of Turing (RTX 20), for float16 alone.
-    case turing = 7
-
+  /// What plans have to know of an instruction; the devices' room has those that exist.
+  package struct Kind: Sendable, Hashable, CustomStringConvertible {
+    /// Its number as `UNIT` in `units.cl`.
+    package let code: Int
+    package let description: String
     /// Lanes that act as one.
-    package var lanes: Int {
-      switch self {
-      case .nvidia, .turing, .rdna3, .rdna4: 32
-      case .intel8: 8
-      case .intel16: 16
-      case .cdna: 64
-      }
-    }
-
-    /// Operations of one product in its fragments, of 16 values of k.
-    package var flopCount: Double {
-      switch self {
-      case .nvidia, .turing, .intel16: 2 * 16 * 8 * 16
-      case .rdna3, .rdna4, .cdna: 2 * 16 * 16 * 16
-      case .intel8: 2 * 8 * 8 * 16
-      }
-    }
-
-    /// The types of operands that it takes.
-    package var types: [ElementType] { self == .turing ? [.float16] : [.float16, .bfloat16] }
-
-    /// Rows and columns of a product that such lanes compute: as many as leave their sums and fragments in
-    /// registers. Rows that are no whole vectors (`isAligned` false) take more to fetch.
-    func block(isLarge: Bool, isAligned: Bool) -> (rows: Int, columns: Int) {
-      switch self {
-      case .nvidia: isLarge ? (64, isAligned ? 64 : 32) : (32, 32)
-      case .turing, .rdna3, .rdna4: isLarge ? (64, 32) : (32, 32)
-      case .cdna: isLarge ? (64, 64) : (64, 32)
-      case .intel8: (32, 16)
-      case .intel16: isLarge ? (32, 32) : (32, 16)
-      }
-    }
-
-    /// Rows of a block of attention that such lanes have.
-    var attentionRows: Int { self == .intel8 || self == .intel16 ? 8 : 16 }
-
+    package let lanes: Int
+    /// Rows and columns of one product in its fragments, of 16 values of k.
+    let fragment: MatrixBlock
     /// Words of a lane's fragments of both operands.
-    fileprivate var fragmentWords: Int {
-      switch self {
-      case .nvidia, .turing: 6
-      case .rdna3, .intel8, .intel16: 16
-      case .rdna4: 8
-      case .cdna: 4
-      }
+    let fragmentWords: Int
+    /// Rows and columns of a product that such lanes compute, in large tiles and in small ones: as many as leave their sums and
+    /// fragments in registers.
+    let large: MatrixBlock
+    let small: MatrixBlock
+    /// Columns of large tiles whose rows are no whole vectors, which take more to fetch.
+    let unalignedColumns: Int
+    /// Rows of a block of attention that such lanes have.
+    let attentionRows: Int
+    /// The types of operands that it takes.
+    package let types: [ElementType]
+    /// Whether rows that are whole vectors are copied to local memory without passing through registers.
+    package let copiesDirectly: Bool
+
+    package init(
+      code: Int, _ description: String, lanes: Int, fragment: MatrixBlock, fragmentWords: Int,
+      large: MatrixBlock, small: MatrixBlock, unalignedColumns: Int? = nil, attentionRows: Int = 16,
+      types: [ElementType] = [.float16, .bfloat16], copiesDirectly: Bool = false
+    ) {
+      (self.code, self.description, self.lanes) = (code, description, lanes)
+      (self.fragment, self.fragmentWords) = (fragment, fragmentWords)
+      (self.large, self.small) = (large, small)
+      self.unalignedColumns = unalignedColumns ?? large.columns
+      (self.attentionRows, self.types) = (attentionRows, types)
+      self.copiesDirectly = copiesDirectly
+    }
+
+    /// Operations of one product in its fragments.
+    package var flopCount: Double { Double(2 * fragment.rows * fragment.columns * 16) }
+
+    func block(isLarge: Bool, isAligned: Bool) -> MatrixBlock {
+      guard isLarge else { return small }
+      return MatrixBlock(large.rows, isAligned ? large.columns : unalignedColumns)
     }
   }
 
@@ -85,7 +68,15 @@ package struct MatrixUnit: Sendable, Hashable {
   /// The build constants of kernels that use it on operands of this type.
   package func defines(_ type: ElementType) -> [String: Int] {
     [
-      "UNIT": kind.rawValue, "EMULATED": isEmulated ? 1 : 0, "BRAIN": type == .bfloat16 ? 1 : 0,
+      "UNIT": kind.code, "EMULATED": isEmulated ? 1 : 0, "BRAIN": type == .bfloat16 ? 1 : 0,
     ]
   }
+}
+
+/// Rows and columns of a part of a matrix.
+package struct MatrixBlock: Sendable, Hashable {
+  package let rows: Int
+  package let columns: Int
+
+  package init(_ rows: Int, _ columns: Int) { (self.rows, self.columns) = (rows, columns) }
 }

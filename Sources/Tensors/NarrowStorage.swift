@@ -32,7 +32,7 @@ extension Graph {
     }
     func takesNarrowly(_ application: Application, _ operand: Int) -> Bool {
       application.op.isView
-        ? isReadNarrowly(application.result(0)) : application.op.mayBeNarrow(operand: operand)
+        ? isReadNarrowly(application.result(0)) : application.mayBeNarrow(operand: operand)
     }
     var replacement: [Tensor.Identity: Tensor] = [:]
     /// Copies of variables, by the variable and the type of the copy.
@@ -49,8 +49,8 @@ extension Graph {
     func read(_ variable: Tensor, by application: Application, _ index: Int) -> Tensor {
       let source = stored(variable) ?? variable
       let isFactor =
-        !application.op.products(application.operands.map(\.type)).isEmpty
-        && variable.shape.rank > 1 && application.op.mayBeNarrow(operand: index)
+        !application.products.isEmpty
+        && variable.shape.rank > 1 && application.mayBeNarrow(operand: index)
       if let type, isFactor, source.type.elementType != type { return copied(source, as: type) }
       guard source !== variable, !takesNarrowly(application, index) else { return source }
       return copied(source, as: .float32)
@@ -62,7 +62,7 @@ extension Graph {
       }
       let storage = old.results.enumerated().map { index, result -> ElementType in
         if old.op.isView { return operands[0].type.elementType }
-        guard let type, old.op.mayBeNarrow(result: index), isReadNarrowly(result) else {
+        guard let type, old.mayBeNarrow(result: index), isReadNarrowly(result) else {
           return result.type.elementType
         }
         return type

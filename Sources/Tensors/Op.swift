@@ -1,6 +1,7 @@
-// The duties of an operation, and what it asks a device to launch.
+// The duties of an operation: its mathematics, and what it asks a device to launch.
+import Base
 
-/// One operation: all that the framework knows of it. Its kernel has the same stem in `Kernels/`.
+/// The mathematics of one operation.
 package protocol Op: Sendable, Hashable {
   /// The types of the results; traps with a sentence that names the op and the shapes.
   func resultTypes(_ operands: [TensorType]) -> [TensorType]
@@ -11,6 +12,21 @@ package protocol Op: Sendable, Hashable {
   /// Plain Swift, sums in `Double`: the definition of correct.
   func reference(_ operands: [TensorData]) -> [TensorData]
 
+  /// Whether the result is the operand's memory under another shape.
+  var isView: Bool { get }
+
+  /// An op that takes the same operands and more, and gives the same results and more: where a graph
+  /// holds both on the same operands, that one alone runs.
+  var completion: (any Op)? { get }
+}
+
+extension Op {
+  package var isView: Bool { false }
+  package var completion: (any Op)? { nil }
+}
+
+/// An operation with kernels: all but views. Its file in `Kernels/` has the same stem.
+package protocol KernelOp: Op {
   /// What to launch on a device with these traits.
   func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches
 
@@ -21,13 +37,6 @@ package protocol Op: Sendable, Hashable {
   func mayBeNarrow(operand: Int) -> Bool
   func mayBeNarrow(result: Int) -> Bool
 
-  /// Whether the result is the operand's memory under another shape.
-  var isView: Bool { get }
-
-  /// An op that takes the same operands and more, and gives the same results and more: where a graph
-  /// holds both on the same operands, that one alone runs.
-  var completion: (any Op)? { get }
-
   /// The products of matrices that the op makes, for the tuner.
   func products(_ operands: [TensorType]) -> [MatMulProblem]
 
@@ -35,14 +44,41 @@ package protocol Op: Sendable, Hashable {
   func flopCount(_ operands: [TensorType]) -> Double
 }
 
-extension Op {
+extension KernelOp {
   package func mayOverwrite(operand: Int, with result: Int) -> Bool { false }
   package func mayBeNarrow(operand: Int) -> Bool { false }
   package func mayBeNarrow(result: Int) -> Bool { false }
-  package var isView: Bool { false }
-  package var completion: (any Op)? { nil }
   package func products(_ operands: [TensorType]) -> [MatMulProblem] { [] }
   package func flopCount(_ operands: [TensorType]) -> Double { 0 }
+}
+
+/// What kernels do for an application; those of a view do nothing.
+extension Application {
+  private var kernels: (any KernelOp)? {
+    guard !op.isView else { return nil }
+    guard let kernels = op as? any KernelOp else { fatal("\(op) has no kernels") }
+    return kernels
+  }
+
+  private var operandTypes: [TensorType] { operands.map(\.type) }
+
+  /// What a device runs for it.
+  package func launches(on traits: DeviceTraits) -> Launches {
+    kernels?.launches(operandTypes, on: traits) ?? Launches([])
+  }
+
+  func mayOverwrite(operand: Int, with result: Int) -> Bool {
+    kernels?.mayOverwrite(operand: operand, with: result) ?? false
+  }
+
+  func mayBeNarrow(operand: Int) -> Bool { kernels?.mayBeNarrow(operand: operand) ?? false }
+  func mayBeNarrow(result: Int) -> Bool { kernels?.mayBeNarrow(result: result) ?? false }
+
+  /// The products of matrices that it makes.
+  package var products: [MatMulProblem] { kernels?.products(operandTypes) ?? [] }
+
+  /// Its floating-point operations; 0 where memory traffic is what counts.
+  package var flopCount: Double { kernels?.flopCount(operandTypes) ?? 0 }
 }
 
 /// The kernels of one application, in order, with the scratch memory they share.
@@ -54,13 +90,6 @@ package struct Launches: Sendable {
   package init(_ calls: [KernelCall], scratch: [Int] = []) {
     self.calls = calls
     self.scratch = scratch
-  }
-}
-
-extension Application {
-  /// What a device runs for it.
-  package func launches(on traits: DeviceTraits) -> Launches {
-    op.launches(operands.map(\.type), on: traits)
   }
 }
 

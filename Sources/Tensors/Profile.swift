@@ -55,7 +55,7 @@ public struct Profile {
     let application = graph.applications[application]
     let types = application.operands.map(\.type)
     return (
-      application.op.flopCount(types),
+      application.flopCount,
       Double((types + application.resultTypes).reduce(0) { $0 + $1.byteCount }),
       types.first?.elementType ?? .float32
     )

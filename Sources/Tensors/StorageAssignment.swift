@@ -94,7 +94,7 @@ struct StorageAssignment {
         let made = step[ObjectIdentifier(application)],
         let operand = application.operands.firstIndex(where: { $0 === assignment.variable }),
         application.operands.filter({ $0 === assignment.variable }).count == 1,
-        application.op.mayOverwrite(operand: operand, with: result),
+        application.mayOverwrite(operand: operand, with: result),
         lastUse[assignment.variable.identity] == made,
         !kept.contains(assignment.variable.identity),
         inPlace[assignment.value.identity] == nil
@@ -113,7 +113,7 @@ struct StorageAssignment {
         intervals[interval].last == step,
         intervals[interval].byteCount == application.resultTypes[result].byteCount,
         operand.type.byteCount == application.resultTypes[result].byteCount,
-        application.op.mayOverwrite(operand: index, with: result),
+        application.mayOverwrite(operand: index, with: result),
         mine.filter({ $0 == .planned(interval) }).count == 1,
         !taken.contains(.planned(interval))
       else { continue }

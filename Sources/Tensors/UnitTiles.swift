@@ -7,22 +7,21 @@ struct UnitTiles: Sendable, Hashable {
   let rows: Int
   let columns: Int
   let depth = 32
-  private let blockRows: Int
-  private let blockColumns: Int
+  private let block: MatrixBlock
   /// How many tiles of each operand are in local memory.
   let stages: Int
   /// Whether they are copied there as they lie, without passing through registers.
   let isDirect: Bool
 
-  init(_ rows: Int, _ columns: Int, block: (rows: Int, columns: Int), directStages: Int? = nil) {
+  init(_ rows: Int, _ columns: Int, block: MatrixBlock, directStages: Int? = nil) {
     (self.rows, self.columns) = (rows, columns)
-    (blockRows, blockColumns) = block
+    self.block = block
     (stages, isDirect) = (directStages ?? 2, directStages != nil)
   }
 
   /// Work-items of a group.
   func lanes(_ unit: MatrixUnit) -> Int {
-    rows / blockRows * (columns / blockColumns) * unit.kind.lanes
+    rows / block.rows * (columns / block.columns) * unit.kind.lanes
   }
 
   func fits(_ unit: MatrixUnit, _ traits: DeviceTraits) -> Bool {
@@ -34,7 +33,7 @@ struct UnitTiles: Sendable, Hashable {
 
   func defines(isAligned: Bool) -> [String: Int] {
     [
-      "TILE_M": rows, "TILE_N": columns, "BLOCK_M": blockRows, "BLOCK_N": blockColumns,
+      "TILE_M": rows, "TILE_N": columns, "BLOCK_M": block.rows, "BLOCK_N": block.columns,
       "DEPTH": depth, "ALIGNED": isAligned ? 1 : 0,
     ].merging(isDirect ? ["DIRECT": 1, "STAGES": stages] : [:]) { $1 }
   }
@@ -48,12 +47,12 @@ extension MatrixUnit {
       batch * ceilDivide(m, tiles.rows) * ceilDivide(n, tiles.columns)
     }
     let ranked: [(tiles: UnitTiles, groupsPerUnit: Int)]
-    if kind == .nvidia, isAligned {
+    if kind.copiesDirectly, isAligned {
       ranked = [
-        (UnitTiles(128, 128, block: (64, 64), directStages: 3), 1),
-        (UnitTiles(128, 64, block: (64, 32), directStages: 4), 1),
-        (UnitTiles(64, 64, block: (32, 32), directStages: 4), 0),
-        (UnitTiles(64, 64, block: (32, 32), directStages: 2), 0),
+        (UnitTiles(128, 128, block: .init(64, 64), directStages: 3), 1),
+        (UnitTiles(128, 64, block: .init(64, 32), directStages: 4), 1),
+        (UnitTiles(64, 64, block: .init(32, 32), directStages: 4), 0),
+        (UnitTiles(64, 64, block: .init(32, 32), directStages: 2), 0),
       ]
     } else {
       ranked = [

@@ -114,9 +114,7 @@ public final class Trainer {
   /// Floating-point operations of a step: those of products, attention and whatever else counts its own.
   package var flopsPerStep: Double {
     [accumulate, update].compactMap { $0 }.reduce(0) { sum, executor in
-      let own = executor.graph.applications.reduce(0.0) {
-        $0 + $1.op.flopCount($1.operands.map(\.type))
-      }
+      let own = executor.graph.applications.reduce(0.0) { $0 + $1.flopCount }
       return sum + own * (executor === accumulate ? Double(options.microBatchCount) : 1)
     }
   }

@@ -4,10 +4,10 @@ import Tensors
 
 /// An op on some data.
 package struct OpCase: Sendable, CustomStringConvertible {
-  package let op: any Op
+  package let op: any KernelOp
   package let data: [TensorData]
 
-  package init(_ op: any Op, _ data: [TensorData]) {
+  package init(_ op: any KernelOp, _ data: [TensorData]) {
     self.op = op
     self.data = data
   }

@@ -8,8 +8,10 @@ import Testing
   /// Applies a formula of tensors to data and gives the op behind it.
   static func opCase(_ data: [TensorData], _ formula: ([Tensor]) -> Tensor) -> OpCase {
     let result = formula(inputs(data).map(\.tensor))
-    guard case .result(let application, _) = result.origin else { preconditionFailure() }
-    return OpCase(application.op, data)
+    guard case .result(let application, _) = result.origin,
+      let op = application.op as? any KernelOp
+    else { preconditionFailure() }
+    return OpCase(op, data)
   }
 
   static let cases: [OpCase] = {

@@ -1,4 +1,5 @@
 // Which tiles products on matrix units are cut into.
+import OpenCLBackend
 import Testing
 
 @testable import Tensors

@@ -64,7 +64,7 @@ import Testing
     // All steps would take minutes. Other work may begin on the machine once the steps are measured.
     #expect(seconds < 40, "\(seconds) seconds")
     // What was chosen stands in the recipe, which needs no budget any more.
-    let recipe = try DistillRecipe.load(file: shop.path("run/recipe.yaml"), settings: [])
+    let recipe = try DistillRecipe.load(file: shop.path("run/recipe.yaml")).recipe
     #expect(recipe.training.budget.isEmpty && (50..<100_000).contains(recipe.teacher.steps))
     let records = try shop.metrics("run").steps
     #expect(records.last { $0["arm"]?.string == "student" }?["step"]?.int == recipe.student.steps)
@@ -80,7 +80,7 @@ import Testing
       ["train", "--device", "reference", "--run", "passes", "--budget", "5s", "--epochs", "1000"]
         + shop.tiny(["model"]) + ["--set", "training.checkpoint_interval=100000"])
     #expect(passes.status == 0, "\(passes.errors)")
-    let cut = try TrainRecipe.load(file: shop.path("passes/recipe.yaml"), settings: [])
+    let cut = try TrainRecipe.load(file: shop.path("passes/recipe.yaml")).recipe
     #expect(cut.model.epochs == 0 && cut.model.steps > 4)
     // A machine that has time enough changes nothing.
     let enough = try shop.run(

@@ -3,6 +3,7 @@ import Checks
 import Foundation
 import Storage
 import Testing
+import Text
 
 @testable import Command
 @testable import Experiments
@@ -81,15 +82,14 @@ import Testing
 
   @Test func formerNamesOfKeysAreUnderstoodAndPlacesNamed() throws {
     let shop = try Workshop()
-    let old = try DistillRecipe.load(
-      file: nil, settings: ["data={text: [], completions: [a.jsonl]}"])
-    #expect(old.data.files == ["a.jsonl"])
+    let old = try LanguageTask.recipe(settings: ["data={text: [], completions: [a.jsonl]}"])
+    #expect(old.text.data.files == ["a.jsonl"])
     try shop.write("recipe.yaml", "data:\n  text: [a]\nstudent:\n  layers: 2\n  width: many\n")
     let file = shop.path("recipe.yaml")
     func message(_ yaml: String) throws -> String {
       try shop.write("recipe.yaml", yaml)
       let error = #expect(throws: RecipeError.self) {
-        try DistillRecipe.load(file: file, settings: [])
+        try LanguageTask.recipe(file: file, settings: [])
       }
       return error?.description ?? ""
     }

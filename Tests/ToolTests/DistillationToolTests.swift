@@ -109,10 +109,16 @@ import Testing
       "real weights on the reference take minutes; Scripts/minilm fetches all-MiniLM-L6-v2"))
   func aSentenceEncoderGetsASmallerOne() throws {
     let shop = try Workshop()
+    // Some sentences are too short to be halved, so fewer are judged than are held out.
+    let sentences = (0..<120).map {
+      $0 % 3 == 0
+        ? "{\"text\": \"Oh \($0).\"}" : "{\"text\": \"The \($0) cats sat on \($0 % 7) mats.\"}"
+    }
+    try shop.write("sentences.jsonl", sentences.joined(separator: "\n"))
     let result = try shop.run([
       "distill", "--teacher", MiniLM.folder.path, "--student",
       "from-teacher: {layers: [5], width: 64}", "--run", shop.path("run"), "--data",
-      shop.path("text"),
+      shop.path("sentences.jsonl"),
       "--set", "student.steps=2", "--set", "training.batch_size=4", "--set",
       "data.sequence_length=16", "--set", "distillation.sentences=mse", "--set",
       "distillation.hidden.weight=0.5", "--set", "distillation.relations={weight: 1, heads: 2}",
@@ -129,7 +135,7 @@ import Testing
     // The control can win by what models are judged by.
     #expect(result.output.contains("of reciprocal rank of a sentence's other half"))
     #expect(result.output.contains("Controls are cut from the teacher as the student is"))
-    let pairs = (0..<12).map {
+    let pairs = (0..<9).map {
       "{\"sentence1\": \"a cat \($0)\", \"sentence2\": \"a cat \(2 * $0)\", \"score\": \($0)}"
     }
     try shop.write("pairs.jsonl", pairs.joined(separator: "\n"))
@@ -141,7 +147,7 @@ import Testing
       "data",
     ])
     #expect(paired.status == 0, "\(paired.errors)")
-    #expect(paired.output.contains("over 12 paired held-out pairs"), "\(paired.output)")
+    #expect(paired.output.contains("over 9 paired held-out pairs"), "\(paired.output)")
     #expect(paired.output.contains("Controls begin with random weights."), "\(paired.output)")
     #expect(paired.errors.contains("with random weights, in the shape of the student"))
     #expect(

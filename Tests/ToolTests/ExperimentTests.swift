@@ -27,16 +27,17 @@ import Training
 
   /// As a program of one's own would: a recipe, a task, a device, and who listens.
   @discardableResult private func run(
-    _ shop: Workshop, steps: Int, resamples: Bool = false, width: Int = 6, overwrite: Bool = false,
-    _ log: Log = Log()
+    _ shop: Workshop, steps: Int, resamples: Bool = false, width: Int = 6, builtWidth: Int? = nil,
+    overwrite: Bool = false, _ log: Log = Log()
   ) throws -> Outcome {
     let folder = RunFolder(shop.path("run"))
     let recipe = try DistillRecipe(
-      "teacher.steps=400", "student.steps=\(steps)", "seeds=2", "training.batch_size=8",
+      for: ToyTask.self, "student.width=\(width)", "teacher.steps=400", "student.steps=\(steps)",
+      "seeds=2", "training.batch_size=8",
       "training.log_interval=10", "training.warmup_steps=5", "teacher.learning_rate=0.02",
       "student.learning_rate=0.02")
     var experiment = Experiment(
-      recipe, ToyTask(in: folder, resamples: resamples, width: width), in: folder)
+      recipe, ToyTask(recipe, in: folder, resamples: resamples, width: builtWidth), in: folder)
     return try experiment.run(
       on: ReferenceDevice(), overwrite: overwrite, onEvent: { try log.add($0) },
       shouldStop: { log.lineCount >= log.stopsAfter })
@@ -167,15 +168,45 @@ import Training
     #expect(recipe?.description.contains("the program's recipe has changed") == true)
     let task = #expect(throws: UserError.self) { try run(shop, steps: 30, width: 7) }
     #expect(
-      task?.description.contains("training of the student and the training of the control have")
-        == true,
+      task?.description.contains("the program's recipe has changed") == true,
       "\(String(describing: task))")
+    // A task whose own code has changed.
+    let code = #expect(throws: UserError.self) { try run(shop, steps: 30, builtWidth: 7) }
+    #expect(
+      code?.description.contains("training of the student and the training of the control have")
+        == true,
+      "\(String(describing: code))")
     // Nothing was lost by asking.
     let again = try run(shop, steps: 30)
     #expect(again.equalData != nil && again["student", "purity"] ?? 0 > 0.2)
     let anew = try run(shop, steps: 31, width: 7, overwrite: true)
     #expect(try shop.json("run/verdict.json")["arms"]?["student"]?["parameters"]?.int == 7 * 7 + 4)
     #expect(anew.equalCompute != nil)
+  }
+
+  /// A task's own keys are keys like all others: described, bounded, written out, and the only ones beside those of every run.
+  @Test func aTaskHasKeysOfItsOwn() throws {
+    let recipe = try DistillRecipe(for: ToyTask.self, "student={width: 7, shape: square}")
+    #expect(recipe.part(ToyRecipe.self).student.width == 7)
+    #expect(recipe.student.steps == 250 && recipe.student.learningRate == 4e-3)
+    let yaml = try recipe.yaml()
+    #expect(yaml.contains("student:\n  width: 7\n  shape: square\n  steps: 250\n"), "\(yaml)")
+    func message(_ setting: String) -> String {
+      let error = #expect(throws: RecipeError.self) {
+        try DistillRecipe(for: ToyTask.self, setting)
+      }
+      return error?.description ?? ""
+    }
+    #expect(message("student.width=65") == "Recipe: student.width must be from 1 to 64.")
+    #expect(message("student.shape=sqare").contains("one of round, square, not 'sqare'."))
+    #expect(message("student.shape=sqare").contains("Did you mean square?"))
+    // Keys of language models are none of these.
+    #expect(
+      message("student.layers=2").contains(
+        "Known here: width, shape, steps, epochs, learning_rate."))
+    #expect(message("data.files=[a]").contains("there is no key data"))
+    let plain = #expect(throws: RecipeError.self) { try DistillRecipe("student.width=7") }
+    #expect(plain?.description.contains("there is no key student.width") == true)
   }
 
   /// What a listener throws ends the run, and the same process goes on with it.

@@ -178,11 +178,12 @@ import Tokenizers
     let folder = try TemporaryFolder()
     let file = folder.url.appending(path: "recipe.yaml")
     let seeds = [
-      try DistillRecipe().yaml(), try TrainRecipe().yaml(), "model: {layers: 2, width: 64}",
+      try LanguageTask.kind.recipe.yaml(), try LanguageTrainingTask.kind.recipe.yaml(),
+      "model: {layers: 2, width: 64}",
     ]
     try fuzz("recipe", seeds.map { Array($0.utf8) }) { bytes in
       try Data(bytes).write(to: file)
-      _ = try DistillRecipe.load(file: file.path, settings: [])
+      _ = try DistillRecipe.load(file: file.path, settings: [], kinds: DistillRecipe.kinds)
     }
   }
 

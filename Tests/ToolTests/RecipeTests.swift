@@ -6,11 +6,13 @@ import Yams
 
 @testable import Command
 @testable import Experiments
+@testable import Text
 
 @Suite struct RecipeTests {
   @Test func everyKeyIsDescribed() throws {
-    func check(_ recipe: some Recipe) throws {
-      let schema = RecipeSchema(of: recipe)
+    func check(_ kind: RecipeKind<some Recipe>) throws {
+      let recipe = kind.recipe
+      let schema = RecipeSchema(of: recipe.sections)
       #expect(schema.entries.allSatisfy { $0.meaning.hasSuffix(".") })
       func keys(_ node: Node, _ path: String) -> [String] {
         node.mapping?.flatMap { key, value in
@@ -20,20 +22,21 @@ import Yams
       let yaml = try #require(try Yams.compose(yaml: recipe.yaml()))
       #expect(schema.entries.map(\.key) == keys(yaml, ""))
       // The description is the recipe.
-      let text = try recipe.description()
+      let text = try kind.description()
       #expect(text.split(separator: "\n").allSatisfy { $0.count <= 100 }, "\(text)")
       #expect(try Yams.compose(yaml: text) == yaml)
     }
-    try check(DistillRecipe())
-    try check(TrainRecipe())
+    for kind in DistillRecipe.kinds { try check(kind) }
+    for kind in TrainRecipe.kinds { try check(kind) }
   }
 
   @Test func everyBoundHolds() throws {
-    let entries = RecipeSchema(of: DistillRecipe()).entries.filter { $0.bounds != nil }
+    let kind = LanguageTask.kind
+    let entries = RecipeSchema(of: kind.recipe.sections).entries.filter { $0.bounds != nil }
     #expect(entries.count > 30)
     for entry in entries {
       let error = #expect(throws: RecipeError.self, "\(entry.key)") {
-        try DistillRecipe.load(file: nil, settings: ["\(entry.key)=-1"])
+        try DistillRecipe.load(file: nil, settings: ["\(entry.key)=-1"], kinds: [kind])
       }
       let words = entry.bounds?.words ?? "?"
       #expect(error?.description == "Recipe: \(entry.key) must be \(words).")
@@ -50,13 +53,57 @@ import Yams
     let good = try shop.run(["recipe", "check", shop.path("good.yaml")])
     // A run would fail for want of it.
     #expect(good.status == 1 && good.errors.contains("nowhere, which it reads, is not here."))
-    #expect(good.output.contains("is a recipe of `retort distill`. It changes\n"))
+    #expect(
+      good.output.contains("is a recipe of `retort distill` for language models. It changes\n"))
     #expect(good.output.contains("  student.layers: 4, not 2\n"), "\(good.output)")
     try shop.write("bad.yaml", "model: {layers: 4}\ntraining: {precision: bf61}\n")
     let bad = try shop.run(["recipe", "check", shop.path("bad.yaml")])
     #expect(
       bad.status == 1 && bad.errors.contains("bad.yaml, line 2: training.precision is one of"))
     #expect(bad.errors.contains("Did you mean bf16?"), "\(bad.errors)")
+  }
+
+  /// Keys are those of the kind that reads the recipe; of others it is said that they are passed over.
+  @Test func everyKindHasKeysOfItsOwn() throws {
+    let shop = try Workshop()
+    let encoder = try shop.model("bert")
+    func loaded(_ settings: String...) throws -> LoadedRecipe<DistillRecipe> {
+      try DistillRecipe.load(file: nil, settings: settings, kinds: DistillRecipe.kinds)
+    }
+    let sentences = try loaded(
+      "teacher.path=\(encoder)", "student.from_teacher.layers=[0]", "student.layers=4",
+      "data.packing=false", "distillation.sentences=mse")
+    #expect(sentences.kind.name == "sentence encoders")
+    #expect(
+      sentences.notices == ["student.layers is passed over: sentence encoders have no such key."])
+    #expect(sentences.recipe.student.learningRate == 1e-4)
+    let yaml = try sentences.recipe.yaml()
+    #expect(yaml.contains("sentences: mse") && yaml.contains("from_teacher:"))
+    #expect(!yaml.contains("packing") && !yaml.contains("mlp_width"))
+    // What was written out is read again, also where it has the keys of every kind.
+    try shop.write("again.yaml", yaml)
+    let again = try DistillRecipe.load(
+      file: shop.path("again.yaml"), settings: [], kinds: DistillRecipe.kinds)
+    #expect(try again.notices.isEmpty && again.recipe.yaml() == yaml)
+    let words = try loaded("data.pairs=x.csv", "student.width=32")
+    #expect(words.kind.name == "language models")
+    #expect(words.notices == ["data.pairs is passed over: language models have no such key."])
+    #expect(words.changes.map(\.key).contains("student.width"))
+    #expect(throws: RecipeError.self) { try loaded("student.colour=red") }
+    // Kinds that share a key agree in its default.
+    for kind in DistillRecipe.kinds {
+      for other in DistillRecipe.kinds {
+        let (mine, theirs) = (try RecipeTree(kind.recipe), try RecipeTree(other.recipe))
+        for entry in mine.schema.entries where !entry.isSection {
+          let line = theirs.line(of: entry.key)
+          #expect(line == nil || line == mine.line(of: entry.key), "\(entry.key)")
+        }
+      }
+    }
+    let shown = try shop.run(["recipe", "distill", "--kind", "sentence-encoders"])
+    #expect(shown.output.contains("for sentence encoders") && !shown.output.contains("packing"))
+    let none = try shop.run(["recipe", "distill", "--kind", "poems"])
+    #expect(none.status == 64 && none.errors.contains("language-models"), "\(none.errors)")
   }
 
   @Test(arguments: [

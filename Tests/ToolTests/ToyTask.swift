@@ -83,6 +83,23 @@ struct ToyObjective: Objective {
   }
 }
 
+/// The keys that the toy task adds to a recipe.
+struct ToyRecipe: RecipePart {
+  struct Student: RecipeSection {
+    enum Shape: String, Codable, CaseIterable { case round, square }
+
+    @Key("The width of students.", .from(1, to: 64))
+    var width = 6
+    @Key("A word, which means nothing.")
+    var shape = Shape.round
+    init() {}
+  }
+
+  @Key("The student.")
+  var student = Student()
+  init() {}
+}
+
 final class ToyTask: LearningTask {
   let folder: RunFolder
   let known: Arm
@@ -94,10 +111,13 @@ final class ToyTask: LearningTask {
   /// The width of students.
   private let width: Int
 
-  init(in folder: RunFolder, resamples: Bool = false, width: Int = 6) {
-    (self.folder, self.resamples, self.width) = (folder, resamples, width)
+  static var recipeParts: [any RecipePart] { [ToyRecipe()] }
+
+  init(_ recipe: DistillRecipe, in folder: RunFolder, resamples: Bool = false, width: Int? = nil) {
+    (self.folder, self.resamples) = (folder, resamples)
+    self.width = width ?? recipe.part(ToyRecipe.self).student.width
     known = Arm("teacher", new: ToyModel(width: 24), in: folder)
-    student = Arm("student", new: ToyModel(width: width), in: folder)
+    student = Arm("student", new: ToyModel(width: self.width), in: folder)
   }
 
   var teacher: Arm? { known }

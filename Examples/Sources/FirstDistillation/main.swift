@@ -4,7 +4,8 @@ import Retort
 // Texts to learn from: files, folders or patterns.
 let files = CommandLine.arguments.count > 1 ? CommandLine.arguments.dropFirst() : ["../*.md"]
 let recipe = try DistillRecipe(
-  "data.files=[\(files.joined(separator: ", "))]", "data.sequence_length=64",
+  for: LanguageTask.self, "data.files=[\(files.joined(separator: ", "))]",
+  "data.sequence_length=64",
   "teacher.width=96", "teacher.steps=300", "student.steps=150", "student.text_share=0.2",
   "training.budget=90s", "training.log_interval=50")
 

@@ -2,22 +2,49 @@
 import DigitImages
 import Retort
 
+/// The keys that classifiers of digits add to a recipe.
+struct DigitRecipe: RecipePart {
+  struct Student: RecipeSection {
+    @Key("The width of the student's hidden layer.", .from(1, to: 4096))
+    var width = 16
+    init() {}
+  }
+
+  struct Objective: RecipeSection {
+    @Key("The temperature of both distributions.", .from(0.1, to: 100))
+    var temperature = 2.0
+    init() {}
+  }
+
+  @Key("The student. Controls are the same model.")
+  var student = Student()
+  @Key("The loss of the student.")
+  var distillation = Objective()
+  init() {}
+}
+
 /// What an experiment has to know of classifiers of digits. The teacher has read 1,200 pictures, students and controls 60.
 final class DigitTask: LearningTask {
   let known: Arm
   let student: Arm
   private let folder: RunFolder
   private let images: ArrayDataset
+  private let own: DigitRecipe
 
-  init(in folder: RunFolder) throws {
+  static var recipeParts: [any RecipePart] { [DigitRecipe()] }
+
+  init(_ recipe: DistillRecipe, in folder: RunFolder) throws {
     self.folder = folder
+    own = recipe.part(DigitRecipe.self)
     images = try digitImages()
     known = Arm("teacher", new: Classifier(width: 128), in: folder)
-    student = Arm("student", new: Classifier(width: 16), in: folder)
+    student = Arm("student", new: Classifier(width: own.student.width), in: folder)
   }
 
   var teacher: Arm? { known }
-  func arm(_ name: String) -> Arm { Arm(name, new: Classifier(width: 16), in: folder) }
+  func arm(_ name: String) -> Arm {
+    Arm(name, new: Classifier(width: own.student.width), in: folder)
+  }
 
   // MARK: Data
 
@@ -45,10 +72,11 @@ final class DigitTask: LearningTask {
   func teacherSetup() throws -> TrainingSetup { alone(known, many) }
   func controlSetup(_ arm: Arm) -> TrainingSetup { alone(arm, few) }
 
-  /// Labels, and the teacher's probabilities at temperature 2.
+  /// Labels, and the teacher's probabilities.
   func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup {
     let (student, teacher) = (classifier(arm), classifier(known))
-    let divergence = DivergenceLoss(.forwardKL, temperature: 2, alpha: 0.3)
+    let divergence = DivergenceLoss(
+      .forwardKL, temperature: Float(own.distillation.temperature), alpha: 0.3)
     let loss = LossFunction(divergence.formula) { inputs in
       divergence.loss(
         student: student.logits(inputs[.pixels]),

@@ -2,11 +2,12 @@
 import Retort
 
 let recipe = try DistillRecipe(
-  "teacher.steps=400", "student.steps=300", "seeds=3", "distillation.controls=both",
+  for: DigitTask.self, "student.width=12", "teacher.steps=400", "student.steps=300", "seeds=3",
+  "distillation.controls=both",
   "teacher.learning_rate=0.01", "student.learning_rate=0.01",
   "training.batch_size=20", "training.log_interval=100")
 let folder = RunFolder(CommandLine.arguments.dropFirst().first ?? "runs/digits")
-var experiment = Experiment(recipe, try DigitTask(in: folder), in: folder)
+var experiment = Experiment(recipe, try DigitTask(recipe, in: folder), in: folder)
 let outcome = try experiment.run(on: OpenCLDevice.best()) { event in
   if let text = event.text { print(text) }
 }

@@ -60,13 +60,13 @@ struct Cache: TalkativeCommand {
     guard let codec = TeacherCodec(codec) else {
       throw ValidationError("--codec takes hidden, hidden:int8, topk:K (K up to 4096) or logits.")
     }
-    let recipe = try DistillRecipe.load(
+    let recipe = try LanguageTask.recipe(
       file: recipeFile,
       settings: ["teacher.path=\(quoted(teacher))"] + data.settings + set)
     let tokenizer = try RunTokenizer(folder: teacher)
     let directory = ModelDirectory(URL(fileURLWithPath: teacher))
     let model = try directory.languageModel()
-    let length = recipe.data.sequenceLength
+    let length = recipe.text.data.sequenceLength
     guard length <= model.contextLength else {
       throw RecipeError(
         "data.sequence_length must be at most \(model.contextLength), the context of the teacher.")
@@ -74,8 +74,9 @@ struct Cache: TalkativeCommand {
     let opened = try device.open()
     let size = min(tokenizer.tokenizer.vocabularySize, model.vocabularySize)
     let text = try RunText(
-      recipe.data, tokenizer, classCount: size, seed: recipe.seed, shifts: false
-    ).slice(recipe.student.textShare)
+      recipe.text.data, tokenizer, packs: recipe.language.data.packing, classCount: size,
+      seed: recipe.seed, shifts: false
+    ).slice(recipe.language.student.textShare)
     note("\(opened.name)\n\(text.description)")
     let store = VariableStore(on: opened, seed: recipe.seed)
     let fingerprint = try directory.loadFrozen(model, into: store, prefix: "teacher") ?? ""
@@ -86,7 +87,7 @@ struct Cache: TalkativeCommand {
     let writer = try TeacherCacheWriter(
       folder, codec, teacher: model, fingerprint: fingerprint, path: teacher,
       store: store, length: length, classCount: size,
-      temperatures: temperature + [recipe.distillation.temperature],
+      temperatures: temperature + [recipe.language.distillation.temperature],
       batchSize: min(batchSize, max(1, text.training.count + text.heldOut.count)),
       files: tokenizer.files)
     let rows = try writer.missing([text.training, text.heldOut])

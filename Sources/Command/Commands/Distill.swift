@@ -33,8 +33,9 @@ struct Distill: TalkativeCommand {
     Interrupt.install()
     let start = ContinuousClock.now
     let folder = try arguments.folder()
-    let recipe = try arguments.recipe(DistillRecipe.self, in: folder, settings: models.settings)
-    var experiment = Experiment(recipe, try task(recipe, in: folder), in: folder)
+    var experiment = try arguments.recipe(
+      DistillRecipe.self, in: folder, settings: models.settings
+    ).experiment(in: folder)
     try arguments.run(in: folder, for: DistillRecipe.command) { device, options, observer in
       try experiment.run(on: device, options, since: start, observer)
     }

@@ -27,7 +27,7 @@ struct DoctorCommand: TalkativeCommand {
   func run() throws {
     let device = try arguments.device.open()
     let isTraining =
-      model != nil || arguments.recipeFile.map(isTrainingRecipe) ?? false
+      model != nil || arguments.recipeFile.flatMap(RecipeFile.init)?.isOfTraining ?? false
       || arguments.set.contains { $0.hasPrefix("model.") }
     let observer = RunDisplay(of: folder).observer()
     let found = try isTraining ? training(device, observer) : distillation(device, observer)
@@ -57,18 +57,18 @@ struct DoctorCommand: TalkativeCommand {
     guard !models.areModelsGiven else {
       throw ValidationError("--model is for a training; it takes no teacher or student.")
     }
-    let recipe = try arguments.given(
+    var training = try arguments.given(
       TrainRecipe.self,
       settings: (model.map { ["model.path=\(quoted($0))"] } ?? [])
-        + models.schedule.settings(of: "model"))
-    var training = try LanguageTraining(recipe, in: folder)
+        + models.schedule.settings(of: "model")
+    ).training(in: folder)
     return try training.examination(on: device, observer)
   }
 
   private func distillation(_ device: any Device, _ observer: RunObserver) throws -> RunExamination
   {
-    let recipe = try arguments.given(DistillRecipe.self, settings: models.settings)
-    var experiment = Experiment(recipe, try task(recipe, in: folder), in: folder)
+    var experiment = try arguments.given(DistillRecipe.self, settings: models.settings)
+      .experiment(in: folder)
     return try experiment.examination(on: device, observer)
   }
 }

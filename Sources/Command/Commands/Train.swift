@@ -1,7 +1,6 @@
 // `retort train`
 import ArgumentParser
 import Experiments
-import Text
 
 struct Train: TalkativeCommand {
   static let configuration = CommandConfiguration(
@@ -32,9 +31,9 @@ struct Train: TalkativeCommand {
     let start = ContinuousClock.now
     let folder = try arguments.folder()
     let settings = model.map { ["model.path=\(quoted($0))"] } ?? []
-    let recipe = try arguments.recipe(
-      TrainRecipe.self, in: folder, settings: settings + schedule.settings(of: "model"))
-    var training = try LanguageTraining(recipe, in: folder)
+    var training = try arguments.recipe(
+      TrainRecipe.self, in: folder, settings: settings + schedule.settings(of: "model")
+    ).training(in: folder)
     try arguments.run(in: folder, for: TrainRecipe.command) { device, options, observer in
       try training.run(on: device, options, since: start, observer)
     }

@@ -37,7 +37,7 @@ struct Tune: TalkativeCommand {
   @OptionGroup var messages: MessageOptions
 
   func run() throws {
-    let recipe = try DistillRecipe.load(file: recipeFile, settings: set)
+    let recipe = try LanguageTask.recipe(file: recipeFile, settings: set)
     let devices = try availableDevices()
     let chosen =
       device.map { name in devices.first { $0.identifier == name } }
@@ -72,17 +72,16 @@ struct Tune: TalkativeCommand {
   /// The products of the recipe's distillation step and of its teacher's training step, the most
   /// expensive first.
   private static func problems(_ recipe: DistillRecipe) throws -> [MatMulProblem] {
-    let arms = try LanguageArms(
-      recipe, folder: RunFolder("unused"))
+    let arms = try LanguageArms(recipe, folder: RunFolder("unused"))
     guard let teacher = try arms.teacher?.languageModel() else {
       throw ValidationError("A recipe with a cache has no teacher whose products could be tuned.")
     }
     let student = try arms.student.languageModel()
-    let length = recipe.data.sequenceLength
+    let length = recipe.text.data.sequenceLength
     let inputs = Inputs(
       [.tokens: [length], .labels: [length]], rowCount: recipe.training.batchSize)
     let distillation = DistillationObjective(
-      student: student, teacher: .model(teacher), recipe.distillation.divergence)
+      student: student, teacher: .model(teacher), recipe.language.distillation.divergence)
     let steps: [(any Objective, [Tensor])] = [
       (distillation, student.parameters().map(\.tensor)),
       (NextTokenObjective(teacher), teacher.parameters().map(\.tensor)),
@@ -93,7 +92,7 @@ struct Tune: TalkativeCommand {
       let graph = Graph(outputs: [loss] + gradients(of: loss, withRespectTo: parameters))
         .rewritten()
       for application in graph.applications {
-        for problem in application.op.products(application.operands.map(\.type)) {
+        for problem in application.products {
           cost[problem, default: 0] += problem.flopCount
         }
       }

@@ -39,6 +39,6 @@ struct FieldOptions: ParsableArguments {
   var settings: [String] { fields.map { ["data.fields={\($0)}"] } ?? [] }
 
   func names() throws -> DataFields {
-    try DistillRecipe.load(file: nil, settings: settings).data.fields.names
+    try LanguageTask.recipe(settings: settings).text.data.fields.names
   }
 }

@@ -1,14 +1,17 @@
 // A recipe with all of its keys and their meanings, as YAML with comments.
 import Experiments
 
-extension Recipe {
+extension RecipeKind {
+  /// Its name as an option takes it.
+  var word: String { name.replacing(" ", with: "-") }
+
   /// Every key with its meaning, its range and its value, in lines of at most 100 columns, or of a narrower screen's.
   func description(width: Int? = nil) throws -> String {
-    let tree = try RecipeTree(self)
+    let tree = try RecipeTree(recipe)
     let head = comment(
       width: min(100, width ?? 100),
-      "What `retort \(Self.command)` takes, with the defaults. A recipe needs only the keys that differ.",
-      indent: "")
+      "What `retort \(R.command)` takes for \(name), with the defaults. A recipe needs only the keys "
+        + "that differ.", indent: "")
     let body = tree.schema.entries.map { entry in
       let indent = String(repeating: "  ", count: entry.path.count - 1)
       let words = [entry.meaning, entry.range].filter { !$0.isEmpty }.joined(separator: " ")

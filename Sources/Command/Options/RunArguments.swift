@@ -62,35 +62,38 @@ struct RunArguments: ParsableArguments {
 
   /// The recipe to run with, changed by `settings` of options. Nothing is written yet; a folder that
   /// holds a run already is only taken when told how.
-  func recipe<R: Recipe>(_ type: R.Type, in folder: RunFolder, settings: [String] = []) throws -> R
-  {
+  func recipe<R: CommandRecipe>(
+    _ type: R.Type, in folder: RunFolder, settings: [String] = []
+  ) throws -> LoadedRecipe<R> {
     try profiling.requireFree(run: folder.url)
     if resume {
       try folder.resume()
-      let isTraining = isTrainingRecipe(folder.recipe.path)
+      let isTraining = RecipeFile(folder.recipe.path)?.isOfTraining ?? false
       guard isTraining == (R.command == TrainRecipe.command) else {
         throw UserError(
           "The run in \(folder.name) is that of another command: go on with `retort "
             + "\(isTraining ? TrainRecipe.command : DistillRecipe.command) --run \(folder.name) --resume`."
         )
       }
-      return try R.load(file: folder.recipe.path, settings: [], notice: { note($0) })
+      return try R.load(file: folder.recipe.path)
     }
-    let recipe = try given(type, settings: settings)
-    try folder.requireFree(overwrite: overwrite, sources: recipe.sources)
-    return recipe
+    let loaded = try given(type, settings: settings)
+    try folder.requireFree(overwrite: overwrite, sources: loaded.recipe.sources)
+    return loaded
   }
 
   /// The recipe as file and options give it, whatever the folder holds. Its paths are absolute, so that the run
   /// can go on from any place.
-  func given<R: Recipe>(_ type: R.Type, settings: [String]) throws -> R {
+  func given<R: CommandRecipe>(_ type: R.Type, settings: [String]) throws -> LoadedRecipe<R> {
     let own =
       data.settings + (seed.map { ["seed=\($0)"] } ?? [])
       + (budget.map { ["training.budget=\(quoted($0))"] } ?? [])
-    var recipe = try R.load(file: recipeFile, settings: settings + own + set, notice: { note($0) })
-    recipe.data.files = try DataFiles.expanded(recipe.data.files)
-    recipe.makePathsAbsolute()
-    return recipe
+    var loaded = try R.load(file: recipeFile, settings: settings + own + set)
+    try loaded.recipe.change(TextRecipe.self) {
+      $0.data.files = try DataFiles.expanded($0.data.files)
+    }
+    loaded.recipe.makePathsAbsolute()
+    return loaded
   }
 
   /// How the run is begun.

@@ -16,17 +16,19 @@ struct DistillationPlan {
   let device: any Device
   /// Whether rows are there by which best weights are chosen.
   let isValidated: Bool
+  /// Work for the student that no step does.
+  private let uncounted: [String]
 
   /// The trainings of a task with `data`, with the sizes and steps of a recipe.
   init(
     _ task: any LearningTask, _ recipe: DistillRecipe, _ data: TaskData, _ weights: FrozenWeights
   ) throws {
     func phase(
-      _ name: String, _ arm: Arm, _ sizes: ModelRecipe,
+      _ name: String, _ arm: Arm, _ schedule: ArmRecipe,
       _ setup: @escaping (VariableStore) throws -> TrainingSetup
     ) -> TrainingPhase {
       TrainingPhase(
-        name, options: recipe.training.options(for: sizes, seed: recipe.seed), sharing: weights
+        name, options: recipe.training.options(for: schedule, seed: recipe.seed), sharing: weights
       ) { store in
         try arm.plan(in: store, prefix: "trained")
         return (try setup(store), arm.model.parameters(prefix: "trained"))
@@ -45,6 +47,7 @@ struct DistillationPlan {
       try task.controlSetup(task.student)
     }
     (whole, slice, device) = (data.training, data.slice, weights.store.device)
+    uncounted = task.uncountedWork
     isValidated = try task.controlSetup(task.student).validation != nil
   }
 
@@ -126,7 +129,7 @@ struct DistillationPlan {
   }
 
   /// How a control is trained: as the student, its rate falling over all of its own steps.
-  func controlRecipe(_ question: Question, _ recipe: DistillRecipe) throws -> ModelRecipe {
+  func controlRecipe(_ question: Question, _ recipe: DistillRecipe) throws -> ArmRecipe {
     var control = recipe.student
     control.steps = try controlSteps(question, recipe)
     let rate = recipe.distillation.controlLearningRate
@@ -182,10 +185,6 @@ struct DistillationPlan {
   private func secondControl(_ recipe: DistillRecipe, _ flops: Flops, steps: Int) -> [Finding] {
     let questions = recipe.distillation.questions
     guard !questions.isEmpty else { return [] }
-    let uncounted = [
-      recipe.distillation.cache.isEmpty ? nil : "the teacher's passes for the cache",
-      recipe.distillation.onPolicy.lambda > 0 ? "the writing of its own rows" : nil,
-    ].compactMap { $0 }
     let without = uncounted.isEmpty ? "" : " (without \(uncounted.joined(separator: " and ")))"
     let own =
       "with the student's arithmetic, \(fixed(flops.student / 1e12, 1)) TFLOP\(without), a control takes "

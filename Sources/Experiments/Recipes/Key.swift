@@ -3,30 +3,45 @@ import Base
 import Tensors
 import Training
 
-/// A value of a recipe with what `retort recipe` says of it. Only the value is written to files; meaning and bounds are
-/// those of the recipe's default, which is the schema.
+/// A value of a recipe with what is said of it. Only the value is written to files; meaning and bounds are those of the
+/// recipe's default, which is the schema.
 @propertyWrapper
-package struct Key<Value: Codable>: Codable {
-  package var wrappedValue: Value
+public struct Key<Value: Codable>: Codable {
+  /// The value.
+  public var wrappedValue: Value
   let meaning: String
-  let bounds: Bounds?
+  let bounds: KeyBounds?
 
-  init(wrappedValue: Value, _ meaning: String, _ bounds: Bounds? = nil) {
+  /// A default with its meaning, a whole sentence, and where a number must lie. An enumeration of texts that is `CaseIterable`
+  /// takes the words of its cases.
+  public init(wrappedValue: Value, _ meaning: String, _ bounds: KeyBounds? = nil) {
     (self.wrappedValue, self.meaning, self.bounds) = (wrappedValue, meaning, bounds)
   }
 
-  package init(from decoder: any Decoder) throws {
+  public init(from decoder: any Decoder) throws {
     self.init(wrappedValue: try decoder.singleValueContainer().decode(Value.self), "")
   }
 
-  package func encode(to encoder: any Encoder) throws {
+  public func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     try container.encode(wrappedValue)
   }
 }
 
+extension Key {
+  /// The words that the key takes, where these are few.
+  var words: [String] {
+    guard let type = Value.self as? any CaseIterable.Type else { return [] }
+    return type.cases.compactMap { ($0 as? any RawRepresentable)?.rawValue as? String }
+  }
+}
+
+extension CaseIterable {
+  fileprivate static var cases: [Any] { allCases.map { $0 } }
+}
+
 /// Where a number of a recipe must lie.
-struct Bounds {
+public struct KeyBounds: Sendable {
   private let lower: Double?
   private let upper: Double?
   private let excludesLower: Bool
@@ -45,34 +60,39 @@ struct Bounds {
     (self.excludesLower, self.excludesUpper) = (excludesLower, excludesUpper)
   }
 
-  static func from(_ lower: Int, to upper: Int) -> Bounds {
-    Bounds(
+  /// Whole numbers from a lower to an upper one, both allowed.
+  public static func from(_ lower: Int, to upper: Int) -> KeyBounds {
+    KeyBounds(
       "from \(grouped(lower)) to \(grouped(upper))", lower: Double(lower), upper: Double(upper))
   }
 
-  static func from(_ lower: Double, to upper: Double) -> Bounds {
-    Bounds("from \(lower) to \(upper)", lower: lower, upper: upper)
+  /// Numbers from a lower to an upper one, both allowed.
+  public static func from(_ lower: Double, to upper: Double) -> KeyBounds {
+    KeyBounds("from \(lower) to \(upper)", lower: lower, upper: upper)
   }
 
-  static let share = Bounds("between 0 and 1", lower: 0, upper: 1)
+  /// From 0 to 1.
+  public static let share = KeyBounds("between 0 and 1", lower: 0, upper: 1)
 
-  static let openShare = Bounds(
+  /// Above 0 and below 1.
+  public static let openShare = KeyBounds(
     "above 0 and below 1", lower: 0, upper: 1, excludesLower: true, excludesUpper: true)
 
   /// A share that may be nothing, but not all.
-  static func shareBelow1(isSingle: Bool = false) -> Bounds {
-    Bounds(
+  package static func shareBelow1(isSingle: Bool = false) -> KeyBounds {
+    KeyBounds(
       "at least 0 and below 1", lower: 0, upper: 1, excludesUpper: true, isSingle: isSingle)
   }
 
-  static let notNegative = Bounds("at least 0", lower: 0)
+  /// At least 0.
+  public static let notNegative = KeyBounds("at least 0", lower: 0)
 
   /// A number that kernels multiply by.
-  static let weight = Bounds(
+  package static let weight = KeyBounds(
     "at least 0 and finite", lower: 0, upper: .infinity, excludesUpper: true, isSingle: true)
 
   /// A number that kernels divide by.
-  static let divisor = Bounds(
+  package static let divisor = KeyBounds(
     "at least 1.2e-38 and finite", lower: Double(Float.leastNormalMagnitude), upper: .infinity,
     excludesUpper: true, isSingle: true)
 
@@ -84,16 +104,8 @@ struct Bounds {
   }
 }
 
-/// Words that a key takes, where these are few.
-protocol RecipeWord: Codable, CaseIterable, RawRepresentable<String> {}
-
-extension RecipeWord {
-  static var words: [String] { allCases.map(\.rawValue) }
-}
-
-extension Precision: RecipeWord {}
-
-/// A part of a recipe that has keys of its own.
-package protocol RecipeSection: Codable {
+/// A group of keys: a recipe, or a section of one. Its properties are each a ``Key``.
+public protocol RecipeSection: Codable {
+  /// The defaults.
   init()
 }

@@ -1,17 +1,36 @@
-// Reading recipes: the defaults, a YAML file over them, single values over that.
+// Recipes: what every run has, and what its kind of model adds.
+import Base
 import Foundation
-import Yams
+
+/// The keys that one kind of model adds to a recipe. They stand among those that every recipe has: a section `student` of a part and that
+/// of the recipe are one section of the file.
+public protocol RecipePart: RecipeSection {
+  /// Sections, such as "student", whose model begins with weights that exist: lower learning rates suit it.
+  var startedSections: Set<String> { get }
+  /// Settles what the keys leave open.
+  mutating func resolve()
+  /// Hands out every path, empty ones among them, so that relative ones can be made absolute.
+  mutating func eachPath(_ body: (inout String) -> Void)
+  /// Throws where values do not go together.
+  func validate() throws
+}
+
+extension RecipePart {
+  public var startedSections: Set<String> { [] }
+  public mutating func resolve() {}
+  public mutating func eachPath(_ body: (inout String) -> Void) {}
+  public func validate() throws {}
+}
 
 /// A recipe that can be read from a file. Its default value is also its schema: only keys that the
 /// default has are known.
 package protocol Recipe: RecipeSection {
   /// The command that takes it.
   static var command: String { get }
-  var data: DataRecipe { get set }
-  /// Settles what the recipe leaves open.
+  /// What its kind of model adds.
+  var parts: [any RecipePart] { get set }
+  /// Settles what the recipe leaves open, once its parts are settled.
   mutating func resolve()
-  /// Hands out every path, empty ones among them.
-  mutating func eachPath(_ body: (inout String) -> Void)
   func validate() throws
 }
 
@@ -34,6 +53,41 @@ package func require(_ holds: Bool, _ key: String, _ range: String) throws {
 }
 
 extension Recipe {
+  /// All keys of its file, in their order.
+  var sections: [any RecipeSection] { parts + [self] }
+
+  /// Changes the keys of one part.
+  package mutating func change<Part: RecipePart>(
+    _ type: Part.Type, _ body: (inout Part) throws -> Void
+  ) rethrows {
+    var part = parts.part(type)
+    try body(&part)
+    parts = parts.map { $0 is Part ? part : $0 }
+  }
+
+  /// Settles everything that is left open.
+  package mutating func settle() {
+    for index in parts.indices { parts[index].resolve() }
+    resolve()
+  }
+
+  /// The defaults of its kind of model, settled.
+  package var defaults: Self {
+    var defaults = Self()
+    defaults.parts = parts.map { type(of: $0).init() }
+    defaults.settle()
+    return defaults
+  }
+
+  /// Whether the model of a section begins with weights that exist.
+  func isStarted(_ section: String) -> Bool {
+    parts.contains { $0.startedSections.contains(section) }
+  }
+
+  private mutating func eachPath(_ body: (inout String) -> Void) {
+    for index in parts.indices { parts[index].eachPath(body) }
+  }
+
   /// The files and folders that a run of the recipe reads.
   package var sources: [String] {
     var (copy, paths) = (self, [String]())
@@ -48,48 +102,16 @@ extension Recipe {
     }
   }
 
-  /// The defaults, changed by a file and by `key.path=value` settings. `notice` is given what a person should know of the
-  /// keys that they used.
-  package static func load(
-    file: String?, settings: [String], notice: (String) -> Void = { _ in }
-  ) throws -> Self {
-    var tree = try RecipeTree(Self())
-    do {
-      if let file { try tree.change(byFile: file) }
-      for setting in settings { try tree.change(bySetting: setting) }
-      tree.notices.forEach(notice)
-      var recipe = try tree.recipe(Self.self)
-      recipe.resolve()
-      try recipe.validate()
-      return recipe
-    } catch var error as RecipeError {
-      error.place = error.place ?? error.key.flatMap(tree.place)
-      throw error
-    }
-  }
-
-  /// A file over the defaults, and the defaults, with what they settle themselves.
-  package static func tree(ofFile file: String) throws -> (tree: RecipeTree, defaults: RecipeTree) {
-    var settled = Self()
-    settled.resolve()
-    let defaults = try RecipeTree(settled)
-    var tree = defaults
-    try tree.change(byFile: file)
-    _ = try tree.recipe(Self.self)
-    return (tree, defaults)
-  }
-
   /// The recipe as YAML, every key written out.
   package func yaml() throws -> String { try RecipeTree(self).yaml() }
 }
 
-/// Whether a recipe's file is one of `retort train`.
-package func isTrainingRecipe(_ file: String) -> Bool { recipeKeys(ofFile: file).contains("model") }
-
-/// The keys at the top of a recipe's file; none where it cannot be read, which loading it explains.
-func recipeKeys(ofFile file: String) -> Set<String> {
-  guard let text = try? String(contentsOfFile: file, encoding: .utf8),
-    let mapping = try? Yams.compose(yaml: text)?.mapping
-  else { return [] }
-  return Set(mapping.keys.compactMap(\.string))
+extension [any RecipePart] {
+  /// The keys of one part; traps where the recipe was made without them.
+  package func part<Part: RecipePart>(_ type: Part.Type) -> Part {
+    guard let part = lazy.compactMap({ $0 as? Part }).first else {
+      fatal("the recipe has no \(type): make it for the task that reads it")
+    }
+    return part
+  }
 }

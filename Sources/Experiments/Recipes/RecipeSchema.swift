@@ -6,7 +6,7 @@ package struct RecipeSchema {
     /// Names from the top of the recipe, as they stand in files.
     package let path: [String]
     package let meaning: String
-    let bounds: Bounds?
+    let bounds: KeyBounds?
     /// The words it takes, where these are few.
     let words: [String]
     /// Whether it holds keys itself.
@@ -23,7 +23,10 @@ package struct RecipeSchema {
 
   package private(set) var entries: [Entry] = []
 
-  init(of recipe: some RecipeSection) { add(recipe, []) }
+  /// The keys of sections that share one file; of keys with one name the first section describes it.
+  init(of sections: [any RecipeSection]) {
+    for section in sections { add(section, []) }
+  }
 
   func entry(_ key: String) -> Entry? { entries.first { $0.key == key } }
 
@@ -33,10 +36,13 @@ package struct RecipeSchema {
       // A wrapper's storage has the property's name after a low line.
       let whole = path + [snakeCase(String(label.dropFirst()))]
       let inner = key.value as? any RecipeSection
-      entries.append(
-        Entry(
-          path: whole, meaning: key.meaning, bounds: key.bounds, words: key.words,
-          isSection: inner != nil))
+      if !entries.contains(where: { $0.path == whole }) {
+        let last = path.isEmpty ? nil : entries.lastIndex { $0.path.starts(with: path) }
+        entries.insert(
+          Entry(
+            path: whole, meaning: key.meaning, bounds: key.bounds, words: key.words,
+            isSection: inner != nil), at: last.map { $0 + 1 } ?? entries.count)
+      }
       if let inner { add(inner, whole) }
     }
   }
@@ -45,13 +51,12 @@ package struct RecipeSchema {
 private protocol DescribedKey {
   var value: any Codable { get }
   var meaning: String { get }
-  var bounds: Bounds? { get }
+  var bounds: KeyBounds? { get }
   var words: [String] { get }
 }
 
 extension Key: DescribedKey {
   fileprivate var value: any Codable { wrappedValue }
-  fileprivate var words: [String] { (Value.self as? any RecipeWord.Type)?.words ?? [] }
 }
 
 /// A name of Swift's as a recipe has it: `sequenceLength` is `sequence_length`.

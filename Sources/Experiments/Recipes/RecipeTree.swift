@@ -4,7 +4,8 @@ import Foundation
 import Storage
 import Yams
 
-/// The defaults of a recipe as YAML, changed by files and settings.
+/// The defaults of a recipe as YAML, changed by files and settings. Its keys are those of several sections, each of which reads
+/// its own.
 package struct RecipeTree {
   private(set) var node: Node
   /// The file that was read, and the line of each key in it.
@@ -18,13 +19,26 @@ package struct RecipeTree {
 
   /// The tree of a recipe with all of its keys.
   package init(_ recipe: some Recipe) throws {
+    let sections = recipe.sections
+    node = try sections.map { try Self.node(of: $0) }.reduce(.mapping([:]), Self.merged)
+    schema = RecipeSchema(of: sections)
+  }
+
+  /// The defaults of one section.
+  private static func node(of section: some RecipeSection) throws -> Node {
     // The encoder writes 0.1 as 1e-1.
-    let text = try YAMLEncoder().encode(recipe).replacing(
+    let text = try YAMLEncoder().encode(section).replacing(
       /(?m): (-?[0-9.]+e[+-]?[0-9]+)$/
     ) { match in Double(match.1).map { ": \($0)" } ?? String(match.0) }
     guard let node = try Yams.compose(yaml: text) else { fatal("a recipe has keys") }
-    self.node = Self.renamed(node, by: snakeCase)
-    schema = RecipeSchema(of: recipe)
+    return renamed(node, by: snakeCase)
+  }
+
+  /// The keys of both; of those with one name the first has the say.
+  private static func merged(_ first: Node, _ second: Node) -> Node {
+    guard case .mapping(var all) = first, case .mapping(let more) = second else { return first }
+    for (key, value) in more { all[key] = all[key].map { merged($0, value) } ?? value }
+    return .mapping(all)
   }
 
   private static func renamed(_ node: Node, by rename: (String) -> String) -> Node {
@@ -39,13 +53,17 @@ package struct RecipeTree {
 
   package func yaml() throws -> String { try Yams.serialize(node: node) }
 
-  /// The recipe that the tree holds, its numbers within their bounds.
-  package func recipe<R: Recipe>(_ type: R.Type) throws -> R {
+  /// The recipe that the tree holds, with the parts of `prototype`, its numbers within their bounds.
+  package func recipe<R: Recipe>(like prototype: R) throws -> R {
     try requireFinite()
-    let recipe: R
-    do {
-      recipe = try YAMLDecoder().decode(R.self, from: Self.renamed(node, by: camelCase))
-    } catch let error as DecodingError { throw explanation(error) }
+    let named = Self.renamed(node, by: camelCase)
+    func read<Section: RecipeSection>(_ section: Section) throws -> Section {
+      do { return try YAMLDecoder().decode(Section.self, from: named) } catch let error
+        as DecodingError
+      { throw explanation(error) }
+    }
+    var recipe = try read(prototype)
+    recipe.parts = try prototype.parts.map { try read($0) }
     for entry in schema.entries {
       guard let bounds = entry.bounds, let number = value(entry.path)?.float else { continue }
       try require(bounds.contains(number), entry.key, bounds.words)
@@ -66,7 +84,7 @@ package struct RecipeTree {
   /// The same for a key with dots; nil where the recipe has no such key.
   package func line(of key: String) -> String? { schema.entry(key).map { line(of: $0.path) } }
 
-  private static func line(_ node: Node) -> String {
+  static func line(_ node: Node) -> String {
     switch node {
     case .sequence(let items): "[\(items.map(line).joined(separator: ", "))]"
     case .mapping(let mapping):
@@ -77,18 +95,11 @@ package struct RecipeTree {
     }
   }
 
-  /// A key whose values in two trees differ.
-  package struct Difference {
-    package let key: String
-    package let value: String
-    package let other: String
-  }
-
   /// The keys whose values are not those of another tree of the same recipe.
-  package func differences(from other: RecipeTree) -> [Difference] {
+  package func differences(from other: RecipeTree) -> [RecipeChange] {
     schema.entries.filter { !$0.isSection }.compactMap { entry in
       let (mine, theirs) = (line(of: entry.path), other.line(of: entry.path))
-      return mine == theirs ? nil : Difference(key: entry.key, value: mine, other: theirs)
+      return mine == theirs ? nil : RecipeChange(key: entry.key, value: mine, other: theirs)
     }
   }
 

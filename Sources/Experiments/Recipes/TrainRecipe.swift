@@ -1,11 +1,8 @@
 // What `retort train` does, as a YAML file says it.
 
 package struct TrainRecipe: Recipe {
-  @Key("What the model learns from.")
-  package var data = DataRecipe()
-
-  @Key("The model: a folder, or the sizes of a new one.")
-  package var model = ModelRecipe()
+  @Key("The model.")
+  package var model = ArmRecipe()
 
   @Key("How it is trained.")
   package var training = TrainingRecipe()
@@ -13,21 +10,23 @@ package struct TrainRecipe: Recipe {
   @Key("The seed of every random number.")
   package var seed: UInt64 = 1
 
+  package var parts: [any RecipePart] = []
+
+  private enum CodingKeys: CodingKey { case model, training, seed }
+
   package init() {}
+
+  /// The keys that a kind of model has added.
+  package func part<Part: RecipePart>(_ type: Part.Type) -> Part { parts.part(type) }
 
   package static let command = "train"
 
-  package mutating func resolve() { model.resolve(rateOfNew: 4e-3, training) }
-
-  package mutating func eachPath(_ body: (inout String) -> Void) {
-    data.eachPath(body)
-    body(&model.path)
+  package mutating func resolve() {
+    model.resolve(rateOfNew: 4e-3, isStarted: isStarted("model"), training)
   }
 
   package func validate() throws {
-    try data.validate()
     try training.validate()
     try model.validate("model")
-    try require(!model.fromTeacher.isWanted, "model.from_teacher", "left out: there is no teacher")
   }
 }

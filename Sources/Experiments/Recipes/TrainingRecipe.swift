@@ -3,7 +3,7 @@ import Tensors
 import Training
 
 package struct TrainingRecipe: RecipeSection {
-  package enum OptimizerWord: String, RecipeWord {
+  package enum OptimizerWord: String, Codable, CaseIterable {
     case adamw, sgd
 
     /// What suitable learning rates of adamw are multiplied by.
@@ -98,9 +98,9 @@ package struct TrainingRecipe: RecipeSection {
       "training.clip_norm", "0, which does not clip, or above it and finite in single precision")
   }
 
-  package func options(for model: ModelRecipe, seed: UInt64) -> TrainingOptions {
+  package func options(for arm: ArmRecipe, seed: UInt64) -> TrainingOptions {
     var options = TrainingOptions()
-    options.stepCount = model.steps
+    options.stepCount = arm.steps
     options.batchSize = batchSize
     options.microBatchCount = microBatches
     options.precision = precision
@@ -108,10 +108,10 @@ package struct TrainingRecipe: RecipeSection {
     options.logInterval = logInterval
     options.checkpointInterval = checkpointInterval
     options.validationInterval =
-      validationInterval > 0 ? validationInterval : (model.steps + 19) / 20
+      validationInterval > 0 ? validationInterval : (arm.steps + 19) / 20
     options.patience = patience
-    options.optimizer.learningRate = model.learningRate
-    options.optimizer.warmupSteps = min(warmupSteps, model.steps / 2)
+    options.optimizer.learningRate = arm.learningRate
+    options.optimizer.warmupSteps = min(warmupSteps, arm.steps / 2)
     options.optimizer.finalRateShare = finalRateShare
     options.optimizer.rule =
       switch optimizer {

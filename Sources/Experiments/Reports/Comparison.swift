@@ -54,10 +54,11 @@ package struct Comparison {
   /// A row for each key of the recipes that differs; nil where the recipes are alike.
   package var differences: [[String]]? {
     var seen: Set<String> = []
-    let keys = runs.flatMap(\.record.changes).map(\.key).filter { seen.insert($0).inserted }
+    let keys = runs.flatMap { $0.record.recipe?.lines.map(\.key) ?? [] }
+      .filter { seen.insert($0).inserted }
     // Of kinds of runs that do not have a key, and of recipes that cannot be read, nothing is said.
     let rows = keys.map { key in
-      [key] + runs.map { run in run.record.tree?.line(of: key) ?? "-" }
+      [key] + runs.map { run in run.record.recipe?[key] ?? "-" }
     }.filter { Set($0.dropFirst()).subtracting(["-"]).count > 1 }
     return rows.isEmpty ? nil : [[""] + runs.map(\.name)] + rows
   }
@@ -81,7 +82,7 @@ package struct Comparison {
       list { $0.about == nil }.map {
         "Nothing says with which data and device these were made (\(RunAbout.fileName) is missing or damaged): \($0)."
       },
-      list { $0.tree == nil }.map {
+      list { $0.recipe == nil }.map {
         "The recipes of these cannot be read, so nothing is said of what differs in them: \($0)."
       },
     ].compactMap { $0 }

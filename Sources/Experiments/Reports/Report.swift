@@ -210,7 +210,7 @@ struct Report {
       "table", class: "words",
       facts.map { element("tr", "<th>\(escaped($0))</th><td>\(escaped(visible($1)))</td>") }
         .joined())
-    let changes = run.changes.map {
+    let changes = (run.about?.changes ?? []).map {
       element(
         "tr",
         "<th>\(escaped($0.key))</th><td>\(escaped(visible($0.value)))</td><td>\(escaped($0.other))</td>"

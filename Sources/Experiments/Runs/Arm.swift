@@ -67,36 +67,29 @@ public struct Arm {
     }
   }
 
-  /// A model that the run trains: from a folder, from parts of a teacher, or new. New ones have a token
-  /// for each of `vocabularySize` ids.
+  /// A model that the run trains further: that of a folder. Throws where the folder holds no model of a family that Retort has.
+  package init(_ name: String, startingFrom path: String, in folder: RunFolder) throws {
+    self.name = name
+    isTrained = true
+    directory = ModelDirectory(folder.model(name))
+    let source = ModelDirectory(URL(fileURLWithPath: path))
+    model = try source.model()
+    origin = .folder(source)
+  }
+
+  /// A model that begins with parts of a teacher, which lies in a folder.
   package init(
-    _ name: String, _ recipe: ModelRecipe, teacher: ModelDirectory? = nil, vocabularySize: Int,
-    sequenceLength: Int, folder: RunFolder
+    _ name: String, _ parts: ReductionRecipe, of teacher: ModelDirectory?, in folder: RunFolder
   ) throws {
     self.name = name
     isTrained = true
     directory = ModelDirectory(folder.model(name))
-    if !recipe.path.isEmpty {
-      let source = ModelDirectory(URL(fileURLWithPath: recipe.path))
-      model = try source.model()
-      origin = .folder(source)
-    } else if recipe.fromTeacher.isWanted {
-      guard let teacher else {
-        throw RecipeError("\(name).from_teacher needs a teacher in a folder: set teacher.path.")
-      }
-      let reduction = try Reduction(
-        of: teacher, layers: recipe.fromTeacher.layers, width: recipe.fromTeacher.width)
-      model = reduction.model
-      origin = .reduction(reduction)
-    } else {
-      model = Llama(
-        recipe.configuration(vocabularySize: vocabularySize, contextLength: sequenceLength))
-      origin = .new
+    guard let teacher else {
+      throw RecipeError("\(name).from_teacher needs a teacher in a folder: set teacher.path.")
     }
-    guard sequenceLength <= model.tokenLimit else {
-      throw RecipeError(
-        "data.sequence_length must be at most \(model.tokenLimit), the context of the \(name).")
-    }
+    let reduction = try Reduction(of: teacher, layers: parts.layers, width: parts.width)
+    model = reduction.model
+    origin = .reduction(reduction)
   }
 
   /// A new model that the run trains, with weights that the seed of its training draws.

@@ -61,7 +61,9 @@ package final class Run {
     }
     let about = RunAbout(
       command: options.command, device: device.name, data: data.words, files: data.sources,
-      dataFingerprint: data.fingerprint, findings: findings, memory: memory)
+      dataFingerprint: data.fingerprint, findings: findings,
+      changes: try RecipeTree(recipe).differences(from: RecipeTree(recipe.defaults)), memory: memory
+    )
     try folder.begin(recipe, origins: origins, about: about)
     try observer.tell(.begun)
   }

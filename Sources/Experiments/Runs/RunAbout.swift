@@ -22,19 +22,21 @@ public struct RunAbout {
   var dataFingerprint: String
   /// What was found before the run.
   public internal(set) var findings: [Finding]
+  /// Where the recipe is not the default.
+  package var changes: [RecipeChange]
   /// Bytes that a step of each kind of model needs on the device.
   package var memory: [(name: String, bytes: Int)]
   package var version: String
 
   package init(
     command: [String], device: String, data: String, files: [String], dataFingerprint: String,
-    findings: [Finding],
-    memory: [(name: String, bytes: Int)]
+    findings: [Finding], changes: [RecipeChange], memory: [(name: String, bytes: Int)]
   ) {
     self.command = command
     begun = Date().ISO8601Format()
     (self.device, self.data, self.dataFingerprint) = (device, data, dataFingerprint)
-    (self.files, self.findings, self.memory) = (files, findings, memory)
+    (self.files, self.findings) = (files, findings)
+    (self.changes, self.memory) = (changes, memory)
     system = ProcessInfo.processInfo.operatingSystemVersionString
     version = retortVersion
   }
@@ -49,6 +51,12 @@ public struct RunAbout {
       (
         "findings",
         findings.map { JSONObject([("level", $0.level.rawValue), ("text", $0.text)]) }
+      ),
+      (
+        "recipe_changes",
+        changes.map {
+          JSONObject([("key", $0.key), ("value", $0.value), ("default", $0.other)])
+        }
       ),
       ("memory_bytes", JSONObject(memory.map { ($0.name, $0.bytes) })), ("retort", version),
     ])
@@ -68,6 +76,12 @@ public struct RunAbout {
         .map { Finding(level: $0, text: finding["text"]?.string ?? "") }
     }
     files = (json["files"]?.array ?? []).compactMap(\.string)
+    changes = (json["recipe_changes"]?.array ?? []).compactMap { change in
+      guard let key = change["key"]?.string, let value = change["value"]?.string,
+        let other = change["default"]?.string
+      else { return nil }
+      return RecipeChange(key: key, value: value, other: other)
+    }
     memory = (json["memory_bytes"]?.object?.members ?? []).compactMap { member in
       member.value.int.map { (member.key, $0) }
     }

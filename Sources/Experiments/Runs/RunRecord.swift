@@ -9,9 +9,7 @@ package struct RunRecord {
   /// nil where the run began with an earlier version, or its file cannot be read.
   package let about: RunAbout?
   /// The recipe as it ran, with every key; nil where it cannot be read.
-  package let tree: RecipeTree?
-  /// What it changes of the defaults.
-  package let changes: [RecipeTree.Difference]
+  package let recipe: RecipeFile?
   package let records: [MetricsRecord]
   /// By arm, of those that are trained.
   let costs: [String: RunFolder.Cost]
@@ -22,15 +20,7 @@ package struct RunRecord {
     func json(_ name: String) -> JSON? { try? JSON(contentsOf: folder.appending(path: name)) }
     name = folder.lastPathComponent
     about = json(RunAbout.fileName).flatMap(RunAbout.init)
-    let file = folder.appending(path: "recipe.yaml")
-    let isEmpty = recipeKeys(ofFile: file.path).isEmpty
-    let read =
-      isEmpty
-      ? nil
-      : try? isTrainingRecipe(file.path)
-        ? TrainRecipe.tree(ofFile: file.path) : DistillRecipe.tree(ofFile: file.path)
-    tree = read?.tree
-    changes = read.map { $0.tree.differences(from: $0.defaults) } ?? []
+    recipe = RecipeFile(folder.appending(path: "recipe.yaml").path)
     records = Self.records(in: folder)
     costs = Self.costs(in: folder)
     outcome =

@@ -8,7 +8,7 @@ import Base
 /// Operands: p, g, m, v of one shape; step [4] = (rate, c1 = 1 / (1 - b1^t), c2 = 1 / (1 - b2^t),
 /// unused); clip [], by which g is scaled, or a negative number: then nothing changes. Results: the new
 /// p, m, v.
-public struct AdamW: Op {
+public struct AdamW: KernelOp {
   /// The decay of the first moment.
   public let beta1: Float
   /// The decay of the second moment.

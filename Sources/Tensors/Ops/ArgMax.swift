@@ -1,7 +1,7 @@
 // Where a row is largest.
 
 /// The column of the largest element of each row, the first of equals: [..., C] -> int32 [...].
-package struct ArgMax: Op {
+package struct ArgMax: KernelOp {
   package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     [TensorType(Shape(Array(operands[0].shape.extents.dropLast())), .int32)]
   }

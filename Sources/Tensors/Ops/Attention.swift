@@ -14,7 +14,7 @@ import Base
 /// heads (Ainslie et al., arXiv 2305.13245); optionally either int32 [B], how many of the TK keys count
 /// in each batch, at least 1, or, causal with TQ = TK, int32 [B, TQ, 2], where the text of each position
 /// begins and its last position. Results: out [B, TQ, H, D], log-sum-exp of the scores [B, H, TQ].
-package struct Attention: Op {
+package struct Attention: KernelOp {
   let mask: AttentionMask
   let score: AttentionScore
 

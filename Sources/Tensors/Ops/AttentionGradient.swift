@@ -8,7 +8,7 @@ import Base
 #endif
 
 /// Operands: q, k, v, out, log-sum-exp, dout, optionally lengths or spans. Results: dq, dk, dv.
-struct AttentionGradient: Op {
+struct AttentionGradient: KernelOp {
   let mask: AttentionMask
   let score: AttentionScore
 

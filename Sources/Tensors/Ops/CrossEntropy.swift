@@ -10,7 +10,7 @@ import Base
 /// loss = -log softmax(z)[label] per row; 0 where the label is negative.
 ///
 /// Operands: z [..., V], labels int32 [...]. Results: loss [...], log-sum-exp of z [...].
-package struct CrossEntropy: Op {
+package struct CrossEntropy: KernelOp {
   package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     demand(
       operands[1] == TensorType(Shape(Array(operands[0].shape.extents.dropLast())), .int32),
@@ -57,7 +57,7 @@ package struct CrossEntropy: Op {
 }
 
 /// dz = (softmax(z) - onehot(label)) dloss. Operands: z, labels, log-sum-exp, dloss.
-struct CrossEntropyGradient: Op {
+struct CrossEntropyGradient: KernelOp {
   func resultTypes(_ operands: [TensorType]) -> [TensorType] { [operands[0]] }
 
   func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {

@@ -11,7 +11,4 @@ package struct Detach: Op {
   package func reference(_ operands: [TensorData]) -> [TensorData] { operands }
 
   package var isView: Bool { true }
-  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
-    Launches([])
-  }
 }

@@ -12,7 +12,7 @@ import Base
 ///
 /// Operands: student [..., V], teacher [..., V], labels int32 [...]. Results: loss [...], and the
 /// sums [..., 3] that the gradient needs. No gradient flows to the teacher.
-package struct Divergence: Op {
+package struct Divergence: KernelOp {
   let kind: Kind
   let temperature: Float
 
@@ -92,7 +92,7 @@ package struct Divergence: Op {
 
 /// The gradient with respect to the student's logits. Operands: student, teacher, labels, sums,
 /// dloss. Per row, with g the derivative of the loss with respect to q: q (g - sum q g) / T.
-struct DivergenceGradient: Op {
+struct DivergenceGradient: KernelOp {
   let kind: Divergence.Kind
   let temperature: Float
 

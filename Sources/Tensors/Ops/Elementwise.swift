@@ -3,7 +3,7 @@ import Base
 
 /// result[i] = expression(operands at i). A chain of these becomes one generated kernel. Operands are numbers, or
 /// integers of at most 24 bits, which are read as numbers; no gradient flows to them.
-package struct Elementwise: Op, CustomStringConvertible {
+package struct Elementwise: KernelOp, CustomStringConvertible {
   /// Which element of an operand belongs to flat index i of the result.
   package enum Read: Sendable, Hashable {
     /// i: the operand has as many elements as the result.

@@ -2,7 +2,7 @@
 import Base
 
 /// y[n] = table[ids[n]]. Operands: table [R, C], ids int32 [...]. Result: [..., C].
-package struct Gather: Op {
+package struct Gather: KernelOp {
   package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     demand(
       operands[0].shape.rank == 2 && operands[1].elementType == .int32,
@@ -47,7 +47,7 @@ package struct Gather: Op {
 }
 
 /// dtable[r] = the sum of dy[n] over the n with ids[n] = r, in order. Operands: ids, dy.
-struct GatherGradient: Op {
+struct GatherGradient: KernelOp {
   let rowCount: Int
 
   func resultTypes(_ operands: [TensorType]) -> [TensorType] {

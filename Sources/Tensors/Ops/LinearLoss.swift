@@ -14,7 +14,7 @@ import Base
 /// divergence. Results: the cross-entropy [...]; with a teacher the divergence, KL at T = 1, and how many
 /// log p were raised to the floor of the reverse KL, [...] each; with gradients dx and dW. Nothing flows
 /// to the teacher. Rows of W and W' beyond `classCount` are padding, and no classes.
-package struct LinearLoss: Op {
+package struct LinearLoss: KernelOp {
   struct Teaching: Sendable, Hashable {
     /// What the teacher's operands are.
     enum Source: Sendable, Hashable {

@@ -5,7 +5,7 @@ import Base
 ///
 /// Operands: A [..., M, K], B [K, N] or [..., K, N] (last two axes exchanged where transposed),
 /// then the epilogue's. Result: [..., M, N].
-package struct MatMul: Op, CustomStringConvertible {
+package struct MatMul: KernelOp, CustomStringConvertible {
   /// What is done to each element of the product: `expression`'s operand 0 is the product, the
   /// others are this op's operands from the third on.
   struct Epilogue: Sendable, Hashable {

@@ -5,7 +5,7 @@ import Base
 /// 1607.06450), or y = gain x / sqrt(mean x^2 + epsilon) (Zhang and Sennrich, arXiv 1910.07467).
 ///
 /// Operands: x [..., C], gain [C], and for the former bias [C].
-package struct Normalize: Op {
+package struct Normalize: KernelOp {
   let isRootMeanSquare: Bool
   let epsilon: Float
 
@@ -70,7 +70,7 @@ package struct Normalize: Op {
 }
 
 /// Operands: x, gain, dy. Results: dx, dgain, and dbias where there is a bias.
-struct NormalizeGradient: Op {
+struct NormalizeGradient: KernelOp {
   let isRootMeanSquare: Bool
   let epsilon: Float
 

@@ -2,7 +2,7 @@
 import Base
 
 /// y[o, i] = the sum, sum of squares or maximum of x[o, n, i] over n, in a fixed order.
-package struct Reduce: Op {
+package struct Reduce: KernelOp {
   package enum Kind: Int, Sendable {
     case sum = 0
     case sumOfSquares = 1

@@ -21,9 +21,6 @@ package struct Reshape: Op {
   }
 
   package var isView: Bool { true }
-  package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
-    Launches([])
-  }
 }
 
 extension Tensor {

@@ -11,7 +11,7 @@ import Base
 /// position (Su et al., arXiv 2104.09864, in the half-split order of Llama).
 ///
 /// Operands: x [B, T, H, D], cosine [T, D / 2], sine [T, D / 2].
-package struct Rotary: Op {
+package struct Rotary: KernelOp {
   /// 1, or -1 to turn back.
   let direction: Float
 

@@ -6,7 +6,7 @@ import Base
 ///
 /// Operands: p, g, v of one shape; step [4], whose first number is the rate; clip [], by which g is scaled, or a negative
 /// number: then nothing changes. Results: the new p and v.
-public struct SGD: Op {
+public struct SGD: KernelOp {
   /// The share of the velocity that is kept.
   public let momentum: Float
   /// The weight decay of matrices; vectors have none.

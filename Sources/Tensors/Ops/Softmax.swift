@@ -8,7 +8,7 @@ import Base
 #endif
 
 /// softmax(x)_j = exp(x_j) / sum exp(x_k) along the last axis, or its logarithm.
-package struct Softmax: Op {
+package struct Softmax: KernelOp {
   let isLogarithm: Bool
 
   package func resultTypes(_ operands: [TensorType]) -> [TensorType] { [operands[0]] }
@@ -47,7 +47,7 @@ package struct Softmax: Op {
 }
 
 /// dx = y (dy - sum y dy), or dy - exp(y) sum dy for the logarithm. Operands: y, dy.
-struct SoftmaxGradient: Op {
+struct SoftmaxGradient: KernelOp {
   let isLogarithm: Bool
 
   func resultTypes(_ operands: [TensorType]) -> [TensorType] {

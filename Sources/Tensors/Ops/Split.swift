@@ -2,7 +2,7 @@
 import Base
 
 /// Cuts the columns of x [..., sum of widths] into one result [..., width] for each width.
-package struct Split: Op {
+package struct Split: KernelOp {
   let widths: [Int]
 
   package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
@@ -48,7 +48,7 @@ package struct Split: Op {
 }
 
 /// Puts the columns of operands [..., width] side by side: [..., sum of widths].
-struct Concatenate: Op {
+struct Concatenate: KernelOp {
   func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let first = operands[0].shape
     let width = operands.reduce(0) { $0 + $1.shape.columnCount }

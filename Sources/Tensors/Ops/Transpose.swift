@@ -2,7 +2,7 @@
 import Base
 
 /// y[..., b, m, a, ...] = x[..., a, m, b, ...], where `first` < `second` are the axes exchanged.
-package struct Transpose: Op {
+package struct Transpose: KernelOp {
   let first: Int
   let second: Int
 

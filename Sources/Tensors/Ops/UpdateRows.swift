@@ -6,7 +6,7 @@ import Base
 ///
 /// Operands: kept [B, R, ...], fresh [B, T, ...], starts int32 [B]. Result: [B, R, ...]. Assigned to
 /// the variable that is `kept`, it touches the new rows alone.
-package struct UpdateRows: Op {
+package struct UpdateRows: KernelOp {
   package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let (kept, fresh) = (operands[0].shape, operands[1].shape)
     demand(

@@ -28,9 +28,10 @@ package struct LanguageArms {
 
   /// `folder` is that of the run, where there is one.
   package init(_ recipe: DistillRecipe, folder: RunFolder) throws {
-    let (path, length) = (recipe.teacher.path, recipe.data.sequenceLength)
+    let own = recipe.language
+    let (path, length) = (own.teacher.path, recipe.text.data.sequenceLength)
     isTeacherGiven = !path.isEmpty
-    let cacheFolder = recipe.distillation.cache
+    let cacheFolder = own.distillation.cache
     var (cache, expected): (TeacherCache?, String?) = (nil, nil)
     if !cacheFolder.isEmpty {
       expected = path.isEmpty ? nil : try ModelDirectory(URL(fileURLWithPath: path)).fingerprint()
@@ -39,7 +40,7 @@ package struct LanguageArms {
         throw RecipeError(
           "data.sequence_length must be \(opened.description.length), that of the cache.")
       }
-      try opened.require(temperature: recipe.distillation.temperature)
+      try opened.require(temperature: own.distillation.temperature)
       cache = opened
     }
     self.cache = cache
@@ -47,7 +48,8 @@ package struct LanguageArms {
     // A cache has its teacher's tokenizer with it.
     tokenizer =
       cache != nil && path.isEmpty
-      ? try RunTokenizer(folder: cacheFolder) : try RunTokenizer.of(recipe.data, model: path)
+      ? try RunTokenizer(folder: cacheFolder)
+      : try RunTokenizer(own.data.tokenizer, model: path, contextLength: length)
     let size = tokenizer.tokenizer.vocabularySize
     var source: ModelDirectory?
     if !path.isEmpty {
@@ -56,12 +58,12 @@ package struct LanguageArms {
       teacher = arm
     } else if cache == nil {
       teacher = try Arm(
-        "teacher", recipe.teacher, vocabularySize: size, sequenceLength: length, folder: folder)
+        "teacher", own.teacher, vocabularySize: size, sequenceLength: length, in: folder)
     } else {
       teacher = nil
     }
     let shared = tokenizer
-    others = try recipe.distillation.moreTeachers.enumerated().map { index, other in
+    others = try own.distillation.moreTeachers.enumerated().map { index, other in
       try shared.requireSame(as: other.path)
       let arm = try Arm("teacher-\(index + 2)", finished: other.path)
       guard length <= (try arm.languageModel()).contextLength else {
@@ -71,14 +73,11 @@ package struct LanguageArms {
       }
       return (arm, Float(other.weight))
     }
-    if !recipe.student.path.isEmpty { try tokenizer.requireSame(as: recipe.student.path) }
-    guard recipe.data.pairs.isEmpty else {
-      throw RecipeError("data.pairs is for sentence encoders.", key: "data.pairs")
-    }
+    if !own.student.path.isEmpty { try tokenizer.requireSame(as: own.student.path) }
     arm = { [source] name in
       var arm = try Arm(
-        name, recipe.student, teacher: source, vocabularySize: size, sequenceLength: length,
-        folder: folder)
+        name, own.student, teacher: source, vocabularySize: size, sequenceLength: length, in: folder
+      )
       arm.beginsRandom = recipe.distillation.beginsRandom(name)
       return arm
     }
@@ -133,19 +132,19 @@ package struct LanguageArms {
       origins.add("the teacher", try teacher.load(into: weights))
     }
     for other in others { origins.add("the \(other.arm.name)", try other.arm.load(into: weights)) }
-    try origins.add("the student's folder", folder: recipe.student.path)
+    try origins.add("the student's folder", folder: recipe.language.student.path)
     if let cache { origins.add("the cache", cache.fingerprint) }
   }
 
   /// The student's objective, whose teachers need not be loaded as far as its graph goes.
-  package func objective(_ recipe: DistillationRecipe, student: Arm) throws -> DistillationObjective
-  {
+  package func objective(_ recipe: ObjectiveRecipe, student: Arm) throws -> DistillationObjective {
     let more = try others.map {
       (teacher: Teacher.model(try $0.arm.languageModel()), weight: $0.weight)
     }
     return DistillationObjective(
       student: try student.languageModel(), teachers: [(try teacherOfLoss(), 1)] + more,
       recipe.divergence, classCount: classCount,
-      matching: try FeatureMatching(recipe, student: student, teacher: teacher))
+      matching: try FeatureMatching(
+        recipe.hidden, recipe.relations, student: student, teacher: teacher))
   }
 }

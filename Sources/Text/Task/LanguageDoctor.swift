@@ -24,18 +24,18 @@ struct LanguageDoctor {
 
   /// What student and controls see of the text, where it is not all.
   private func slices() -> [Finding] {
-    guard recipe.student.textShare < 1 else { return [] }
+    guard recipe.language.student.textShare < 1 else { return [] }
     return [
       .fine(
         "student and controls see \(grouped(slice.training.count)) of \(counted(text.training.count, "row")) "
-          + "(student.text_share \(recipe.student.textShare))"
-          + (arms.cache == nil && recipe.teacher.path.isEmpty ? ", the teacher all" : ""))
+          + "(student.text_share \(recipe.language.student.textShare))"
+          + (arms.cache == nil && recipe.language.teacher.path.isEmpty ? ", the teacher all" : ""))
     ]
   }
 
   /// What the student learns from besides the text.
   private func ownRows() -> [Finding] {
-    let options = recipe.distillation.onPolicy
+    let options = recipe.language.distillation.onPolicy
     guard options.lambda > 0 else { return [] }
     return [
       .fine(
@@ -68,10 +68,10 @@ struct LanguageDoctor {
     do { mine = try own.chatTemplate().render(sample, startsAnswer: false) } catch {
       return [.warning("the teacher's chat template does not write a short conversation: \(error)")]
     }
-    guard !recipe.student.path.isEmpty else {
+    guard !recipe.language.student.path.isEmpty else {
       return [.fine("conversations are written as \(mine.json)")]
     }
-    let other = try TokenizerDirectory(URL(fileURLWithPath: recipe.student.path))
+    let other = try TokenizerDirectory(URL(fileURLWithPath: recipe.language.student.path))
     let theirs = (try? other.chatTemplate().render(sample, startsAnswer: false)) ?? "nothing"
     return mine == theirs
       ? [.fine("teacher and student write conversations as \(mine.json)")]
@@ -99,7 +99,7 @@ struct LanguageDoctor {
   }
 
   private func teacherOnText() throws -> [Finding] {
-    guard let teacher = arms.teacher, !recipe.teacher.path.isEmpty else { return [] }
+    guard let teacher = arms.teacher, !recipe.language.teacher.path.isEmpty else { return [] }
     // Where a cache stands for it, it does not stay in memory.
     let weights = arms.cache == nil ? weights : FrozenWeights(on: weights.store.device)
     return try TextDoctor(text: text, classCount: arms.classCount).perplexity(

@@ -13,6 +13,8 @@ public final class LanguageTask: RecipeTask {
   private let arms: LanguageArms
   private var texts: (all: RunText, slice: RunText)?
 
+  public static var recipeParts: [any RecipePart] { [TextRecipe(), LanguageDistillRecipe()] }
+  package static let kindName = "language models"
   package static func takes(_ recipe: DistillRecipe) -> Bool { true }
 
   public init(_ recipe: DistillRecipe, in folder: RunFolder) throws {
@@ -25,7 +27,7 @@ public final class LanguageTask: RecipeTask {
   public func arm(_ name: String) throws -> Arm { try arms.arm(name) }
   public var export: ModelExport {
     .languageModel(
-      arms.tokenizer, precision: recipe.training.export, rowsOf: recipe.data.sequenceLength)
+      arms.tokenizer, precision: recipe.training.export, rowsOf: recipe.text.data.sequenceLength)
   }
 
   // MARK: Data and teachers
@@ -41,14 +43,14 @@ public final class LanguageTask: RecipeTask {
 
   public func readData() throws -> TaskData {
     let all = try RunText(
-      recipe.data, arms.tokenizer, classCount: arms.classCount, seed: recipe.seed,
-      shifts: arms.cache == nil)
-    let slice = try all.slice(recipe.student.textShare)
+      recipe.text.data, arms.tokenizer, packs: recipe.language.data.packing,
+      classCount: arms.classCount, seed: recipe.seed, shifts: arms.cache == nil)
+    let slice = try all.slice(recipe.language.student.textShare)
     texts = (all, slice)
     return TaskData(
       description: all.description, fingerprint: all.fingerprint, training: all.training,
       slice: slice.training, judgedRows: all.heldOut.count,
-      sample: try DataSample(all, arms.tokenizer.tokenizer), sources: recipe.data.sources)
+      sample: try DataSample(all, arms.tokenizer.tokenizer), sources: recipe.text.data.sources)
   }
 
   public func readTeachers(on device: any Device) throws -> FrozenWeights {
@@ -59,6 +61,12 @@ public final class LanguageTask: RecipeTask {
 
   public func addOrigins(_ weights: FrozenWeights, to origins: inout RunOrigins) throws {
     try arms.addOrigins(recipe, weights, to: &origins)
+  }
+
+  public var uncountedWork: [String] {
+    let own = recipe.language.distillation
+    return (own.cache.isEmpty ? [] : ["the teacher's passes for the cache"])
+      + (own.onPolicy.lambda > 0 ? ["the writing of its own rows"] : [])
   }
 
   public func findings(_ weights: FrozenWeights) throws -> [Finding] {
@@ -80,7 +88,7 @@ public final class LanguageTask: RecipeTask {
   }
 
   public func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup {
-    let objective = try arms.objective(recipe.distillation, student: arm)
+    let objective = try arms.objective(recipe.language.distillation, student: arm)
     let data = try store.map { try studentData(arm, in: $0) } ?? slice.training
     return TrainingSetup(
       objective: objective, data: objective.data(over: data), validation: slice.validation)
@@ -88,7 +96,7 @@ public final class LanguageTask: RecipeTask {
 
   /// The text, or rows of it that the student continues itself.
   private func studentData(_ arm: Arm, in store: VariableStore) throws -> any TokenData {
-    let options = recipe.distillation.onPolicy.options
+    let options = recipe.language.distillation.onPolicy.options
     guard options.lambda > 0 else { return slice.training }
     return OnPolicyData(
       slice.training, student: try arm.languageModel(), classCount: arms.classCount,

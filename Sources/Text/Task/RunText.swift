@@ -50,17 +50,18 @@ package struct RunText: CustomStringConvertible {
   /// are packed, every entry has a row of its own. Ids from `classCount` on are in no table of the models. Without
   /// `shifts` the rows of every pass are the same.
   package init(
-    _ recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int, seed: UInt64,
+    _ recipe: DataRecipe, _ tokenizer: RunTokenizer, packs: Bool, classCount: Int, seed: UInt64,
     shifts: Bool = true
   ) throws {
     let entries = try recipe.entries()
-    let texts = recipe.packing ? [] : entries.compactMap(\.plainText)
+    let texts = packs ? [] : entries.compactMap(\.plainText)
     let isStream = texts.count == entries.count
     self =
       isStream
       ? try RunText(
         stream: texts, recipe, tokenizer, classCount: classCount, seed: seed, shifts: shifts)
-      : try RunText(entries: entries, recipe, tokenizer, classCount: classCount, seed: seed)
+      : try RunText(
+        entries: entries, recipe, tokenizer, packs: packs, classCount: classCount, seed: seed)
     firstEntry = entries.first
     for (name, part) in [("training", training), ("held-out", heldOut)] where part.count == 0 {
       throw UserError(
@@ -114,8 +115,8 @@ package struct RunText: CustomStringConvertible {
   }
 
   private init(
-    entries: [DataEntry], _ recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int,
-    seed: UInt64
+    entries: [DataEntry], _ recipe: DataRecipe, _ tokenizer: RunTokenizer, packs: Bool,
+    classCount: Int, seed: UInt64
   ) throws {
     let reader = EntryExamples(
       tokenizer.tokenizer, end: tokenizer.endOfText, directory: tokenizer.directory)
@@ -126,15 +127,15 @@ package struct RunText: CustomStringConvertible {
     func rows(_ examples: [TokenExamples.Example], packs: Bool) -> TokenExamples {
       TokenExamples(examples, length: recipe.sequenceLength, packs: packs)
     }
-    let training = rows(parts.training, packs: recipe.packing)
+    let training = rows(parts.training, packs: packs)
     // Objectives that read spans read them here too.
     let validation = rows(
-      Parts.sample(parts.validation, atMost: Self.validationRows, seed: seed), packs: recipe.packing
+      Parts.sample(parts.validation, atMost: Self.validationRows, seed: seed), packs: packs
     )
     let judged = Parts.sample(parts.heldOut, atMost: recipe.judgedRows, seed: seed)
     let heldOut = rows(judged, packs: false)
     self.rows = {
-      rows(Parts.slice(parts.training, share: $0, seed: seed), packs: recipe.packing)
+      rows(Parts.slice(parts.training, share: $0, seed: seed), packs: packs)
     }
     for example in training.examples + validation.examples + heldOut.examples {
       try tokenizer.tokenizer.require(example.tokens, below: classCount)
@@ -155,7 +156,7 @@ package struct RunText: CustomStringConvertible {
     let cut = training.cutCount + heldOut.cutCount
     description =
       "\(counted(training.examples.count, "text")) (\(counted(training.targetCount, "token")) that are learnt"
-      + (recipe.packing ? ", in \(counted(training.count, "row"))" : "")
+      + (packs ? ", in \(counted(training.count, "row"))" : "")
       + ") to train on, \(counted(validation.targetCount, "token")) to choose weights by, \(counted(heldOut.count, "text")) "
       + "(\(grouped(heldOut.targetCount))) held out"
       + (judged.count < parts.heldOut.count

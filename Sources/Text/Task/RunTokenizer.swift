@@ -37,19 +37,20 @@ package struct RunTokenizer {
     directory = nil
   }
 
-  /// That of the model which the run starts from, else that of the recipe, else bytes.
-  package static func of(_ data: DataRecipe, model path: String) throws -> RunTokenizer {
-    guard path.isEmpty || data.tokenizer.isEmpty else {
+  /// That of the model which the run starts from, else that of the folder which the recipe names, else bytes.
+  package init(_ folder: String, model path: String, contextLength: Int) throws {
+    guard path.isEmpty || folder.isEmpty else {
       throw RecipeError("data.tokenizer must be empty: the tokenizer of \(path) is used.")
     }
     if !path.isEmpty {
       // A folder that is no model's, or holds an encoder, says so first.
       _ = try ModelDirectory(URL(fileURLWithPath: path)).languageModel()
-      return try RunTokenizer(folder: path)
+      self = try RunTokenizer(folder: path)
+    } else {
+      self =
+        folder.isEmpty
+        ? try RunTokenizer(contextLength: contextLength) : try RunTokenizer(folder: folder)
     }
-    return data.tokenizer.isEmpty
-      ? try RunTokenizer(contextLength: data.sequenceLength)
-      : try RunTokenizer(folder: data.tokenizer)
   }
 
   /// Throws unless a folder's tokenizer gives the same ids.

@@ -1,15 +1,57 @@
 // The feature matching that a recipe asks for, held against the models.
 import Distillation
+import Experiments
 import Layers
 import Models
 import Tensors
 
+/// The matching of relations between tokens.
+package struct RelationRecipe: RecipeSection {
+  @Key("The weight in the loss; 0 matches none.", .weight)
+  package var weight = 0.0
+
+  @Key("Into how many parts the layers' vectors are cut.", .from(1, to: 4096))
+  package var heads = 8
+
+  @Key("The student's and the teacher's layer, from 0; empty for the last of each.")
+  package var layers: [Int] = []
+
+  package init() {}
+
+  package func validate() throws {
+    try require(
+      [0, 2].contains(layers.count), "distillation.relations.layers", "two layers, or none")
+  }
+}
+
+/// The matching of hidden states.
+package struct HiddenRecipe: RecipeSection {
+  @Key("The weight in the loss; 0 matches none.", .weight)
+  package var weight = 0.0
+
+  @Key(
+    """
+    Pairs of layers, [student's, teacher's], where 0 is the embedding; empty spreads the student's layers evenly over \
+    the teacher's.
+    """)
+  package var layers: [[Int]] = []
+
+  package init() {}
+
+  package func validate() throws {
+    try require(
+      layers.allSatisfy { $0.count == 2 }, "distillation.hidden.layers", "pairs of layers")
+  }
+}
+
 extension FeatureMatching {
-  /// What `recipe` asks for; throws where the models have no such layers or widths.
-  package init(_ recipe: DistillationRecipe, student: Arm, teacher: Arm?) throws {
+  /// What a recipe asks for; throws where the models have no such layers or widths.
+  package init(
+    _ hidden: HiddenRecipe, _ relations: RelationRecipe, student: Arm, teacher: Arm?
+  ) throws {
     try self.init(
-      hidden: .init(recipe.hidden, student: student, teacher: teacher),
-      relations: .init(recipe.relations, student: student, teacher: teacher))
+      hidden: .init(hidden, student: student, teacher: teacher),
+      relations: .init(relations, student: student, teacher: teacher))
   }
 }
 

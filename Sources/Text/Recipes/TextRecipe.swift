@@ -1,4 +1,23 @@
-// What a run learns from, as its recipe says it.
+// What runs that learn from texts read, as their recipes say it.
+import Experiments
+
+/// The keys of everything that learns from texts.
+package struct TextRecipe: RecipePart {
+  @Key("What the models learn from.")
+  package var data = DataRecipe()
+
+  package init() {}
+
+  package mutating func eachPath(_ body: (inout String) -> Void) {
+    for index in data.files.indices where data.files[index] != "-" { body(&data.files[index]) }
+  }
+
+  package func validate() throws {
+    try require(
+      data.heldOut + data.validation < 1, "data.validation",
+      "at least 0, and below 1 with data.held_out")
+  }
+}
 
 package struct DataRecipe: RecipeSection {
   @Key(
@@ -10,9 +29,6 @@ package struct DataRecipe: RecipeSection {
 
   @Key("The names of the files' fields, where they are not the usual ones.")
   package var fields = FieldsRecipe()
-
-  @Key("A folder with the tokenizer of new models; empty takes one token per byte.")
-  package var tokenizer = ""
 
   @Key("The share of entries that is held out, to judge models by.", .openShare)
   package var heldOut = 0.1
@@ -30,36 +46,13 @@ package struct DataRecipe: RecipeSection {
     """, .notNegative)
   package var judgedTokens = 65_536
 
-  @Key(
-    """
-    For sentence encoders: a file of pairs with sentence1, sentence2 and score, by which models are judged. Empty judges by \
-    the halves of held-out sentences.
-    """)
-  package var pairs = ""
-
   @Key("Tokens per row.", .from(1, to: 65_536))
   package var sequenceLength = 128
-
-  @Key(
-    "Whether entries share rows, of which none sees another. Otherwise a text is a stream, and its rows are full."
-  )
-  package var packing = false
 
   package init() {}
 
   /// How many held-out rows are judged where there are more.
   package var judgedRows: Int { judgedTokens > 0 ? max(128, judgedTokens / sequenceLength) : .max }
-
-  package mutating func eachPath(_ body: (inout String) -> Void) {
-    for index in files.indices where files[index] != "-" { body(&files[index]) }
-    body(&tokenizer)
-    body(&pairs)
-  }
-
-  package func validate() throws {
-    try require(
-      heldOut + validation < 1, "data.validation", "at least 0, and below 1 with data.held_out")
-  }
 }
 
 /// Under which names data files hold what is learnt; empty is the usual name.

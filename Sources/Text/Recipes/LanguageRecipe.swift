@@ -1,0 +1,101 @@
+// What language models add to a recipe.
+import Experiments
+
+/// Which tokens language models read.
+package struct TokenRecipe: RecipeSection {
+  @Key("A folder with the tokenizer of new models; empty takes one token per byte.")
+  package var tokenizer = ""
+
+  @Key(
+    "Whether entries share rows, of which none sees another. Otherwise a text is a stream, and its rows are full."
+  )
+  package var packing = false
+
+  package init() {}
+}
+
+/// The keys of a distillation of language models.
+package struct LanguageDistillRecipe: RecipePart {
+  @Key("What the models learn from.")
+  package var data = TokenRecipe()
+
+  @Key("The teacher: a folder, or a new model that the run trains first.")
+  package var teacher = ModelRecipe.teacher
+
+  @Key(
+    "The student: a folder, parts of the teacher, or the sizes of a new model. Controls are the same model."
+  )
+  package var student = ModelRecipe()
+
+  @Key("The loss of the student, and what it is compared with.")
+  package var distillation = ObjectiveRecipe()
+
+  package init() {}
+
+  package var startedSections: Set<String> {
+    Set([("teacher", teacher), ("student", student)].filter { $1.isStarted }.map(\.0))
+  }
+
+  package mutating func resolve() {
+    if teacher.textShare == 0 { teacher.textShare = 1 }
+    let isTaughtHere = teacher.path.isEmpty && distillation.cache.isEmpty
+    if student.textShare == 0 { student.textShare = isTaughtHere ? 0.02 : 1 }
+  }
+
+  package mutating func eachPath(_ body: (inout String) -> Void) {
+    body(&data.tokenizer)
+    body(&teacher.path)
+    body(&student.path)
+    body(&distillation.cache)
+    for index in distillation.moreTeachers.indices { body(&distillation.moreTeachers[index].path) }
+  }
+
+  package func validate() throws {
+    try teacher.validate("teacher")
+    try student.validate("student")
+    try distillation.validate()
+    try require(!teacher.fromTeacher.isWanted, "teacher.from_teacher", "left out")
+    try require(teacher.textShare == 1, "teacher.text_share", "1: a teacher reads all of the text")
+    try require(
+      student.path.isEmpty || !student.fromTeacher.isWanted, "student.path",
+      "empty where student.from_teacher is given")
+    try require(
+      !data.packing || distillation.cache.isEmpty && distillation.onPolicy.lambda == 0,
+      "data.packing", "false with a cache or on-policy rows, which hold one text each")
+  }
+}
+
+/// The keys of a training of one language model.
+package struct LanguageTrainRecipe: RecipePart {
+  @Key("What the model learns from.")
+  package var data = TokenRecipe()
+
+  @Key("The model: a folder, or the sizes of a new one.")
+  package var model = ModelRecipe()
+
+  package init() {}
+
+  package var startedSections: Set<String> { model.isStarted ? ["model"] : [] }
+
+  package mutating func resolve() { if model.textShare == 0 { model.textShare = 1 } }
+
+  package mutating func eachPath(_ body: (inout String) -> Void) {
+    body(&data.tokenizer)
+    body(&model.path)
+  }
+
+  package func validate() throws {
+    try model.validate("model")
+    try require(!model.fromTeacher.isWanted, "model.from_teacher", "left out: there is no teacher")
+  }
+}
+
+extension DistillRecipe {
+  package var text: TextRecipe { part(TextRecipe.self) }
+  package var language: LanguageDistillRecipe { part(LanguageDistillRecipe.self) }
+}
+
+extension TrainRecipe {
+  package var text: TextRecipe { part(TextRecipe.self) }
+  package var language: LanguageTrainRecipe { part(LanguageTrainRecipe.self) }
+}
