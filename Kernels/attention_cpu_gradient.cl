@@ -26,13 +26,14 @@
 #endif
 
 // Adds the products of a tile's weights with rows of queries to rows `at` of `to`; beyond TK there are none.
-#define ADD_TO_ROWS(to, weights, values) { \
-    FLOATV sums[ROWS][DV]; \
-    EACH_ROW EACH_ELEMENT sums[r][e] = LOAD((to) + at[r] + e * VECTOR); \
-    ACCUMULATE(sums, weights, values, H * D, from, count) \
+#define ADD_TO_ROWS(to, weights, values) \
+  EACH_PART { \
+    FLOATV sums[ROWS][EV]; \
+    EACH_ROW EACH_OF_PART sums[r][e] = LOAD((to) + at[r] + (part + e) * VECTOR); \
+    ACCUMULATE_PART(sums, 0, weights, values, H * D, from, count) \
     EACH_ROW { \
       if (t0 + r < TK) { \
-        EACH_ELEMENT STORE(sums[r][e], (to) + at[r] + e * VECTOR); \
+        EACH_OF_PART STORE(sums[r][e], (to) + at[r] + (part + e) * VECTOR); \
       } \
     } \
   }
@@ -245,19 +246,22 @@ VECTOR_KERNEL attention_heads_gradient(
           const int from = max(0, FIRST_QUERY(t0) - c0);
           ADD_TO_ROWS(dv, weights, dout + HEAD(b, c0, h, TQ, H))
           ADD_TO_ROWS(dk, dscores, q + HEAD(b, c0, h, TQ, H))
-          FLOATV keys_of_tile[ROWS][DV];
-          EACH_ROW EACH_ELEMENT {
-            keys_of_tile[r][e] = t0 + r < TK ? LOAD(k_rows[r] + e * VECTOR) : (FLOATV)(0.0f);
-          }
-          for (int c = from; c < count; c++) {
-            __global DQ_TYPE* to = dq + HEAD(b, c0 + c, h, TQ, H);
-            FLOATV sums[DV];
-            EACH_ELEMENT sums[e] = LOAD(to + e * VECTOR);
-            EACH_ROW {
-              const FLOATV left = (FLOATV)(dscores[r][c]);
-              EACH_ELEMENT sums[e] = MAD(left, keys_of_tile[r][e], sums[e]);
+          EACH_PART {
+            FLOATV keys_of_tile[ROWS][EV];
+            EACH_ROW EACH_OF_PART {
+              keys_of_tile[r][e] =
+                  t0 + r < TK ? LOAD(k_rows[r] + (part + e) * VECTOR) : (FLOATV)(0.0f);
             }
-            EACH_ELEMENT STORE(sums[e], to + e * VECTOR);
+            for (int c = from; c < count; c++) {
+              __global DQ_TYPE* to = dq + HEAD(b, c0 + c, h, TQ, H) + part * VECTOR;
+              FLOATV sums[EV];
+              EACH_OF_PART sums[e] = LOAD(to + e * VECTOR);
+              EACH_ROW {
+                const FLOATV left = (FLOATV)(dscores[r][c]);
+                EACH_OF_PART sums[e] = MAD(left, keys_of_tile[r][e], sums[e]);
+              }
+              EACH_OF_PART STORE(sums[e], to + e * VECTOR);
+            }
           }
         }
       }

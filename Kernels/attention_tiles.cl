@@ -13,10 +13,17 @@
 #define CV 2
 #endif
 #define COLUMNS (CV * VECTOR)
+// Vectors of a head's elements whose sums are made at a time: as many as stay in registers.
+#ifndef EV
+#define EV DV
+#endif
 
 #define EACH_ROW _Pragma("unroll") for (int r = 0; r < ROWS; r++)
 #define EACH_COLUMN _Pragma("unroll") for (int j = 0; j < CV; j++)
 #define EACH_ELEMENT _Pragma("unroll") for (int e = 0; e < DV; e++)
+// The parts of a head's elements, and the vectors of one.
+#define EACH_PART _Pragma("unroll") for (int part = 0; part < DV; part += EV)
+#define EACH_OF_PART _Pragma("unroll") for (int e = 0; e < EV; e++) if (part + e < DV)
 
 // Copies head h of rows t0 ..< t0 + COLUMNS of x [B, T, H, D] as [D][COLUMNS]; 0 from T on.
 #if D % 4 == 0
@@ -56,16 +63,20 @@
     } \
   }
 
-// sums[r][e] += sum over start <= c < count of weights[r][c] values[c stride + e]
-#define ACCUMULATE(sums, weights, values, stride, start, count) \
+// sums[r][first + e] += sum over start <= c < count of weights[r][c] values[c stride + part + e], for the vectors e of a part.
+#define ACCUMULATE_PART(sums, first, weights, values, stride, start, count) \
   for (int c = (start); c < (count); c++) { \
-    FLOATV right[DV]; \
-    EACH_ELEMENT right[e] = LOAD((values) + (size_t)c * (stride) + e * VECTOR); \
+    FLOATV right[EV]; \
+    EACH_OF_PART right[e] = LOAD((values) + (size_t)c * (stride) + (part + e) * VECTOR); \
     EACH_ROW { \
       const FLOATV left = (FLOATV)(weights[r][c]); \
-      EACH_ELEMENT sums[r][e] = MAD(left, right[e], sums[r][e]); \
+      EACH_OF_PART sums[r][first + e] = MAD(left, right[e], sums[r][first + e]); \
     } \
   }
+
+// The same for all elements.
+#define ACCUMULATE(sums, weights, values, stride, start, count) \
+  EACH_PART ACCUMULATE_PART(sums, part, weights, values, stride, start, count)
 
 // 1 where column j of the block that starts at c0 lies beyond `limit`, or below it.
 #define INDICES(c0) TO_FLOATV(SPLAT_UINT((c0) + j * VECTOR) + IOTA)

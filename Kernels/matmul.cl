@@ -11,7 +11,10 @@
 #endif
 
 // The epilogue, where one is generated, changes the element at flat index i of C.
-#ifndef EPILOGUE_PARAMETERS
+#ifdef EPILOGUE_PARAMETERS
+#define HAS_EPILOGUE 1
+#else
+#define HAS_EPILOGUE 0
 #define EPILOGUE_PARAMETERS
 #define EPILOGUE(value, i) (value)
 #define EPILOGUE_VECTOR(value, i) (value)

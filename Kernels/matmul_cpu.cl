@@ -137,6 +137,21 @@ VECTOR_KERNEL matmul_pack_left(__global const A_TYPE* a, __global float* packed,
   PACK_TILES(SLICE_OF_ALL, tile_first, tile_last, first, last)
 }
 
+// Values of k that are multiplied before the loop goes on: enough to hide it, and few, since compilers take long over more.
+#if VECTOR < 8
+#define STEP VECTOR
+#else
+#define STEP 8
+#endif
+// How far they lead in a packed tile, and from the last of a vector to the next one.
+#if TRANSPOSE_A
+#define LEFT_STEP (STEP * MR)
+#define LEFT_REST 0
+#else
+#define LEFT_STEP STEP
+#define LEFT_REST (VECTOR * MR - VECTOR)
+#endif
+
 // sum[r][v] += left(r, k) right[k][v]
 #define MULTIPLY(left, right, k) \
   { \
@@ -212,30 +227,46 @@ VECTOR_KERNEL matmul_panels(__global const LEFT_TYPE* a, __global const float* b
           }
         }
         // Pointers that move, so that every offset from them is a constant.
-        for (int k = 0; k < whole; k += VECTOR, left += VECTOR * MR, right += VECTOR * PANEL) {
+        for (int k = 0; k < whole; k += VECTOR, left += LEFT_REST) {
+#pragma nounroll
+          for (int i = 0; i < VECTOR; i += STEP, left += LEFT_STEP, right += STEP * PANEL) {
 #pragma unroll
-          for (int i = 0; i < VECTOR; i++) MULTIPLY(left, right, i)
+            for (int j = 0; j < STEP; j++) MULTIPLY(left, right, j)
+          }
         }
 #pragma nounroll
         for (int k = 0; k < depth - whole; k++) MULTIPLY(left, right, k)
-        if (is_last && n0 + PANEL <= N) {
+        const bool is_whole = is_last && n0 + PANEL <= N;
+#if !HAS_EPILOGUE
+        if (is_whole) {
 #pragma unroll
           for (int r = 0; r < MR; r++) {
             const uint row = ((uint)batch * M + m0 + r) * (uint)N + n0;
             if (m0 + r >= M) continue;
 #pragma unroll
-            for (int v = 0; v < NV; v++) {
-              STORE(EPILOGUE_VECTOR(sum[r][v], row + v * VECTOR), c + row + v * VECTOR);
-            }
+            for (int v = 0; v < NV; v++) STORE(sum[r][v], c + row + v * VECTOR);
           }
           continue;
         }
+#endif
 #pragma unroll
         for (int r = 0; r < MR; r++) {
 #pragma unroll
           for (int v = 0; v < NV; v++) kept[r][v] = sum[r][v];
         }
         if (!is_last) continue;
+        if (is_whole) {
+          // An epilogue may be long: from memory one copy of its code is enough.
+#pragma nounroll
+          for (int r = 0; r < min(MR, M - m0); r++) {
+            const uint row = ((uint)batch * M + m0 + r) * (uint)N + n0;
+#pragma nounroll
+            for (int v = 0; v < NV; v++) {
+              STORE(EPILOGUE_VECTOR(kept[r][v], row + v * VECTOR), c + row + v * VECTOR);
+            }
+          }
+          continue;
+        }
         // The last columns, from memory: one copy of this code is enough.
 #pragma nounroll
         for (int r = 0; r < min(MR, M - m0); r++) {

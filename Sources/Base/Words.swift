@@ -63,3 +63,11 @@ package func abridged(_ message: String, to limit: Int = 3000) -> String {
   guard message.utf8.count > limit else { return message }
   return message.prefix(limit * 3 / 4) + " ... " + message.suffix(limit / 4)
 }
+
+/// A number of floating-point operations with a unit that suits it, such as "11.2 TFLOP".
+package func operations(_ count: Double) -> String {
+  let units = ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP"]
+  var (value, unit) = (count, 0)
+  while value >= 1000, unit < units.count - 1 { (value, unit) = (value / 1000, unit + 1) }
+  return "\(fixed(value, 1)) \(units[unit])"
+}

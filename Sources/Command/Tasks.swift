@@ -17,7 +17,13 @@ extension DistillRecipe: CommandRecipe {
 }
 
 extension TrainRecipe: CommandRecipe {
-  static var kinds: [RecipeKind<TrainRecipe>] { [LanguageTrainingTask.kind] }
+  static var kinds: [RecipeKind<TrainRecipe>] {
+    [
+      LanguageTrainingTask.kind,
+      // Recipes that earlier versions wrote have its keys.
+      RecipeKind("sentence encoders", parts: [JudgedPairsRecipe()]) { _ in false },
+    ]
+  }
 }
 
 extension LoadedRecipe<DistillRecipe> {
@@ -26,29 +32,50 @@ extension LoadedRecipe<DistillRecipe> {
     guard let task = tasks.first(where: { $0.kindName == kind.name }) else {
       fatal("a recipe is of a kind that is known")
     }
-    return Experiment(recipe, try task.init(recipe, in: folder), in: folder)
+    let experiment = Experiment(recipe, try task.init(recipe, in: folder), in: folder)
+    tellNotices()
+    return experiment
   }
 }
 
 extension LoadedRecipe<TrainRecipe> {
   /// The training, whose model lies in `folder`.
   func training(in folder: RunFolder) throws -> SingleTraining {
-    SingleTraining(recipe, try LanguageTrainingTask(recipe, in: folder), in: folder)
+    let training = SingleTraining(
+      recipe, try LanguageTrainingTask(recipe, in: folder), in: folder)
+    tellNotices()
+    return training
+  }
+}
+
+extension LoadedRecipe {
+  /// A line for each thing that a person should know of the keys that they used.
+  func tellNotices() {
+    for notice in notices { note(notice) }
   }
 }
 
 extension CommandRecipe {
-  /// The recipe of a file and of settings, with a line for what a person should know of its keys.
+  /// The recipe of a file and of settings.
   static func load(file: String?, settings: [String] = []) throws -> LoadedRecipe<Self> {
-    let loaded = try load(file: file, settings: settings, kinds: kinds)
-    for notice in loaded.notices { note(notice) }
-    return loaded
+    if let file, let read = RecipeFile(file), read.isOfTraining != (command == TrainRecipe.command)
+    {
+      let other = read.isOfTraining ? TrainRecipe.command : DistillRecipe.command
+      if read.isOfTraining || read["teacher.path"] != nil || read["student.steps"] != nil {
+        throw UserError("\(file) is a recipe of `retort \(other)`.")
+      }
+    }
+    return try load(file: file, settings: settings, kinds: kinds)
   }
 }
 
 extension LanguageTask {
   /// A recipe of language models, whatever its teacher is.
   static func recipe(file: String? = nil, settings: [String]) throws -> DistillRecipe {
-    try .load(file: file, settings: settings, parts: recipeParts)
+    let language = RecipeKind<DistillRecipe>(kindName, parts: recipeParts)
+    let loaded = try DistillRecipe.load(
+      file: file, settings: settings, kinds: [language] + DistillRecipe.kinds)
+    loaded.tellNotices()
+    return loaded.recipe
   }
 }

@@ -45,7 +45,7 @@ public struct Experiment {
           recipe.training.options(for: recipe.student, seed: recipe.seed), over: data.slice,
           isValidated: plan.isValidated)
       ]
-      + recipe.evidence(data.judgedRows, task.measure.rows) + plan.findings(recipe)
+      + recipe.evidence(data.judgedRows, task.measure) + plan.findings(recipe)
   }
 
   /// What a doctor says, without a run.
@@ -82,12 +82,28 @@ public struct Experiment {
     defer { folder.release() }
     if options.resumes {
       try folder.resume()
+      try requireSameProgram(try recipe.yaml())
       recipe = try .load(file: folder.recipe.path, settings: [], parts: recipe.parts)
     } else {
       try folder.requireFree(overwrite: overwrite, sources: recipe.sources)
     }
     return try run(
       on: device, options, since: .now, RunObserver(shouldStop: shouldStop, onEvent: onEvent))
+  }
+
+  /// Throws where the program gives another recipe than the run in the folder began with, and names the keys.
+  private func requireSameProgram(_ yaml: String) throws {
+    guard let before = folder.about?.program, before != yaml,
+      let was = RecipeFile(text: before), let now = RecipeFile(text: yaml)
+    else { return }
+    let changes = now.lines.filter { $0.value != was[$0.key] }.map {
+      "\($0.key) is \($0.value) and was \(was[$0.key] ?? "not there")"
+    }
+    let gone = was.lines.filter { now[$0.key] == nil }.map { "\($0.key) is gone" }
+    throw UserError(
+      "The program's recipe has changed since the run in \(folder.name) began: "
+        + (changes + gone).joined(separator: "; ")
+        + ". Put back what was there, or begin a run in another folder.", remedy: .startAnew)
   }
 
   /// Runs everything that is not done yet; `start` is when the command began.
@@ -104,7 +120,7 @@ public struct Experiment {
     }
     let (plan, chosen) = try prepare(data, weights, since: start, observer)
     var origins = RunOrigins()
-    try origins.add(recipe)
+    try origins.add(recipe, writtenTo: folder.recipe)
     if let program = options.program { origins.add("the program's recipe", text: program) }
     origins.add("the data", data.fingerprint)
     try task.addOrigins(weights, to: &origins)

@@ -85,14 +85,17 @@ public struct Measure: Sendable {
   public let caveat: String?
   /// What helps where the student is no better.
   public let remedy: String?
+  /// Where more held-out rows come from, such as "more pairs"; nil for a larger share of the data.
+  public let moreRows: String?
 
   /// The keys of two metrics, and the words of a verdict.
   public init(
     quality: String, unit: String, rows: String, gap: String? = nil, caveat: String? = nil,
-    remedy: String? = nil
+    remedy: String? = nil, moreRows: String? = nil
   ) {
     (self.quality, self.unit, self.rows) = (quality, unit, rows)
     (self.gap, self.caveat, self.remedy) = (gap, caveat, remedy)
+    self.moreRows = moreRows
   }
 }
 

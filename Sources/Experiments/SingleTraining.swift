@@ -100,7 +100,7 @@ package struct SingleTraining {
     let (phase, chosen) = try prepare(data, on: device, since: start, observer)
     let arm = task.arm
     var origins = RunOrigins()
-    try origins.add(recipe)
+    try origins.add(recipe, writtenTo: folder.recipe)
     origins.add("the data", data.fingerprint)
     try task.addOrigins(to: &origins)
     try run.begin(

@@ -2,11 +2,18 @@
 import Experiments
 import Text
 
-/// The keys of a distillation of sentence encoders.
-package struct SentenceRecipe: RecipePart {
+/// By what sentence encoders are judged: a key that trainings of other models may name, too.
+package struct JudgedPairsRecipe: RecipePart {
   @Key("What the models learn from.")
   package var data = PairsRecipe()
 
+  package init() {}
+
+  package mutating func eachPath(_ body: (inout String) -> Void) { body(&data.pairs) }
+}
+
+/// The keys of a distillation of sentence encoders.
+package struct SentenceRecipe: RecipePart {
   @Key("The teacher.")
   package var teacher = EncoderRecipe()
 
@@ -18,13 +25,17 @@ package struct SentenceRecipe: RecipePart {
 
   package init() {}
 
+  // The teacher is a folder, so nobody trains it.
+  package static var absentKeys: Set<String> {
+    ["teacher.steps", "teacher.epochs", "teacher.learning_rate"]
+  }
+
   // Both begin with weights that exist.
   package var startedSections: Set<String> { ["teacher", "student"] }
 
   package mutating func resolve() { if student.textShare == 0 { student.textShare = 1 } }
 
   package mutating func eachPath(_ body: (inout String) -> Void) {
-    body(&data.pairs)
     body(&teacher.path)
     body(&student.path)
   }
@@ -90,4 +101,5 @@ package struct EmbeddingRecipe: RecipeSection {
 
 extension DistillRecipe {
   var sentences: SentenceRecipe { part(SentenceRecipe.self) }
+  var pairs: String { part(JudgedPairsRecipe.self).data.pairs }
 }

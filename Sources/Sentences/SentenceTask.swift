@@ -39,7 +39,9 @@ public final class SentenceTask: RecipeTask {
         unit: "sentences"))
   }
 
-  public static var recipeParts: [any RecipePart] { [TextRecipe(), SentenceRecipe()] }
+  public static var recipeParts: [any RecipePart] {
+    [TextRecipe(), JudgedPairsRecipe(), SentenceRecipe()]
+  }
   package static let kindName = "sentence encoders"
   package static func takes(_ recipe: DistillRecipe) -> Bool {
     let path = recipe.sentences.teacher.path
@@ -120,8 +122,8 @@ public final class SentenceTask: RecipeTask {
   /// By what the models are judged, beside their distance to the teacher.
   private func benchmark(_ sentences: RunSentences) throws -> SentenceBenchmark {
     let length = recipe.text.data.sequenceLength
-    if !recipe.sentences.data.pairs.isEmpty {
-      return try SentenceBenchmark(pairsIn: recipe.sentences.data.pairs) { sentence in
+    if !recipe.pairs.isEmpty {
+      return try SentenceBenchmark(pairsIn: recipe.pairs) { sentence in
         try SentenceEmbedder.ids(
           sentence, tokenizer.tokenizer, teacherEncoder, maximumLength: length)
       }
@@ -137,8 +139,8 @@ public final class SentenceTask: RecipeTask {
   public func addOrigins(_ weights: FrozenWeights, to origins: inout RunOrigins) throws {
     origins.add("the teacher", try givenTeacher.load(into: weights))
     try origins.add("the student's folder", folder: recipe.sentences.student.path)
-    if !recipe.sentences.data.pairs.isEmpty {
-      let pairs = try OpenFile(URL(fileURLWithPath: recipe.sentences.data.pairs)).whole()
+    if !recipe.pairs.isEmpty {
+      let pairs = try OpenFile(URL(fileURLWithPath: recipe.pairs)).whole()
       origins.add("the file of pairs", Fingerprint(of: pairs).description)
     }
   }
@@ -176,8 +178,10 @@ public final class SentenceTask: RecipeTask {
     return Measure(
       quality: benchmark.title.key, unit: benchmark.unit.loss, rows: benchmark.unit.rows,
       caveat: caveat,
-      remedy:
-        "more steps, more sentences, or pairs of your own with scores (data.pairs), which favour nobody"
+      remedy: recipe.pairs.isEmpty
+        ? "more steps, more sentences, or pairs of your own with scores (data.pairs), which favour nobody"
+        : "more steps, or more sentences to learn from",
+      moreRows: recipe.pairs.isEmpty ? nil : "more pairs (data.pairs)"
     )
   }
 
@@ -189,7 +193,7 @@ public final class SentenceTask: RecipeTask {
       : recipe.sentences.student.path.isEmpty
         ? "Controls are cut from the teacher as the student is; distillation.control_weights=random asks for others."
         : "Controls begin with the student's own weights."
-    return recipe.sentences.data.pairs.isEmpty
+    return recipe.pairs.isEmpty
       ? begin
         + " They were trained to find the other half of a sentence, which the student was not."
       : begin

@@ -70,6 +70,15 @@ public struct DeviceTraits: Sendable, Hashable {
     return defines
   }
 
+  /// How many vectors a core keeps in registers: AVX-512 and NEON have 32, AVX2 and SSE 16.
+  var vectorRegisters: Int {
+    #if arch(arm64)
+      32
+    #else
+      vectorWidth >= 16 ? 32 : 16
+    #endif
+  }
+
   /// The widest vector, up to the device's, that divides `extent`.
   func vectorWidth(dividing extent: Int) -> Int {
     var width = vectorWidth

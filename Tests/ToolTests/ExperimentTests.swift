@@ -165,10 +165,12 @@ import Training
     let shop = try Workshop()
     try run(shop, steps: 30)
     let recipe = #expect(throws: UserError.self) { try run(shop, steps: 31) }
-    #expect(recipe?.description.contains("the program's recipe has changed") == true)
+    #expect(
+      recipe?.description.contains("run began: student.steps is 31 and was 30.") == true,
+      "\(String(describing: recipe))")
     let task = #expect(throws: UserError.self) { try run(shop, steps: 30, width: 7) }
     #expect(
-      task?.description.contains("the program's recipe has changed") == true,
+      task?.description.contains("began: student.width is 7 and was 6.") == true,
       "\(String(describing: task))")
     // A task whose own code has changed.
     let code = #expect(throws: UserError.self) { try run(shop, steps: 30, builtWidth: 7) }

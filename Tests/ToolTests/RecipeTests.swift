@@ -1,6 +1,7 @@
 // Recipes as they are described, checked, shown in README and kept in Examples.
 import Checks
 import Foundation
+import Sentences
 import Testing
 import Yams
 
@@ -12,15 +13,15 @@ import Yams
   @Test func everyKeyIsDescribed() throws {
     func check(_ kind: RecipeKind<some Recipe>) throws {
       let recipe = kind.recipe
-      let schema = RecipeSchema(of: recipe.sections)
-      #expect(schema.entries.allSatisfy { $0.meaning.hasSuffix(".") })
+      let entries = try RecipeTree(recipe).entries
+      #expect(entries.allSatisfy { $0.meaning.hasSuffix(".") })
       func keys(_ node: Node, _ path: String) -> [String] {
         node.mapping?.flatMap { key, value in
           [path + (key.string ?? "?")] + keys(value, path + (key.string ?? "?") + ".")
         } ?? []
       }
       let yaml = try #require(try Yams.compose(yaml: recipe.yaml()))
-      #expect(schema.entries.map(\.key) == keys(yaml, ""))
+      #expect(entries.map(\.key) == keys(yaml, ""))
       // The description is the recipe.
       let text = try kind.description()
       #expect(text.split(separator: "\n").allSatisfy { $0.count <= 100 }, "\(text)")
@@ -63,33 +64,50 @@ import Yams
     #expect(bad.errors.contains("Did you mean bf16?"), "\(bad.errors)")
   }
 
-  /// Keys are those of the kind that reads the recipe; of others it is said that they are passed over.
+  /// Keys are those of the kind that reads the recipe. Files may have others, which are told; settings may not.
   @Test func everyKindHasKeysOfItsOwn() throws {
     let shop = try Workshop()
     let encoder = try shop.model("bert")
-    func loaded(_ settings: String...) throws -> LoadedRecipe<DistillRecipe> {
-      try DistillRecipe.load(file: nil, settings: settings, kinds: DistillRecipe.kinds)
+    func loaded(_ yaml: String, _ settings: String...) throws -> LoadedRecipe<DistillRecipe> {
+      try shop.write("recipe.yaml", yaml)
+      return try DistillRecipe.load(
+        file: shop.path("recipe.yaml"), settings: settings, kinds: DistillRecipe.kinds)
     }
     let sentences = try loaded(
-      "teacher.path=\(encoder)", "student.from_teacher.layers=[0]", "student.layers=4",
-      "data.packing=false", "distillation.sentences=mse")
+      """
+      teacher: {path: \(encoder), steps: 7, text_share: 0}
+      student: {from_teacher: {layers: [0]}, layers: 4, text_share: 1.0}
+      data: {packing: False, tokenizer: ""}
+      """, "distillation.sentences=mse")
     #expect(sentences.kind.name == "sentence encoders")
     #expect(
-      sentences.notices == ["student.layers is passed over: sentence encoders have no such key."])
+      sentences.notices
+        == ["teacher.steps", "student.layers"].map {
+          "\($0) is passed over: sentence encoders have no such key."
+        })
     #expect(sentences.recipe.student.learningRate == 1e-4)
+    #expect(
+      sentences.changes.map(\.key)
+        == ["teacher.path", "student.from_teacher.layers", "distillation.sentences"])
     let yaml = try sentences.recipe.yaml()
     #expect(yaml.contains("sentences: mse") && yaml.contains("from_teacher:"))
     #expect(!yaml.contains("packing") && !yaml.contains("mlp_width"))
-    // What was written out is read again, also where it has the keys of every kind.
-    try shop.write("again.yaml", yaml)
-    let again = try DistillRecipe.load(
-      file: shop.path("again.yaml"), settings: [], kinds: DistillRecipe.kinds)
+    #expect(yaml.contains("teacher:\n  path: \(encoder)\nstudent:"), "\(yaml)")
+    // What was written out is read again.
+    let again = try loaded(yaml)
     #expect(try again.notices.isEmpty && again.recipe.yaml() == yaml)
-    let words = try loaded("data.pairs=x.csv", "student.width=32")
+    #expect(again.changes.map(\.key) == sentences.changes.map(\.key))
+    let typed = #expect(throws: RecipeError.self) {
+      try loaded("teacher: {path: \(encoder)}", "distillation.objective=jsd")
+    }
+    #expect(
+      typed?.description
+        == "Recipe: distillation.objective cannot be set: sentence encoders have no such key.")
+    let words = try loaded("data: {pairs: x.csv}\nstudent: {learning_rate: 0}", "student.width=32")
     #expect(words.kind.name == "language models")
     #expect(words.notices == ["data.pairs is passed over: language models have no such key."])
-    #expect(words.changes.map(\.key).contains("student.width"))
-    #expect(throws: RecipeError.self) { try loaded("student.colour=red") }
+    #expect(words.changes.map(\.key) == ["student.width"])
+    #expect(throws: RecipeError.self) { try loaded("", "student.colour=red") }
     // Kinds that share a key agree in its default.
     for kind in DistillRecipe.kinds {
       for other in DistillRecipe.kinds {
@@ -104,6 +122,82 @@ import Yams
     #expect(shown.output.contains("for sentence encoders") && !shown.output.contains("packing"))
     let none = try shop.run(["recipe", "distill", "--kind", "poems"])
     #expect(none.status == 64 && none.errors.contains("language-models"), "\(none.errors)")
+  }
+
+  /// What values may be, wherever they come from.
+  @Test func valuesAreReadAsTheyAreWritten() throws {
+    struct Loose: RecipePart {
+      enum Colour: String, Codable, CaseIterable { case red, blue }
+      @Key("Shares.", .share) var shares = [0.5, 1e-7]
+      @Key("A note.") var note = "none"
+      @Key("A colour.") var colour = Colour.red
+      @Key("A file.") var place = ""
+      @Key("A wide number.", .from(1, to: 9)) var wide = 3
+
+      mutating func resolve() { if note == "wide" { wide = 10 } }
+      mutating func eachPath(_ body: (inout String) -> Void) { body(&place) }
+    }
+    func load(_ settings: String...) throws -> DistillRecipe {
+      try .load(file: nil, settings: settings, parts: [Loose()])
+    }
+    func part(_ setting: String) throws -> Loose { try load(setting).part(Loose.self) }
+    #expect(throws: RecipeError.self) { try load("shares=[0.5, 7]") }
+    #expect(throws: RecipeError.self) { try load("note=wide") }
+    // A text may look like a number, and may be empty.
+    #expect(try part("note=nan").note == "nan" && part("note=").note == "")
+    #expect(try load().yaml().contains("- 0.5\n- 1e-07\n"))
+    for setting in ["note", "student..steps=4", "=4"] {
+      #expect(throws: RecipeError.self) { try load(setting) }
+    }
+    #expect(try load(" student.steps = 4").student.steps == 4)
+    var homely = try load("place=~/x")
+    homely.makePathsAbsolute()
+    #expect(homely.part(Loose.self).place == NSHomeDirectory() + "/x")
+    // Bounds outlive a resume, whose parts were read from a file.
+    #expect(throws: RecipeError.self) {
+      try DistillRecipe.load(file: nil, settings: ["wide=10"], parts: homely.parts)
+    }
+    #expect(try homely.explanation.contains("# A wide number. From 1 to 9.\nwide: 3"))
+    let shop = try Workshop()
+    try shop.write("twice.yaml", "seed: 1\nstudent: {steps: 3}\nseed: 2\n")
+    let twice = #expect(throws: RecipeError.self) {
+      try DistillRecipe.load(file: shop.path("twice.yaml"), settings: [], parts: [])
+    }
+    #expect(twice?.description.contains("seed stands there twice.") == true)
+    // Without a teacher a recipe is for the kind whose keys it has.
+    try shop.write("dump.yaml", SentenceTask.kind.recipe.yaml())
+    let example = repository.appending(path: "Examples/recipes/sentence-encoder.yaml")
+    for file in [example.path, shop.path("dump.yaml")] {
+      let checked = try shop.run(["recipe", "check", file])
+      #expect(checked.output.contains("for sentence encoders"), "\(checked.output)")
+    }
+  }
+
+  /// A part of a recipe that says what another one says would be read in its place.
+  @Test func programsWithUnfitKeysAreEnded() async {
+    func said(_ result: ExitTest.Result?) -> String {
+      String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    }
+    let clash = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      struct Clash: RecipePart {
+        struct Student: RecipeSection {
+          @Key("My steps.") var steps = 77
+        }
+        @Key("The student.") var student = Student()
+      }
+      _ = try DistillRecipe.load(file: nil, settings: [], parts: [Clash()])
+    }
+    #expect(said(clash).contains("both have the key student.steps"), "\(said(clash))")
+    let low = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      struct Low: RecipePart { @Key("A number.", .from(1, to: 3)) var low = 0 }
+      _ = try DistillRecipe.load(file: nil, settings: [], parts: [Low()])
+    }
+    #expect(said(low).contains("the default of Low.low must be from 1 to 3"), "\(said(low))")
+    let plain = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      struct Plain: RecipePart { var plain = 3 }
+      _ = try DistillRecipe.load(file: nil, settings: [], parts: [Plain()])
+    }
+    #expect(said(plain).contains("Plain.plain is no key"), "\(said(plain))")
   }
 
   @Test(arguments: [

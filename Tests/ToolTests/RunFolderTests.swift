@@ -140,7 +140,7 @@ import Testing
       #expect(result.status == 1 && result.errors.contains(message), "\(path): \(result.errors)")
       try before.write(to: url)
     }
-    try changing("text", { $0[20] ^= 1 }, "the data has changed")
+    try changing("text", { $0[20] ^= 1 }, "the data have changed")
     try changing(
       "t/model/tokenizer_config.json", { $0 += Data("\n".utf8) }, "the teacher has changed")
     try changing("t/model/model.safetensors", { $0[$0.count - 3] ^= 1 }, "is damaged")

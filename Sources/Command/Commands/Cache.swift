@@ -63,9 +63,9 @@ struct Cache: TalkativeCommand {
     let recipe = try LanguageTask.recipe(
       file: recipeFile,
       settings: ["teacher.path=\(quoted(teacher))"] + data.settings + set)
-    let tokenizer = try RunTokenizer(folder: teacher)
     let directory = ModelDirectory(URL(fileURLWithPath: teacher))
     let model = try directory.languageModel()
+    let tokenizer = try RunTokenizer(folder: teacher)
     let length = recipe.text.data.sequenceLength
     guard length <= model.contextLength else {
       throw RecipeError(

@@ -55,7 +55,7 @@ struct DoctorCommand: TalkativeCommand {
 
   private func training(_ device: any Device, _ observer: RunObserver) throws -> RunExamination {
     guard !models.areModelsGiven else {
-      throw ValidationError("--model is for a training; it takes no teacher or student.")
+      throw ValidationError("A training has no teacher and no student.")
     }
     var training = try arguments.given(
       TrainRecipe.self,

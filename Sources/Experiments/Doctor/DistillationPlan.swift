@@ -187,7 +187,7 @@ struct DistillationPlan {
     guard !questions.isEmpty else { return [] }
     let without = uncounted.isEmpty ? "" : " (without \(uncounted.joined(separator: " and ")))"
     let own =
-      "with the student's arithmetic, \(fixed(flops.student / 1e12, 1)) TFLOP\(without), a control takes "
+      "with the student's arithmetic, \(operations(flops.student))\(without), a control takes "
       + "\(counted(steps, "step")) instead of \(grouped(recipe.student.steps))"
     let share = "\(fixed(100 * flops.share(seeds: recipe.seeds), 0)) % of the rest of the run"
     guard questions.contains(.compute) else {

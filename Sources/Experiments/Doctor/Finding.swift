@@ -38,7 +38,8 @@ extension Finding {
     let sentence = "the data are seen \(fixed(passes, passes < 0.1 ? 3 : 1)) times"
     guard options.stepCount >= 20 else {
       return .warning(
-        sentence + ": \(counted(options.stepCount, "step")) of the optimizer teach little")
+        sentence + ": \(counted(options.stepCount, "step")) of the optimizer "
+          + (options.stepCount == 1 ? "teaches little" : "teach little"))
     }
     guard passes > 20 else { return .fine(sentence) }
     guard passes <= 200 else {

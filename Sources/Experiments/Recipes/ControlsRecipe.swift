@@ -25,8 +25,10 @@ package struct ControlsRecipe: RecipeSection {
   package var controlWeights = Weights.student
 
   @Key(
-    "The highest learning rate of controls. 0 takes the student's, or 0.001 for those that begin with random weights.",
-    .share)
+    """
+    The highest learning rate of controls. 0 takes the student's, or 0.001 for those that begin with random weights (0.1 with \
+    sgd).
+    """, .share)
   package var controlLearningRate = 0.0
 
   @Key("Why no control is trained; empty trains those of `controls`.")

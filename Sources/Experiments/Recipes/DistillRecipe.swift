@@ -16,7 +16,7 @@ public struct DistillRecipe: Recipe {
   package var training = TrainingRecipe()
 
   @Key("The first seed of every random number.")
-  package var seed: UInt64 = 1
+  public package(set) var seed: UInt64 = 1
 
   @Key(
     "How many seeds student and controls are trained with; 0 takes three for small runs and one otherwise.",
@@ -43,8 +43,25 @@ public struct DistillRecipe: Recipe {
   public init<Task: LearningTask>(
     for task: Task.Type, file: String? = nil, _ settings: String...
   ) throws {
+    try self.init(for: task, file: file, settings: settings)
+  }
+
+  /// The same with settings that a program was given.
+  public init<Task: LearningTask>(
+    for task: Task.Type, file: String? = nil, settings: [String]
+  ) throws {
     self = try .load(file: file, settings: settings, parts: task.recipeParts)
     makePathsAbsolute()
+  }
+
+  /// Every key with its meaning, its range and its value, as YAML with comments.
+  public var explanation: String {
+    get throws {
+      // Meanings are those of the defaults.
+      var described = DistillRecipe()
+      described.parts = parts.map { type(of: $0).init() }
+      return try RecipeTree(self).explanation(by: RecipeTree(described))
+    }
   }
 
   /// The keys that a kind of model has added; traps where the recipe was not made for it.

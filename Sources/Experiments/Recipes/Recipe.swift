@@ -7,6 +7,10 @@ import Foundation
 public protocol RecipePart: RecipeSection {
   /// Sections, such as "student", whose model begins with weights that exist: lower learning rates suit it.
   var startedSections: Set<String> { get }
+  /// Keys with dots, of this part or of the whole recipe, that mean nothing for its models.
+  static var absentKeys: Set<String> { get }
+  /// Names with dots that keys had, with those they have now.
+  static var formerNames: [String: String] { get }
   /// Settles what the keys leave open.
   mutating func resolve()
   /// Hands out every path, empty ones among them, so that relative ones can be made absolute.
@@ -17,6 +21,8 @@ public protocol RecipePart: RecipeSection {
 
 extension RecipePart {
   public var startedSections: Set<String> { [] }
+  public static var absentKeys: Set<String> { [] }
+  public static var formerNames: [String: String] { [:] }
   public mutating func resolve() {}
   public mutating func eachPath(_ body: (inout String) -> Void) {}
   public func validate() throws {}
@@ -95,10 +101,11 @@ extension Recipe {
     return paths
   }
 
-  /// Makes relative paths those of the working directory, so that a run can go on from any place; `~` stays for patterns.
+  /// Makes relative paths those of the working directory, so that a run can go on from any place, and `~` the home folder.
   package mutating func makePathsAbsolute() {
     eachPath { path in
-      if !path.isEmpty, !path.hasPrefix("~") { path = URL(fileURLWithPath: path).path }
+      guard !path.isEmpty else { return }
+      path = URL(fileURLWithPath: (path as NSString).expandingTildeInPath).path
     }
   }
 

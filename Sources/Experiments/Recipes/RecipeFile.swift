@@ -15,27 +15,50 @@ package struct RecipeChange {
 package struct RecipeFile {
   /// Keys with dots, and their values as YAML has them on one line.
   package private(set) var lines: [(key: String, value: String)] = []
+  /// The keys at its top.
+  private let sections: Set<String>
+  /// Values that are still looked at: a file can name one value in very many places.
+  private var patience = 20_000
 
   /// nil where the file cannot be read, which loading it explains.
   package init?(_ file: String) {
-    guard let text = try? String(contentsOfText: URL(fileURLWithPath: file)),
-      let node = try? Yams.compose(yaml: text), node.mapping?.isEmpty == false
+    guard let text = try? String(contentsOfText: URL(fileURLWithPath: file)) else { return nil }
+    self.init(text: text)
+  }
+
+  /// The same from the file's text.
+  init?(text: String) {
+    guard let node = try? Yams.compose(yaml: text), let mapping = node.mapping, !mapping.isEmpty
     else { return nil }
+    sections = Set(mapping.keys.compactMap(\.string))
     add(node, [])
   }
 
   private mutating func add(_ node: Node, _ path: [String]) {
     guard case .mapping(let mapping) = node else {
-      lines.append((path.joined(separator: "."), RecipeTree.line(node)))
+      let isShort = spends(on: node)
+      lines.append((path.joined(separator: "."), isShort ? RecipeTree.line(node) : "..."))
       return
     }
-    for (key, value) in mapping { add(value, path + [key.string ?? "?"]) }
+    for (key, value) in mapping where patience > 0 { add(value, path + [key.string ?? "?"]) }
+  }
+
+  /// Whether all of a value can be looked at.
+  private mutating func spends(on node: Node) -> Bool {
+    patience -= 1
+    guard patience > 0 else { return false }
+    switch node {
+    case .sequence(let items):
+      for item in items { guard spends(on: item) else { return false } }
+    case .mapping(let mapping):
+      for (_, value) in mapping { guard spends(on: value) else { return false } }
+    default: break
+    }
+    return true
   }
 
   package subscript(key: String) -> String? { lines.first { $0.key == key }?.value }
 
   /// Whether it is a recipe of `retort train`.
-  package var isOfTraining: Bool {
-    lines.contains { $0.key.split(separator: ".").first == "model" }
-  }
+  package var isOfTraining: Bool { sections.contains("model") }
 }

@@ -16,6 +16,12 @@ package struct RecipeKind<R: Recipe> {
     (self.name, self.parts, self.takes) = (name, parts, takes)
   }
 
+  /// How many of some keys its recipes lack.
+  package func countUnread(_ keys: [String]) throws -> Int {
+    let tree = try RecipeTree(recipe)
+    return keys.count { !tree.has($0) }
+  }
+
   /// Every key of its recipes, with the defaults.
   package var recipe: R {
     var recipe = R()
@@ -41,39 +47,54 @@ extension Recipe {
   package static func load(
     file: String?, settings: [String], kinds: [RecipeKind<Self>]
   ) throws -> LoadedRecipe<Self> {
+    for kind in kinds { RecipeSchema.requireDisjoint(kind.recipe.sections) }
     var prototype = Self()
     for part in kinds.flatMap(\.parts)
     where !prototype.parts.contains(where: { type(of: $0) == type(of: part) }) {
       prototype.parts.append(part)
     }
-    let defaults = try RecipeTree(prototype)
-    var tree = defaults
+    var tree = try RecipeTree(prototype)
     do {
       if let file { try tree.change(byFile: file) }
+      let ofFile = tree
       for setting in settings { try tree.change(bySetting: setting) }
-      var recipe = try tree.recipe(like: prototype)
-      guard let kind = kinds.first(where: { $0.takes(recipe) }) else {
+      let all = try tree.recipe(like: prototype)
+      guard let kind = kinds.first(where: { $0.takes(all) }) else {
         fatal("a kind of model takes what no other does")
       }
+      var recipe = all
       recipe.parts = recipe.parts.filter { part in
         kind.parts.contains { type(of: $0) == type(of: part) }
       }
-      let known = RecipeSchema(of: recipe.sections)
-      let settled = try RecipeTree(recipe.defaults)
-      let changes = tree.differences(from: defaults)
+      let known = try RecipeTree(kind.recipe)
+      let (open, settled) = (try RecipeTree(prototype), try RecipeTree(prototype.defaults))
+      // What is left open, and what that is settled to, are no choices.
+      func choices(_ tree: RecipeTree) throws -> [RecipeChange] {
+        let tree = try RecipeTree(tree.recipe(like: prototype))
+        let settledKeys = Set(tree.differences(from: settled).map(\.key))
+        return tree.differences(from: open).filter { settledKeys.contains($0.key) }
+      }
+      let chosen = try choices(tree)
+      let inFile = try choices(ofFile).filter { !known.has($0.key) }.map(\.key)
+      if let typed = chosen.first(where: { !known.has($0.key) && !inFile.contains($0.key) }) {
+        throw RecipeError("\(typed.key) cannot be set: \(kind.name) have no such key.")
+      }
       recipe.settle()
+      // What was left open is settled within bounds, too.
+      try RecipeTree(recipe).requireBounds(of: known.schema)
       for part in recipe.parts { try part.validate() }
       try recipe.validate()
+      let defaults = try RecipeTree(recipe.defaults)
       return LoadedRecipe(
         recipe: recipe, kind: kind,
-        changes: changes.compactMap { change in
-          settled.line(of: change.key).map {
-            RecipeChange(key: change.key, value: change.value, other: $0)
-          }
+        changes: chosen.compactMap { change in
+          guard known.has(change.key), let line = defaults.line(of: change.key),
+            line != change.value
+          else { return nil }
+          return RecipeChange(key: change.key, value: change.value, other: line)
         },
         notices: tree.notices
-          + changes.filter { known.entry($0.key) == nil }
-          .map { "\($0.key) is passed over: \(kind.name) have no such key." })
+          + inFile.map { "\($0) is passed over: \(kind.name) have no such key." })
     } catch var error as RecipeError {
       error.place = error.place ?? error.key.flatMap(tree.place)
       throw error
@@ -84,7 +105,10 @@ extension Recipe {
   package static func load(
     file: String?, settings: [String], parts: [any RecipePart]
   ) throws -> Self {
-    try load(file: file, settings: settings, kinds: [RecipeKind("these models", parts: parts)])
-      .recipe
+    // Values that were read have no meanings and bounds: the defaults have.
+    let defaults = parts.map { type(of: $0).init() }
+    return try load(
+      file: file, settings: settings, kinds: [RecipeKind("these models", parts: defaults)]
+    ).recipe
   }
 }

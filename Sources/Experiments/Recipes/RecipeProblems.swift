@@ -11,6 +11,10 @@ extension RecipeTree {
       var error = RecipeError("this is not YAML: \(problem).")
       error.place = "\(file), line \(mark.line)"
       return error
+    case .duplicatedKeysInMapping(let keys, let context):
+      var error = RecipeError("\(keys.sorted().joined(separator: ", ")) stands there twice.")
+      error.place = "\(file), line \(context.mark.line)"
+      return error
     default: return RecipeError("\(file) is not YAML: \(error)")
     }
   }

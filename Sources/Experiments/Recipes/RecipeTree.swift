@@ -13,6 +13,10 @@ package struct RecipeTree {
   private var lines: [String: Int] = [:]
 
   package let schema: RecipeSchema
+  /// Names that keys had, with those they have now.
+  private let formerNames: [String: String]
+  /// Keys that mean nothing for these models: they are read, and not written.
+  private let absent: Set<String>
 
   /// What a person should know of the keys that they used, such as names that have changed.
   private(set) var notices: [String] = []
@@ -22,14 +26,16 @@ package struct RecipeTree {
     let sections = recipe.sections
     node = try sections.map { try Self.node(of: $0) }.reduce(.mapping([:]), Self.merged)
     schema = RecipeSchema(of: sections)
+    absent = recipe.parts.reduce(into: []) { $0.formUnion(type(of: $1).absentKeys) }
+    formerNames = recipe.parts.reduce(into: [:]) { $0.merge(type(of: $1).formerNames) { $1 } }
   }
 
   /// The defaults of one section.
   private static func node(of section: some RecipeSection) throws -> Node {
     // The encoder writes 0.1 as 1e-1.
     let text = try YAMLEncoder().encode(section).replacing(
-      /(?m): (-?[0-9.]+e[+-]?[0-9]+)$/
-    ) { match in Double(match.1).map { ": \($0)" } ?? String(match.0) }
+      /(?m)(: |- )(-?[0-9.]+e[+-]?[0-9]+)$/
+    ) { match in Double(match.2).map { "\(match.1)\($0)" } ?? String(match.0) }
     guard let node = try Yams.compose(yaml: text) else { fatal("a recipe has keys") }
     return renamed(node, by: snakeCase)
   }
@@ -51,7 +57,23 @@ package struct RecipeTree {
     }
   }
 
-  package func yaml() throws -> String { try Yams.serialize(node: node) }
+  package func yaml() throws -> String { try Yams.serialize(node: written(node, [])) }
+
+  private func written(_ node: Node, _ path: [String]) -> Node {
+    guard case .mapping(let mapping) = node else { return node }
+    return Node(
+      mapping.compactMap { key, value in
+        let whole = path + [key.string ?? "?"]
+        guard !absent.contains(whole.joined(separator: ".")) else { return nil }
+        return (key, written(value, whole))
+      })
+  }
+
+  /// The keys that mean something, in their order.
+  package var entries: [RecipeSchema.Entry] { schema.entries.filter { !absent.contains($0.key) } }
+
+  /// Whether a key means something.
+  package func has(_ key: String) -> Bool { schema.entry(key) != nil && !absent.contains(key) }
 
   /// The recipe that the tree holds, with the parts of `prototype`, its numbers within their bounds.
   package func recipe<R: Recipe>(like prototype: R) throws -> R {
@@ -64,11 +86,19 @@ package struct RecipeTree {
     }
     var recipe = try read(prototype)
     recipe.parts = try prototype.parts.map { try read($0) }
-    for entry in schema.entries {
-      guard let bounds = entry.bounds, let number = value(entry.path)?.float else { continue }
-      try require(bounds.contains(number), entry.key, bounds.words)
-    }
+    try requireBounds(of: schema)
     return recipe
+  }
+
+  /// Throws where a number, alone or in a list, lies outside of the bounds that a schema of defaults has for it.
+  func requireBounds(of schema: RecipeSchema) throws {
+    func numbers(_ node: Node) -> [Double] {
+      node.sequence.map { $0.flatMap(numbers) } ?? node.float.map { [$0] } ?? []
+    }
+    for entry in schema.entries {
+      guard let bounds = entry.bounds, let node = value(entry.path) else { continue }
+      try require(numbers(node).allSatisfy(bounds.contains), entry.key, bounds.words)
+    }
   }
 
   private func value(_ path: [String]) -> Node? {
@@ -99,12 +129,11 @@ package struct RecipeTree {
   package func differences(from other: RecipeTree) -> [RecipeChange] {
     schema.entries.filter { !$0.isSection }.compactMap { entry in
       let (mine, theirs) = (line(of: entry.path), other.line(of: entry.path))
-      return mine == theirs ? nil : RecipeChange(key: entry.key, value: mine, other: theirs)
+      // 1 and 1.0 are one number.
+      let areEqual = Double(mine).map { $0 == Double(theirs) } ?? (mine == theirs)
+      return areEqual ? nil : RecipeChange(key: entry.key, value: mine, other: theirs)
     }
   }
-
-  /// Names that keys had, with those they have now.
-  private static let formerNames = ["data.text": "data.files", "data.completions": "data.files"]
 
   /// Where the value of a key comes from, if a file gave it.
   package func place(of key: String) -> String? {
@@ -115,7 +144,7 @@ package struct RecipeTree {
   package mutating func change(byFile file: String) throws {
     let text: String
     do { text = try String(contentsOfText: URL(fileURLWithPath: file)) } catch {
-      throw RecipeError("\(error)")
+      throw UserError("\(error)")
     }
     self.file = file
     do {
@@ -128,12 +157,18 @@ package struct RecipeTree {
 
   /// Changes one key, as KEY.PATH=VALUE says.
   package mutating func change(bySetting setting: String) throws {
-    let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
-    guard parts.count == 2 else { throw RecipeError("a setting is KEY=VALUE, not '\(setting)'.") }
-    guard let value = try? Yams.compose(yaml: parts[1]) else {
+    let parts = setting.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      .map { $0.trimmingCharacters(in: .whitespaces) }
+    let path = parts[0].split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 2, path.allSatisfy({ !$0.isEmpty }) else {
+      throw RecipeError("a setting is KEY=VALUE, not '\(setting)'.")
+    }
+    // Nothing is an empty text.
+    let yaml = parts[1].isEmpty ? "''" : parts[1]
+    guard let value = try? Yams.compose(yaml: yaml) else {
       throw RecipeError("\(setting): the value is not YAML.")
     }
-    let change = parts[0].split(separator: ".").reversed().reduce(value) { inner, key in
+    let change = path.reversed().reduce(value) { inner, key in
       Node([(Node(String(key)), inner)])
     }
     node = try overlay(change, on: node, [], isFile: false)
@@ -154,7 +189,7 @@ package struct RecipeTree {
     for (key, value) in changed {
       var name = key.string ?? "?"
       let given = (path + [name]).joined(separator: ".")
-      let full = Self.formerNames[given] ?? given
+      let full = formerNames[given] ?? given
       if full != given {
         // What wrote both names left the other one empty.
         if value.sequence?.isEmpty == true { continue }
@@ -179,9 +214,10 @@ package struct RecipeTree {
   }
 
   /// Throws where a value is infinite or no number: no key of a recipe means anything by it.
-  private func requireFinite() throws { try Self.requireFinite(node, []) }
+  private func requireFinite() throws { try requireFinite(node, []) }
 
-  private static func requireFinite(_ node: Node, _ path: [String]) throws {
+  private func requireFinite(_ node: Node, _ path: [String]) throws {
+    if let entry = schema.entry(path.joined(separator: ".")), entry.isText { return }
     switch node {
     case .mapping(let mapping):
       for (key, value) in mapping { try requireFinite(value, path + [key.string ?? "?"]) }

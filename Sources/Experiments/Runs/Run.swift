@@ -46,7 +46,7 @@ package final class Run {
   ) throws {
     self.origins = origins
     guard !options.resumes else {
-      try origins.requireSame(in: folder)
+      self.origins = try origins.same(in: folder)
       return try observer.tell(.begun)
     }
     let findings = try observer.during(.examining, "run", find)
@@ -62,7 +62,8 @@ package final class Run {
     let about = RunAbout(
       command: options.command, device: device.name, data: data.words, files: data.sources,
       dataFingerprint: data.fingerprint, findings: findings,
-      changes: try RecipeTree(recipe).differences(from: RecipeTree(recipe.defaults)), memory: memory
+      changes: try RecipeTree(recipe).differences(from: RecipeTree(recipe.defaults)),
+      memory: memory, program: options.program
     )
     try folder.begin(recipe, origins: origins, about: about)
     try observer.tell(.begun)

@@ -22,6 +22,8 @@ public struct RunAbout {
   var dataFingerprint: String
   /// What was found before the run.
   public internal(set) var findings: [Finding]
+  /// The recipe as a program gave it, before the run settled what it leaves open.
+  var program: String?
   /// Where the recipe is not the default.
   package var changes: [RecipeChange]
   /// Bytes that a step of each kind of model needs on the device.
@@ -30,13 +32,15 @@ public struct RunAbout {
 
   package init(
     command: [String], device: String, data: String, files: [String], dataFingerprint: String,
-    findings: [Finding], changes: [RecipeChange], memory: [(name: String, bytes: Int)]
+    findings: [Finding], changes: [RecipeChange], memory: [(name: String, bytes: Int)],
+    program: String?
   ) {
     self.command = command
     begun = Date().ISO8601Format()
     (self.device, self.data, self.dataFingerprint) = (device, data, dataFingerprint)
     (self.files, self.findings) = (files, findings)
     (self.changes, self.memory) = (changes, memory)
+    self.program = program
     system = ProcessInfo.processInfo.operatingSystemVersionString
     version = retortVersion
   }
@@ -59,6 +63,7 @@ public struct RunAbout {
         }
       ),
       ("memory_bytes", JSONObject(memory.map { ($0.name, $0.bytes) })), ("retort", version),
+      ("program_recipe", program),
     ])
   }
 
@@ -86,5 +91,6 @@ public struct RunAbout {
       member.value.int.map { (member.key, $0) }
     }
     version = text("retort")
+    program = json["program_recipe"]?.string
   }
 }

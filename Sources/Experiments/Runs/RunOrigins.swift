@@ -10,6 +10,8 @@ public struct RunOrigins {
   package static let fileName = "origins.json"
 
   private var parts: [(name: String, fingerprint: String)] = []
+  /// Fingerprints that parts may have as well.
+  private var alternatives: [String: String] = [:]
 
   package init() {}
 
@@ -34,9 +36,13 @@ public struct RunOrigins {
     add(name, try ModelDirectory(URL(fileURLWithPath: path)).fingerprint())
   }
 
-  /// The recipe, as it is written out.
-  package mutating func add(_ recipe: some Recipe) throws {
-    add("recipe.yaml", text: try recipe.yaml())
+  /// The recipe, as it is written out, or as a file has it: another version writes the same recipe in another order.
+  package mutating func add(_ recipe: some Recipe, writtenTo file: URL) throws {
+    let name = "recipe.yaml"
+    add(name, text: try recipe.yaml())
+    if let text = try? String(contentsOf: file, encoding: .utf8) {
+      alternatives[name] = Self.fingerprint(text)
+    }
   }
 
   /// What tells these origins from others, in one word.
@@ -53,8 +59,8 @@ public struct RunOrigins {
     return JSON.object(JSON.Object(members + [("checksum", .string(fingerprint))])).text
   }
 
-  /// Throws where something has changed since the run in a folder began.
-  package func requireSame(in folder: RunFolder) throws {
+  /// These origins as the run in a folder noted them; throws where something has changed since.
+  package func same(in folder: RunFolder) throws -> RunOrigins {
     let file = folder.url.appending(path: Self.fileName)
     let known = try JSON(contentsOf: file).object
     var stored = RunOrigins()
@@ -71,16 +77,19 @@ public struct RunOrigins {
         remedy: .startAnew)
     }
     let all = parts.filter { part in
-      known?[part.name]?.string != part.fingerprint
+      let before = known?[part.name]?.string
+      return before != part.fingerprint && before != alternatives[part.name]
     }.map(\.name)
     // Trainings change with what they follow from.
     let causes = all.filter { !$0.hasPrefix(Self.training) }
     let changed = causes.isEmpty ? all : causes
     guard changed.isEmpty else {
       throw UserError(
-        "\(changed.joined(separator: " and ")) \(changed.count == 1 ? "has" : "have") changed since the run in "
-          + "\(folder.name) began, so it cannot go on as it would have. Put back what was there.",
+        "\(changed.joined(separator: " and ")) \(changed.count == 1 && changed != ["the data"] ? "has" : "have") changed "
+          + "since the run in \(folder.name) began, so it cannot go on as it would have. Put back what was there, or begin a "
+          + "run in another folder.",
         remedy: .startAnew)
     }
+    return stored
   }
 }

@@ -120,6 +120,8 @@ struct Evidence {
   /// Held-out rows, and what they are called.
   let rowCount: Int
   let rows: String
+  /// Where more of them come from; nil for a larger share of the data.
+  var moreRows: String?
   let seeds: Int
 
   /// A difference over fewer rows is hardly ever decided by its interval.
@@ -135,7 +137,9 @@ struct Evidence {
       + (seeds == 1 ? "one seed" : "\(seeds) seeds")
     var faults: [String] = []
     if rowCount < Self.fewestRows {
-      faults.append("So few seldom decide anything: hold out more (data.held_out)")
+      faults.append(
+        "So few seldom decide anything: \(moreRows.map { "give \($0)" } ?? "hold out more (data.held_out)")"
+      )
     }
     if seeds == 2 { faults.append(Self.twoSeeds) }
     return [
@@ -147,8 +151,9 @@ struct Evidence {
 
 extension DistillRecipe {
   /// What its verdict will rest on; nothing where it declines one.
-  func evidence(_ rowCount: Int, _ rows: String) -> [Finding] {
+  func evidence(_ rowCount: Int, _ measure: Measure) -> [Finding] {
     distillation.withoutControl.isEmpty
-      ? Evidence(rowCount: rowCount, rows: rows, seeds: seeds).findings() : []
+      ? Evidence(rowCount: rowCount, rows: measure.rows, moreRows: measure.moreRows, seeds: seeds)
+        .findings() : []
   }
 }

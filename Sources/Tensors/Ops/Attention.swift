@@ -87,7 +87,7 @@ package struct Attention: KernelOp {
       [.operand(0, "q"), .operand(1, "k"), .operand(2, "v"), .result(0, "out"), .result(1)] + sizes
       + score.arguments
     let defines = s.defines(
-      vector, mask, score, sight: operands.dropFirst(3).first, tiles: traits.family == .cpu)
+      vector, mask, score, sight: operands.dropFirst(3).first, on: traits)
     guard traits.family == .cpu else {
       guard let tiles = AttentionTiles.forward(s.d, operands[..<3].map(\.elementType), traits)
       else {

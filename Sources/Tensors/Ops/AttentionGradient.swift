@@ -59,7 +59,7 @@ struct AttentionGradient: KernelOp {
     let vector = traits.vectorWidth(dividing: s.d)
     let isCPU = traits.family == .cpu
     let sight: [KernelCall.Argument] = operands.count > 6 ? [.operand(6)] : []
-    let defines = s.defines(vector, mask, score, sight: operands.dropFirst(6).first, tiles: isCPU)
+    let defines = s.defines(vector, mask, score, sight: operands.dropFirst(6).first, on: traits)
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
     // One kernel does it with five products where a work-item may own whole heads and keep sums in the
     // results, in float32; else two kernels, which make the scores and their slopes twice.

@@ -51,17 +51,27 @@ struct AttentionSizes {
     roundUp(length, toMultipleOf: columnVectors * vector)
   }
 
-  /// Build constants, with those of the CPU's register tiles where they are wanted.
+  /// Vectors of a head's elements whose sums a tile of rows makes at a time: so many that sums, a value of each and a weight
+  /// stay in registers, in parts of about one size.
+  private func partVectors(_ vector: Int, registers: Int) -> Int {
+    let (all, most) = (d / vector, max(1, (registers - 1) / (rows + 1)))
+    return ceilDivide(all, ceilDivide(all, most))
+  }
+
+  /// Build constants, with those of the CPU's register tiles for kernels of its family.
   func defines(
     _ vector: Int, _ mask: AttentionMask, _ score: AttentionScore, sight: TensorType?,
-    tiles wantsTiles: Bool
+    on traits: DeviceTraits
   ) -> [String: Int] {
     var defines = [
       "D": d, "VECTOR": vector, "CAUSAL": mask.isCausal ? 1 : 0, "WINDOW": mask.window ?? 0,
       "LENGTHS": sight?.shape.rank == 1 ? 1 : 0, "SPANS": sight?.shape.rank == 3 ? 1 : 0,
       "CAPPED": score.cap == nil ? 0 : 1,
     ]
-    if wantsTiles { defines.merge(["ROWS": rows, "CV": columnVectors, "TILES": tiles]) { $1 } }
+    if traits.family == .cpu {
+      let part = partVectors(vector, registers: traits.vectorRegisters)
+      defines.merge(["ROWS": rows, "CV": columnVectors, "TILES": tiles, "EV": part]) { $1 }
+    }
     return defines
   }
 

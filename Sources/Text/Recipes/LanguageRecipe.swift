@@ -32,6 +32,12 @@ package struct LanguageDistillRecipe: RecipePart {
 
   package init() {}
 
+  package static var absentKeys: Set<String> {
+    Set(
+      ["teacher.from_teacher", "teacher.text_share"]
+        + ReductionRecipe.keys.map { "teacher.from_teacher.\($0)" })
+  }
+
   package var startedSections: Set<String> {
     Set([("teacher", teacher), ("student", student)].filter { $1.isStarted }.map(\.0))
   }
@@ -74,6 +80,10 @@ package struct LanguageTrainRecipe: RecipePart {
   package var model = ModelRecipe()
 
   package init() {}
+
+  package static var absentKeys: Set<String> {
+    Set(["model.from_teacher"] + ReductionRecipe.keys.map { "model.from_teacher.\($0)" })
+  }
 
   package var startedSections: Set<String> { model.isStarted ? ["model"] : [] }
 

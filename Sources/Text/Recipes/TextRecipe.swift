@@ -8,6 +8,10 @@ package struct TextRecipe: RecipePart {
 
   package init() {}
 
+  package static var formerNames: [String: String] {
+    ["data.text": "data.files", "data.completions": "data.files"]
+  }
+
   package mutating func eachPath(_ body: (inout String) -> Void) {
     for index in data.files.indices where data.files[index] != "-" { body(&data.files[index]) }
   }

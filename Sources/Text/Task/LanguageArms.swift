@@ -73,7 +73,11 @@ package struct LanguageArms {
       }
       return (arm, Float(other.weight))
     }
-    if !own.student.path.isEmpty { try tokenizer.requireSame(as: own.student.path) }
+    if !own.student.path.isEmpty {
+      // A folder that is no language model's says so first.
+      _ = try ModelDirectory(URL(fileURLWithPath: own.student.path)).languageModel()
+      try tokenizer.requireSame(as: own.student.path)
+    }
     arm = { [source] name in
       var arm = try Arm(
         name, own.student, teacher: source, vocabularySize: size, sequenceLength: length, in: folder
