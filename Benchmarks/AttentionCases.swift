@@ -10,11 +10,13 @@ struct AttentionCases {
       + both("student", b: 1, t: 4096, h: 6, g: 6) + both("teacher", b: 8, t: 256, h: 12, g: 12)
       + both("gpt2-small", b: 1, t: 1024, h: 12, g: 12)
       + both("qwen2-0.5b", b: 1, t: 1024, h: 14, g: 2)
+      + [32, 80, 96, 128, 256].flatMap { both("heads", b: 1, t: 1024, h: 8, g: 8, d: $0) }
   }
 
   /// Forward, and forward with the three gradients.
-  private func both(_ model: String, b: Int, t: Int, h: Int, g: Int) -> [BenchmarkCase] {
-    let d = 64
+  private func both(_ model: String, b: Int, t: Int, h: Int, g: Int, d: Int = 64)
+    -> [BenchmarkCase]
+  {
     let q = Tensor.input("q", TensorType([b, t, h, d], storage))
     let k = Tensor.input("k", TensorType([b, t, g, d], storage))
     let v = Tensor.input("v", TensorType([b, t, g, d], storage))

@@ -15,6 +15,7 @@ public struct DistillRecipe: Recipe {
   @Key("How every model is trained.")
   package var training = TrainingRecipe()
 
+  /// The first seed of every random number.
   @Key("The first seed of every random number.")
   public package(set) var seed: UInt64 = 1
 
