@@ -27,13 +27,13 @@
 #ifndef LENGTHS
 #define LENGTHS 0
 #endif
-// 1 where rows hold several texts: `spans` [B, TQ, 2] says where each position's text begins, and its
+// 1 where rows hold several texts: `segments` [B, TQ, 2] says where each position's text begins, and its
 // last position. Causal, TQ = TK, without lengths.
-#ifndef SPANS
-#define SPANS 0
+#ifndef SEGMENTS
+#define SEGMENTS 0
 #endif
 // 1 where a key has a last query that sees it, a query a first key.
-#define IS_BANDED (WINDOW || SPANS)
+#define IS_BANDED (WINDOW || SEGMENTS)
 #define DV (D / VECTOR)
 // 1 where scores have a cap, which comes after the scale.
 #ifndef CAPPED
@@ -57,25 +57,25 @@
 #define SCALED_ONE(x) WITH_CAP_ONE((x) * SCALE)
 
 #if LENGTHS
-#define SIGHT_PARAMETER , __global const int* lengths
+#define VISIBILITY_PARAMETER , __global const int* lengths
 #define KEYS(b) clamp(lengths[b], 1, TK)
-#elif SPANS
-#define SIGHT_PARAMETER , __global const int* spans
+#elif SEGMENTS
+#define VISIBILITY_PARAMETER , __global const int* segments
 #define KEYS(b) TK
 #else
-#define SIGHT_PARAMETER
+#define VISIBILITY_PARAMETER
 #define KEYS(b) TK
 #endif
-#if SPANS
-#define SPAN(t, end) spans[((size_t)b * TQ + min(t, TQ - 1)) * 2 + (end)]
+#if SEGMENTS
+#define SEGMENT(t, end) segments[((size_t)b * TQ + min(t, TQ - 1)) * 2 + (end)]
 #else
-#define SPAN(t, end) ((end) ? TQ - 1 : 0)
+#define SEGMENT(t, end) ((end) ? TQ - 1 : 0)
 #endif
 // The last and the first key that query t sees, the first and the last query that sees key k.
 #define LAST_KEY(t) (CAUSAL ? min(keys - 1, (t) + keys - TQ) : keys - 1)
-#define FIRST_KEY(t) (WINDOW ? max(SPAN(t, 0), (t) + keys - TQ - WINDOW + 1) : SPAN(t, 0))
+#define FIRST_KEY(t) (WINDOW ? max(SEGMENT(t, 0), (t) + keys - TQ - WINDOW + 1) : SEGMENT(t, 0))
 #define FIRST_QUERY(k) ((k) >= keys ? TQ : CAUSAL ? max(0, (k) - keys + TQ) : 0)
-#define LAST_QUERY(k) (WINDOW ? min(SPAN(k, 1), (k) - keys + TQ + WINDOW - 1) : SPAN(k, 1))
+#define LAST_QUERY(k) (WINDOW ? min(SEGMENT(k, 1), (k) - keys + TQ + WINDOW - 1) : SEGMENT(k, 1))
 
 // Offsets of a token's head in [B, T, H, D].
 #define HEAD(b, t, h, T, H) ((((size_t)(b) * (T) + (t)) * (H) + (h)) * D)

@@ -24,7 +24,7 @@ VECTOR_KERNEL attention_pack(__global const X_TYPE* x, __global float* packed, c
 VECTOR_KERNEL attention_rows(__global const Q_TYPE* q, __global const float* k_packed,
                              __global const V_TYPE* v, __global OUT_TYPE* out, __global float* log_sum,
                              const int TQ, const int TK, const int H, const int G, const int padded,
-                             SCALE_PARAMETERS SIGHT_PARAMETER) {
+                             SCALE_PARAMETERS VISIBILITY_PARAMETER) {
   const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int first = get_global_id(0) * TILES * ROWS, last = min(TQ, first + TILES * ROWS);
   __global const float* k_blocks = k_packed + ((size_t)b * G + g) * D * padded;
@@ -101,7 +101,7 @@ VECTOR_KERNEL attention_rows(__global const Q_TYPE* q, __global const float* k_p
 // The same for one query a head (TQ 1): keys are read once, as they lie. A work-item owns a head.
 VECTOR_KERNEL attention_row(__global const Q_TYPE* q, __global const K_TYPE* k, __global const V_TYPE* v,
                             __global OUT_TYPE* out, __global float* log_sum, const int TQ, const int TK,
-                            const int H, const int G, SCALE_PARAMETERS SIGHT_PARAMETER) {
+                            const int H, const int G, SCALE_PARAMETERS VISIBILITY_PARAMETER) {
   const int bh = get_global_id(0), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int end = LAST_KEY(0) + 1;
   FLOATV query[DV], sums[DV];

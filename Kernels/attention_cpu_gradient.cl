@@ -45,7 +45,7 @@ VECTOR_KERNEL attention_rows_gradient(
     __global const float* k_packed, __global const float* v_packed,
     __global const float* statistics, __global DQ_TYPE* dq, const int TQ, const int TK, const int H,
     const int G, const int padded, const int padded_q, const int run,
-    SCALE_PARAMETERS SIGHT_PARAMETER) {
+    SCALE_PARAMETERS VISIBILITY_PARAMETER) {
   const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
   const int first = get_global_id(0) * run, last = min(TQ, first + run);
   __global const float* k_blocks = k_packed + ((size_t)b * G + g) * D * padded;
@@ -104,7 +104,7 @@ VECTOR_KERNEL attention_columns_gradient(
     __global const V_TYPE* v, __global const float* q_packed, __global const float* dout_packed,
     __global const float* statistics, __global DK_TYPE* dk, __global DV_TYPE* dv, const int TQ,
     const int TK, const int H, const int G, const int padded, const int run,
-    SCALE_PARAMETERS SIGHT_PARAMETER) {
+    SCALE_PARAMETERS VISIBILITY_PARAMETER) {
   const int bg = get_global_id(1), b = bg / G, g = bg % G, group = H / G, keys = KEYS(b);
   const int first = get_global_id(0) * run, last = min(TK, first + run);
   for (int t0 = first; t0 < last; t0 += ROWS) {
@@ -180,7 +180,7 @@ VECTOR_KERNEL attention_heads_gradient(
     __global const Q_TYPE* q, __global const K_TYPE* k, __global const V_TYPE* v, __global const OUT_TYPE* out,
     __global const float* log_sum, __global const DOUT_TYPE* dout, __global DQ_TYPE* dq, __global DK_TYPE* dk,
     __global DV_TYPE* dv, const int TQ, const int TK, const int H, const int G,
-    SCALE_PARAMETERS SIGHT_PARAMETER) {
+    SCALE_PARAMETERS VISIBILITY_PARAMETER) {
   const int bg = get_global_id(0), b = bg / G, g = bg % G, group = H / G, keys = KEYS(b);
   for (int t = 0; t < TQ; t++) {
     __global DQ_TYPE* to = dq + HEAD(b, t, g * group, TQ, H);

@@ -47,7 +47,7 @@
 __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows(
     __global const Q_TYPE* q, __global const K_TYPE* k, __global const V_TYPE* v, __global OUT_TYPE* out,
     __global float* log_sum, const int TQ, const int TK, const int H, const int G,
-    SCALE_PARAMETERS SIGHT_PARAMETER) {
+    SCALE_PARAMETERS VISIBILITY_PARAMETER) {
   TILE(q_tile, ROWS)
   TILE_BOTH(tile)
   SCORES_AND_WEIGHTS(scores, weights)
@@ -106,7 +106,7 @@ __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void a
 __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_rows_gradient(
     __global const Q_TYPE* q, __global const K_TYPE* k, __global const V_TYPE* v, __global const DOUT_TYPE* dout,
     __global const float* statistics, __global DQ_TYPE* dq, const int TQ, const int TK, const int H,
-    const int G, const int padded, SCALE_PARAMETERS SIGHT_PARAMETER) {
+    const int G, const int padded, SCALE_PARAMETERS VISIBILITY_PARAMETER) {
   TILE(q_tile, ROWS)
   TILE(d_tile, ROWS)
   TILE_BOTH(k_tile)
@@ -149,7 +149,7 @@ __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void a
 __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void attention_columns_gradient(
     __global const Q_TYPE* q, __global const K_TYPE* k, __global const V_TYPE* v, __global const DOUT_TYPE* dout,
     __global const float* statistics, __global DK_TYPE* dk, __global DV_TYPE* dv, const int TQ, const int TK,
-    const int H, const int G, const int padded, SCALE_PARAMETERS SIGHT_PARAMETER) {
+    const int H, const int G, const int padded, SCALE_PARAMETERS VISIBILITY_PARAMETER) {
   TILE(k_tile, ROWS)
   TILE(v_tile, ROWS)
   TILE_BOTH(q_tile)

@@ -22,18 +22,18 @@ public final class AttentionContext {
   package private(set) var assignments: [Graph.Assignment] = []
   /// What each layer's attention was given so far.
   package private(set) var heads: [AttentionHeads] = []
-  private let sight: Sight
+  private let visibility: Visibility
   private var layerCount = 0
   private var angles: [RotaryEmbedding: (cosine: Tensor, sine: Tensor)] = [:]
 
   /// What positions see, and where their keys lie.
-  private enum Sight {
+  private enum Visibility {
     /// Those before them.
     case before
     /// All of the first `counts` of each sequence, int32 [B].
     case all(counts: Tensor)
     /// Those before them in their text: where it begins and its last position, int32 [B, T, 2].
-    case beforeInText(spans: Tensor)
+    case beforeInText(segments: Tensor)
     /// Those before them, the earliest in a cache: how many it holds, and how many there are with the new ones, int32 [B] each.
     case cached(KeyValueCache, starts: Tensor, lengths: Tensor)
   }
@@ -48,24 +48,24 @@ public final class AttentionContext {
     self.init(of: tokens, .all(counts: lengths))
   }
 
-  private init(of tokens: Tensor, _ sight: Sight) {
+  private init(of tokens: Tensor, _ visibility: Visibility) {
     let (b, t) = (tokens.shape[0], tokens.shape[1])
     positions = .constant(TensorData([b, t], (0..<b * t).map { Int32($0 % t) }))
-    self.sight = sight
+    self.visibility = visibility
   }
 
   /// Rows of several texts, of which none sees another. Inputs, both int32: the position of each token in its
   /// text, [B, T]; where each position's text begins, and its last position, [B, T, 2].
-  package init(positions: Tensor, spans: Tensor) {
+  package init(positions: Tensor, segments: Tensor) {
     self.positions = positions
-    sight = .beforeInText(spans: spans)
+    visibility = .beforeInText(segments: segments)
   }
 
   /// Tokens that follow those in `cache`. Inputs, all int32: `positions` [B, T]; `starts` [B], how many
   /// tokens of each sequence the cache holds; `lengths` [B], how many with the new ones.
   package init(in cache: KeyValueCache, positions: Tensor, starts: Tensor, lengths: Tensor) {
     self.positions = positions
-    sight = .cached(cache, starts: starts, lengths: lengths)
+    visibility = .cached(cache, starts: starts, lengths: lengths)
   }
 
   /// Queries or keys [B, T, H, D], turned by the angles of their positions.
@@ -80,7 +80,7 @@ public final class AttentionContext {
 
   /// Whether positions are an input.
   private var hasOwnPositions: Bool {
-    switch sight {
+    switch visibility {
     case .before, .all: false
     case .beforeInText, .cached: true
     }
@@ -91,7 +91,7 @@ public final class AttentionContext {
   ) {
     if let known = angles[embedding] { return known }
     var count = length
-    if case .cached(let cache, _, _) = sight { count = cache.capacity }
+    if case .cached(let cache, _, _) = visibility { count = cache.capacity }
     let table = embedding.table(positionCount: count)
     var (cosine, sine) = (Tensor.constant(table.cosine), Tensor.constant(table.sine))
     if hasOwnPositions {
@@ -111,15 +111,16 @@ public final class AttentionContext {
   ) -> Tensor {
     heads.append(AttentionHeads(queries: queries, keys: keys, values: values))
     let mask = AttentionMask.causal(window: window)
-    switch sight {
+    switch visibility {
     case .before:
       return queries.attention(keys: keys, values: values, mask: mask, score: score)
     case .all(let counts):
       demand(window == nil, "a window is for sequences that are read forwards")
       return queries.attention(
         keys: keys, values: values, mask: .full, score: score, lengths: counts)
-    case .beforeInText(let spans):
-      return queries.attention(keys: keys, values: values, mask: mask, score: score, spans: spans)
+    case .beforeInText(let segments):
+      return queries.attention(
+        keys: keys, values: values, mask: mask, score: score, segments: segments)
     case .cached(let cache, let starts, let lengths):
       let layer = cache.layer(layerCount, keys.shape)
       layerCount += 1

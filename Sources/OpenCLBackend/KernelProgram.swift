@@ -9,6 +9,8 @@ package struct CompilerOptions: Sendable, Hashable {
   package var all: [String]
   /// For kernels whose work-items hold many numbers, besides.
   package var manyRegisters: [String]
+  /// Whether programs declare what they use of OpenCL C themselves.
+  var declares = false
 
   package init(all: [String] = [], manyRegisters: [String] = []) {
     self.all = all
@@ -23,6 +25,9 @@ package struct CompilerOptions: Sendable, Hashable {
       all: language + (device.gainsFromFlushing ? ["-cl-denorms-are-zero"] : []),
       manyRegisters: device.hasLargeRegisterFile
         ? device.subgroupSizes.min().map(Self.forIntel) ?? [] : [])
+    declares = device.gainsFromDeclarations && language.isEmpty
+    // The guard of clang's header, which is then empty.
+    if declares { all.append("-D_OPENCL_H_") }
   }
 
   /// Intel's GPUs: 256 registers for half as many threads (an option of its compiler, IGC), and the fewest
@@ -46,7 +51,8 @@ package struct KernelProgram: Sendable, Hashable {
   ) throws {
     name = call.file.isEmpty ? "a generated \(call.function) kernel" : call.file
     source = try sources.expanded(
-      call.prelude + (call.file.isEmpty ? "" : "#include \"\(call.file)\"\n"))
+      (compiler.declares ? "#include \"declarations.cl\"\n" : "") + call.prelude
+        + (call.file.isEmpty ? "" : "#include \"\(call.file)\"\n"))
     let ours =
       ["-cl-mad-enable"] + compiler.all + (call.wantsManyRegisters ? compiler.manyRegisters : [])
     let constants = call.defines.sorted { $0.key < $1.key }.map { "-D\($0.key)=\($0.value)" }

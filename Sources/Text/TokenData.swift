@@ -12,7 +12,7 @@ extension Field {
   /// The position of each token in its text, [T] a row. Only rows of several texts have them.
   package static let positions = Field("positions", .int32)
   /// Where the text of each position begins and its last position, [T, 2] a row. Only rows of several texts have them.
-  package static let spans = Field("spans", .int32)
+  package static let segments = Field("segments", .int32)
 }
 
 /// What a language model is trained on, or judged by: rows of tokens and labels.
@@ -44,12 +44,12 @@ extension Batch {
 
 extension Inputs {
   /// Whether rows hold several texts, of which none sees another.
-  var arePacked: Bool { has(.spans) }
+  var arePacked: Bool { has(.segments) }
 
   /// How the tokens of rows see each other, read forwards. Every model needs one of its own.
   var attentionContext: AttentionContext {
     arePacked
-      ? AttentionContext(positions: self[.positions], spans: self[.spans])
+      ? AttentionContext(positions: self[.positions], segments: self[.segments])
       : AttentionContext(wholeSequences: self[.tokens])
   }
 

@@ -21,7 +21,7 @@ package struct TokenExamples: TokenData, Sendable {
 
   package let examples: [Example]
   package let length: Int
-  /// Whether a row may hold several texts, of which none sees another: it has positions and spans then.
+  /// Whether a row may hold several texts, of which none sees another: it has positions and segments then.
   package let isPacked: Bool
   /// The examples in each row.
   private let rows: [[Int]]
@@ -82,7 +82,7 @@ package struct TokenExamples: TokenData, Sendable {
 
   package var fields: [Field: Shape] {
     var fields: [Field: Shape] = [.tokens: [length], .labels: [length]]
-    if isPacked { (fields[.positions], fields[.spans]) = ([length], [length, 2]) }
+    if isPacked { (fields[.positions], fields[.segments]) = ([length], [length, 2]) }
     return fields
   }
 
@@ -109,7 +109,7 @@ package struct TokenExamples: TokenData, Sendable {
 
   package func batch(of numbers: [Int?]) -> Batch {
     var (tokens, labels): ([Int32], [Int32]) = ([], [])
-    var (positions, spans): ([Int32], [Int32]) = ([], [])
+    var (positions, segments): ([Int32], [Int32]) = ([], [])
     for number in numbers {
       var used = 0
       /// A text's part of the row, or what fills it up.
@@ -118,7 +118,7 @@ package struct TokenExamples: TokenData, Sendable {
         labels += targets
         for place in 0..<count {
           positions.append(Int32(place))
-          spans += [Int32(used), Int32(used + count - 1)]
+          segments += [Int32(used), Int32(used + count - 1)]
         }
         used += count
       }
@@ -136,7 +136,7 @@ package struct TokenExamples: TokenData, Sendable {
     var batch = Batch(tokens: TensorData(shape, tokens), labels: TensorData(shape, labels))
     if isPacked {
       batch.values[.positions] = TensorData(shape, positions)
-      batch.values[.spans] = TensorData([numbers.count, length, 2], spans)
+      batch.values[.segments] = TensorData([numbers.count, length, 2], segments)
     }
     return batch
   }

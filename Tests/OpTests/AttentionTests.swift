@@ -41,7 +41,7 @@ import Testing
         random.floats([b, t, g, d]),
       ]
       // The batches have the texts in turned orders.
-      let spans = (0..<b).flatMap { batch -> [Int32] in
+      let segments = (0..<b).flatMap { batch -> [Int32] in
         let order = lengths[(batch % lengths.count)...] + lengths[..<(batch % lengths.count)]
         var start = 0
         return order.flatMap { length -> [Int32] in
@@ -49,12 +49,12 @@ import Testing
           return (0..<length).flatMap { _ in [Int32(start), Int32(start + length - 1)] }
         }
       }
-      let sight = [TensorData([b, t, 2], spans)]
+      let visibility = [TensorData([b, t, 2], segments)]
       return [
-        OpCase(op, data + sight),
+        OpCase(op, data + visibility),
         OpCase(
           AttentionGradient(mask: op.mask, score: op.score),
-          data + op.reference(data + sight) + [random.floats([b, t, h, d])] + sight),
+          data + op.reference(data + visibility) + [random.floats([b, t, h, d])] + visibility),
       ]
     }
   }()
@@ -145,8 +145,8 @@ import Testing
       random.floats([1, 7, 2, 8]), random.floats([1, 7, 2, 8]), random.floats([1, 7, 2, 8])
     )
     let op = Attention(mask: .causal, score: .init(scale: 0.5))
-    let spans = TensorData([1, 7, 2], [0, 2, 0, 2, 0, 2, 3, 6, 3, 6, 3, 6, 3, 6] as [Int32])
-    let together = op.reference([q, k, v, spans])[0].floats
+    let segments = TensorData([1, 7, 2], [0, 2, 0, 2, 0, 2, 3, 6, 3, 6, 3, 6, 3, 6] as [Int32])
+    let together = op.reference([q, k, v, segments])[0].floats
     let alone = [(0, 3), (3, 4)].flatMap { start, count in
       op.reference(
         [q, k, v].map {

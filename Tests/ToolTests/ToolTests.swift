@@ -142,7 +142,10 @@ import Testing
       "training.precision is one of fp32, bf16, fp16, not 'fp8'"
     ),
     (["--set", "training.patience=2"], "training.patience must be 0 in a distillation"),
-    (["--set", "teacher.text_share=0.5"], "teacher.text_share must be 1"),
+    (
+      ["--set", "teacher.text_share=0.5"],
+      "teacher.text_share cannot be set: language models have no such key."
+    ),
     (["--set", "distillation.hidden.layers=[[a, b]]"], "layers[0][0] must be a whole number"),
     (["--steps", "5", "--epochs", "1"], "--steps and --epochs exclude each other"),
     (["--set", "data.validation=0.95"], "data.validation must be at least 0"),

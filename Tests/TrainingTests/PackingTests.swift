@@ -24,16 +24,16 @@ import Training
   @Test func everyTextIsThereOnceAndRowsAreFull() {
     let data = TokenExamples(texts, length: 12, packs: true)
     let apart = TokenExamples(texts, length: 12)
-    #expect(data.isPacked && !apart.isPacked && apart.batch(of: [0]).values[.spans] == nil)
+    #expect(data.isPacked && !apart.isPacked && apart.batch(of: [0]).values[.segments] == nil)
     #expect(data.targetCount == apart.targetCount && data.count < apart.count / 2 + 1)
     let batch = data.batch(of: (0..<data.count).map { $0 } + [nil])
-    let (spans, positions) = (batch[.spans].integers, batch[.positions].integers)
+    let (segments, positions) = (batch[.segments].integers, batch[.positions].integers)
     var found: [[Int32]] = []
     for (number, row) in batch.rows.enumerated() {
       var place = 0
       while place < 12 {
         let index = 2 * (number * 12 + place)
-        let (first, last) = (Int(spans[index]), Int(spans[index + 1]))
+        let (first, last) = (Int(segments[index]), Int(segments[index + 1]))
         #expect(first == place && last >= first && last < 12)
         #expect(
           positions[number * 12 + first...number * 12 + last]

@@ -56,7 +56,6 @@ extension Recipe {
     var tree = try RecipeTree(prototype)
     do {
       if let file { try tree.change(byFile: file) }
-      let ofFile = tree
       for setting in settings { try tree.change(bySetting: setting) }
       let all = try tree.recipe(like: prototype)
       guard let kind = kinds.first(where: { $0.takes(all) }) else {
@@ -69,15 +68,12 @@ extension Recipe {
       let known = try RecipeTree(kind.recipe)
       let (open, settled) = (try RecipeTree(prototype), try RecipeTree(prototype.defaults))
       // What is left open, and what that is settled to, are no choices.
-      func choices(_ tree: RecipeTree) throws -> [RecipeChange] {
-        let tree = try RecipeTree(tree.recipe(like: prototype))
-        let settledKeys = Set(tree.differences(from: settled).map(\.key))
-        return tree.differences(from: open).filter { settledKeys.contains($0.key) }
-      }
-      let chosen = try choices(tree)
-      let inFile = try choices(ofFile).filter { !known.has($0.key) }.map(\.key)
-      if let typed = chosen.first(where: { !known.has($0.key) && !inFile.contains($0.key) }) {
-        throw RecipeError("\(typed.key) cannot be set: \(kind.name) have no such key.")
+      let given = try RecipeTree(all)
+      let unsettled = Set(given.differences(from: settled).map(\.key))
+      let chosen = given.differences(from: open).filter { unsettled.contains($0.key) }
+      let unread = chosen.map(\.key).filter { !known.has($0) }
+      if let typed = unread.first(where: { tree.place(of: $0) == nil }) {
+        throw RecipeError("\(typed) cannot be set: \(kind.name) have no such key.")
       }
       recipe.settle()
       // What was left open is settled within bounds, too.
@@ -94,7 +90,7 @@ extension Recipe {
           return RecipeChange(key: change.key, value: change.value, other: line)
         },
         notices: tree.notices
-          + inFile.map { "\($0) is passed over: \(kind.name) have no such key." })
+          + unread.map { "\($0) is passed over: \(kind.name) have no such key." })
     } catch var error as RecipeError {
       error.place = error.place ?? error.key.flatMap(tree.place)
       throw error

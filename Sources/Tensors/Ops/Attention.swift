@@ -24,11 +24,11 @@ package struct Attention: KernelOp {
       q.rank == 4 && k.rank == 4 && k == v && q[0] == k[0] && q[3] == k[3] && q[2] % k[2] == 0
         && (!mask.isCausal || k[1] >= q[1]),
       "attention: q \(q), k \(k) and v \(v) do not fit")
-    let isSpanned = mask.isCausal && q[1] == k[1]
+    let hasSegments = mask.isCausal && q[1] == k[1]
     demand(
       operands.count == 3 || operands[3] == TensorType([q[0]], .int32)
-        || isSpanned && operands[3] == TensorType([q[0], q[1], 2], .int32),
-      "attention: lengths or spans \(operands.last.map { "\($0)" } ?? "") do not fit q \(q)")
+        || hasSegments && operands[3] == TensorType([q[0], q[1], 2], .int32),
+      "attention: lengths or segments \(operands.last.map { "\($0)" } ?? "") do not fit q \(q)")
     return [operands[0], TensorType([q[0], q[2], q[1]])]
   }
 
@@ -52,9 +52,9 @@ package struct Attention: KernelOp {
     let (q, k, v) = (operands[0].floats, operands[1].floats, operands[2].floats)
     var out = [Float](repeating: 0, count: q.count)
     var sums = [Float](repeating: 0, count: s.b * s.h * s.tq)
-    let sight = operands.count > 3 ? operands[3] : nil
+    let visibility = operands.count > 3 ? operands[3] : nil
     s.forEachQuery { b, h, t in
-      let visible = s.visibleKeys(b, t, mask, sight)
+      let visible = s.visibleKeys(b, t, mask, visibility)
       let scores = visible.map { key in
         score(
           (0..<s.d).reduce(0.0) {
@@ -82,12 +82,12 @@ package struct Attention: KernelOp {
     let s = AttentionSizes(operands)
     let vector = traits.vectorWidth(dividing: s.d)
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
-    let sight: [KernelCall.Argument] = operands.count > 3 ? [.operand(3)] : []
+    let visibility: [KernelCall.Argument] = operands.count > 3 ? [.operand(3)] : []
     let whole: [KernelCall.Argument] =
       [.operand(0, "q"), .operand(1, "k"), .operand(2, "v"), .result(0, "out"), .result(1)] + sizes
       + score.arguments
     let defines = s.defines(
-      vector, mask, score, sight: operands.dropFirst(3).first, on: traits)
+      vector, mask, score, visibility: operands.dropFirst(3).first, on: traits)
     guard traits.family == .cpu else {
       guard let tiles = AttentionTiles.forward(s.d, operands[..<3].map(\.elementType), traits)
       else {
@@ -95,13 +95,14 @@ package struct Attention: KernelOp {
       }
       return Launches([
         tiles.call(
-          "attention_rows", defines, whole + sight, rowCount: s.tq, heads: s.b * s.h)
+          "attention_rows", defines, whole + visibility, rowCount: s.tq, heads: s.b * s.h)
       ])
     }
     if s.tq == 1 {
       return Launches([
         KernelCall(
-          "attention_row", file: "attention_cpu.cl", defines: defines, arguments: whole + sight,
+          "attention_row", file: "attention_cpu.cl", defines: defines,
+          arguments: whole + visibility,
           global: [s.b * s.h], local: [1])
       ])
     }
@@ -113,7 +114,7 @@ package struct Attention: KernelOp {
           "attention_rows", file: "attention_cpu.cl", defines: defines,
           arguments: [
             .operand(0, "q"), .scratch(0), .operand(2, "v"), .result(0, "out"), .result(1),
-          ] + sizes + [.int(padded)] + score.arguments + sight,
+          ] + sizes + [.int(padded)] + score.arguments + visibility,
           global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1]),
       ], scratch: [4 * s.b * s.g * s.d * padded])
   }
@@ -165,15 +166,15 @@ public struct AttentionScore: Sendable, Hashable {
 extension Tensor {
   /// Attention of queries (this tensor, [B, TQ, H, D]) to keys and values [B, TK, G, D], with
   /// scores scaled by 1 / sqrt(D) unless `score` says otherwise. `lengths`, int32 [B], says how many keys count in each batch: at
-  /// least 1, and at least TQ where causal. `spans`, int32 [B, TQ, 2], in its place, is for rows of several
+  /// least 1, and at least TQ where causal. `segments`, int32 [B, TQ, 2], in its place, is for rows of several
   /// texts: where each position's text begins, and its last position; causal and TQ = TK.
   public func attention(
     keys: Tensor, values: Tensor, mask: AttentionMask, score: AttentionScore? = nil,
-    lengths: Tensor? = nil, spans: Tensor? = nil
+    lengths: Tensor? = nil, segments: Tensor? = nil
   ) -> Tensor {
-    demand(lengths == nil || spans == nil, "attention takes lengths or spans")
+    demand(lengths == nil || segments == nil, "attention takes lengths or segments")
     let op = Attention(mask: mask, score: score ?? .standard(headSize: shape[-1]))
-    let sight = [lengths, spans].compactMap { $0 }
-    return Application(op, [self, keys, values] + sight).result(0)
+    let visibility = [lengths, segments].compactMap { $0 }
+    return Application(op, [self, keys, values] + visibility).result(0)
   }
 }

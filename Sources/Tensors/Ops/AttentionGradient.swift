@@ -7,7 +7,7 @@ import Base
   import Darwin
 #endif
 
-/// Operands: q, k, v, out, log-sum-exp, dout, optionally lengths or spans. Results: dq, dk, dv.
+/// Operands: q, k, v, out, log-sum-exp, dout, optionally lengths or segments. Results: dq, dk, dv.
 struct AttentionGradient: KernelOp {
   let mask: AttentionMask
   let score: AttentionScore
@@ -24,7 +24,7 @@ struct AttentionGradient: KernelOp {
 
   func reference(_ operands: [TensorData]) -> [TensorData] {
     let s = AttentionSizes(operands.map(\.type))
-    let sight = operands.count > 6 ? operands[6] : nil
+    let visibility = operands.count > 6 ? operands[6] : nil
     let values = operands[..<6].map { $0.floats.map(Double.init) }
     let (q, k, v, out, sums, dout) = (
       values[0], values[1], values[2], values[3], values[4], values[5]
@@ -35,7 +35,7 @@ struct AttentionGradient: KernelOp {
     s.forEachQuery { b, h, t in
       let row = s.query(b, t, h)
       let delta = (0..<s.d).reduce(0.0) { $0 + out[row + $1] * dout[row + $1] }
-      for key in s.visibleKeys(b, t, mask, sight) {
+      for key in s.visibleKeys(b, t, mask, visibility) {
         let column = s.key(b, key, h)
         let own = score((0..<s.d).reduce(0.0) { $0 + q[row + $1] * k[column + $1] })
         let weight = exp(own - sums[(b * s.h + h) * s.tq + t])
@@ -58,8 +58,9 @@ struct AttentionGradient: KernelOp {
     let s = AttentionSizes(operands)
     let vector = traits.vectorWidth(dividing: s.d)
     let isCPU = traits.family == .cpu
-    let sight: [KernelCall.Argument] = operands.count > 6 ? [.operand(6)] : []
-    let defines = s.defines(vector, mask, score, sight: operands.dropFirst(6).first, on: traits)
+    let visibility: [KernelCall.Argument] = operands.count > 6 ? [.operand(6)] : []
+    let defines = s.defines(
+      vector, mask, score, visibility: operands.dropFirst(6).first, on: traits)
     let sizes: [KernelCall.Argument] = [.int(s.tq), .int(s.tk), .int(s.h), .int(s.g)]
     // One kernel does it with five products where a work-item may own whole heads and keep sums in the
     // results, in float32; else two kernels, which make the scores and their slopes twice.
@@ -70,7 +71,7 @@ struct AttentionGradient: KernelOp {
           arguments: [
             .operand(0, "q"), .operand(1, "k"), .operand(2, "v"), .operand(3, "out"), .operand(4),
             .operand(5, "dout"), .result(0, "dq"), .result(1, "dk"), .result(2, "dv"),
-          ] + sizes + score.arguments + sight,
+          ] + sizes + score.arguments + visibility,
           global: [s.b * s.g], local: [1])
       ])
     }
@@ -94,7 +95,7 @@ struct AttentionGradient: KernelOp {
       let shared: [KernelCall.Argument] = [
         .operand(0, "q"), .operand(1, "k"), .operand(2, "v"), .operand(5, "dout"), statistics,
       ]
-      let rest = sizes + [.int(paddedQ)] + score.arguments + sight
+      let rest = sizes + [.int(paddedQ)] + score.arguments + visibility
       return Launches(
         [
           delta,
@@ -114,7 +115,7 @@ struct AttentionGradient: KernelOp {
       arguments: [
         .operand(0, "q"), .operand(5, "dout"), .operand(1, "k"), .operand(2, "v"), .scratch(1),
         .scratch(2), statistics, .result(1, "dk"), .result(2, "dv"),
-      ] + sizes + [.int(paddedQ), .int(s.run)] + score.arguments + sight,
+      ] + sizes + [.int(paddedQ), .int(s.run)] + score.arguments + visibility,
       global: [ceilDivide(s.tk, s.run), s.b * s.g], local: [1, 1])
     let packedQueries = [
       s.pack(.operand(0), .scratch(1), s.tq, s.h, vector, defines),
@@ -126,7 +127,7 @@ struct AttentionGradient: KernelOp {
         .operand(0, "q"), .operand(5, "dout"), .operand(1, "k"), .scratch(3), .scratch(4),
         statistics,
         .result(0, "dq"),
-      ] + sizes + [.int(paddedK), .int(paddedQ), .int(s.run)] + score.arguments + sight,
+      ] + sizes + [.int(paddedK), .int(paddedQ), .int(s.run)] + score.arguments + visibility,
       global: [ceilDivide(s.tq, s.run), s.b * s.h], local: [1, 1])
     let packedKeys = [
       s.pack(.operand(1), .scratch(3), s.tk, s.g, vector, defines),

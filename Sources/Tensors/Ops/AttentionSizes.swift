@@ -19,13 +19,15 @@ struct AttentionSizes {
   func query(_ b: Int, _ t: Int, _ h: Int) -> Int { ((b * tq + t) * self.h + h) * d }
   func key(_ b: Int, _ t: Int, _ h: Int) -> Int { ((b * tk + t) * g + h / (self.h / g)) * d }
 
-  /// `sight` are lengths [B] or spans [B, TQ, 2].
-  func visibleKeys(_ b: Int, _ t: Int, _ mask: AttentionMask, _ sight: TensorData?) -> Range<Int> {
-    let isSpanned = sight?.shape.rank == 3
-    let count = isSpanned ? tk : sight.map { min(max(Int($0.integers[b]), 1), tk) } ?? tk
+  /// `visibility` are lengths [B] or segments [B, TQ, 2].
+  func visibleKeys(_ b: Int, _ t: Int, _ mask: AttentionMask, _ visibility: TensorData?) -> Range<
+    Int
+  > {
+    let hasSegments = visibility?.shape.rank == 3
+    let count = hasSegments ? tk : visibility.map { min(max(Int($0.integers[b]), 1), tk) } ?? tk
     guard mask.isCausal else { return 0..<count }
     let end = min(count, t + count - tq + 1)
-    let first = isSpanned ? Int(sight?.integers[(b * tq + t) * 2] ?? 0) : 0
+    let first = hasSegments ? Int(visibility?.integers[(b * tq + t) * 2] ?? 0) : 0
     return max(first, mask.window.map { t + count - tq + 1 - $0 } ?? 0)..<end
   }
 
@@ -60,12 +62,13 @@ struct AttentionSizes {
 
   /// Build constants, with those of the CPU's register tiles for kernels of its family.
   func defines(
-    _ vector: Int, _ mask: AttentionMask, _ score: AttentionScore, sight: TensorType?,
+    _ vector: Int, _ mask: AttentionMask, _ score: AttentionScore, visibility: TensorType?,
     on traits: DeviceTraits
   ) -> [String: Int] {
     var defines = [
       "D": d, "VECTOR": vector, "CAUSAL": mask.isCausal ? 1 : 0, "WINDOW": mask.window ?? 0,
-      "LENGTHS": sight?.shape.rank == 1 ? 1 : 0, "SPANS": sight?.shape.rank == 3 ? 1 : 0,
+      "LENGTHS": visibility?.shape.rank == 1 ? 1 : 0,
+      "SEGMENTS": visibility?.shape.rank == 3 ? 1 : 0,
       "CAPPED": score.cap == nil ? 0 : 1,
     ]
     if traits.family == .cpu {

@@ -27,7 +27,7 @@ struct CachedTeacherData: TokenData {
   /// Traps for rows of several texts or of another length than the cache's, and for a temperature that a cache of
   /// lists was not made for.
   init(_ base: any TokenData, _ cache: TeacherCache, temperature: Float) {
-    demand(base.fields[.spans] == nil, "a cache has rows of one text each")
+    demand(base.fields[.segments] == nil, "a cache has rows of one text each")
     demand(
       base.length == cache.description.length,
       "the cache has rows of \(cache.description.length) tokens")

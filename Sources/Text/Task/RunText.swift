@@ -128,7 +128,7 @@ package struct RunText: CustomStringConvertible {
       TokenExamples(examples, length: recipe.sequenceLength, packs: packs)
     }
     let training = rows(parts.training, packs: packs)
-    // Objectives that read spans read them here too.
+    // Objectives that read segments read them here too.
     let validation = rows(
       Parts.sample(parts.validation, atMost: Self.validationRows, seed: seed), packs: packs
     )
