@@ -194,6 +194,32 @@ import Testing
     #expect(failures.isEmpty, "\(failures)")
   }
 
+  /// Parts of a head as processors with AVX2 sum them, whatever this one has: two vectors of 8 at a time, of heads of five and of eight.
+  @Test(arguments: Target.all.filter { $0.family == .cpu }) func headsAreSummedInParts(
+    target: Target
+  ) throws {
+    var random = RandomData(seed: 23)
+    var traits = target.traits
+    traits.vectorWidth = 8
+    let op = Attention(mask: .causal, score: .init(scale: 0.2))
+    let cases = [40, 64].flatMap { d -> [OpCase] in
+      let data = [[1, 9, 2, d], [1, 11, 1, d], [1, 11, 1, d]].map { random.floats(Shape($0)) }
+      return [
+        OpCase(op, data),
+        OpCase(
+          AttentionGradient(mask: op.mask, score: op.score),
+          data + op.reference(data) + [random.floats([1, 9, 2, d])]),
+      ]
+    }
+    for item in cases {
+      let parts = item.op.launches(item.data.map(\.type), on: traits).calls.map { $0.defines["EV"] }
+      // NEON has twice the registers.
+      #expect(Set(parts).isSubset(of: [2, 3, 4]) && !parts.isEmpty)
+    }
+    let failures = try kernelFailures(cases, on: target.open(traits))
+    #expect(failures.isEmpty, "\(failures)")
+  }
+
   /// Heads of 256 and of 128 where no block of them fits: then without local memory.
   @Test(arguments: Target.all.filter { $0.family == .gpu }) func largeHeadsNeedNoLocalMemory(
     target: Target

@@ -20,9 +20,9 @@ struct AttentionSizes {
   func key(_ b: Int, _ t: Int, _ h: Int) -> Int { ((b * tk + t) * g + h / (self.h / g)) * d }
 
   /// `visibility` are lengths [B] or segments [B, TQ, 2].
-  func visibleKeys(_ b: Int, _ t: Int, _ mask: AttentionMask, _ visibility: TensorData?) -> Range<
-    Int
-  > {
+  func visibleKeys(
+    _ b: Int, _ t: Int, _ mask: AttentionMask, _ visibility: TensorData?
+  ) -> Range<Int> {
     let hasSegments = visibility?.shape.rank == 3
     let count = hasSegments ? tk : visibility.map { min(max(Int($0.integers[b]), 1), tk) } ?? tk
     guard mask.isCausal else { return 0..<count }
