@@ -165,7 +165,14 @@ import Testing
       "distill", "--teacher", MiniLM.folder.path, "--student", "layers: 1", "--run",
       shop.path("new"), "--data", shop.path("text"), "--set", "data.sequence_length=16",
     ])
-    #expect(new.status == 1 && new.errors.contains("is cut from it or a folder"), "\(new.errors)")
+    #expect(
+      new.status == 1 && new.errors.contains("Known here: path, from_teacher,"), "\(new.errors)")
+    let none = try shop.run([
+      "distill", "--teacher", MiniLM.folder.path, "--run", shop.path("none"), "--data",
+      shop.path("text"), "--set", "data.sequence_length=16",
+    ])
+    #expect(
+      none.status == 1 && none.errors.contains("is cut from it or a folder"), "\(none.errors)")
     // Sentences that are all the same teach nothing.
     try [String](repeating: "The cat sat on the mat.", count: 40).joined(separator: "\n%\n").write(
       toFile: shop.path("same"), atomically: true, encoding: .utf8)

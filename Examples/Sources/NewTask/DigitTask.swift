@@ -6,7 +6,7 @@ import Retort
 struct DigitRecipe: RecipePart {
   struct Student: RecipeSection {
     @Key("The width of the student's hidden layer.", .from(1, to: 4096))
-    var width = 16
+    var width = 32
     init() {}
   }
 

@@ -2,7 +2,7 @@
 import Retort
 
 let recipe = try DistillRecipe(
-  for: DigitTask.self, "student.width=12", "teacher.steps=400", "student.steps=300", "seeds=3",
+  for: DigitTask.self, "student.width=16", "teacher.steps=400", "student.steps=300", "seeds=3",
   "distillation.controls=both",
   "teacher.learning_rate=0.01", "student.learning_rate=0.01",
   "training.batch_size=20", "training.log_interval=100")

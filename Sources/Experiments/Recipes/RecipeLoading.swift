@@ -73,7 +73,11 @@ extension Recipe {
       let chosen = given.differences(from: open).filter { unsettled.contains($0.key) }
       let unread = chosen.map(\.key).filter { !known.has($0) }
       if let typed = unread.first(where: { tree.place(of: $0) == nil }) {
-        throw RecipeError("\(typed) cannot be set: \(kind.name) have no such key.")
+        let section = typed.split(separator: ".").dropLast().map(String.init)
+        let there = known.entries.filter { Array($0.path.dropLast()) == section }
+          .compactMap(\.path.last).joined(separator: ", ")
+        throw RecipeError(
+          "\(typed) cannot be set: \(kind.name) have no such key. Known here: \(there).")
       }
       recipe.settle()
       // What was left open is settled within bounds, too.
