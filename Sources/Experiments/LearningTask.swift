@@ -85,7 +85,7 @@ public struct Measure: Sendable {
   public let caveat: String?
   /// What helps where the student is no better.
   public let remedy: String?
-  /// Where more held-out rows come from, such as "more pairs"; nil for a larger share of the data.
+  /// How there come to be more held-out rows, such as "give more pairs".
   public let moreRows: String?
 
   /// The keys of two metrics, and the words of a verdict.

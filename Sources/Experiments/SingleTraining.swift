@@ -70,7 +70,7 @@ package struct SingleTraining {
       options.patience > 0 && !isValidated
       ? [
         .warning(
-          "training.patience has nothing to go by: no row is spared for validation, which data.validation asks for"
+          "training.patience has nothing to go by: no row is spared for validation"
         )
       ] : []
     return try task.findings(on: phase.device)

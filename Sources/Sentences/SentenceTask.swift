@@ -181,7 +181,8 @@ public final class SentenceTask: RecipeTask {
       remedy: recipe.pairs.isEmpty
         ? "more steps, more sentences, or pairs of your own with scores (data.pairs), which favour nobody"
         : "more steps, or more sentences to learn from",
-      moreRows: recipe.pairs.isEmpty ? nil : "more pairs (data.pairs)"
+      moreRows: recipe.pairs.isEmpty
+        ? "hold out more (data.held_out)" : "give more pairs (data.pairs)"
     )
   }
 

@@ -15,12 +15,14 @@ import Testing
       })
   }
 
-  private func answers(_ data: Verdict, _ compute: Verdict? = nil) -> Answers {
+  private func answers(
+    _ data: Verdict, _ compute: Verdict? = nil, remedy: String? = nil
+  ) -> Answers {
     let asked: [(Question, Verdict?)] = [(.data, data), (.compute, compute)]
     return Answers(
       answers: asked.compactMap { question, verdict in
         verdict.map { .init(question: question, verdict: $0, controlSteps: 7) }
-      }, Measure(quality: "", unit: "nats/token", rows: "windows"), declined: "")
+      }, Measure(quality: "", unit: "nats/token", rows: "windows", remedy: remedy), declined: "")
   }
 
   private func lines(_ verdict: Verdict) -> [String] { answers(verdict).sentences }
@@ -50,7 +52,9 @@ import Testing
   }
 
   @Test func whoIsNoBetterIsToldWhatToTry() {
-    #expect(answers(verdict(-0.1)).advice?.contains("distillation.alpha") == true)
+    #expect(answers(verdict(-0.1)).advice?.hasSuffix("more steps, or a larger student.") == true)
+    let told = answers(verdict(-0.1), remedy: "a lower distillation.alpha").advice
+    #expect(told == "What to try: a lower distillation.alpha.")
     #expect(answers(verdict(0.1)).advice == nil && answers(verdict(-5e-5)).advice == nil)
   }
 

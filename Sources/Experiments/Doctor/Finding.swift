@@ -45,8 +45,8 @@ extension Finding {
     guard passes <= 200 else {
       return .warning(
         sentence
-          + ": data that are seen so often teach little. More data help, or fewer steps, or a higher text_share "
-          + "where the model reads a share of them")
+          + ": data that are seen so often teach little. More data help, or fewer steps, or a larger "
+          + "share of the data where the model reads a share of them")
     }
     return isValidated
       ? .fine(sentence + "; of every model the weights are kept that are best on validation rows")

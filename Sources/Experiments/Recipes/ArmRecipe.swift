@@ -59,6 +59,4 @@ package struct ReductionRecipe: RecipeSection {
   package init() {}
 
   package var isWanted: Bool { !layers.isEmpty || width != 0 }
-
-  package static let keys = ["layers", "width"]
 }

@@ -7,7 +7,7 @@ import Foundation
 public protocol RecipePart: RecipeSection {
   /// Sections, such as "student", whose model begins with weights that exist: lower learning rates suit it.
   var startedSections: Set<String> { get }
-  /// Keys with dots, of this part or of the whole recipe, that mean nothing for its models.
+  /// Keys and sections with dots, of this part or of the whole recipe, that mean nothing for its models.
   static var absentKeys: Set<String> { get }
   /// Names with dots that keys had, with those they have now.
   static var formerNames: [String: String] { get }

@@ -70,10 +70,15 @@ package struct RecipeTree {
   }
 
   /// The keys that mean something, in their order.
-  package var entries: [RecipeSchema.Entry] { schema.entries.filter { !absent.contains($0.key) } }
+  package var entries: [RecipeSchema.Entry] { schema.entries.filter { !isAbsent($0.path) } }
+
+  /// Whether a key or a section that it is in means nothing.
+  private func isAbsent(_ path: [String]) -> Bool {
+    path.indices.contains { absent.contains(path[...$0].joined(separator: ".")) }
+  }
 
   /// Whether a key means something.
-  package func has(_ key: String) -> Bool { schema.entry(key) != nil && !absent.contains(key) }
+  package func has(_ key: String) -> Bool { schema.entry(key).map { !isAbsent($0.path) } ?? false }
 
   /// The recipe that the tree holds, with the parts of `prototype`, its numbers within their bounds.
   package func recipe<R: Recipe>(like prototype: R) throws -> R {

@@ -29,8 +29,7 @@ package struct Answers {
   var caveat: String?
   /// What helps where the student is no better on the same data.
   var remedy =
-    "a teacher that knows more of such data, a loss that heeds it more or less (distillation.alpha, "
-    + "distillation.temperature), more steps, or a larger student"
+    "a teacher that knows more of such data, a loss that heeds it more or less, more steps, or a larger student"
 
   /// Reads what `fields` wrote; nil where there is nothing such.
   init?(_ json: JSON) {
@@ -120,7 +119,7 @@ struct Evidence {
   /// Held-out rows, and what they are called.
   let rowCount: Int
   let rows: String
-  /// Where more of them come from; nil for a larger share of the data.
+  /// How there come to be more of them, where a task has words for it.
   var moreRows: String?
   let seeds: Int
 
@@ -138,7 +137,7 @@ struct Evidence {
     var faults: [String] = []
     if rowCount < Self.fewestRows {
       faults.append(
-        "So few seldom decide anything: \(moreRows.map { "give \($0)" } ?? "hold out more (data.held_out)")"
+        "So few seldom decide anything: \(moreRows ?? "hold out more")"
       )
     }
     if seeds == 2 { faults.append(Self.twoSeeds) }

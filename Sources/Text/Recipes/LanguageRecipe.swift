@@ -32,11 +32,7 @@ package struct LanguageDistillRecipe: RecipePart {
 
   package init() {}
 
-  package static var absentKeys: Set<String> {
-    Set(
-      ["teacher.from_teacher", "teacher.text_share"]
-        + ReductionRecipe.keys.map { "teacher.from_teacher.\($0)" })
-  }
+  package static var absentKeys: Set<String> { ["teacher.from_teacher", "teacher.text_share"] }
 
   package var startedSections: Set<String> {
     Set([("teacher", teacher), ("student", student)].filter { $1.isStarted }.map(\.0))
@@ -81,9 +77,7 @@ package struct LanguageTrainRecipe: RecipePart {
 
   package init() {}
 
-  package static var absentKeys: Set<String> {
-    Set(["model.from_teacher"] + ReductionRecipe.keys.map { "model.from_teacher.\($0)" })
-  }
+  package static var absentKeys: Set<String> { ["model.from_teacher"] }
 
   package var startedSections: Set<String> { model.isStarted ? ["model"] : [] }
 

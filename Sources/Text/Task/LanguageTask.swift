@@ -107,7 +107,11 @@ public final class LanguageTask: RecipeTask {
 
   public var measure: Measure {
     Measure(
-      quality: "bits_per_byte", unit: "nats/token", rows: "windows", gap: "nats_per_token")
+      quality: "bits_per_byte", unit: "nats/token", rows: "windows", gap: "nats_per_token",
+      remedy:
+        "a teacher that knows more of such data, a loss that heeds it more or less (distillation.alpha, "
+        + "distillation.temperature), more steps, or a larger student",
+      moreRows: "hold out more (data.held_out)")
   }
 
   public func speeds(_ arms: [Arm], _ store: VariableStore, check: @escaping () throws -> Void)
