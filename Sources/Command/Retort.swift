@@ -19,6 +19,7 @@ struct Retort: ParsableCommand {
       Devices.self, SelfTestCommand.self, Tune.self, Train.self, Distill.self, DoctorCommand.self,
       RecipeCommand.self, Cache.self, Generate.self, Evaluate.self, Embed.self, Logits.self,
       Inspect.self, Compare.self, Export.self, TokenizerCommand.self, Examine.self,
+      Compile.self,
     ])
 
   /// Throws where a word stands in the place of a command and is none.

@@ -9,6 +9,9 @@ final class KernelLibrary {
   private let sources: KernelSources
   private let compiler: CompilerOptions
   private var programs: [KernelProgram: Program] = [:]
+  private var variants: [KernelVariant.Key: KernelVariant] = [:]
+  /// Whether a program took so long that the driver will not have built it before.
+  private(set) var hasBuiltAnew = false
 
   init(_ context: Context, cache: KernelCache?, _ compiler: CompilerOptions) {
     self.context = context
@@ -17,19 +20,29 @@ final class KernelLibrary {
     sources = KernelSources()
   }
 
-  /// A new kernel object for one launch. `storage` has the types of those arguments, by position, that
-  /// are stored otherwise than as 32 bits.
-  func kernel(_ call: KernelCall, storage: [String: ElementType] = [:]) throws -> Kernel {
-    try Kernel(try program(call, storage), name: call.function)
+  /// The program of a kernel. `storage` has the types of those arguments, by name, that are stored in 16 bits.
+  func program(of call: KernelCall, storage: [String: ElementType]) throws -> KernelProgram {
+    try KernelProgram(call, storage: storage, sources, compiler)
   }
 
-  private func program(_ call: KernelCall, _ storage: [String: ElementType]) throws -> Program {
-    let text = try KernelProgram(call, storage: storage, sources, compiler)
-    if let known = programs[text] { return known }
-    let program = try build(text)
+  /// A new kernel object for one launch.
+  func kernel(_ function: String, of text: KernelProgram) throws -> Kernel {
+    let program = try programs[text] ?? build(text)
     programs[text] = program
-    return program
+    return try Kernel(program, name: function)
   }
+
+  /// What a driver that compiles at launch makes one kernel of.
+  func variant(of call: KernelCall, in program: KernelProgram) -> KernelVariant {
+    let key = KernelVariant.Key(program, call)
+    if let known = variants[key] { return known }
+    let variant = KernelVariant()
+    variants[key] = variant
+    return variant
+  }
+
+  /// Reading a program that it built before takes a driver less.
+  private static let longestReading = Duration.milliseconds(20)
 
   private func build(_ text: KernelProgram) throws -> Program {
     let key = KernelCache.Key(context.device, text.options + "\n" + text.source)
@@ -42,7 +55,9 @@ final class KernelLibrary {
     let start = ContinuousClock.now
     let program = try Program(
       context, source: text.source, options: text.options, name: text.name)
-    if let cache, ContinuousClock.now - start >= cache.minimumBuildTime,
+    let duration = ContinuousClock.now - start
+    if duration > Self.longestReading { hasBuiltAnew = true }
+    if let cache, duration >= cache.minimumBuildTime,
       let binary = try? program.binary()
     {
       cache.store(binary, key)

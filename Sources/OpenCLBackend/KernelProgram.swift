@@ -38,11 +38,17 @@ package struct CompilerOptions: Sendable, Hashable {
 }
 
 /// A program to build: its source, whole, and its options.
-package struct KernelProgram: Sendable, Hashable {
+package struct KernelProgram: Sendable, Hashable, Codable {
   /// What messages call it.
   package let name: String
   package let source: String
   package let options: String
+
+  /// Sources are long, and few of them have the same options.
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(name)
+    hasher.combine(options)
+  }
 
   /// `storage` has the types of those arguments, by name, that are stored in 16 bits.
   init(

@@ -5,8 +5,9 @@ import OpenCL
 
 /// The kernels that were embedded at build time or, where the environment variable
 /// `RETORT_KERNELS` names a folder, the files there, so that a kernel can be edited without a build.
-struct KernelSources {
+final class KernelSources {
   private let folder: String?
+  private var expansions: [String: String] = [:]
 
   init(folder: String? = ProcessInfo.processInfo.environment["RETORT_KERNELS"]) {
     self.folder = folder
@@ -19,8 +20,11 @@ struct KernelSources {
 
   /// The text with each `#include "file"` of ours replaced by that file, once.
   func expanded(_ text: String) throws -> String {
+    if let known = expansions[text] { return known }
     var included: Set<String> = []
-    return try expanded(text, &included)
+    let expansion = try expanded(text, &included)
+    expansions[text] = expansion
+    return expansion
   }
 
   private func expanded(_ text: String, _ included: inout Set<String>) throws -> String {

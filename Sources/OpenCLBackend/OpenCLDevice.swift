@@ -10,7 +10,11 @@ public final class OpenCLDevice: Device {
   public let traits: DeviceTraits
   private let context: Context
   private let queue: PacedQueue
-  private let library: KernelLibrary
+  let library: KernelLibrary
+  /// What compiles kernels before their first launch, where the driver does not.
+  var ahead: CompilationAhead?
+  /// What is prepared and launched next, until it is compiled ahead.
+  var expected: [KernelVariant.Expected] = []
 
   /// Opens a device. `traits` are the device's own unless given; `profiling` makes launches slower
   /// and lets them be timed. `cache` is the user's unless given; the driver's compiler gets `compilerOptions`
@@ -29,6 +33,8 @@ public final class OpenCLDevice: Device {
     library = KernelLibrary(context, cache: cache ?? .standard(for: description), compiler)
     name = "\(description), driver \(description.driverVersion)"
   }
+
+  var isPoCL: Bool { context.device.isPoCL }
 
   public func allocate(byteCount: Int) throws -> any DeviceBuffer {
     try queue.refusing(byteCount) { OpenCLBuffer(try Buffer(context, byteCount: byteCount), queue) }
@@ -55,7 +61,8 @@ public final class OpenCLDevice: Device {
         launches.scratch == planned
         ? scratch : try launches.scratch.map { try allocate(byteCount: $0) }
       return try launches.calls.map { call in
-        try prepare(
+        compileAhead()
+        return try prepare(
           call, operands: operands, results: results, scratch: scratch,
           storage: call.narrowArguments(of: application))
       }
@@ -83,7 +90,8 @@ public final class OpenCLDevice: Device {
     _ call: KernelCall, operands: [any DeviceBuffer], results: [any DeviceBuffer],
     scratch: [any DeviceBuffer], storage: [String: ElementType] = [:]
   ) throws -> any PreparedLaunch {
-    let kernel = try library.kernel(call, storage: storage)
+    let program = try library.program(of: call, storage: storage)
+    let kernel = try library.kernel(call.function, of: program)
     let limit = kernel.maximumWorkGroupSize
     let wanted = call.local.reduce(1, *)
     if wanted > limit {
@@ -102,7 +110,9 @@ public final class OpenCLDevice: Device {
       case .float(let number): try kernel.set(index, to: number)
       }
     }
-    return KernelLaunch(kernel, queue, global: call.global, local: call.local)
+    return KernelLaunch(
+      kernel, queue, global: call.global, local: call.local,
+      ahead.map { _ in library.variant(of: call, in: program) })
   }
 
   private func own(_ buffer: any DeviceBuffer) -> Buffer {

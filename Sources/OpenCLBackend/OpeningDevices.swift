@@ -35,15 +35,7 @@ extension OpenCLDevice {
 
   /// Opens a device by its name, such as "0:0". Throws `UserError` where there is none of that name, and where the tool found
   /// out before that it computes wrongly (`retort selftest`).
-  public static func named(_ name: String) throws -> OpenCLDevice {
-    let all = try availableDevices()
-    guard let found = all.first(where: { $0.identifier == name }) else {
-      throw UserError(
-        "There is no device \(name). Devices here: "
-          + (all.isEmpty ? "none" : all.map { "\($0)" }.joined(separator: ", ")) + ".")
-    }
-    return try opened(found)
-  }
+  public static func named(_ name: String) throws -> OpenCLDevice { try opened(.named(name)) }
 
   /// The best device that can be opened: GPUs with memory of their own before those in the processor, then whatever else
   /// speaks OpenCL. What the command line tool has found out about a device is heeded.
@@ -69,5 +61,18 @@ extension OpenCLDevice {
       throw UserError("\(description) computes wrongly: \(fault).")
     }
     return try OpenCLDevice(description, heeding: findings)
+  }
+}
+
+extension DeviceDescription {
+  /// The device of a name, such as "0:0". Throws `UserError` where there is none.
+  package static func named(_ identifier: String) throws -> DeviceDescription {
+    let all = try availableDevices()
+    guard let found = all.first(where: { $0.identifier == identifier }) else {
+      throw UserError(
+        "There is no device \(identifier). Devices here: "
+          + (all.isEmpty ? "none" : all.map { "\($0)" }.joined(separator: ", ")) + ".")
+    }
+    return found
   }
 }

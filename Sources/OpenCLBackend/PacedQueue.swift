@@ -98,19 +98,25 @@ final class KernelLaunch: PreparedLaunch {
   private let queue: PacedQueue
   private let global: [Int]
   private let local: [Int]
+  let variant: KernelVariant?
   /// Seconds of the runs that were timed by the host; of two the lesser, since the first may include compiling.
   private var timed: [Double] = []
 
-  init(_ kernel: Kernel, _ queue: PacedQueue, global: [Int], local: [Int]) {
+  init(
+    _ kernel: Kernel, _ queue: PacedQueue, global: [Int], local: [Int],
+    _ variant: KernelVariant? = nil
+  ) {
     self.kernel = kernel
     self.queue = queue
     self.global = global
     self.local = local
+    self.variant = variant
   }
 
   var name: String { kernel.name }
 
   func run() throws {
+    variant?.launches()
     func launch() throws { try queue.queue.launch(kernel, global: global, local: local) }
     if !queue.isPaced {
       try launch()

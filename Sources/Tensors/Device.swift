@@ -19,6 +19,10 @@ public protocol Device: AnyObject {
   /// The byte counts of the scratch memory that an application needs here.
   func scratch(for application: Application) -> [Int]
 
+  /// Says which applications are prepared and run next, in order. A driver that compiles kernels at their first launch may
+  /// be made to begin with the last of them.
+  func expect(_ applications: [Application])
+
   /// Readies an application to run on fixed memory as often as wanted.
   func prepare(
     _ application: Application, operands: [any DeviceBuffer], results: [any DeviceBuffer],
@@ -39,6 +43,7 @@ public protocol Device: AnyObject {
 extension Device {
   public var keepsValues: Bool { true }
   public func commit(_ buffers: [any DeviceBuffer]) throws {}
+  public func expect(_ applications: [Application]) {}
   public func measuredPeaks() throws -> DevicePeaks? { nil }
 
   public func scratch(for application: Application) -> [Int] {

@@ -100,6 +100,7 @@ public final class GraphExecutor {
     }
 
     // Launches
+    device.expect(applications.filter { !$0.op.isView })
     var launches: [any PreparedLaunch] = []
     var owners: [Int?] = []
     var freed: [[any DeviceBuffer]] = []

@@ -127,6 +127,8 @@ package struct KernelCall: Sendable {
   package var local: [Int]
   /// Whether a work-item holds so many numbers that a compiler which can give it more registers should.
   package var wantsManyRegisters = false
+  /// Whether its loops end by what memory holds, so that it cannot be tried on zeros.
+  package var followsLinks = false
 
   package init(
     _ function: String, file: String, prelude: String = "", defines: [String: Int] = [:],

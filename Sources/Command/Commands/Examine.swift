@@ -23,10 +23,7 @@ struct Examine: ParsableCommand {
   var unit: String?
 
   func run() throws {
-    guard let found = try availableDevices().first(where: { $0.identifier == device }) else {
-      throw ValidationError("There is no device \(device).")
-    }
-    try tell(answer(found) ?? Self.good)
+    try tell(answer(.named(device)) ?? Self.good)
   }
 
   private func answer(_ device: DeviceDescription) -> String? {

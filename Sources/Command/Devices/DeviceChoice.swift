@@ -73,8 +73,14 @@ struct DeviceOptions: ParsableArguments {
       if let fault = findings.fault, !isOnTrial {
         throw WrongDevice(device: description, fault: fault)
       }
-      return try OpenCLDevice(
+      let device = try OpenCLDevice(
         description, heeding: findings, as: family, profiling: profiling)
+      if let program = Bundle.main.executableURL {
+        device.compile(
+          ahead: CompilationAhead(
+            executable: program, arguments: [Compile._commandName, description.identifier]))
+      }
+      return device
     }
   }
 

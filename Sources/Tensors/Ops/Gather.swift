@@ -77,6 +77,13 @@ struct GatherGradient: KernelOp {
     let size = rowCount * columns
     let defines = ["VECTOR": traits.vectorWidth]
     let most = traits.family == .cpu ? traits.computeUnits * 16 : 1 << 16
+    var gradient = KernelCall.rows(
+      "gather_gradient", file: "gather.cl", rowCount: count,
+      arguments: [
+        .operand(0), .scratch(0), .scratch(1), .operand(1, "dy"), .result(0), .int(rowCount),
+        .int(count), .int(columns),
+      ], on: traits)
+    gradient.followsLinks = true
     return Launches(
       [
         .items(
@@ -86,12 +93,7 @@ struct GatherGradient: KernelOp {
         .items(
           "gather_links", file: "gather.cl", count: min(count, most), defines: defines,
           arguments: [.operand(0), .scratch(0), .scratch(1), .int(count)], on: traits),
-        .rows(
-          "gather_gradient", file: "gather.cl", rowCount: count,
-          arguments: [
-            .operand(0), .scratch(0), .scratch(1), .operand(1, "dy"), .result(0), .int(rowCount),
-            .int(count), .int(columns),
-          ], on: traits),
+        gradient,
       ], scratch: [4 * count, 4 * count])
   }
 }
