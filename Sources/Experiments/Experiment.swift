@@ -171,6 +171,9 @@ public struct Experiment {
       }
       try run.during(.loading, teacher.name) { _ = try teacher.load(into: weights) }
     }
+    if !trials.allSatisfy({ folder.isFinished($0.student.name) }) {
+      try run.ask("teacher") { try task.askTeacher(weights, $0) }
+    }
     for trial in trials {
       // Same names, same seed, same batches: to a control only the teacher is missing.
       try train(

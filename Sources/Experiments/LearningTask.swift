@@ -126,6 +126,10 @@ public protocol LearningTask: AnyObject {
   /// What the task finds before a run; costs and evidence are not its part.
   func findings(_ weights: FrozenWeights) throws -> [Finding]
 
+  /// Asks the teacher, before students are trained, what it need not be asked in every step. `report` is called with the parts
+  /// that are done.
+  func askTeacher(_ weights: FrozenWeights, _ report: @escaping ProgressReport) throws
+
   /// The training of the teacher, of a control, and of a student. `store` is the one that it trains in, nil for a plan.
   func teacherSetup() throws -> TrainingSetup
   /// The training of a control, which has no teacher.
@@ -171,6 +175,8 @@ extension LearningTask {
   }
 
   public func findings(_ weights: FrozenWeights) throws -> [Finding] { [] }
+
+  public func askTeacher(_ weights: FrozenWeights, _ report: @escaping ProgressReport) throws {}
 
   public func teacherSetup() throws -> TrainingSetup {
     fatal("this kind of task trains no teacher")

@@ -42,8 +42,8 @@ package struct Corpus: Sendable {
   }
 
   /// Bytes of entries per token of them; an entry's end counts as one byte.
-  package static func bytesPerToken(_ entries: [String], _ tokens: [Int32]) -> Double {
-    Double(entries.reduce(0) { $0 + $1.utf8.count + 1 }) / Double(max(1, tokens.count))
+  package static func bytesPerToken(_ entries: [String], _ tokenCount: Int) -> Double {
+    Double(entries.reduce(0) { $0 + $1.utf8.count + 1 }) / Double(max(1, tokenCount))
   }
 
   /// The ids of entries one after the other, each followed by the end of text.

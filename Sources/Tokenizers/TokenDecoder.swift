@@ -74,6 +74,27 @@ indirect enum TokenDecoder: Sendable {
     }
   }
 
+  /// The bytes of one token inside a text; nil where they depend on its neighbours.
+  func bytes(of token: Scalars) -> [UInt8]? {
+    var token = token
+    for step in steps {
+      switch step {
+      case .byteLevel: return ByteAlphabet.decode(token)
+      case .byteFallback: if let byte = Self.byte(of: token) { return [byte] }
+      case .metaspace(let metaspace): token = token.map { $0 == metaspace.replacement ? " " : $0 }
+      case .replace: token = step([token])[0]
+      // What is stripped stands at the beginning or the end of a text.
+      case .fuse, .strip: break
+      case .wordPiece, .sequence: return nil
+      }
+    }
+    return token.utf8
+  }
+
+  private var steps: [TokenDecoder] {
+    if case .sequence(let steps) = self { steps.flatMap(\.steps) } else { [self] }
+  }
+
   /// A token that would take too long or grow too much stays as it is.
   private static func replaced(_ tokens: [Scalars], _ replacement: Replacement, _ limit: Int)
     -> [Scalars]

@@ -20,6 +20,7 @@ public struct Tokenizer: Sendable {
   private let normalizedFinder: AddedTokenFinder
   private let addedTokens: [AddedToken]
   private let special: Set<Int32>
+  private let added: Set<Int32>
   /// Tokens by id, added ones among them.
   private let vocabulary: Vocabulary
 
@@ -63,6 +64,7 @@ public struct Tokenizer: Sendable {
     for token in addedTokens { vocabulary.add(Array(token.content.utf8), token.id) }
     self.vocabulary = vocabulary
     special = Set(addedTokens.filter(\.isSpecial).map(\.id))
+    added = Set(addedTokens.map(\.id))
     let normalizer = normalizer
     rawFinder = AddedTokenFinder(
       addedTokens.filter { !$0.isNormalized }.map { (Scalars($0.content), $0) })
@@ -140,6 +142,16 @@ public struct Tokenizer: Sendable {
     case .wordPiece(let wordPiece): ids += try wordPiece.encode(word)
     case .unigram(let unigram): ids += try unigram.encode(word)
     }
+  }
+
+  /// The bytes that an id adds to a text: none for a special token; nil where there is no such id, and where a token's text depends on
+  /// those beside it (WordPiece). A space that only marks the beginning of a text is among them.
+  package func bytes(of id: Int32) -> [UInt8]? {
+    guard let token = vocabulary[id] else { return nil }
+    if special.contains(id) { return [] }
+    // An added token's text stands as it is.
+    if added.contains(id) { return token }
+    return decoder?.bytes(of: Scalars(String(decoding: token, as: UTF8.self)))
   }
 
   /// The text of some ids; ids that the vocabulary has not are passed over. A decoder whose patterns cannot cope

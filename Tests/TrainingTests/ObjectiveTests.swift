@@ -143,7 +143,7 @@ import Text
     let batch = try batches[0]
     #expect(batches.count == 1 && batch.weight == 4)
     #expect(batch[.labels].integers == [98, end, 99, end, -1, -1])
-    #expect(Corpus.bytesPerToken(["ab", "c"], tokens) == 1)
+    #expect(Corpus.bytesPerToken(["ab", "c"], tokens.count) == 1)
   }
 
   @Test func overlappingWindowsCountEveryTargetOnce() throws {

@@ -141,7 +141,7 @@ struct Evaluate: TalkativeCommand {
           + "needs \(length + 1). Give more text or a smaller --window.")
     }
     return (
-      rows, Corpus.bytesPerToken(texts, tokens),
+      rows, Corpus.bytesPerToken(texts, tokens.count),
       "windows of \(length) tokens, stride \(rows.stride)"
     )
   }

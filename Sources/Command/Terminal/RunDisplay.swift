@@ -90,6 +90,7 @@ final class RunDisplay {
     case .compiling: "\(subject): compiling kernels"
     case .beginning: "\(subject): first step"
     case .training: subject
+    case .asking: "asking the \(subject)"
     case .judging: "judging the \(subject)"
     case .sampling: "a sample of the \(subject)"
     case .saving: "saving the \(subject)"

@@ -88,17 +88,28 @@ package final class Run {
   ) throws -> Result {
     let start = ContinuousClock.now
     let part = RunClock.judging(arm)
-    let result = try body { [observer, clock] done, total, unit in
-      try observer.check(.judging(arm: arm))
-      var activity = Activity(
-        kind: .judging, subject: arm, progress: (done, total), unit: unit)
+    let result = try body(report(.judging, arm, stage: .judging(arm: arm), part: part))
+    clock.finish(part, seconds: (ContinuousClock.now - start).seconds)
+    return result
+  }
+
+  /// Asks a model: `body` is given what it calls with its progress, and throws where the run is to stop.
+  func ask(_ name: String, _ body: (_ report: @escaping ProgressReport) throws -> Void) throws {
+    try body(report(.asking, name, stage: .before(name), part: name))
+  }
+
+  private func report(
+    _ kind: Activity.Kind, _ subject: String, stage: RunInterrupted.Stage, part: String
+  ) -> ProgressReport {
+    let start = ContinuousClock.now
+    return { [observer, clock] done, total, unit in
+      try observer.check(stage)
+      var activity = Activity(kind: kind, subject: subject, progress: (done, total), unit: unit)
       if done > 0 {
         activity.secondsPerPart = (ContinuousClock.now - start).seconds / Double(done)
       }
       try observer.tell(.progress(activity, outlook: clock.outlook(beside: part)))
     }
-    clock.finish(part, seconds: (ContinuousClock.now - start).seconds)
-    return result
   }
 
   /// Leaves what was found in the folder, in the models' cards and in the report.

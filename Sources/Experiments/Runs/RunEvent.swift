@@ -8,7 +8,7 @@ public struct Activity: Sendable {
   /// What is done.
   public enum Kind: Sendable {
     /// What a run does, in the words of its progress.
-    case reading, loading, preparing, examining, measuring, compiling, training, judging
+    case reading, loading, preparing, examining, measuring, compiling, asking, training, judging
     /// Writing samples, and writing a finished model.
     case sampling, saving
     /// The first step of a training whose device compiles nothing.

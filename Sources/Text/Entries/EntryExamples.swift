@@ -11,6 +11,10 @@ package struct EntryExamples {
   /// What renders conversations; bytes have nothing.
   private let directory: TokenizerDirectory?
 
+  package init(_ tokenizer: RunTokenizer) {
+    self.init(tokenizer.tokenizer, end: tokenizer.endOfText, directory: tokenizer.directory)
+  }
+
   package init(_ tokenizer: Tokenizer, end: Int32, directory: TokenizerDirectory?) {
     (self.tokenizer, self.end, self.directory) = (tokenizer, end, directory)
   }

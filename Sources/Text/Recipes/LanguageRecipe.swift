@@ -56,6 +56,13 @@ package struct LanguageDistillRecipe: RecipePart {
     try teacher.validate("teacher")
     try student.validate("student")
     try distillation.validate()
+    try require(
+      distillation.objective != .likelihood || !teacher.path.isEmpty, "teacher.path",
+      "a folder with the objective likelihood: a teacher that the run trains has the student's tokens"
+    )
+    try require(
+      !data.packing || distillation.objective != .likelihood, "data.packing",
+      "false with the objective likelihood")
     try require(!teacher.fromTeacher.isWanted, "teacher.from_teacher", "left out")
     try require(teacher.textShare == 1, "teacher.text_share", "1: a teacher reads all of the text")
     try require(

@@ -4,6 +4,7 @@ import Experiments
 
 package struct ObjectiveRecipe: RecipeSection {
   package enum Objective: String, Codable, CaseIterable {
+    case auto
     case forwardKL = "forward_kl"
     case reverseKL = "reverse_kl"
     case jsd
@@ -11,10 +12,15 @@ package struct ObjectiveRecipe: RecipeSection {
     case skewKL = "skew_kl"
     case skewReverseKL = "skew_reverse_kl"
     case totalVariation = "total_variation"
+    case likelihood
   }
 
-  @Key("The divergence of the student from the teacher; forward_kl is KL(teacher || student).")
-  package var objective = Objective.forwardKL
+  @Key(
+    """
+    The divergence of the student from the teacher; forward_kl is KL(teacher || student). likelihood compares pieces of text and needs \
+    no common tokenizer. auto is likelihood where the tokenizers differ, and forward_kl otherwise.
+    """)
+  package var objective = Objective.auto
 
   @Key("The weight of the teacher in the mixture of the JSD.", .share)
   package var beta = 0.5
@@ -54,7 +60,8 @@ package struct ObjectiveRecipe: RecipeSection {
 
   private var kind: DivergenceLoss.Kind {
     switch objective {
-    case .forwardKL: .forwardKL
+    // A likelihood has an objective of its own.
+    case .auto, .forwardKL, .likelihood: .forwardKL
     case .reverseKL: .reverseKL
     case .jsd: .jensenShannon(beta: Float(beta), isNormalized: false)
     case .normalizedJSD: .jensenShannon(beta: Float(beta), isNormalized: true)
@@ -64,7 +71,17 @@ package struct ObjectiveRecipe: RecipeSection {
     }
   }
 
+  /// Whether teacher and student may have tokenizers of their own: what else reads a teacher needs the same tokens.
+  package var mayBeLikelihood: Bool {
+    [.auto, .likelihood].contains(objective) && cache.isEmpty && moreTeachers.isEmpty
+      && onPolicy.lambda == 0 && hidden.weight == 0 && relations.weight == 0
+  }
+
   package func validate() throws {
+    try require(
+      objective != .likelihood || mayBeLikelihood, "distillation.objective",
+      "another one than likelihood with a cache, more teachers, on-policy rows or matching: those need common tokens"
+    )
     try hidden.validate()
     try relations.validate()
     try require(

@@ -7,9 +7,11 @@ import Models
 import Storage
 import Tensors
 
-/// Teacher, students and controls, with the tokenizer that they share.
+/// Teacher, students and controls, with the tokenizer of all of them or of students and controls alone.
 package struct LanguageArms {
   package let tokenizer: RunTokenizer
+  /// The teacher's tokens, where students are taught by the likelihood of pieces of text.
+  package let teacherTokens: TeacherTokens?
   /// nil where a cache stands for it.
   package let teacher: Arm?
   /// Whether the teacher exists before the run.
@@ -45,11 +47,8 @@ package struct LanguageArms {
     }
     self.cache = cache
     fingerprintBesideCache = expected
-    // A cache has its teacher's tokenizer with it.
-    tokenizer =
-      cache != nil && path.isEmpty
-      ? try RunTokenizer(folder: cacheFolder)
-      : try RunTokenizer(own.data.tokenizer, model: path, contextLength: length)
+    let other: RunTokenizer?
+    (tokenizer, other) = try Self.tokenizers(own, contextLength: length)
     let size = tokenizer.tokenizer.vocabularySize
     var source: ModelDirectory?
     if !path.isEmpty {
@@ -76,7 +75,7 @@ package struct LanguageArms {
     if !own.student.path.isEmpty {
       // A folder that is no language model's says so first.
       _ = try ModelDirectory(URL(fileURLWithPath: own.student.path)).languageModel()
-      try tokenizer.requireSame(as: own.student.path)
+      if other == nil { try tokenizer.requireSame(as: own.student.path) }
     }
     arm = { [source] name in
       var arm = try Arm(
@@ -86,16 +85,60 @@ package struct LanguageArms {
       return arm
     }
     student = try arm("student")
-    let models = [teacher?.model, student.model] + others.map(\.arm.model)
+    let models = [other == nil ? teacher?.model : nil, student.model] + others.map(\.arm.model)
     let tables = models.compactMap { $0?.tokenRows }
     classCount = min(size, tables.min() ?? size, cache?.description.classCount ?? size)
+    if let other, let teacher {
+      teacherTokens = TeacherTokens(
+        tokenizer: other, contextLength: teacher.model.tokenLimit,
+        classCount: min(other.tokenizer.vocabularySize, teacher.model.tokenRows))
+    } else {
+      teacherTokens = nil
+    }
     // Tokens that a table has not may be there, as long as no text holds them.
     try tokenizer.directory?.requireSpecialTokens(below: classCount)
-    if let arm = teacher, !path.isEmpty, length > arm.model.tokenLimit {
+    if let arm = teacher, other == nil, !path.isEmpty, length > arm.model.tokenLimit {
       throw RecipeError(
         "data.sequence_length must be at most \(arm.model.tokenLimit), the context of the teacher."
       )
     }
+  }
+
+  /// The tokenizer of students and controls, and the teacher's, where it is another one or its likelihoods are to be learnt from.
+  private static func tokenizers(_ recipe: LanguageDistillRecipe, contextLength: Int) throws -> (
+    own: RunTokenizer, teacher: RunTokenizer?
+  ) {
+    let (teacher, student, cache) = (
+      recipe.teacher.path, recipe.student.path, recipe.distillation.cache
+    )
+    // A cache has its teacher's tokenizer with it.
+    if !cache.isEmpty, teacher.isEmpty { return (try RunTokenizer(folder: cache), nil) }
+    let (folder, wanted) = (recipe.data.tokenizer, recipe.distillation.objective == .likelihood)
+    guard !teacher.isEmpty, recipe.distillation.mayBeLikelihood else {
+      return (try RunTokenizer(folder, model: teacher, contextLength: contextLength), nil)
+    }
+    let given = try RunTokenizer("", model: teacher, contextLength: contextLength)
+    let hasOwn = !student.isEmpty || !folder.isEmpty || wanted
+    guard hasOwn, !recipe.student.fromTeacher.isWanted else {
+      return (given, wanted ? given : nil)
+    }
+    let own = try RunTokenizer(folder, model: student, contextLength: contextLength)
+    return wanted || !own.isSame(as: given) ? (own, given) : (given, nil)
+  }
+
+  /// The teacher whose tokens are others, as it is asked.
+  package func otherTeacher() throws -> OtherTeacher? {
+    guard let teacherTokens, let teacher else { return nil }
+    return OtherTeacher(
+      try teacher.languageModel(), teacherTokens.tokenizer.tokenizer,
+      classCount: teacherTokens.classCount)
+  }
+
+  /// What a student learns of a teacher whose tokens are others.
+  func likelihood(_ recipe: ObjectiveRecipe, student: Arm) throws -> LikelihoodObjective {
+    LikelihoodObjective(
+      student: try student.languageModel(), LikelihoodLoss(alpha: Float(recipe.alpha)),
+      classCount: classCount)
   }
 
   /// What a language model learns from text alone.
@@ -119,8 +162,12 @@ package struct LanguageArms {
     try teacher?.planFinished(in: store)
   }
 
-  /// The first teacher's side of a loss.
-  func teacherOfLoss() throws -> Teacher {
+  /// The first teacher's side of a loss; nil where it has other tokens.
+  func teacherToCompare() throws -> Teacher? {
+    teacherTokens == nil ? try teacherOfLoss() : nil
+  }
+
+  private func teacherOfLoss() throws -> Teacher {
     if let cache { return .cache(cache) }
     guard let teacher else { fatal("there is a teacher or its cache") }
     return .model(try teacher.languageModel())

@@ -44,7 +44,42 @@ struct LanguageDoctor {
     ]
   }
 
+  /// Rows that tell how well two tokenizations agree.
+  private static let askedRows = 64
+
+  /// How the pieces of a text lie that both tokenizers can name, by the first rows.
+  private func pieces(_ rows: AlignedRows, _ tokens: TeacherTokens) throws -> [Finding] {
+    guard let teacher = try arms.otherTeacher() else { return [] }
+    let answered = try teacher.answering(rows, limit: Self.askedRows, store: weights.store)
+    let asked = rows.rows.prefix(Self.askedRows)
+    let before = asked.reduce(0) { $0 + $1.pieces.count }
+    let after = answered.answers.reduce(0) { $0 + $1.count }
+    // The longer tokens decide how many pieces there can be.
+    let count = min(
+      asked.reduce(0) { $0 + $1.student.tokens.count - 1 },
+      asked.reduce(0) { $0 + $1.teacher.tokens.count - 1 })
+    let each = 100 * Double(after) / Double(max(1, count))
+    let joined = 100 * Double(before - after) / Double(max(1, before))
+    let sentence =
+      "tokenizers of their own, \(counted(arms.classCount, "token")) for the student and \(grouped(tokens.classCount)) for the "
+      + "teacher: \(fixed(each, 0)) pieces of text for 100 tokens, \(fixed(joined, 0)) % of all joined with the one before"
+    let refused =
+      rows.refusedCount > 0
+      ? [
+        Finding.warning(
+          "\(counted(rows.refusedCount, "text")) are left out: the tokenizers do not make the same bytes of them"
+        )
+      ] : []
+    return [
+      each < 20
+        ? .warning(sentence + ": pieces so long say little of single words") : .fine(sentence)
+    ] + refused
+  }
+
   private func vocabulary() throws -> [Finding] {
+    if let tokens = arms.teacherTokens, let rows = slice.aligned {
+      return try pieces(rows, tokens)
+    }
     let student = arms.student.model
     let rows = [arms.teacher?.model.tokenRows, student.tokenRows].compactMap { $0 }
     let padded = rows.contains { $0 > arms.classCount }
@@ -59,7 +94,9 @@ struct LanguageDoctor {
 
   /// Whether teacher and student write conversations alike.
   private func conversations() throws -> [Finding] {
-    guard text.training is TokenExamples, let own = arms.tokenizer.directory else { return [] }
+    guard arms.teacherTokens == nil, text.training is TokenExamples,
+      let own = arms.tokenizer.directory
+    else { return [] }
     let sample = [
       ChatMessage(role: "user", content: "One?"), ChatMessage(role: "assistant", content: "Two."),
     ]
@@ -102,7 +139,9 @@ struct LanguageDoctor {
     guard let teacher = arms.teacher, !recipe.language.teacher.path.isEmpty else { return [] }
     // Where a cache stands for it, it does not stay in memory.
     let weights = arms.cache == nil ? weights : FrozenWeights(on: weights.store.device)
-    return try TextDoctor(text: text, classCount: arms.classCount).perplexity(
+    return try TextDoctor(
+      text: text.ofTeacher ?? text, classCount: arms.teacherTokens?.classCount ?? arms.classCount
+    ).perplexity(
       of: teacher, as: teacher.name, teaches: true, batchSize: recipe.training.batchSize,
       in: weights)
   }

@@ -12,6 +12,8 @@ public final class LanguageTask: RecipeTask {
   private let recipe: DistillRecipe
   private let arms: LanguageArms
   private var texts: (all: RunText, slice: RunText)?
+  /// The rows with what a teacher of other tokens says of them, once it was asked.
+  private var answered: AlignedRows?
 
   public static var recipeParts: [any RecipePart] { [TextRecipe(), LanguageDistillRecipe()] }
   package static let kindName = "language models"
@@ -44,7 +46,8 @@ public final class LanguageTask: RecipeTask {
   public func readData() throws -> TaskData {
     let all = try RunText(
       recipe.text.data, arms.tokenizer, packs: recipe.language.data.packing,
-      classCount: arms.classCount, seed: recipe.seed, shifts: arms.cache == nil)
+      classCount: arms.classCount, seed: recipe.seed, shifts: arms.cache == nil,
+      teacher: arms.teacherTokens)
     let slice = try all.slice(recipe.language.student.textShare)
     texts = (all, slice)
     return TaskData(
@@ -66,6 +69,7 @@ public final class LanguageTask: RecipeTask {
   public var uncountedWork: [String] {
     let own = recipe.language.distillation
     return (own.cache.isEmpty ? [] : ["the teacher's passes for the cache"])
+      + (arms.teacherTokens == nil ? [] : ["the teacher's pass over the text"])
       + (own.onPolicy.lambda > 0 ? ["the writing of its own rows"] : [])
   }
 
@@ -87,7 +91,18 @@ public final class LanguageTask: RecipeTask {
       objective: try arms.nextToken(arm), data: slice.training, validation: slice.validation)
   }
 
+  public func askTeacher(_ weights: FrozenWeights, _ report: @escaping ProgressReport) throws {
+    guard let teacher = try arms.otherTeacher(), let rows = slice.aligned else { return }
+    answered = try teacher.answering(rows, store: weights.store) { try report($0, $1, "rows") }
+  }
+
   public func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup {
+    if arms.teacherTokens != nil {
+      if store != nil, answered == nil { fatal("the teacher has not been asked") }
+      return TrainingSetup(
+        objective: try arms.likelihood(recipe.language.distillation, student: arm),
+        data: answered ?? slice.training, validation: slice.validation)
+    }
     let objective = try arms.objective(recipe.language.distillation, student: arm)
     let data = try store.map { try studentData(arm, in: $0) } ?? slice.training
     return TrainingSetup(
@@ -107,7 +122,8 @@ public final class LanguageTask: RecipeTask {
 
   public var measure: Measure {
     Measure(
-      quality: "bits_per_byte", unit: "nats/token", rows: "windows", gap: "nats_per_token",
+      quality: "bits_per_byte", unit: "nats/token", rows: "windows",
+      gap: arms.teacherTokens == nil ? "nats_per_token" : "bits_per_byte",
       remedy:
         "a teacher that knows more of such data, a loss that heeds it more or less (distillation.alpha, "
         + "distillation.temperature), more steps, or a larger student",
@@ -118,19 +134,33 @@ public final class LanguageTask: RecipeTask {
     throws
     -> [[Metric]]
   {
-    try Speed.of(
-      try arms.map { try $0.languageModel() },
-      on: try text.heldOut.batches(of: recipe.training.batchSize)[0],
-      classCount: self.arms.classCount, store: store, check: check
-    ).map(\.metrics)
+    func speeds(_ arms: [Arm]) throws -> [[Metric]] {
+      let (text, _, classCount) = text(of: arms[0])
+      return try Speed.of(
+        try arms.map { try $0.languageModel() },
+        on: try text.heldOut.batches(of: recipe.training.batchSize)[0], classCount: classCount,
+        store: store, check: check
+      ).map(\.metrics)
+    }
+    // In turns, unless they read other tokens.
+    return self.arms.teacherTokens == nil
+      ? try speeds(arms) : try arms.flatMap { try speeds([$0]) }
+  }
+
+  /// The text as an arm reads it, and the rows of its table.
+  private func text(of arm: Arm) -> (text: RunText, tokenizer: RunTokenizer, classCount: Int) {
+    guard let tokens = arms.teacherTokens, arm.name == teacher?.name, let text = text.ofTeacher
+    else { return (text, arms.tokenizer, arms.classCount) }
+    return (text, tokens.tokenizer, tokens.classCount)
   }
 
   public func evaluate(
     _ arm: Arm, isTeacher: Bool, _ store: VariableStore, _ report: @escaping ProgressReport
   ) throws -> ArmEvaluation {
+    let (text, _, classCount) = text(of: arm)
     let found = try Text.evaluate(
-      try arm.languageModel(), teacher: isTeacher ? nil : try arms.teacherOfLoss(),
-      on: text.heldOut, batchSize: recipe.training.batchSize, classCount: arms.classCount,
+      try arm.languageModel(), teacher: isTeacher ? nil : try arms.teacherToCompare(),
+      on: text.heldOut, batchSize: recipe.training.batchSize, classCount: classCount,
       store: store
     ) { try report($0, $1, "batches") }
     return ArmEvaluation(found, bytesPerToken: text.bytesPerToken)
@@ -141,9 +171,9 @@ public final class LanguageTask: RecipeTask {
     var sampling = Sampling()
     sampling.temperature = 0.7
     sampling.seed = UInt32(truncatingIfNeeded: recipe.seed)
-    let tokenizer = arms.tokenizer
+    let (text, tokenizer, classCount) = text(of: arm)
     let generator = Generator(
-      try arm.languageModel(), vocabularySize: arms.classCount, store: store,
+      try arm.languageModel(), vocabularySize: classCount, store: store,
       capacity: text.promptTokens.count + 120)
     let ids = try generator.generate(
       [text.promptTokens], count: 120, sampling: sampling, ends: [tokenizer.endOfText])[0]

@@ -12,12 +12,14 @@ package struct RunText: CustomStringConvertible {
   package private(set) var training: any TokenData
   /// Few rows, by which every arm's best weights are chosen; nil where the text has none to spare.
   package let validation: (any TokenData)?
-  package let heldOut: any TokenData
+  package private(set) var heldOut: any TokenData
   /// The start of a held-out text, which every model continues.
   package let prompt: String
-  package let promptTokens: [Int32]
+  package private(set) var promptTokens: [Int32]
   /// Bytes of held-out text per token; the end of a text counts as one byte.
-  package let bytesPerToken: Double
+  package private(set) var bytesPerToken: Double
+  /// The prompt in the tokens of a teacher that has others.
+  private var promptOfTeacher: [Int32] = []
   package private(set) var description: String
   /// An entry as it stands in its file, for a person to look at.
   package private(set) var firstEntry: DataEntry?
@@ -46,23 +48,43 @@ package struct RunText: CustomStringConvertible {
     return slice
   }
 
+  /// The rows that are trained on in two tokenizations, where a teacher has another one.
+  package var aligned: AlignedRows? { training as? AlignedRows }
+
+  /// The same text in the tokens of a teacher that has others; nil where it has not.
+  package var ofTeacher: RunText? {
+    guard let training = aligned, let judged = heldOut as? AlignedRows else { return nil }
+    var text = self
+    (text.training, text.heldOut) = (TeacherSide(rows: training), TeacherSide(rows: judged))
+    text.bytesPerToken = Double(judged.byteCount) / Double(max(1, text.heldOut.targetCount))
+    text.promptTokens = promptOfTeacher
+    return text
+  }
+
   /// Reads a recipe's files. Plain texts are a stream of tokens, cut into rows; where an entry is an object, or rows
   /// are packed, every entry has a row of its own. Ids from `classCount` on are in no table of the models. Without
-  /// `shifts` the rows of every pass are the same.
+  /// `shifts` the rows of every pass are the same. A `teacher` has other tokens, and rows are aligned with its own.
   package init(
     _ recipe: DataRecipe, _ tokenizer: RunTokenizer, packs: Bool, classCount: Int, seed: UInt64,
-    shifts: Bool = true
+    shifts: Bool = true, teacher: TeacherTokens? = nil
   ) throws {
+    let aligner = teacher.map {
+      TextAligner(
+        student: tokenizer, teacher: $0, length: recipe.sequenceLength, classCount: classCount)
+    }
     let entries = try recipe.entries()
     let texts = packs ? [] : entries.compactMap(\.plainText)
     let isStream = texts.count == entries.count
     self =
       isStream
       ? try RunText(
-        stream: texts, recipe, tokenizer, classCount: classCount, seed: seed, shifts: shifts)
+        stream: texts, recipe, tokenizer, aligner, classCount: classCount, seed: seed,
+        shifts: shifts)
       : try RunText(
-        entries: entries, recipe, tokenizer, packs: packs, classCount: classCount, seed: seed)
+        entries: entries, recipe, tokenizer, aligner, packs: packs, classCount: classCount,
+        seed: seed)
     firstEntry = entries.first
+    promptOfTeacher = try aligner?.prompt(prompt) ?? []
     for (name, part) in [("training", training), ("held-out", heldOut)] where part.count == 0 {
       throw UserError(
         isStream
@@ -76,8 +98,8 @@ package struct RunText: CustomStringConvertible {
   }
 
   private init(
-    stream texts: [String], _ recipe: DataRecipe, _ tokenizer: RunTokenizer, classCount: Int,
-    seed: UInt64, shifts: Bool
+    stream texts: [String], _ recipe: DataRecipe, _ tokenizer: RunTokenizer,
+    _ aligner: TextAligner?, classCount: Int, seed: UInt64, shifts: Bool
   ) throws {
     let corpus = Corpus(
       texts, heldOutShare: recipe.heldOut, validationShare: recipe.validation, seed: seed)
@@ -90,42 +112,55 @@ package struct RunText: CustomStringConvertible {
       let used = limit < .max ? Array(tokens.prefix(limit * length + 1)) : tokens
       return TokenWindows(used, length: length, shifts: shifts)
     }
-    let training = try windows(corpus.training)
+    func learnt(_ entries: [String]) throws -> any TokenData {
+      try aligner?.rows(stream: entries) ?? windows(entries)
+    }
+    let training = try learnt(corpus.training)
     /// Entries from all over some, for about so many rows.
     func entries(of all: [String], rows: Int) throws -> [String] {
       let count = max(1, try windows(all).count)
       return Parts.slice(all, share: Double(rows) / Double(count), seed: seed)
     }
     let judged = try entries(of: corpus.heldOut, rows: recipe.judgedRows)
-    let heldOut = try windows(judged)
+    let heldOut = try learnt(judged)
     let validation = try windows(
       entries(of: corpus.validation, rows: Self.validationRows), atMost: Self.validationRows)
     (self.training, self.heldOut) = (training, heldOut)
     self.validation = validation.count > 0 ? validation : nil
-    rows = { try windows(Parts.slice(corpus.training, share: $0, seed: seed)) }
-    bytesPerToken = Corpus.bytesPerToken(judged, heldOut.tokens)
+    rows = { try learnt(Parts.slice(corpus.training, share: $0, seed: seed)) }
+    let judgedTokens = (heldOut as? TokenWindows)?.tokens.count ?? heldOut.targetCount
+    bytesPerToken =
+      (heldOut as? AlignedRows)?.bytesPerTarget ?? Corpus.bytesPerToken(judged, judgedTokens)
     let longEnough = corpus.heldOut.first { $0.utf8.count > 60 } ?? corpus.heldOut.first ?? ""
     prompt = longEnough.split(separator: " ").prefix(4).joined(separator: " ")
     promptTokens = [tokenizer.endOfText] + (try tokenizer.tokenizer.encode(prompt, endsText: false))
+    let read = (training as? TokenWindows)?.tokens.count ?? training.targetCount
     description =
-      "\(counted(corpus.training.count, "entry", "entries")) (\(counted(training.tokens.count, "token"))) to train "
+      "\(counted(corpus.training.count, "entry", "entries")) (\(counted(read, "token"))) to train "
       + "on, \(counted(validation.targetCount, "token")) to choose weights by, "
-      + "\(counted(corpus.heldOut.count, "entry", "entries")) held out, of which \(grouped(judged.count)) (\(counted(heldOut.tokens.count, "token"))) "
+      + "\(counted(corpus.heldOut.count, "entry", "entries")) held out, of which \(grouped(judged.count)) (\(counted(judgedTokens, "token"))) "
       + "are judged"
   }
 
   private init(
-    entries: [DataEntry], _ recipe: DataRecipe, _ tokenizer: RunTokenizer, packs: Bool,
-    classCount: Int, seed: UInt64
+    entries: [DataEntry], _ recipe: DataRecipe, _ tokenizer: RunTokenizer,
+    _ aligner: TextAligner?, packs: Bool, classCount: Int, seed: UInt64
   ) throws {
-    let reader = EntryExamples(
-      tokenizer.tokenizer, end: tokenizer.endOfText, directory: tokenizer.directory)
-    let all = try entries.flatMap(reader.examples)
-    let parts = Parts(
-      of: all.count, heldOutShare: recipe.heldOut, validationShare: recipe.validation, seed: seed
-    ).split(all)
+    let all = try entries.flatMap(EntryExamples(tokenizer).examples)
+    let split = Parts(
+      of: all.count, heldOutShare: recipe.heldOut, validationShare: recipe.validation, seed: seed)
+    let parts = split.split(all)
+    let others = try aligner.map { split.split(try $0.examples(entries, count: all.count)) }
     func rows(_ examples: [TokenExamples.Example], packs: Bool) -> TokenExamples {
       TokenExamples(examples, length: recipe.sequenceLength, packs: packs)
+    }
+    /// Rows of a share of what is trained on.
+    func learnt(_ share: Double) throws -> any TokenData {
+      func slice(_ examples: [TokenExamples.Example]) -> [TokenExamples.Example] {
+        share < 1 ? Parts.slice(examples, share: share, seed: seed) : examples
+      }
+      guard let aligner, let others else { return rows(slice(parts.training), packs: packs) }
+      return try aligner.rows(slice(parts.training), slice(others.training))
     }
     let training = rows(parts.training, packs: packs)
     // Objectives that read segments read them here too.
@@ -134,15 +169,19 @@ package struct RunText: CustomStringConvertible {
     )
     let judged = Parts.sample(parts.heldOut, atMost: recipe.judgedRows, seed: seed)
     let heldOut = rows(judged, packs: false)
-    self.rows = {
-      rows(Parts.slice(parts.training, share: $0, seed: seed), packs: packs)
-    }
+    self.rows = learnt
     for example in training.examples + validation.examples + heldOut.examples {
       try tokenizer.tokenizer.require(example.tokens, below: classCount)
     }
-    (self.training, self.heldOut) = (training, heldOut)
+    let alignedHeldOut = try others.flatMap {
+      try aligner?.rows(
+        judged, Parts.sample($0.heldOut, atMost: recipe.judgedRows, seed: seed))
+    }
+    (self.training, self.heldOut) = (try learnt(1), alignedHeldOut ?? heldOut)
     self.validation = validation.count > 0 ? validation : nil
-    bytesPerToken = heldOut.bytesPerTarget { tokenizer.tokenizer.decode($0) }
+    bytesPerToken =
+      alignedHeldOut?.bytesPerTarget
+      ?? heldOut.bytesPerTarget { tokenizer.tokenizer.decode($0) }
     let first = heldOut.examples.first
     let given = first?.isTarget.prefix { !$0 }.count ?? 0
     promptTokens = Array((first?.tokens ?? [tokenizer.endOfText]).prefix(given > 0 ? given : 6))

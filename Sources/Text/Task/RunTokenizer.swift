@@ -53,12 +53,14 @@ package struct RunTokenizer {
     }
   }
 
+  /// Whether another one gives the same ids.
+  func isSame(as other: RunTokenizer) -> Bool {
+    other.files.first?.text == files.first?.text || other.tokenizer.hasSameTokens(as: tokenizer)
+  }
+
   /// Throws unless a folder's tokenizer gives the same ids.
   func requireSame(as path: String) throws {
-    let other = try RunTokenizer(folder: path)
-    guard
-      other.files.first?.text == files.first?.text || other.tokenizer.hasSameTokens(as: tokenizer)
-    else {
+    guard isSame(as: try RunTokenizer(folder: path)) else {
       throw UserError(
         "\(path) has another tokenizer than the teacher, so their tokens cannot be compared.",
         remedy: .learnTexts(student: path))

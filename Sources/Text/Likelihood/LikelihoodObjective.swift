@@ -1,0 +1,44 @@
+// The objective of a student whose tokens are not its teacher's.
+import Distillation
+import Models
+import Tensors
+import Training
+
+/// Pieces of text as likely to the student as to its teacher, whatever tokens either cuts them into.
+public struct LikelihoodObjective: Objective {
+  let student: any LanguageModel
+  /// The divergence and its share.
+  public let loss: LikelihoodLoss
+  private let classCount: Int?
+
+  /// Rows of the model's table beyond `classCount` are padding.
+  public init(student: any LanguageModel, _ loss: LikelihoodLoss, classCount: Int? = nil) {
+    (self.student, self.loss, self.classCount) = (student, loss, classCount)
+  }
+
+  public var formula: String { loss.formula }
+
+  public func loss(_ inputs: Inputs) -> Loss {
+    let ce = LinearLoss.crossEntropy(
+      hidden: inputs.hidden(student), head: student.head, labels: inputs[.labels],
+      classCount: classCount)
+    let (loss, bounded) = LikelihoodLoss.divergence(
+      teacher: inputs[.pieceNats], student: Self.sums(of: ce, by: inputs[.pieces]))
+    return self.loss.combined(
+      crossEntropy: ce.sum(), divergence: loss.sum(), bounded: bounded.sum())
+  }
+
+  /// The sums of x [B, T] over positions of each piece: [B, T], at the number of the piece.
+  static func sums(of x: Tensor, by pieces: Tensor) -> Tensor {
+    let (b, t) = (x.shape[0], x.shape[1])
+    let numbers = Tensor.constant(
+      TensorData([b, t, t], (0..<b * t * t).map { Float($0 % t) }))
+    let distance = numbers - pieces.reshaped(to: [b, t, 1])
+    let isMember = Tensor.constant(0.25).isGreater(than: distance * distance)
+    return (isMember * x.reshaped(to: [b, t, 1])).sum(axis: 1)
+  }
+
+  public func validationLoss(_ inputs: Inputs) -> Loss {
+    NextTokenObjective(student, classCount: classCount).loss(inputs)
+  }
+}

@@ -1,0 +1,125 @@
+// What is learnt of a tokenised text, as bytes, and where two tokenizers agree on it.
+import Tokenizers
+
+/// The learnt tokens of a text: stretches of bytes, each between other tokens or special ones.
+struct TargetPieces {
+  struct Stretch {
+    var bytes: [UInt8] = []
+    /// The learnt tokens: their positions among all tokens, and where each ends in `bytes`.
+    var tokens: [(position: Int, end: Int)] = []
+    /// The position of the last special token right behind it; nil where none is.
+    var special: Int?
+  }
+
+  private(set) var stretches: [Stretch] = []
+
+  /// nil where a token's bytes are not known. The first token is never learnt: nothing stands before it.
+  init?(_ example: TokenExamples.Example, _ tokenizer: Tokenizer) {
+    var isOpen = false
+    for (position, id) in example.tokens.enumerated().dropFirst() {
+      guard example.isTarget[position] else {
+        isOpen = false
+        continue
+      }
+      guard let bytes = tokenizer.bytes(of: id) else { return nil }
+      if tokenizer.isSpecial(id) {
+        // Several special tokens side by side are one end.
+        let goesOn = isOpen || stretches.last.map { $0.special == position - 1 } ?? false
+        if !goesOn { stretches.append(Stretch()) }
+        stretches[stretches.count - 1].special = position
+        isOpen = false
+        continue
+      }
+      if !isOpen { stretches.append(Stretch()) }
+      isOpen = true
+      stretches[stretches.count - 1].bytes += bytes
+      let end = stretches[stretches.count - 1].bytes.count
+      stretches[stretches.count - 1].tokens.append((position, end))
+    }
+  }
+}
+
+extension TargetPieces.Stretch {
+  /// Without a space at its beginning, which some tokenizers put before a text.
+  fileprivate func withoutFirstSpace() -> Self {
+    var stretch = self
+    stretch.bytes.removeFirst()
+    stretch.tokens = tokens.map { ($0.position, max(0, $0.end - 1)) }
+    return stretch
+  }
+}
+
+/// A piece of a text that begins and ends where both tokenizations do.
+package struct AlignedPiece: Sendable, Hashable {
+  /// The positions of its last token among the student's and the teacher's; its first ones follow the piece before it.
+  package var student, teacher: Int
+  /// Those of its first token.
+  package var firstOfStudent, firstOfTeacher: Int
+  /// Whether it may be joined with the piece before it: both are bytes of one stretch.
+  package var continues: Bool
+  /// Whether it begins with white space.
+  package var beginsWord: Bool
+  /// Bytes of the text; an end counts as one.
+  package var byteCount: Int
+
+  /// The pieces of two tokenizations of one text; nil where their bytes are not the same.
+  static func of(student: TargetPieces, teacher: TargetPieces) -> [AlignedPiece]? {
+    guard student.stretches.count == teacher.stretches.count else { return nil }
+    var pieces: [AlignedPiece] = []
+    for (own, given) in zip(student.stretches, teacher.stretches) {
+      var (own, given) = (own, given)
+      if own.bytes != given.bytes {
+        if own.bytes.first == UInt8(ascii: " "), own.bytes.count == given.bytes.count + 1 {
+          own = own.withoutFirstSpace()
+        } else if given.bytes.first == UInt8(ascii: " "), given.bytes.count == own.bytes.count + 1 {
+          given = given.withoutFirstSpace()
+        }
+      }
+      guard own.bytes == given.bytes, (own.special == nil) == (given.special == nil) else {
+        return nil
+      }
+      pieces += between(own, given)
+      if let a = own.special, let b = given.special {
+        pieces.append(
+          AlignedPiece(
+            student: a, teacher: b, firstOfStudent: own.tokens.last.map { $0.position + 1 } ?? a,
+            firstOfTeacher: given.tokens.last.map { $0.position + 1 } ?? b, continues: false,
+            beginsWord: true, byteCount: 1))
+      }
+    }
+    return pieces
+  }
+
+  /// The pieces between the ends that both have in common.
+  private static func between(_ own: TargetPieces.Stretch, _ given: TargetPieces.Stretch)
+    -> [AlignedPiece]
+  {
+    var pieces: [AlignedPiece] = []
+    var (i, j, firstI, firstJ, start) = (0, 0, 0, 0, 0)
+    while i < own.tokens.count, j < given.tokens.count {
+      if own.tokens[i].end < given.tokens[j].end {
+        i += 1
+        continue
+      }
+      if own.tokens[i].end > given.tokens[j].end {
+        j += 1
+        continue
+      }
+      let end = own.tokens[i].end
+      // A token may add no bytes, as the rest of what was one character's before.
+      while i + 1 < own.tokens.count, own.tokens[i + 1].end == end { i += 1 }
+      while j + 1 < given.tokens.count, given.tokens[j + 1].end == end { j += 1 }
+      pieces.append(
+        AlignedPiece(
+          student: own.tokens[i].position, teacher: given.tokens[j].position,
+          firstOfStudent: own.tokens[firstI].position,
+          firstOfTeacher: given.tokens[firstJ].position, continues: !pieces.isEmpty,
+          beginsWord: start < end && isWhiteSpace(own.bytes[start]), byteCount: end - start))
+      (i, j) = (i + 1, j + 1)
+      (firstI, firstJ, start) = (i, j, end)
+    }
+    return pieces
+  }
+
+  static func isWhiteSpace(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
+}

@@ -1,0 +1,89 @@
+// Texts in the tokens of a student and of a teacher that has others.
+import Base
+import Tokenizers
+
+/// The tokens of a teacher, where they are not the student's.
+package struct TeacherTokens {
+  package let tokenizer: RunTokenizer
+  /// The most that it reads at once.
+  package let contextLength: Int
+  /// Rows of its table.
+  package let classCount: Int
+}
+
+/// Reads texts with two tokenizers.
+struct TextAligner {
+  let student: RunTokenizer
+  let teacher: TeacherTokens
+  /// Tokens of the student in a row, and rows of its table.
+  let length, classCount: Int
+
+  /// The teacher may have so many times as many tokens in a row.
+  private static let mostTimes = 8
+  private var teacherLimit: Int { min(teacher.contextLength, Self.mostTimes * length) }
+
+  /// Rows cut from texts one after the other.
+  func rows(stream texts: [String]) throws -> AlignedRows {
+    try rows(
+      texts.map { try whole($0, student) }, texts.map { try whole($0, teacher.tokenizer) },
+      isStream: true)
+  }
+
+  /// Rows of examples, one each, with the same in the teacher's tokens.
+  func rows(
+    _ own: [TokenExamples.Example], _ given: [TokenExamples.Example], isStream: Bool = false
+  ) throws -> AlignedRows {
+    let texts = zip(own, given).compactMap {
+      AlignedText(
+        student: $0.begun, student.tokenizer, teacher: $1.begun, teacher.tokenizer.tokenizer)
+    }
+    guard 2 * texts.count >= own.count else {
+      throw UserError(
+        "The tokenizers of teacher and student do not make the same bytes of \(counted(own.count - texts.count, "text")) of \(grouped(own.count)): one of them changes texts, or does not say "
+          + "which bytes its tokens stand for. Their likelihoods cannot be compared.")
+    }
+    for text in texts {
+      try student.tokenizer.require(text.student.tokens, below: classCount)
+      try teacher.tokenizer.tokenizer.require(text.teacher.tokens, below: teacher.classCount)
+    }
+    return AlignedRows(
+      texts, refused: own.count - texts.count, length: length, teacherLimit: teacherLimit,
+      isStream: isStream)
+  }
+
+  /// A beginning in the teacher's tokens.
+  func prompt(_ text: String) throws -> [Int32] {
+    let tokenizer = teacher.tokenizer
+    return [tokenizer.endOfText] + (try tokenizer.tokenizer.encode(text, endsText: false))
+  }
+
+  /// A text with an end before and behind it.
+  private func whole(_ text: String, _ tokenizer: RunTokenizer) throws -> TokenExamples.Example {
+    var ids = try tokenizer.tokenizer.encode(text)
+    let end = tokenizer.endOfText
+    if ids.last != end { ids.append(end) }
+    if !tokenizer.tokenizer.isSpecial(ids[0]) || ids.count == 1 { ids.insert(end, at: 0) }
+    return TokenExamples.Example(
+      tokens: ids, isTarget: [Bool](repeating: true, count: ids.count))
+  }
+
+  /// Entries in the teacher's tokens, as many as in the student's.
+  func examples(_ entries: [DataEntry], count: Int) throws -> [TokenExamples.Example] {
+    let examples = try entries.flatMap(EntryExamples(teacher.tokenizer).examples)
+    guard examples.count == count else {
+      throw UserError(
+        "The chat templates of teacher and student cut conversations into examples differently, so their likelihoods cannot be "
+          + "compared. Give one answer in each conversation.")
+    }
+    return examples
+  }
+}
+
+extension TokenExamples.Example {
+  /// The same, whose first token is not learnt: nothing stands before it.
+  fileprivate var begun: Self {
+    var example = self
+    if !isTarget.isEmpty { example.isTarget[0] = false }
+    return example
+  }
+}
