@@ -97,4 +97,37 @@ import Testing
       ])
     #expect(result.status == 0, "\(result.errors)")
   }
+
+  /// What a hosted model answered, with its log-probabilities: no teacher is here.
+  @Test func collectedAnswersTeach() throws {
+    let shop = try Workshop()
+    func line(_ number: Int, _ logprobs: Bool) -> String {
+      let answer = " The cat sat on mat \(number)."
+      let tokens = answer.utf8.map { "[\"\(Data([$0]).base64EncodedString())\", -0.25]" }
+      let numbers = ", \"logprobs\": {\"tokens\": [\(tokens.joined(separator: ", "))]}"
+      return "{\"prompt\": \"Who sat?\", \"completion\": \"\(answer)\"\(logprobs ? numbers : "")}\n"
+    }
+    let run = { (data: String, folder: String, file: String) -> Finished in
+      try data.write(toFile: shop.path(file), atomically: true, encoding: .utf8)
+      return try shop.run(
+        [
+          "distill", "--device", "reference", "--run", shop.path(folder), "--objective",
+          "likelihood", "--force",
+        ]
+          + shop.tiny(["student"]) + [
+            "--set", "data.files=[\(shop.path(file))]", "--set",
+            "data.sequence_length=48", "--set", "data.held_out=0.2",
+          ])
+    }
+    let result = try run((0..<40).map { line($0, $0 % 10 != 3) }.joined(), "run", "answers.jsonl")
+    #expect(result.status == 0, "\(result.errors)")
+    let words = result.output + result.errors
+    #expect(words.contains("bring log-probabilities of"), "\(words)")
+    #expect(words.contains("have no log-probabilities, and are learnt without"), "\(words)")
+    #expect(!shop.exists("run/teacher"))
+    let nothing = try run((0..<40).map { line($0, false) }.joined(), "nothing", "answers.jsonl")
+    #expect(nothing.status == 1 && nothing.errors.contains("have no log-probabilities"))
+    let plain = try run("A text.\n\nAnother text.\n", "plain", "plain.txt")
+    #expect(plain.status == 1 && plain.errors.contains("plain texts"), "\(plain.errors)")
+  }
 }

@@ -138,7 +138,7 @@ import Training
         student: 2 * last, teacher: last, firstOfStudent: 2 * last - 1, firstOfTeacher: last,
         continues: continues, beginsWord: false, byteCount: 2)
     }
-    let answers = try OtherTeacher.answers(
+    let answers = OtherTeacher.answers(
       [piece(1, false), piece(2, true), piece(3, true), piece(4, false)], [1, 2, 4, 8],
       [0, 0.05, 0.5, 0])
     #expect(answers.map(\.nats) == [3, 4, 8] && answers.map(\.end) == [4, 6, 8])

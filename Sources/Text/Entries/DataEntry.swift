@@ -46,6 +46,11 @@ package struct DataEntry: Sendable {
     if case .record(_, let object) = content { object } else { JSON.Object() }
   }
 
+  /// The object as it stood; a plain text has no fields.
+  var record: JSON.Object {
+    if case .record(let object, _) = content { object } else { JSON.Object() }
+  }
+
   /// The text, where the entry is a part of a plain text.
   package var plainText: String? { if case .text(let text) = content { text } else { nil } }
 

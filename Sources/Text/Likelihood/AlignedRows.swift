@@ -29,7 +29,7 @@ package struct AlignedText: Sendable {
     (self.student, self.teacher, self.pieces) = (student, teacher, pieces)
   }
 
-  private init(
+  init(
     _ student: TokenExamples.Example, _ teacher: TokenExamples.Example, _ pieces: [AlignedPiece]
   ) {
     (self.student, self.teacher, self.pieces) = (student, teacher, pieces)
@@ -99,6 +99,11 @@ package struct AlignedText: Sendable {
 }
 
 extension TokenExamples.Example {
+  /// At most so many tokens, and one more.
+  fileprivate func cut(to length: Int) -> Self {
+    Self(tokens: Array(tokens.prefix(length + 1)), isTarget: Array(isTarget.prefix(length + 1)))
+  }
+
   /// Appends another, whose first token may be this one's last; returns how far its tokens are moved.
   fileprivate mutating func append(_ other: Self) -> Int {
     let shared = tokens.last != nil && tokens.last == other.tokens.first ? 1 : 0
@@ -130,6 +135,8 @@ package struct AlignedRows: TokenData, Sendable {
   package let refusedCount: Int
   /// The pieces of each row, once the teacher was asked: joined where one could not end by itself, with its nats. Empty before.
   package internal(set) var answers: [[Answer]] = []
+  /// Why answers of a record are learnt without its numbers, and how many.
+  private(set) var flaws: [RecordedAnswers.Flaw: Int] = [:]
 
   package struct Answer: Sendable {
     /// The position of the piece's last token among the student's.
@@ -150,6 +157,40 @@ package struct AlignedRows: TokenData, Sendable {
     let longest = rows.map { $0.teacher.tokens.count - 1 }.max() ?? 1
     teacherLength = min(teacherLimit, (longest + 15) / 16 * 16)
     refusedCount = refused
+  }
+
+  /// Answers with what was recorded of their tokens, a row each. Those without numbers that can be used are learnt as they are.
+  init(
+    _ examples: [TokenExamples.Example], recorded entries: [DataEntry], _ tokenizer: Tokenizer,
+    length: Int
+  ) throws {
+    var (rows, answers): ([AlignedText], [[Answer]]) = ([], [])
+    for (example, entry) in zip(examples, entries) {
+      do {
+        let recorded = try RecordedAnswers(entry.record)
+        let (text, numbers) = try recorded.answers(for: example, tokenizer)
+        guard let row = text.rows(length: length, teacherLength: .max, isStream: false).first else {
+          continue
+        }
+        rows.append(row)
+        let end = row.student.tokens.count
+        answers.append(numbers.filter { $0.end < end })
+      } catch {
+        flaws[error, default: 0] += 1
+        let shown = example.cut(to: length)
+        guard shown.isTarget.dropFirst().contains(true) else { continue }
+        rows.append(AlignedText(shown, shown, []))
+        answers.append([])
+      }
+    }
+    guard answers.contains(where: { !$0.isEmpty }) else {
+      let why = flaws.sorted { $0.value > $1.value }.first?.key ?? .missing
+      throw UserError(
+        "The objective likelihood without a teacher learns from the log-probabilities of collected answers: those of "
+          + "\(counted(examples.count, "answer")) here \(why.rawValue).")
+    }
+    (self.rows, self.answers, self.length) = (rows, answers, length)
+    (teacherLength, refusedCount) = (1, 0)
   }
 
   package var count: Int { rows.count }
@@ -176,6 +217,10 @@ package struct AlignedRows: TokenData, Sendable {
     for row in rows {
       fingerprint.add(row.student.tokens)
       fingerprint.add(row.teacher.tokens)
+    }
+    // Numbers of a record belong to the data; those of a teacher to the teacher.
+    if !flaws.isEmpty || teacherLength == 1 {
+      for answer in answers.joined() { fingerprint.add("\(answer.end) \(answer.nats)") }
     }
     return fingerprint.description
   }

@@ -13,6 +13,8 @@ struct TargetPieces {
 
   private(set) var stretches: [Stretch] = []
 
+  init(_ stretches: [Stretch]) { self.stretches = stretches }
+
   /// nil where a token's bytes are not known. The first token is never learnt: nothing stands before it.
   init?(_ example: TokenExamples.Example, _ tokenizer: Tokenizer) {
     var isOpen = false

@@ -78,8 +78,12 @@ package struct OtherTeacher {
       for (index, number) in numbers.enumerated() {
         guard let number else { continue }
         let places = index * side.length..<(index + 1) * side.length
-        answered.answers.append(
-          try Self.answers(rows.rows[number].pieces, Array(nats[places]), Array(mass[places])))
+        let own = Self.answers(
+          rows.rows[number].pieces, Array(nats[places]), Array(mass[places]))
+        guard own.allSatisfy(\.nats.isFinite) else {
+          throw UserError.notFinite("The teacher's losses on the text")
+        }
+        answered.answers.append(own)
       }
     }
     try report(count, count)
@@ -87,13 +91,12 @@ package struct OtherTeacher {
   }
 
   /// `nats` and `mass` of the labels of a row, each at the position before its token.
-  static func answers(_ pieces: [AlignedPiece], _ nats: [Float], _ mass: [Float]) throws
+  static func answers(_ pieces: [AlignedPiece], _ nats: [Float], _ mass: [Float])
     -> [AlignedRows.Answer]
   {
     var answers: [AlignedRows.Answer] = []
     for piece in pieces {
       let own = (piece.firstOfTeacher...piece.teacher).reduce(Float(0)) { $0 + nats[$1 - 1] }
-      guard own.isFinite else { throw UserError.notFinite("The teacher's losses on the text") }
       if piece.continues, mass[piece.firstOfTeacher - 1] <= leastMass, let last = answers.popLast()
       {
         answers.append(.init(end: piece.student, nats: last.nats + own))

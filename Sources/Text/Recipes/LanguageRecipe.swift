@@ -40,7 +40,8 @@ package struct LanguageDistillRecipe: RecipePart {
 
   package mutating func resolve() {
     if teacher.textShare == 0 { teacher.textShare = 1 }
-    let isTaughtHere = teacher.path.isEmpty && distillation.cache.isEmpty
+    let isTaughtHere =
+      teacher.path.isEmpty && distillation.cache.isEmpty && distillation.objective != .likelihood
     if student.textShare == 0 { student.textShare = isTaughtHere ? 0.02 : 1 }
   }
 
@@ -57,8 +58,9 @@ package struct LanguageDistillRecipe: RecipePart {
     try student.validate("student")
     try distillation.validate()
     try require(
-      distillation.objective != .likelihood || !teacher.path.isEmpty, "teacher.path",
-      "a folder with the objective likelihood: a teacher that the run trains has the student's tokens"
+      distillation.objective != .likelihood || !teacher.path.isEmpty
+        || !student.fromTeacher.isWanted, "student.from_teacher",
+      "left out with the objective likelihood and no teacher.path, where collected answers stand for the teacher"
     )
     try require(
       !data.packing || distillation.objective != .likelihood, "data.packing",

@@ -12,6 +12,8 @@ package struct LanguageArms {
   package let tokenizer: RunTokenizer
   /// The teacher's tokens, where students are taught by the likelihood of pieces of text.
   package let teacherTokens: TeacherTokens?
+  /// Whether a teacher that is not here taught by what was recorded beside its answers.
+  package let readsRecords: Bool
   /// nil where a cache stands for it.
   package let teacher: Arm?
   /// Whether the teacher exists before the run.
@@ -33,6 +35,7 @@ package struct LanguageArms {
     let own = recipe.language
     let (path, length) = (own.teacher.path, recipe.text.data.sequenceLength)
     isTeacherGiven = !path.isEmpty
+    readsRecords = path.isEmpty && own.distillation.objective == .likelihood
     let cacheFolder = own.distillation.cache
     var (cache, expected): (TeacherCache?, String?) = (nil, nil)
     if !cacheFolder.isEmpty {
@@ -55,7 +58,7 @@ package struct LanguageArms {
       let arm = try Arm("teacher", finished: path)
       source = arm.directory
       teacher = arm
-    } else if cache == nil {
+    } else if cache == nil, !readsRecords {
       teacher = try Arm(
         "teacher", own.teacher, vocabularySize: size, sequenceLength: length, in: folder)
     } else {
@@ -115,7 +118,8 @@ package struct LanguageArms {
     if !cache.isEmpty, teacher.isEmpty { return (try RunTokenizer(folder: cache), nil) }
     let (folder, wanted) = (recipe.data.tokenizer, recipe.distillation.objective == .likelihood)
     guard !teacher.isEmpty, recipe.distillation.mayBeLikelihood else {
-      return (try RunTokenizer(folder, model: teacher, contextLength: contextLength), nil)
+      let model = wanted ? student : teacher
+      return (try RunTokenizer(folder, model: model, contextLength: contextLength), nil)
     }
     let given = try RunTokenizer("", model: teacher, contextLength: contextLength)
     let hasOwn = !student.isEmpty || !folder.isEmpty || wanted
@@ -162,10 +166,11 @@ package struct LanguageArms {
     try teacher?.planFinished(in: store)
   }
 
+  /// Whether students are taught by the likelihood of pieces of text.
+  package var comparesPieces: Bool { teacherTokens != nil || readsRecords }
+
   /// The first teacher's side of a loss; nil where it has other tokens.
-  func teacherToCompare() throws -> Teacher? {
-    teacherTokens == nil ? try teacherOfLoss() : nil
-  }
+  func teacherToCompare() throws -> Teacher? { comparesPieces ? nil : try teacherOfLoss() }
 
   private func teacherOfLoss() throws -> Teacher {
     if let cache { return .cache(cache) }

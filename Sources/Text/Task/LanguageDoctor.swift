@@ -76,10 +76,27 @@ struct LanguageDoctor {
     ] + refused
   }
 
+  /// What was recorded beside answers.
+  private func recorded(_ rows: AlignedRows) -> [Finding] {
+    let known = rows.answers.filter { !$0.isEmpty }
+    let pieces = counted(known.reduce(0) { $0 + $1.count }, "piece")
+    let sentence =
+      "\(grouped(known.count)) of \(counted(rows.count, "answer")) bring log-probabilities of \(pieces) of text"
+    let flaws = rows.flaws.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+      "\(grouped($0.value)) \($0.key.rawValue)"
+    }
+    return [
+      flaws.isEmpty
+        ? .fine(sentence)
+        : .warning(sentence + "; " + flaws.joined(separator: ", ") + ", and are learnt without")
+    ]
+  }
+
   private func vocabulary() throws -> [Finding] {
     if let tokens = arms.teacherTokens, let rows = slice.aligned {
       return try pieces(rows, tokens)
     }
+    if arms.readsRecords, let rows = slice.aligned { return recorded(rows) }
     let student = arms.student.model
     let rows = [arms.teacher?.model.tokenRows, student.tokenRows].compactMap { $0 }
     let padded = rows.contains { $0 > arms.classCount }

@@ -47,7 +47,7 @@ public final class LanguageTask: RecipeTask {
     let all = try RunText(
       recipe.text.data, arms.tokenizer, packs: recipe.language.data.packing,
       classCount: arms.classCount, seed: recipe.seed, shifts: arms.cache == nil,
-      teacher: arms.teacherTokens)
+      teacher: arms.teacherTokens, readsRecords: arms.readsRecords)
     let slice = try all.slice(recipe.language.student.textShare)
     texts = (all, slice)
     return TaskData(
@@ -70,6 +70,7 @@ public final class LanguageTask: RecipeTask {
     let own = recipe.language.distillation
     return (own.cache.isEmpty ? [] : ["the teacher's passes for the cache"])
       + (arms.teacherTokens == nil ? [] : ["the teacher's pass over the text"])
+      + (arms.readsRecords ? ["what the model that answered took"] : [])
       + (own.onPolicy.lambda > 0 ? ["the writing of its own rows"] : [])
   }
 
@@ -97,8 +98,10 @@ public final class LanguageTask: RecipeTask {
   }
 
   public func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup {
-    if arms.teacherTokens != nil {
-      if store != nil, answered == nil { fatal("the teacher has not been asked") }
+    if arms.comparesPieces {
+      if store != nil, answered == nil, !arms.readsRecords {
+        fatal("the teacher has not been asked")
+      }
       return TrainingSetup(
         objective: try arms.likelihood(recipe.language.distillation, student: arm),
         data: answered ?? slice.training, validation: slice.validation)
@@ -123,7 +126,7 @@ public final class LanguageTask: RecipeTask {
   public var measure: Measure {
     Measure(
       quality: "bits_per_byte", unit: "nats/token", rows: "windows",
-      gap: arms.teacherTokens == nil ? "nats_per_token" : "bits_per_byte",
+      gap: arms.comparesPieces ? "bits_per_byte" : "nats_per_token",
       remedy:
         "a teacher that knows more of such data, a loss that heeds it more or less (distillation.alpha, "
         + "distillation.temperature), more steps, or a larger student",

@@ -63,10 +63,11 @@ package struct RunText: CustomStringConvertible {
 
   /// Reads a recipe's files. Plain texts are a stream of tokens, cut into rows; where an entry is an object, or rows
   /// are packed, every entry has a row of its own. Ids from `classCount` on are in no table of the models. Without
-  /// `shifts` the rows of every pass are the same. A `teacher` has other tokens, and rows are aligned with its own.
+  /// `shifts` the rows of every pass are the same. A `teacher` has other tokens, and rows are aligned with its own; of one that is
+  /// not here, `readsRecords` takes what was recorded beside its answers.
   package init(
     _ recipe: DataRecipe, _ tokenizer: RunTokenizer, packs: Bool, classCount: Int, seed: UInt64,
-    shifts: Bool = true, teacher: TeacherTokens? = nil
+    shifts: Bool = true, teacher: TeacherTokens? = nil, readsRecords: Bool = false
   ) throws {
     let aligner = teacher.map {
       TextAligner(
@@ -75,14 +76,19 @@ package struct RunText: CustomStringConvertible {
     let entries = try recipe.entries()
     let texts = packs ? [] : entries.compactMap(\.plainText)
     let isStream = texts.count == entries.count
+    guard !isStream || !readsRecords else {
+      throw UserError(
+        "The objective likelihood without a teacher learns from the log-probabilities beside collected answers, and these are "
+          + "plain texts. Name a teacher, or give such answers (JSON Lines).")
+    }
     self =
       isStream
       ? try RunText(
         stream: texts, recipe, tokenizer, aligner, classCount: classCount, seed: seed,
         shifts: shifts)
       : try RunText(
-        entries: entries, recipe, tokenizer, aligner, packs: packs, classCount: classCount,
-        seed: seed)
+        entries: entries, recipe, tokenizer, aligner, readsRecords: readsRecords, packs: packs,
+        classCount: classCount, seed: seed)
     firstEntry = entries.first
     promptOfTeacher = try aligner?.prompt(prompt) ?? []
     for (name, part) in [("training", training), ("held-out", heldOut)] where part.count == 0 {
@@ -144,20 +150,30 @@ package struct RunText: CustomStringConvertible {
 
   private init(
     entries: [DataEntry], _ recipe: DataRecipe, _ tokenizer: RunTokenizer,
-    _ aligner: TextAligner?, packs: Bool, classCount: Int, seed: UInt64
+    _ aligner: TextAligner?, readsRecords: Bool, packs: Bool, classCount: Int, seed: UInt64
   ) throws {
-    let all = try entries.flatMap(EntryExamples(tokenizer).examples)
+    let reader = EntryExamples(tokenizer)
+    let examples = try entries.map { (entry: $0, examples: try reader.examples($0)) }
+    let all = examples.flatMap(\.examples)
     let split = Parts(
       of: all.count, heldOutShare: recipe.heldOut, validationShare: recipe.validation, seed: seed)
     let parts = split.split(all)
+    // Earlier answers of a conversation have no numbers.
+    let records = split.split(
+      examples.flatMap { item in item.examples.map { _ in item.entry } })
     let others = try aligner.map { split.split(try $0.examples(entries, count: all.count)) }
     func rows(_ examples: [TokenExamples.Example], packs: Bool) -> TokenExamples {
       TokenExamples(examples, length: recipe.sequenceLength, packs: packs)
     }
     /// Rows of a share of what is trained on.
     func learnt(_ share: Double) throws -> any TokenData {
-      func slice(_ examples: [TokenExamples.Example]) -> [TokenExamples.Example] {
-        share < 1 ? Parts.slice(examples, share: share, seed: seed) : examples
+      func slice<Element>(_ items: [Element]) -> [Element] {
+        share < 1 ? Parts.slice(items, share: share, seed: seed) : items
+      }
+      if readsRecords {
+        return try AlignedRows(
+          slice(parts.training), recorded: slice(records.training), tokenizer.tokenizer,
+          length: recipe.sequenceLength)
       }
       guard let aligner, let others else { return rows(slice(parts.training), packs: packs) }
       return try aligner.rows(slice(parts.training), slice(others.training))
