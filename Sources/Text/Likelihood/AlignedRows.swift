@@ -7,7 +7,7 @@ import Training
 
 extension Field {
   /// The piece of its row that the label of each position belongs to, [T] a row; -1 for none.
-  package static let pieces = Field("pieces")
+  package static let pieces = Field("pieces", .int32)
   /// -log P of each piece of a row by the teacher, in nats, [T] a row; 0 where there are fewer.
   package static let pieceNats = Field("piece_nats")
 }
@@ -227,20 +227,20 @@ package struct AlignedRows: TokenData, Sendable {
 
   package func batch(of numbers: [Int?]) -> Batch {
     var batch = Self.batch(numbers.map { $0.map { rows[$0].student } }, length)
-    var (pieces, nats): ([Float], [Float]) = ([], [])
+    var (pieces, nats): ([Int32], [Float]) = ([], [])
     for number in numbers {
-      var (ofPositions, ofPieces): ([Float], [Float]) = ([], [])
+      var (ofPositions, ofPieces): ([Int32], [Float]) = ([], [])
       if let number, !answers.isEmpty {
         let isTarget = rows[number].student.isTarget
         for (index, answer) in answers[number].enumerated() {
           // The label of a position is the token behind it.
           while ofPositions.count < answer.end {
-            ofPositions.append(isTarget[ofPositions.count + 1] ? Float(index) : -1)
+            ofPositions.append(isTarget[ofPositions.count + 1] ? Int32(index) : -1)
           }
           ofPieces.append(answer.nats)
         }
       }
-      pieces += ofPositions + [Float](repeating: -1, count: length - ofPositions.count)
+      pieces += ofPositions + [Int32](repeating: -1, count: length - ofPositions.count)
       nats += ofPieces + [Float](repeating: 0, count: length - ofPieces.count)
     }
     let shape: Shape = [numbers.count, length]

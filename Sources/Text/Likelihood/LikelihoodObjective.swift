@@ -23,19 +23,9 @@ public struct LikelihoodObjective: Objective {
       hidden: inputs.hidden(student), head: student.head, labels: inputs[.labels],
       classCount: classCount)
     let (loss, bounded) = LikelihoodLoss.divergence(
-      teacher: inputs[.pieceNats], student: Self.sums(of: ce, by: inputs[.pieces]))
+      teacher: inputs[.pieceNats], student: ce.segmentSums(inputs[.pieces]))
     return self.loss.combined(
       crossEntropy: ce.sum(), divergence: loss.sum(), bounded: bounded.sum())
-  }
-
-  /// The sums of x [B, T] over positions of each piece: [B, T], at the number of the piece.
-  static func sums(of x: Tensor, by pieces: Tensor) -> Tensor {
-    let (b, t) = (x.shape[0], x.shape[1])
-    let numbers = Tensor.constant(
-      TensorData([b, t, t], (0..<b * t * t).map { Float($0 % t) }))
-    let distance = numbers - pieces.reshaped(to: [b, t, 1])
-    let isMember = Tensor.constant(0.25).isGreater(than: distance * distance)
-    return (isMember * x.reshaped(to: [b, t, 1])).sum(axis: 1)
   }
 
   public func validationLoss(_ inputs: Inputs) -> Loss {
