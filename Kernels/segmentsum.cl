@@ -18,8 +18,8 @@ __kernel void segment_sum(__global const float* x, __global const int* segments,
 // dy, segments, dx: [rows, columns]
 __kernel void segment_sum_gradient(__global const float* dy, __global const int* segments,
                                    __global float* dx, const int rows, const int columns) {
-  for (int i = get_global_id(0); i < rows * columns; i += get_global_size(0)) {
-    const size_t start = (size_t)(i / columns) * columns;
+  for (size_t i = get_global_id(0); i < (size_t)rows * columns; i += get_global_size(0)) {
+    const size_t start = i / columns * columns;
     dx[i] = (uint)segments[i] < (uint)columns ? dy[start + segments[i]] : 0.0f;
   }
 }

@@ -21,7 +21,8 @@ public struct LikelihoodLoss: Sendable, Hashable {
 
   /// The formula as a run prints it.
   public var formula: String {
-    "\(alpha) CE + \(1 - alpha) * (u ln(u/v) - u + v), u and v the teacher's and the student's -log of a piece's likelihood"
+    "\(alpha) CE + \(1 - alpha) * (u ln(u/v) - u + v), u and v the teacher's and the student's -log of a piece's likelihood; CE alone "
+      + "where the teacher's is not known"
   }
 
   /// I(u, v) of each piece, in nats, for tensors of one shape; and 1 where the slope was bounded, else 0. No gradient flows to
@@ -37,10 +38,13 @@ public struct LikelihoodLoss: Sendable, Hashable {
     return (loss, least.isGreater(than: v))
   }
 
-  /// The mixture, from sums over the pieces and targets of a batch.
-  package func combined(crossEntropy: Tensor, divergence: Tensor, bounded: Tensor) -> Loss {
+  /// The mixture, from sums over the targets and the pieces of a batch; `covered` is the cross-entropy of targets in pieces. The
+  /// others have no divergence, and cross-entropy has their whole weight.
+  package func combined(
+    crossEntropy: Tensor, covered: Tensor, divergence: Tensor, bounded: Tensor
+  ) -> Loss {
     Loss(
-      total: crossEntropy * alpha + divergence * (1 - alpha),
+      total: crossEntropy + (divergence - covered) * (1 - alpha),
       logged: [("ce", crossEntropy), ("likelihood", divergence), ("bounded", bounded)])
   }
 }

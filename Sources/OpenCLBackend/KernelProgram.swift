@@ -44,7 +44,7 @@ package struct KernelProgram: Sendable, Hashable, Codable {
   package let source: String
   package let options: String
 
-  /// Sources are long, and few of them have the same options.
+  /// Sources are long, so few programs are compared by them: those of one name with the same options.
   package func hash(into hasher: inout Hasher) {
     hasher.combine(name)
     hasher.combine(options)

@@ -226,6 +226,12 @@ import Yams
     try shop.write("answers.csv", "question,answer\n" + questions.joined(separator: "\n"))
     let prompts = (0..<60).map { #"{"prompt": "Say \#($0).", "completion": " \#($0), said."}"# }
     try shop.write("prompts.jsonl", prompts.joined(separator: "\n"))
+    let answers = (10..<70).map { number in
+      let tokens = " \(number).".utf8.map { "[\"\(Data([$0]).base64EncodedString())\", -0.5]" }
+      return #"{"prompt": "Say \#(number).", "completion": " \#(number).", "logprobs": {"tokens": "#
+        + "[\(tokens.joined(separator: ", "))]}}"
+    }
+    try shop.write("answers.jsonl", answers.joined(separator: "\n"))
     let text = try shop.read("text")
     for name in ["book.txt", "notes.txt"] { try shop.write(name, text) }
     // The letters that the golden encoder's tokenizer has.
@@ -238,7 +244,7 @@ import Yams
     ]
     let folder = repository.appending(path: "Examples/recipes")
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
-    #expect(names.count >= 6)
+    #expect(names.count >= 7)
     for name in names {
       let lines = try String(contentsOf: folder.appending(path: name), encoding: .utf8)
         .split(separator: "\n")

@@ -46,24 +46,30 @@ import Training
 
   // MARK: Pieces
 
-  private static let bytes = Result { try Tokenizer(ByteLevelFile.bytes) }
+  /// A tokenizer whose texts end with Retort's own token.
+  private static func run(_ tokenizer: Tokenizer) throws -> RunTokenizer {
+    RunTokenizer(
+      tokenizer, endOfText: try #require(tokenizer.id(of: ByteLevelFile.endOfText)))
+  }
+
+  private static let bytes = Result { try run(Tokenizer(ByteLevelFile.bytes)) }
 
   /// A tokenizer of some of English, with words.
-  private static let words = Result { () -> Tokenizer in
+  private static let words = Result { () -> RunTokenizer in
     var trainer = try BPETrainer()
     for text in [String](
       repeating: "the cat sat on the mat, and the dog sat on the cat\r\n😀", count: 3)
     {
       try trainer.add(text)
     }
-    return try Tokenizer(try trainer.train(vocabularySize: 300))
+    return try run(Tokenizer(try trainer.train(vocabularySize: 300)))
   }
 
-  private func example(_ text: String, _ tokenizer: Tokenizer, begins: [Int32]? = nil) throws
+  private func example(_ text: String, _ tokenizer: RunTokenizer, begins: [Int32]? = nil) throws
     -> TokenExamples.Example
   {
-    let end = try #require(tokenizer.id(of: ByteLevelFile.endOfText))
-    let ids = (begins ?? [end]) + (try tokenizer.encode(text)) + [end]
+    let end = tokenizer.endOfText
+    let ids = (begins ?? [end]) + (try tokenizer.tokenizer.encode(text)) + [end]
     return .init(tokens: ids, isTarget: ids.indices.map { $0 > 0 })
   }
 
@@ -76,12 +82,15 @@ import Training
         student: try example(text, bytes), bytes, teacher: try example(text, words), words))
     var (own, given, whole) = (1, 1, [UInt8]())
     for piece in aligned.pieces {
-      let mine = aligned.student.tokens[own...piece.student].flatMap { bytes.bytes(of: $0) ?? [] }
-      let theirs = aligned.teacher.tokens[given...piece.teacher].flatMap {
-        words.bytes(of: $0) ?? []
+      let mine = aligned.student.tokens[piece.student].flatMap {
+        bytes.tokenizer.bytes(of: $0) ?? []
       }
-      #expect(mine == theirs && piece.firstOfStudent == own && piece.firstOfTeacher == given)
-      (own, given) = (piece.student + 1, piece.teacher + 1)
+      let theirs = aligned.teacher.tokens[piece.teacher].flatMap {
+        words.tokenizer.bytes(of: $0) ?? []
+      }
+      #expect(
+        mine == theirs && piece.student.lowerBound == own && piece.teacher.lowerBound == given)
+      (own, given) = (piece.student.upperBound + 1, piece.teacher.upperBound + 1)
       whole += mine
     }
     #expect(whole == Array(text.utf8))
@@ -93,14 +102,14 @@ import Training
 
   @Test func aBeginningOnOneSideIsNoDifference() throws {
     let (bytes, words) = (try Self.bytes.get(), try Self.words.get())
-    let end = try #require(words.id(of: ByteLevelFile.endOfText))
+    let end = words.endOfText
     // Two special tokens before a text, and one.
     let given = try example("the cat", words, begins: [end, end])
     let aligned = try #require(
       AlignedText(
         student: try example("the cat", bytes, begins: [65]), bytes,
         teacher: .init(tokens: given.tokens, isTarget: given.tokens.indices.map { $0 > 1 }), words))
-    #expect(aligned.pieces.first?.firstOfTeacher == 2 && aligned.pieces.first?.firstOfStudent == 1)
+    #expect(aligned.pieces[0].teacher.lowerBound == 2 && aligned.pieces[0].student.lowerBound == 1)
   }
 
   @Test func textsThatDifferAreRefused() throws {
@@ -121,27 +130,66 @@ import Training
     let rows = AlignedRows(texts, refused: 0, length: 40, teacherLimit: 64, isStream: true)
     let whole = AlignedText(joining: texts)
     #expect(rows.rows.reduce(0) { $0 + $1.pieces.count } == whole.pieces.count)
-    #expect(rows.targetCount == whole.student.tokens.count - 1)
+    #expect(rows.student.targetCount == whole.student.tokens.count - 1)
     for row in rows.rows {
       #expect(row.student.tokens.count <= 41 && row.teacher.tokens.count <= 65)
-      #expect(row.pieces[0].beginsWord || row.pieces[0].firstOfStudent == 1)
+      #expect(row.pieces[0].beginsWord || row.pieces[0].student.lowerBound == 1)
       #expect(row.pieces[0].continues == false)
     }
-    let batch = rows.batch(of: [0, nil, 3])
-    #expect(batch[.tokens].shape == [3, 40] && batch.weight == rows.weight(of: [0, nil, 3]))
-    #expect(rows.byteCount == texts.reduce(0) { $0 + $1.student.tokens.count - 1 })
+    let batch = rows.student.batch(of: [0, nil, 3])
+    #expect(
+      batch[.tokens].shape == [3, 40] && batch.weight == rows.student.weight(of: [0, nil, 3]))
+    #expect(rows.bytesPerTarget(of: rows.student) == 1)
   }
 
   @Test func piecesAreJoinedWhereTheTeacherExpectsNoWord() throws {
     func piece(_ last: Int, _ continues: Bool) -> AlignedPiece {
       AlignedPiece(
-        student: 2 * last, teacher: last, firstOfStudent: 2 * last - 1, firstOfTeacher: last,
-        continues: continues, beginsWord: false, byteCount: 2)
+        student: 2 * last - 1...2 * last, teacher: last...last, continues: continues,
+        beginsWord: false, byteCount: 2)
     }
     let answers = OtherTeacher.answers(
-      [piece(1, false), piece(2, true), piece(3, true), piece(4, false)], [1, 2, 4, 8],
+      to: [piece(1, false), piece(2, true), piece(3, true), piece(4, false)], [1, 2, 4, 8],
       [0, 0.05, 0.5, 0])
-    #expect(answers.map(\.nats) == [3, 4, 8] && answers.map(\.end) == [4, 6, 8])
+    #expect(answers.map(\.nats) == [3, 4, 8] && answers.map(\.tokens) == [1...4, 5...6, 7...8])
+  }
+
+  /// Texts whose first token is learnt get an end before it, in whatever tokens.
+  @Test func textsWithoutABeginningAreAligned() throws {
+    let (bytes, words) = (try Self.bytes.get(), try Self.words.get())
+    let own = try example("the cat sat", bytes, begins: [])
+    let given = try example("the cat sat", words, begins: [])
+    func all(_ example: TokenExamples.Example) -> TokenExamples.Example {
+      .init(tokens: example.tokens, isTarget: example.tokens.map { _ in true })
+    }
+    let aligned = try #require(
+      AlignedText(
+        student: all(own).begun(by: bytes), bytes, teacher: all(given).begun(by: words), words))
+    #expect(aligned.pieces.reduce(0) { $0 + $1.byteCount } == 12)
+    #expect(aligned.student.isTarget[0] == false && aligned.student.tokens.count == 13)
+  }
+
+  /// An end that the file of a tokenizer does not call special is one nevertheless.
+  @Test func anEndNeedNotBeSpecial() throws {
+    let words = try Self.words.get()
+    let plain = try Tokenizer(
+      ByteLevelFile.file(
+        vocabulary: ByteAlphabet.scalars.map { [$0] } + [Scalars("!!")], merges: [], endOfText: 257,
+        cutsWords: false))
+    let own = RunTokenizer(plain, endOfText: 256)
+    #expect(!plain.isSpecial(256) && own.isEnd(256))
+    #expect(
+      AlignedText(
+        student: try example("the cat", own), own, teacher: try example("the cat", words), words)
+        != nil)
+  }
+
+  @Test func aChangedTargetChangesTheFingerprint() throws {
+    let example = try example("the cat", Self.bytes.get())
+    var other = example
+    other.isTarget[2] = false
+    #expect(
+      PieceRows([example], length: 8).fingerprint != PieceRows([other], length: 8).fingerprint)
   }
 
   // MARK: The objective
@@ -151,11 +199,12 @@ import Training
     keyValueHeadCount: 2, contextLength: 32)
 
   /// Bytes under other ids: byte b is 255 - b.
-  private func permuted() throws -> Tokenizer {
-    try Tokenizer(
-      ByteLevelFile.file(
-        vocabulary: ByteAlphabet.scalars.reversed().map { [$0] }, merges: [], endOfText: 256,
-        cutsWords: false))
+  private func permuted() throws -> RunTokenizer {
+    try Self.run(
+      Tokenizer(
+        ByteLevelFile.file(
+          vocabulary: ByteAlphabet.scalars.reversed().map { [$0] }, merges: [], endOfText: 256,
+          cutsWords: false)))
   }
 
   /// The loss and its gradients, per target, for a student that is its teacher under other ids, with or without a change.
@@ -187,7 +236,9 @@ import Training
           student: try example(text, others), others, teacher: try example(text, bytes), bytes))
     }
     let rows = AlignedRows(texts, refused: 0, length: 24, teacherLimit: 32, isStream: false)
-    let answered = try OtherTeacher(teacher, bytes, classCount: 257).answering(rows, store: store)
+    var answered = rows.student
+    answered.answers = try OtherTeacher(teacher, bytes, classCount: 257).answers(
+      to: rows, store: store)
     let objective = LikelihoodObjective(student: student, LikelihoodLoss(alpha: 0))
     let batch = answered.batch(of: [0, 1])
     let inputs = Inputs(like: batch)

@@ -9,12 +9,12 @@ import Testing
 @testable import Tokenizers
 
 @Suite struct RecordedAnswersTests {
-  private let bytes = Result { try Tokenizer(ByteLevelFile.bytes) }
+  private let bytes = Result { try RunTokenizer(contextLength: 64) }
   private let text = "the cat sat on the mat 😀"
 
   /// A text whose bytes are all learnt, with an end before and behind it.
   private func example() throws -> TokenExamples.Example {
-    let ids = [256] + (try bytes.get().encode(text)) + [256]
+    let ids = [256] + (try bytes.get().tokenizer.encode(text)) + [256]
     return .init(tokens: ids, isTarget: ids.indices.map { $0 > 0 })
   }
 
@@ -46,7 +46,7 @@ import Testing
     let aligned = try #require(
       AlignedText(student: example, tokenizer, teacher: example, tokenizer))
     let rows = AlignedRows([aligned], refused: 0, length: 32, teacherLimit: 32, isStream: false)
-    let answered = try OtherTeacher(model, tokenizer, classCount: 257).answering(rows, store: store)
+    let asked = try OtherTeacher(model, tokenizer, classCount: 257).answers(to: rows, store: store)
 
     let tokens = Tensor.input("tokens", TensorType([1, example.tokens.count - 1], .int32))
     let logits = model.logits(tokens)
@@ -60,28 +60,27 @@ import Testing
       let row = all[257 * place..<257 * (place + 1)].map { $0 }
       let sum = log(row.reduce(0) { $0 + exp($1) })
       func pair(_ id: Int) -> String {
-        "[\"\(Data(tokenizer.bytes(of: Int32(id)) ?? []).base64EncodedString())\", \(row[id] - sum)]"
+        "[\"\(Data(tokenizer.tokenizer.bytes(of: Int32(id)) ?? []).base64EncodedString())\", \(row[id] - sum)]"
       }
       named.append(pair(Int(id)))
       tops.append("[" + (0..<256).map(pair).joined(separator: ", ") + "]")
     }
     let record = try record(
       "{\"tokens\": [\(named.joined(separator: ","))], \"top\": [\(tops.joined(separator: ","))]}")
-    let (text, answers) = try RecordedAnswers(record).answers(for: example, tokenizer)
+    let answers = try RecordedAnswers(record).answers(for: example, tokenizer, length: 32)
     // The end is in no record; a random model gives white space its share, so pieces are joined alike.
-    let expected = answered.answers[0].dropLast()
-    #expect(
-      answers.map(\.end) == expected.map(\.end) && text.pieces.count == aligned.pieces.count - 1)
+    let expected = asked[0].dropLast()
+    #expect(answers.map(\.tokens) == expected.map(\.tokens))
     for (one, other) in zip(answers, expected) { #expect(abs(one.nats - other.nats) < 1e-4) }
     let total = (answers.reduce(0) { $0 + $1.nats }, expected.reduce(0) { $0 + $1.nats })
     #expect(abs(total.0 - total.1) < 1e-5 * total.1)
   }
 
   @Test func whiteSpaceDecidesWhereNothingElseIsKnown() throws {
-    let (_, answers) = try RecordedAnswers(record(list { Double(-$0 % 7) })).answers(
-      for: example(), bytes.get())
+    let answers = try RecordedAnswers(record(list { Double(-$0 % 7) })).answers(
+      for: try example(), try bytes.get(), length: 64)
     // "the", " cat", " sat", " on", " the", " mat", " 😀"
-    #expect(answers.map(\.end) == [3, 7, 11, 14, 18, 22, 27])
+    #expect(answers.map(\.tokens.upperBound) == [3, 7, 11, 14, 18, 22, 27])
   }
 
   @Test func theFormOfChatCompletionsIsRead() throws {
@@ -90,7 +89,8 @@ import Testing
       return "{\"token\": \"?\", \"bytes\": [\(bytes)], \"logprob\": -0.5, \"top_logprobs\": []}"
     }
     let list = "{\"content\": [\(content.joined(separator: ", "))]}"
-    let (_, answers) = try RecordedAnswers(record(list)).answers(for: example(), bytes.get())
+    let answers = try RecordedAnswers(record(list)).answers(
+      for: try example(), try bytes.get(), length: 64)
     #expect(answers.map(\.nats) == [1.5, 2, 2, 1.5, 2, 2, 1])
     let choices =
       "null, \"choices\": [{\"logprobs\": {\"content\": [\(content.joined(separator: ", "))]}}]"
@@ -103,8 +103,8 @@ import Testing
 
   @Test func wrongNumbersAreNotLearnt() throws {
     for (logprobs, more, flaw) in [
-      ("null", "", RecordedAnswers.Flaw.missing), ("{\"tokens\": []}", "", .missing),
-      ("{\"tokens\": [[\"dA==\"]]}", "", .missing), ("{\"tokens\": [[\"???\", -1]]}", "", .missing),
+      ("null", "", RecordedAnswers.Flaw.missing), ("{\"tokens\": []}", "", .form),
+      ("{\"tokens\": [[\"dA==\"]]}", "", .form), ("{\"tokens\": [[\"???\", -1]]}", "", .form),
       (list { _ in 0.5 }, "", .noNumbers), (list { $0 == 3 ? -9999 : -1 }, "", .noNumbers),
       (
         "{\"tokens\": [[\"dA==\", -1]], \"top\": [[[\"dA==\", -0.1], [\"eA==\", -0.2]]]}", "",
@@ -124,10 +124,63 @@ import Testing
     // The bytes must be the answer's.
     let other = try record("{\"tokens\": [[\"dA==\", -1]]}")
     #expect(throws: RecordedAnswers.Flaw.otherBytes) {
-      try RecordedAnswers(other).answers(for: try example(), try bytes.get())
+      try RecordedAnswers(other).answers(for: try example(), try bytes.get(), length: 64)
     }
     // Numbers before a temperature was applied hold at any.
     _ = try RecordedAnswers(
       record(list { _ in -1 }, ", \"sampling\": {\"temperature\": 0.7, \"top_p\": 0.5}"))
+  }
+
+  // MARK: Rows
+
+  private func entries(_ records: [JSON.Object]) -> [DataEntry] {
+    records.map { DataEntry(source: "here", content: .record($0, named: $0)) }
+  }
+
+  /// Only what was recorded is compared: earlier answers and the end of a text are learnt by cross-entropy.
+  @Test func whatIsNotRecordedIsInNoPiece() throws {
+    let tokenizer = try bytes.get()
+    // An answer, its end, a line of the prompt that is not learnt, and the answer that was recorded.
+    let ids = try "Hi.".utf8.map(Int32.init) + [256, 10] + tokenizer.tokenizer.encode(text) + [256]
+    let isTarget = ids.indices.map { $0 != 4 }
+    let rows = try RecordedRows(
+      [.init(tokens: ids, isTarget: isTarget)], entries([record(list { _ in -1 })]), tokenizer,
+      length: 40)
+    let batch = rows.rows.batch(of: [0])
+    let pieces = batch[.pieces].integers
+    let labels = batch[.labels].integers
+    // An end was put before the first answer.
+    #expect(pieces.prefix(4).allSatisfy { $0 == -1 } && labels.prefix(4).allSatisfy { $0 >= 0 })
+    #expect(pieces.count { $0 >= 0 } == text.utf8.count)
+    let end = try #require(labels.lastIndex(of: 256))
+    #expect(pieces[end] == -1 && batch[.pieceNats].floats.reduce(0, +) == Float(text.utf8.count))
+  }
+
+  @Test func anAnswerLongerThanItsRowIsComparedAsFarAsItGoes() throws {
+    let rows = try RecordedRows(
+      [try example()], entries([record(list { _ in -1 })]), bytes.get(), length: 10)
+    // "the", " cat", and " sa" of a piece that ends with the row.
+    #expect(rows.rows.answers[0].map(\.nats) == [3, 4, 3] && rows.flaws.isEmpty)
+    #expect(rows.rows.targetCount == 10)
+    let short = try record("{\"tokens\": [[\"\(Data(text.utf8).base64EncodedString())\", -1]]}")
+    let mixed = try RecordedRows(
+      [try example(), try example()], entries([short, record(list { _ in -1 })]), bytes.get(),
+      length: 10)
+    #expect(mixed.flaws == [.tooLong: 1] && mixed.rows.count == 2 && mixed.rows.answers[0].isEmpty)
+    #expect(throws: (any Error).self) {
+      try RecordedRows([try example()], entries([short]), bytes.get(), length: 10)
+    }
+  }
+
+  /// Servers show the token that ends an answer, and end tokens among what else might have stood there.
+  @Test func theEndOfARecordIsNoText() throws {
+    let named = text.utf8.map { "[\"\(Data([$0]).base64EncodedString())\", -1]" }
+    for end in ["<|endoftext|>", "</s>", ""] {
+      let last = "[\"\(Data(end.utf8).base64EncodedString())\", -0.5]"
+      let answers = try RecordedAnswers(
+        record("{\"tokens\": [\((named + [last]).joined(separator: ", "))]}")
+      ).answers(for: example(), bytes.get(), length: 64)
+      #expect(answers.reduce(0) { $0 + $1.nats } == Float(text.utf8.count))
+    }
   }
 }

@@ -99,7 +99,7 @@ final class RunDisplay {
 
   private static func words(_ m: StepMetrics, _ share: Double?) -> String {
     // A loss that is all cross-entropy is not said twice.
-    let keys = ["loss", "ce", "kl", "cosine"].filter {
+    let keys = ["loss", "ce", "kl", "likelihood", "cosine"].filter {
       $0 != "ce" || m.means["ce"] != m.means["loss"]
     }
     let means = keys.compactMap { key in m.means[key].map { "\(key) \(fixed($0, 3))" } }

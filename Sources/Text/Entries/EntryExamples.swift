@@ -11,6 +11,7 @@ package struct EntryExamples {
   /// What renders conversations; bytes have nothing.
   private let directory: TokenizerDirectory?
 
+  /// Reads entries with a run's tokenizer.
   package init(_ tokenizer: RunTokenizer) {
     self.init(tokenizer.tokenizer, end: tokenizer.endOfText, directory: tokenizer.directory)
   }

@@ -22,10 +22,10 @@ public struct LikelihoodObjective: Objective {
     let ce = LinearLoss.crossEntropy(
       hidden: inputs.hidden(student), head: student.head, labels: inputs[.labels],
       classCount: classCount)
-    let (loss, bounded) = LikelihoodLoss.divergence(
-      teacher: inputs[.pieceNats], student: ce.segmentSums(inputs[.pieces]))
+    let nats = ce.segmentSums(inputs[.pieces])
+    let (loss, bounded) = LikelihoodLoss.divergence(teacher: inputs[.pieceNats], student: nats)
     return self.loss.combined(
-      crossEntropy: ce.sum(), divergence: loss.sum(), bounded: bounded.sum())
+      crossEntropy: ce.sum(), covered: nats.sum(), divergence: loss.sum(), bounded: bounded.sum())
   }
 
   public func validationLoss(_ inputs: Inputs) -> Loss {

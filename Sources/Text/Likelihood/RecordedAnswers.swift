@@ -7,7 +7,8 @@ import Tokenizers
 /// The log-probabilities of an answer's tokens, from a model that is not here.
 ///
 /// Two forms are read: `logprobs: {tokens: [[BASE64, LOGPROB], ...], top: [[[BASE64, LOGPROB], ...], ...]}`, and that of OpenAI's chat
-/// completions, `logprobs: {content: [{token, bytes, logprob, top_logprobs}, ...]}`, of an answer or of its first choice.
+/// completions, `logprobs: {content: [{token, bytes, logprob, top_logprobs}, ...]}`, of an answer or of its first choice. `temperature_of:
+/// raw` beside them says that the numbers are those before a temperature was applied.
 struct RecordedAnswers {
   struct Token {
     let bytes: [UInt8]
@@ -19,10 +20,11 @@ struct RecordedAnswers {
   /// Why an answer's numbers cannot be used.
   enum Flaw: String, Error {
     case missing = "have no log-probabilities"
+    case form = "have log-probabilities in a form that is not known"
     case otherBytes = "have tokens that are not the answer"
-    case noNumbers = "have log-probabilities that are none"
-    case sampled =
-      "were drawn at a temperature or from a part of the distribution that the numbers follow"
+    case tooLong = "have no piece that fits into a row"
+    case noNumbers = "have numbers that are no log-probabilities"
+    case sampled = "have log-probabilities that follow a temperature or top_p"
   }
 
   let tokens: [Token]
@@ -30,10 +32,9 @@ struct RecordedAnswers {
   /// The numbers beside an answer in a record. Throws a `Flaw` where they cannot be what they are taken for.
   init(_ record: JSON.Object) throws(Flaw) {
     let answer = record["response"]?["body"] ?? record["response"] ?? .object(record)
-    guard
-      let found = record["logprobs"] ?? answer["choices"]?.array?.first?["logprobs"],
-      let tokens = Self.tokens(found), !tokens.isEmpty
-    else { throw .missing }
+    let found = record["logprobs"] ?? answer["choices"]?.array?.first?["logprobs"] ?? .null
+    if case .null = found { throw .missing }
+    guard let tokens = Self.tokens(found), !tokens.isEmpty else { throw .form }
     // Providers write -9999 for "unlikely", which is no number.
     guard tokens.allSatisfy({ $0.logProbability <= 1e-6 && $0.logProbability > -9000 }) else {
       throw .noNumbers
@@ -42,7 +43,8 @@ struct RecordedAnswers {
       let sum = token.alternatives.reduce(0) { $0 + exp($1.logProbability) }
       guard sum <= 1 + 1e-3 else { throw .noNumbers }
     }
-    let sampling = record["sampling"]
+    let request = record["request"]?["body"] ?? record["request"]
+    let sampling = record["sampling"] ?? request
     let isPlain =
       sampling?["temperature"]?.double ?? 1 == 1 && sampling?["top_p"]?.double ?? 1 == 1
     guard isPlain || found["temperature_of"]?.string == "raw" else { throw .sampled }
@@ -99,24 +101,24 @@ struct RecordedAnswers {
     return item["token"]?.string.map { (Array($0.utf8), number) }
   }
 
-  /// How much a teacher expects white space where a token stands; where only the token is known, whether it begins with some.
+  /// How much a teacher expects white space or an end where a token stands; where only the token is known, whether it is that.
   private func expectsWord(_ index: Int) -> Float {
     let token = tokens[index]
-    guard !token.alternatives.isEmpty else { return token.bytes.beginsWithWhiteSpace ? 1 : 0 }
+    guard !token.alternatives.isEmpty else { return token.bytes.beginsAnew ? 1 : 0 }
     return Float(
-      token.alternatives.filter(\.bytes.beginsWithWhiteSpace).reduce(0) {
-        $0 + exp($1.logProbability)
-      })
+      token.alternatives.filter(\.bytes.beginsAnew).reduce(0) { $0 + exp($1.logProbability) })
   }
 
-  /// The pieces of the last answer in an example with what was said of them. The end of a text is no part of a record.
-  func answers(for example: TokenExamples.Example, _ tokenizer: Tokenizer) throws(Flaw) -> (
-    AlignedText, [AlignedRows.Answer]
-  ) {
+  /// What was said of the pieces of the last answer in an example, as far as they lie in its first `length` tokens and the one
+  /// behind. The end of a text is no piece: few records have it.
+  func answers(
+    for example: TokenExamples.Example, _ tokenizer: RunTokenizer, length: Int
+  ) throws(Flaw) -> [PieceRows.Answer] {
     guard var own = TargetPieces(example, tokenizer)?.stretches.last else { throw .otherBytes }
     own.special = nil
     var given = TargetPieces.Stretch()
     for (index, token) in tokens.enumerated() {
+      if index == tokens.count - 1, token.bytes.isEnd { continue }
       given.bytes += token.bytes
       given.tokens.append((position: index + 1, end: given.bytes.count))
     }
@@ -124,16 +126,67 @@ struct RecordedAnswers {
       let pieces = AlignedPiece.of(student: TargetPieces([own]), teacher: TargetPieces([given])),
       !pieces.isEmpty
     else { throw .otherBytes }
-    let numbers = [Int32](repeating: 0, count: tokens.count + 1)
-    let text = AlignedText(
-      example, TokenExamples.Example(tokens: numbers, isTarget: numbers.map { _ in true }), pieces)
-    let answers = OtherTeacher.answers(
-      pieces, tokens.map { Float(-min(0, $0.logProbability)) },
+    let shown = pieces.filter { $0.student.upperBound <= length }
+    guard !shown.isEmpty else { throw .tooLong }
+    return OtherTeacher.answers(
+      to: shown, tokens.map { Float(-min(0, $0.logProbability)) },
       tokens.indices.map(expectsWord))
-    return (text, answers)
+  }
+}
+
+/// Answers with what was recorded of their tokens.
+package struct RecordedRows: Sendable {
+  package let rows: PieceRows
+  /// Why some are learnt without numbers, and how many.
+  let flaws: [RecordedAnswers.Flaw: Int]
+  /// Answers of which nothing fits into a row: their prompts are too long.
+  let droppedCount: Int
+
+  /// A row for each answer, of at most `length` tokens and one more. Answers without numbers that can be used are learnt as text. Throws
+  /// where no numbers can.
+  init(
+    _ examples: [TokenExamples.Example], _ entries: [DataEntry], _ tokenizer: RunTokenizer,
+    length: Int
+  ) throws {
+    var (rows, answers): ([TokenExamples.Example], [[PieceRows.Answer]]) = ([], [])
+    var flaws: [RecordedAnswers.Flaw: Int] = [:]
+    for (example, entry) in zip(examples, entries) {
+      let example = example.begun(by: tokenizer)
+      let row = example.cut(to: length)
+      guard row.targetCount > 0 else { continue }
+      rows.append(row)
+      do {
+        answers.append(
+          try RecordedAnswers(entry.record).answers(for: example, tokenizer, length: length))
+      } catch {
+        flaws[error, default: 0] += 1
+        answers.append([])
+      }
+    }
+    droppedCount = examples.count - rows.count
+    guard answers.contains(where: { !$0.isEmpty }) else {
+      let why = flaws.max { $0.value < $1.value }.map {
+        "\(grouped($0.value)) \($0.key.rawValue)"
+      }
+      throw UserError(
+        "The objective likelihood without a teacher learns from the log-probabilities of collected answers. Of "
+          + "\(counted(examples.count, "answer")) here none can be used: "
+          + (why ?? "their prompts leave them no room in a row of \(counted(length, "token"))")
+          + ".")
+    }
+    self.rows = PieceRows(rows, length: length, recorded: answers)
+    self.flaws = flaws
   }
 }
 
 extension [UInt8] {
-  fileprivate var beginsWithWhiteSpace: Bool { first.map(AlignedPiece.isWhiteSpace) ?? false }
+  /// Whether a token begins with white space or ends a text.
+  fileprivate var beginsAnew: Bool { first.map(AlignedPiece.isWhiteSpace) ?? true || isEnd }
+
+  /// Whether a token ends a text, by how such tokens are written: servers show their texts.
+  fileprivate var isEnd: Bool {
+    let text = String(decoding: self, as: UTF8.self)
+    return isEmpty || text == "</s>" || text == "<eos>" || text == "<end_of_turn>"
+      || text.hasPrefix("<|") && text.hasSuffix("|>") && text.utf8.count > 4
+  }
 }

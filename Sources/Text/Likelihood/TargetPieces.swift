@@ -1,7 +1,7 @@
 // What is learnt of a tokenised text, as bytes, and where two tokenizers agree on it.
 import Tokenizers
 
-/// The learnt tokens of a text: stretches of bytes, each between other tokens or special ones.
+/// The learnt tokens of a text: stretches of bytes, each between tokens that are not learnt or that end something.
 struct TargetPieces {
   struct Stretch {
     var bytes: [UInt8] = []
@@ -13,18 +13,18 @@ struct TargetPieces {
 
   private(set) var stretches: [Stretch] = []
 
+  /// Stretches that are known already.
   init(_ stretches: [Stretch]) { self.stretches = stretches }
 
   /// nil where a token's bytes are not known. The first token is never learnt: nothing stands before it.
-  init?(_ example: TokenExamples.Example, _ tokenizer: Tokenizer) {
+  init?(_ example: TokenExamples.Example, _ tokenizer: RunTokenizer) {
     var isOpen = false
     for (position, id) in example.tokens.enumerated().dropFirst() {
       guard example.isTarget[position] else {
         isOpen = false
         continue
       }
-      guard let bytes = tokenizer.bytes(of: id) else { return nil }
-      if tokenizer.isSpecial(id) {
+      if tokenizer.isEnd(id) {
         // Several special tokens side by side are one end.
         let goesOn = isOpen || stretches.last.map { $0.special == position - 1 } ?? false
         if !goesOn { stretches.append(Stretch()) }
@@ -32,6 +32,7 @@ struct TargetPieces {
         isOpen = false
         continue
       }
+      guard let bytes = tokenizer.tokenizer.bytes(of: id) else { return nil }
       if !isOpen { stretches.append(Stretch()) }
       isOpen = true
       stretches[stretches.count - 1].bytes += bytes
@@ -39,6 +40,11 @@ struct TargetPieces {
       stretches[stretches.count - 1].tokens.append((position, end))
     }
   }
+}
+
+extension RunTokenizer {
+  /// Whether an id stands for no text: the end of one, or whatever else is special.
+  func isEnd(_ id: Int32) -> Bool { id == endOfText || tokenizer.isSpecial(id) }
 }
 
 extension TargetPieces.Stretch {
@@ -53,13 +59,11 @@ extension TargetPieces.Stretch {
 
 /// A piece of a text that begins and ends where both tokenizations do.
 package struct AlignedPiece: Sendable, Hashable {
-  /// The positions of its last token among the student's and the teacher's; its first ones follow the piece before it.
-  package var student, teacher: Int
-  /// Those of its first token.
-  package var firstOfStudent, firstOfTeacher: Int
+  /// The positions of its tokens among the student's, and among the teacher's.
+  package var student, teacher: ClosedRange<Int>
   /// Whether it may be joined with the piece before it: both are bytes of one stretch.
   package var continues: Bool
-  /// Whether it begins with white space.
+  /// Whether it begins with white space, or is an end.
   package var beginsWord: Bool
   /// Bytes of the text; an end counts as one.
   package var byteCount: Int
@@ -71,9 +75,10 @@ package struct AlignedPiece: Sendable, Hashable {
     for (own, given) in zip(student.stretches, teacher.stretches) {
       var (own, given) = (own, given)
       if own.bytes != given.bytes {
-        if own.bytes.first == UInt8(ascii: " "), own.bytes.count == given.bytes.count + 1 {
+        let space = UInt8(ascii: " ")
+        if own.bytes.first == space, own.bytes.count == given.bytes.count + 1 {
           own = own.withoutFirstSpace()
-        } else if given.bytes.first == UInt8(ascii: " "), given.bytes.count == own.bytes.count + 1 {
+        } else if given.bytes.first == space, given.bytes.count == own.bytes.count + 1 {
           given = given.withoutFirstSpace()
         }
       }
@@ -81,12 +86,13 @@ package struct AlignedPiece: Sendable, Hashable {
         return nil
       }
       pieces += between(own, given)
-      if let a = own.special, let b = given.special {
+      if let mine = own.special, let theirs = given.special {
+        let first = own.tokens.last.map { $0.position + 1 } ?? mine
+        let other = given.tokens.last.map { $0.position + 1 } ?? theirs
         pieces.append(
           AlignedPiece(
-            student: a, teacher: b, firstOfStudent: own.tokens.last.map { $0.position + 1 } ?? a,
-            firstOfTeacher: given.tokens.last.map { $0.position + 1 } ?? b, continues: false,
-            beginsWord: true, byteCount: 1))
+            student: first...mine, teacher: other...theirs, continues: false, beginsWord: true,
+            byteCount: 1))
       }
     }
     return pieces
@@ -113,9 +119,9 @@ package struct AlignedPiece: Sendable, Hashable {
       while j + 1 < given.tokens.count, given.tokens[j + 1].end == end { j += 1 }
       pieces.append(
         AlignedPiece(
-          student: own.tokens[i].position, teacher: given.tokens[j].position,
-          firstOfStudent: own.tokens[firstI].position,
-          firstOfTeacher: given.tokens[firstJ].position, continues: !pieces.isEmpty,
+          student: own.tokens[firstI].position...own.tokens[i].position,
+          teacher: given.tokens[firstJ].position...given.tokens[j].position,
+          continues: !pieces.isEmpty,
           beginsWord: start < end && isWhiteSpace(own.bytes[start]), byteCount: end - start))
       (i, j) = (i + 1, j + 1)
       (firstI, firstJ, start) = (i, j, end)

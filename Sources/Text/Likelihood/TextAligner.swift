@@ -1,6 +1,5 @@
 // Texts in the tokens of a student and of a teacher that has others.
 import Base
-import Tokenizers
 
 /// The tokens of a teacher, where they are not the student's.
 package struct TeacherTokens {
@@ -33,22 +32,24 @@ struct TextAligner {
   func rows(
     _ own: [TokenExamples.Example], _ given: [TokenExamples.Example], isStream: Bool = false
   ) throws -> AlignedRows {
-    let texts = zip(own, given).compactMap {
+    let texts = zip(own, given).compactMap { own, given in
       AlignedText(
-        student: $0.begun, student.tokenizer, teacher: $1.begun, teacher.tokenizer.tokenizer)
+        student: own.begun(by: student), student,
+        teacher: given.begun(by: teacher.tokenizer), teacher.tokenizer)
     }
-    guard 2 * texts.count >= own.count else {
+    let refused = own.count - texts.count
+    guard refused <= texts.count else {
       throw UserError(
-        "The tokenizers of teacher and student do not make the same bytes of \(counted(own.count - texts.count, "text")) of \(grouped(own.count)): one of them changes texts, or does not say "
-          + "which bytes its tokens stand for. Their likelihoods cannot be compared.")
+        "The tokenizers of teacher and student make other bytes of \(grouped(refused)) of \(counted(own.count, "text")): one of "
+          + "them changes texts, or does not say which bytes its tokens stand for. Their likelihoods cannot be compared."
+      )
     }
     for text in texts {
       try student.tokenizer.require(text.student.tokens, below: classCount)
       try teacher.tokenizer.tokenizer.require(text.teacher.tokens, below: teacher.classCount)
     }
     return AlignedRows(
-      texts, refused: own.count - texts.count, length: length, teacherLimit: teacherLimit,
-      isStream: isStream)
+      texts, refused: refused, length: length, teacherLimit: teacherLimit, isStream: isStream)
   }
 
   /// A beginning in the teacher's tokens.
@@ -57,12 +58,10 @@ struct TextAligner {
     return [tokenizer.endOfText] + (try tokenizer.tokenizer.encode(text, endsText: false))
   }
 
-  /// A text with an end before and behind it.
+  /// A text with its end.
   private func whole(_ text: String, _ tokenizer: RunTokenizer) throws -> TokenExamples.Example {
     var ids = try tokenizer.tokenizer.encode(text)
-    let end = tokenizer.endOfText
-    if ids.last != end { ids.append(end) }
-    if !tokenizer.tokenizer.isSpecial(ids[0]) || ids.count == 1 { ids.insert(end, at: 0) }
+    if ids.last != tokenizer.endOfText { ids.append(tokenizer.endOfText) }
     return TokenExamples.Example(
       tokens: ids, isTarget: [Bool](repeating: true, count: ids.count))
   }
@@ -72,18 +71,9 @@ struct TextAligner {
     let examples = try entries.flatMap(EntryExamples(teacher.tokenizer).examples)
     guard examples.count == count else {
       throw UserError(
-        "The chat templates of teacher and student cut conversations into examples differently, so their likelihoods cannot be "
-          + "compared. Give one answer in each conversation.")
+        "The chat templates of teacher and student cut conversations into examples differently, so their likelihoods cannot "
+          + "be compared. Give one answer in each conversation.")
     }
     return examples
-  }
-}
-
-extension TokenExamples.Example {
-  /// The same, whose first token is not learnt: nothing stands before it.
-  fileprivate var begun: Self {
-    var example = self
-    if !isTarget.isEmpty { example.isTarget[0] = false }
-    return example
   }
 }

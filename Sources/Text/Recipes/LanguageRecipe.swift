@@ -3,7 +3,11 @@ import Experiments
 
 /// Which tokens language models read.
 package struct TokenRecipe: RecipeSection {
-  @Key("A folder with the tokenizer of new models; empty takes one token per byte.")
+  @Key(
+    """
+    A folder with the tokenizer of new models. Empty takes that of a teacher or model that exists, or, without one and with the objective \
+    likelihood, one token per byte.
+    """)
   package var tokenizer = ""
 
   @Key(

@@ -78,10 +78,17 @@ package struct ObjectiveRecipe: RecipeSection {
   }
 
   package func validate() throws {
-    try require(
-      objective != .likelihood || mayBeLikelihood, "distillation.objective",
-      "another one than likelihood with a cache, more teachers, on-policy rows or matching: those need common tokens"
-    )
+    if objective == .likelihood {
+      for (key, isUnset) in [
+        ("cache", cache.isEmpty), ("more_teachers", moreTeachers.isEmpty),
+        ("on_policy.lambda", onPolicy.lambda == 0), ("hidden.weight", hidden.weight == 0),
+        ("relations.weight", relations.weight == 0), ("temperature", temperature == 1),
+      ] {
+        try require(
+          isUnset, "distillation.\(key)",
+          "left out with the objective likelihood, which knows of none")
+      }
+    }
     try hidden.validate()
     try relations.validate()
     try require(

@@ -78,7 +78,9 @@ package struct LanguageArms {
     if !own.student.path.isEmpty {
       // A folder that is no language model's says so first.
       _ = try ModelDirectory(URL(fileURLWithPath: own.student.path)).languageModel()
-      if other == nil { try tokenizer.requireSame(as: own.student.path) }
+      if other == nil {
+        try tokenizer.requireSame(as: own.student.path, mayBeLikelihood: !path.isEmpty)
+      }
     }
     arm = { [source] name in
       var arm = try Arm(
@@ -117,15 +119,17 @@ package struct LanguageArms {
     // A cache has its teacher's tokenizer with it.
     if !cache.isEmpty, teacher.isEmpty { return (try RunTokenizer(folder: cache), nil) }
     let (folder, wanted) = (recipe.data.tokenizer, recipe.distillation.objective == .likelihood)
-    guard !teacher.isEmpty, recipe.distillation.mayBeLikelihood else {
+    guard !teacher.isEmpty, recipe.distillation.mayBeLikelihood, !recipe.data.packing else {
       let model = wanted ? student : teacher
       return (try RunTokenizer(folder, model: model, contextLength: contextLength), nil)
     }
-    let given = try RunTokenizer("", model: teacher, contextLength: contextLength)
-    let hasOwn = !student.isEmpty || !folder.isEmpty || wanted
-    guard hasOwn, !recipe.student.fromTeacher.isWanted else {
+    // Parts of a teacher have its tokens.
+    guard !recipe.student.fromTeacher.isWanted else {
+      let given = try RunTokenizer(folder, model: teacher, contextLength: contextLength)
       return (given, wanted ? given : nil)
     }
+    let given = try RunTokenizer("", model: teacher, contextLength: contextLength)
+    guard !student.isEmpty || !folder.isEmpty || wanted else { return (given, nil) }
     let own = try RunTokenizer(folder, model: student, contextLength: contextLength)
     return wanted || !own.isSame(as: given) ? (own, given) : (given, nil)
   }
@@ -134,7 +138,7 @@ package struct LanguageArms {
   package func otherTeacher() throws -> OtherTeacher? {
     guard let teacherTokens, let teacher else { return nil }
     return OtherTeacher(
-      try teacher.languageModel(), teacherTokens.tokenizer.tokenizer,
+      try teacher.languageModel(), teacherTokens.tokenizer,
       classCount: teacherTokens.classCount)
   }
 

@@ -50,53 +50,65 @@ struct LanguageDoctor {
   /// How the pieces of a text lie that both tokenizers can name, by the first rows.
   private func pieces(_ rows: AlignedRows, _ tokens: TeacherTokens) throws -> [Finding] {
     guard let teacher = try arms.otherTeacher() else { return [] }
-    let answered = try teacher.answering(rows, limit: Self.askedRows, store: weights.store)
+    let answers = try teacher.answers(to: rows, limit: Self.askedRows, store: weights.store)
     let asked = rows.rows.prefix(Self.askedRows)
     let before = asked.reduce(0) { $0 + $1.pieces.count }
-    let after = answered.answers.reduce(0) { $0 + $1.count }
+    let after = answers.reduce(0) { $0 + $1.count }
     // The longer tokens decide how many pieces there can be.
     let count = min(
-      asked.reduce(0) { $0 + $1.student.tokens.count - 1 },
-      asked.reduce(0) { $0 + $1.teacher.tokens.count - 1 })
+      asked.reduce(0) { $0 + $1.student.targetCount },
+      asked.reduce(0) { $0 + $1.teacher.targetCount }
+    )
     let each = 100 * Double(after) / Double(max(1, count))
     let joined = 100 * Double(before - after) / Double(max(1, before))
     let sentence =
-      "tokenizers of their own, \(counted(arms.classCount, "token")) for the student and \(grouped(tokens.classCount)) for the "
-      + "teacher: \(fixed(each, 0)) pieces of text for 100 tokens, \(fixed(joined, 0)) % of all joined with the one before"
-    let refused =
-      rows.refusedCount > 0
-      ? [
-        Finding.warning(
-          "\(counted(rows.refusedCount, "text")) are left out: the tokenizers do not make the same bytes of them"
-        )
-      ] : []
-    return [
+      (tokens.tokenizer.isSame(as: arms.tokenizer)
+        ? "one tokenizer of \(counted(tokens.classCount, "token"))"
+        : "tokenizers of their own, \(counted(arms.classCount, "token")) for the student and \(grouped(tokens.classCount)) for the teacher")
+      + ": \(fixed(each, 0)) pieces of text for 100 tokens, \(fixed(joined, 0)) % of all joined with the one before"
+    var findings = [
       each < 20
-        ? .warning(sentence + ": pieces so long say little of single words") : .fine(sentence)
-    ] + refused
+        ? Finding.warning(sentence + ": pieces so long say little of single words")
+        : .fine(sentence)
+    ]
+    if rows.refusedCount > 0 {
+      findings.append(
+        .warning(
+          "left out: \(counted(rows.refusedCount, "text")) of which the tokenizers do not make the same bytes"
+        ))
+    }
+    if rows.teacherLength >= tokens.contextLength {
+      findings.append(
+        .warning(
+          "rows end where the teacher's context does, \(counted(tokens.contextLength, "token")): a data.sequence_length that "
+            + "it covers leaves less of them empty"))
+    }
+    return findings
   }
 
   /// What was recorded beside answers.
-  private func recorded(_ rows: AlignedRows) -> [Finding] {
-    let known = rows.answers.filter { !$0.isEmpty }
+  private func recorded(_ record: RecordedRows) -> [Finding] {
+    let known = record.rows.answers.filter { !$0.isEmpty }
     let pieces = counted(known.reduce(0) { $0 + $1.count }, "piece")
-    let sentence =
-      "\(grouped(known.count)) of \(counted(rows.count, "answer")) bring log-probabilities of \(pieces) of text"
-    let flaws = rows.flaws.sorted { $0.key.rawValue < $1.key.rawValue }.map {
-      "\(grouped($0.value)) \($0.key.rawValue)"
-    }
-    return [
-      flaws.isEmpty
-        ? .fine(sentence)
-        : .warning(sentence + "; " + flaws.joined(separator: ", ") + ", and are learnt without")
+    var parts = [
+      "\(grouped(known.count)) of \(counted(record.rows.count + record.droppedCount, "answer")) bring log-probabilities of "
+        + "\(pieces) of text"
     ]
+    parts += record.flaws.sorted { $0.value > $1.value }.map {
+      "\(grouped($0.value)) \($0.key.rawValue), and are learnt without"
+    }
+    if record.droppedCount > 0 {
+      parts.append("the prompts of \(grouped(record.droppedCount)) leave no room for an answer")
+    }
+    let sentence = parts.joined(separator: "; ")
+    return [parts.count == 1 ? .fine(sentence) : .warning(sentence)]
   }
 
   private func vocabulary() throws -> [Finding] {
-    if let tokens = arms.teacherTokens, let rows = slice.aligned {
+    if let tokens = arms.teacherTokens, let rows = slice.learnt.aligned {
       return try pieces(rows, tokens)
     }
-    if arms.readsRecords, let rows = slice.aligned { return recorded(rows) }
+    if let record = slice.learnt.recorded { return recorded(record) }
     let student = arms.student.model
     let rows = [arms.teacher?.model.tokenRows, student.tokenRows].compactMap { $0 }
     let padded = rows.contains { $0 > arms.classCount }

@@ -13,7 +13,7 @@ public final class LanguageTask: RecipeTask {
   private let arms: LanguageArms
   private var texts: (all: RunText, slice: RunText)?
   /// The rows with what a teacher of other tokens says of them, once it was asked.
-  private var answered: AlignedRows?
+  private var answered: PieceRows?
 
   public static var recipeParts: [any RecipePart] { [TextRecipe(), LanguageDistillRecipe()] }
   package static let kindName = "language models"
@@ -93,8 +93,12 @@ public final class LanguageTask: RecipeTask {
   }
 
   public func askTeacher(_ weights: FrozenWeights, _ report: @escaping ProgressReport) throws {
-    guard let teacher = try arms.otherTeacher(), let rows = slice.aligned else { return }
-    answered = try teacher.answering(rows, store: weights.store) { try report($0, $1, "rows") }
+    guard let teacher = try arms.otherTeacher(), let rows = slice.learnt.aligned else { return }
+    var answered = rows.student
+    answered.answers = try teacher.answers(to: rows, store: weights.store) {
+      try report($0, $1, "rows")
+    }
+    self.answered = answered
   }
 
   public func studentSetup(_ arm: Arm, in store: VariableStore?) throws -> TrainingSetup {
@@ -124,12 +128,18 @@ public final class LanguageTask: RecipeTask {
   // MARK: Judging
 
   public var measure: Measure {
-    Measure(
+    let keys =
+      arms.comparesPieces ? "distillation.alpha" : "distillation.alpha, distillation.temperature"
+    let teacher = arms.readsRecords ? "" : "a teacher that knows more of such data, "
+    return Measure(
       quality: "bits_per_byte", unit: "nats/token", rows: "windows",
       gap: arms.comparesPieces ? "bits_per_byte" : "nats_per_token",
+      caveat: arms.comparesPieces
+        ? "The loss of a token is the student's and its controls' alone; models with other tokens are compared in bits per byte. The arithmetic "
+          + "does not count \(uncountedWork.joined(separator: " and "))."
+        : nil,
       remedy:
-        "a teacher that knows more of such data, a loss that heeds it more or less (distillation.alpha, "
-        + "distillation.temperature), more steps, or a larger student",
+        "\(teacher)a loss that heeds it more or less (\(keys)), more steps, or a larger student",
       moreRows: "hold out more (data.held_out)")
   }
 
@@ -166,7 +176,10 @@ public final class LanguageTask: RecipeTask {
       on: text.heldOut, batchSize: recipe.training.batchSize, classCount: classCount,
       store: store
     ) { try report($0, $1, "batches") }
-    return ArmEvaluation(found, bytesPerToken: text.bytesPerToken)
+    return ArmEvaluation(
+      found, bytesPerToken: text.bytesPerToken,
+      hasCommonTokens: !(isTeacher && arms.comparesPieces),
+      isCompared: !arms.comparesPieces)
   }
 
   /// How a model continues a held-out text.
@@ -185,20 +198,29 @@ public final class LanguageTask: RecipeTask {
 }
 
 extension ArmEvaluation {
-  /// A language model's numbers on held-out windows; `bytesPerToken` are those of the text.
-  package init(_ found: Evaluation, bytesPerToken: Double) {
+  /// A language model's numbers on held-out windows; `bytesPerToken` are those of the text. The loss of a token says nothing beside others
+  /// where tokens are not common, and not every model `isCompared` with a teacher class by class.
+  package init(
+    _ found: Evaluation, bytesPerToken: Double, hasCommonTokens: Bool = true,
+    isCompared: Bool = true
+  ) {
     let nats = found.natsPerToken
     self.init(
       metrics: [
-        Metric("nats_per_token", "nats/token", nats, .decimals, better: .lower),
+        Metric(
+          "nats_per_token", "nats/token", hasCommonTokens ? nats : nil, .decimals, better: .lower),
         Metric(
           "bits_per_byte", "bits/byte", nats / bytesPerToken / log(2), .decimals, better: .lower),
-        Metric("kl_to_teacher", "KL to teacher", found.klToTeacher, .decimals, better: .lower),
-        Metric("top1_agreement", "top-1 agreement", found.agreement, .share, better: .higher),
-        Metric(
-          "expected_calibration_error", "ECE", found.calibrationError, .decimals, better: .lower),
-        Metric("held_out_tokens", nil, Double(found.tokenCount), .count),
-      ], .losses(found.windowLosses), reliability: found.calibration.points)
+      ]
+        + (isCompared
+          ? [
+            Metric("kl_to_teacher", "KL to teacher", found.klToTeacher, .decimals, better: .lower),
+            Metric("top1_agreement", "top-1 agreement", found.agreement, .share, better: .higher),
+          ] : []) + [
+          Metric(
+            "expected_calibration_error", "ECE", found.calibrationError, .decimals, better: .lower),
+          Metric("held_out_tokens", nil, Double(found.tokenCount), .count),
+        ], .losses(found.windowLosses), reliability: found.calibration.points)
   }
 }
 

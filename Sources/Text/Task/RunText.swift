@@ -9,7 +9,9 @@ import Training
 
 /// What a run trains on, chooses weights by and is judged by.
 package struct RunText: CustomStringConvertible {
-  package private(set) var training: any TokenData
+  /// What is trained on, with what is known of a teacher's side.
+  package private(set) var learnt: LearntRows
+  package var training: any TokenData { learnt.data }
   /// Few rows, by which every arm's best weights are chosen; nil where the text has none to spare.
   package let validation: (any TokenData)?
   package private(set) var heldOut: any TokenData
@@ -24,7 +26,9 @@ package struct RunText: CustomStringConvertible {
   /// An entry as it stands in its file, for a person to look at.
   package private(set) var firstEntry: DataEntry?
   /// Rows of a share of the entries that are trained on.
-  private let rows: (_ share: Double) throws -> any TokenData
+  private let rows: (_ share: Double) throws -> LearntRows
+  /// The held-out rows in two tokenizations, where a teacher has another one.
+  private let judged: AlignedRows?
 
   /// At most so many rows are measured for validation: they are measured again and again.
   private static let validationRows = 64
@@ -38,7 +42,7 @@ package struct RunText: CustomStringConvertible {
   package func slice(_ share: Double) throws -> RunText {
     guard share < 1 else { return self }
     var slice = self
-    slice.training = try rows(share)
+    slice.learnt = try rows(share)
     guard slice.training.count > 0 else {
       throw UserError(
         "A share of \(share) of the training text is smaller than one sequence of \(training.length) tokens. Give "
@@ -48,15 +52,12 @@ package struct RunText: CustomStringConvertible {
     return slice
   }
 
-  /// The rows that are trained on in two tokenizations, where a teacher has another one.
-  package var aligned: AlignedRows? { training as? AlignedRows }
-
   /// The same text in the tokens of a teacher that has others; nil where it has not.
   package var ofTeacher: RunText? {
-    guard let training = aligned, let judged = heldOut as? AlignedRows else { return nil }
+    guard let training = learnt.aligned, let judged else { return nil }
     var text = self
-    (text.training, text.heldOut) = (TeacherSide(rows: training), TeacherSide(rows: judged))
-    text.bytesPerToken = Double(judged.byteCount) / Double(max(1, text.heldOut.targetCount))
+    (text.learnt, text.heldOut) = (LearntRows(training.teacher), judged.teacher)
+    text.bytesPerToken = judged.bytesPerTarget(of: judged.teacher)
     text.promptTokens = promptOfTeacher
     return text
   }
@@ -118,8 +119,8 @@ package struct RunText: CustomStringConvertible {
       let used = limit < .max ? Array(tokens.prefix(limit * length + 1)) : tokens
       return TokenWindows(used, length: length, shifts: shifts)
     }
-    func learnt(_ entries: [String]) throws -> any TokenData {
-      try aligner?.rows(stream: entries) ?? windows(entries)
+    func learnt(_ entries: [String]) throws -> LearntRows {
+      try aligner.map { LearntRows(try $0.rows(stream: entries)) } ?? LearntRows(windows(entries))
     }
     let training = try learnt(corpus.training)
     /// Entries from all over some, for about so many rows.
@@ -128,19 +129,20 @@ package struct RunText: CustomStringConvertible {
       return Parts.slice(all, share: Double(rows) / Double(count), seed: seed)
     }
     let judged = try entries(of: corpus.heldOut, rows: recipe.judgedRows)
-    let heldOut = try learnt(judged)
+    let judgedRows = try learnt(judged)
+    let heldOut = judgedRows.data
     let validation = try windows(
       entries(of: corpus.validation, rows: Self.validationRows), atMost: Self.validationRows)
-    (self.training, self.heldOut) = (training, heldOut)
+    (self.learnt, self.heldOut, self.judged) = (training, heldOut, judgedRows.aligned)
     self.validation = validation.count > 0 ? validation : nil
     rows = { try learnt(Parts.slice(corpus.training, share: $0, seed: seed)) }
     let judgedTokens = (heldOut as? TokenWindows)?.tokens.count ?? heldOut.targetCount
     bytesPerToken =
-      (heldOut as? AlignedRows)?.bytesPerTarget ?? Corpus.bytesPerToken(judged, judgedTokens)
+      judgedRows.aligned?.bytesPerTarget(of: heldOut) ?? Corpus.bytesPerToken(judged, judgedTokens)
     let longEnough = corpus.heldOut.first { $0.utf8.count > 60 } ?? corpus.heldOut.first ?? ""
     prompt = longEnough.split(separator: " ").prefix(4).joined(separator: " ")
     promptTokens = [tokenizer.endOfText] + (try tokenizer.tokenizer.encode(prompt, endsText: false))
-    let read = (training as? TokenWindows)?.tokens.count ?? training.targetCount
+    let read = (training.data as? TokenWindows)?.tokens.count ?? training.data.targetCount
     description =
       "\(counted(corpus.training.count, "entry", "entries")) (\(counted(read, "token"))) to train "
       + "on, \(counted(validation.targetCount, "token")) to choose weights by, "
@@ -166,17 +168,19 @@ package struct RunText: CustomStringConvertible {
       TokenExamples(examples, length: recipe.sequenceLength, packs: packs)
     }
     /// Rows of a share of what is trained on.
-    func learnt(_ share: Double) throws -> any TokenData {
+    func learnt(_ share: Double) throws -> LearntRows {
       func slice<Element>(_ items: [Element]) -> [Element] {
         share < 1 ? Parts.slice(items, share: share, seed: seed) : items
       }
+      let own = slice(parts.training)
       if readsRecords {
-        return try AlignedRows(
-          slice(parts.training), recorded: slice(records.training), tokenizer.tokenizer,
-          length: recipe.sequenceLength)
+        return LearntRows(
+          try RecordedRows(
+            own, slice(records.training), tokenizer, length: recipe.sequenceLength))
       }
-      guard let aligner, let others else { return rows(slice(parts.training), packs: packs) }
-      return try aligner.rows(slice(parts.training), slice(others.training))
+      return try aligner.flatMap { aligner in
+        try others.map { LearntRows(try aligner.rows(own, slice($0.training))) }
+      } ?? LearntRows(rows(own, packs: packs))
     }
     let training = rows(parts.training, packs: packs)
     // Objectives that read segments read them here too.
@@ -193,10 +197,11 @@ package struct RunText: CustomStringConvertible {
       try aligner?.rows(
         judged, Parts.sample($0.heldOut, atMost: recipe.judgedRows, seed: seed))
     }
-    (self.training, self.heldOut) = (try learnt(1), alignedHeldOut ?? heldOut)
+    (self.learnt, self.heldOut) = (try learnt(1), alignedHeldOut?.student ?? heldOut)
+    self.judged = alignedHeldOut
     self.validation = validation.count > 0 ? validation : nil
     bytesPerToken =
-      alignedHeldOut?.bytesPerTarget
+      alignedHeldOut.map { $0.bytesPerTarget(of: $0.student) }
       ?? heldOut.bytesPerTarget { tokenizer.tokenizer.decode($0) }
     let first = heldOut.examples.first
     let given = first?.isTarget.prefix { !$0 }.count ?? 0

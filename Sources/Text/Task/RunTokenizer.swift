@@ -6,7 +6,7 @@ import Models
 import Storage
 import Tokenizers
 
-/// The tokenizer that all models of a run share.
+/// A tokenizer with the token that ends a text: that of all models of a run, but for a teacher that has its own.
 package struct RunTokenizer {
   package let tokenizer: Tokenizer
   package let endOfText: Int32
@@ -29,12 +29,18 @@ package struct RunTokenizer {
     self.directory = directory
   }
 
+  /// A tokenizer that is in no folder.
+  init(_ tokenizer: Tokenizer, endOfText: Int32, files: [(name: String, text: String)] = []) {
+    (self.tokenizer, self.endOfText, self.files) = (tokenizer, endOfText, files)
+    directory = nil
+  }
+
   /// One token per byte.
   package init(contextLength: Int) throws {
-    tokenizer = try Tokenizer(ByteLevelFile.bytes)
-    endOfText = Int32(tokenizer.vocabularySize - 1)
-    files = ByteLevelFile.files(ByteLevelFile.bytes, contextLength: contextLength)
-    directory = nil
+    let bytes = try Tokenizer(ByteLevelFile.bytes)
+    self.init(
+      bytes, endOfText: Int32(bytes.vocabularySize - 1),
+      files: ByteLevelFile.files(ByteLevelFile.bytes, contextLength: contextLength))
   }
 
   /// That of the model which the run starts from, else that of the folder which the recipe names, else bytes.
@@ -59,10 +65,11 @@ package struct RunTokenizer {
   }
 
   /// Throws unless a folder's tokenizer gives the same ids.
-  func requireSame(as path: String) throws {
+  func requireSame(as path: String, mayBeLikelihood: Bool = false) throws {
     guard isSame(as: try RunTokenizer(folder: path)) else {
       throw UserError(
-        "\(path) has another tokenizer than the teacher, so their tokens cannot be compared.",
+        "\(path) has another tokenizer than the teacher, so their tokens cannot be compared"
+          + (mayBeLikelihood ? "; the objective likelihood compares pieces of text." : "."),
         remedy: .learnTexts(student: path))
     }
   }
