@@ -5,6 +5,7 @@ import Tensors
 
 /// A kernel as a driver compiles it at its first launch: for groups of some size.
 final class KernelVariant: Sendable {
+  /// What tells it from others.
   struct Key: Hashable {
     let program: KernelProgram
     let function: String
@@ -20,6 +21,7 @@ final class KernelVariant: Sendable {
     static let wideExtent = 65_535
   }
 
+  /// One that will be launched, and how another process is asked for it.
   struct Expected {
     let variant: KernelVariant
     let request: CompilationRequest
@@ -29,6 +31,7 @@ final class KernelVariant: Sendable {
 
   /// Whether this process has launched it, and so has what the driver made of it.
   var isLaunched: Bool { launched.load(ordering: .relaxed) }
+  /// Notes that this process launches it.
   func launches() { if !isLaunched { launched.store(true, ordering: .relaxed) } }
 }
 
