@@ -77,7 +77,12 @@ struct LanguageDoctor {
           "left out: \(counted(rows.refusedCount, "text")) of which the tokenizers do not make the same bytes"
         ))
     }
-    if rows.teacherLength >= tokens.contextLength {
+    // Rows with room for the student and none for the teacher.
+    let short = rows.rows.count {
+      4 * $0.student.targetCount < 3 * rows.student.length
+        && 4 * $0.teacher.targetCount > 3 * tokens.contextLength
+    }
+    if 10 * short > rows.rows.count {
       findings.append(
         .warning(
           "rows end where the teacher's context does, \(counted(tokens.contextLength, "token")): a data.sequence_length that "
