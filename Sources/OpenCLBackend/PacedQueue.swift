@@ -98,7 +98,8 @@ final class KernelLaunch: PreparedLaunch {
   private let queue: PacedQueue
   private let global: [Int]
   private let local: [Int]
-  let variant: KernelVariant?
+  /// What is noted when it is launched, where kernels are compiled ahead.
+  private let variant: KernelVariant?
   /// Seconds of the runs that were timed by the host; of two the lesser, since the first may include compiling.
   private var timed: [Double] = []
 

@@ -76,11 +76,11 @@ import Testing
       let refused = try shop.run(distill + both + ["--overwrite", "--set", setting])
       #expect(refused.status != 0 && refused.errors.contains(message), "\(refused.errors)")
     }
-    let cache = try shop.run(
+    let packed = try shop.run(
       distill + [
         "--run", shop.path("x"), "--objective", "likelihood", "--set", "data.packing=true",
       ])
-    #expect(cache.status != 0 && cache.errors.contains("data.packing"), "\(cache.errors)")
+    #expect(packed.status != 0 && packed.errors.contains("data.packing"), "\(packed.errors)")
   }
 
   /// Prompts with completions: only what a teacher wrote is compared.

@@ -24,7 +24,7 @@ package struct EntryExamples {
   package func examples(_ entry: DataEntry) throws -> [TokenExamples.Example] {
     try DataEntry.placed(entry.source) {
       switch try entry.form() {
-      case .text(let text): return try whole(text)
+      case .text(let text): return [try whole(text)]
       case .pair(let prompt, let completion):
         guard let completion else {
           throw EntryProblem(description: "there is a `prompt` and no `completion`")
@@ -44,9 +44,10 @@ package struct EntryExamples {
     }
   }
 
-  private func whole(_ text: String) throws -> [TokenExamples.Example] {
+  /// A text that is learnt whole, with its end.
+  func whole(_ text: String) throws -> TokenExamples.Example {
     let ids = ended(try tokenizer.encode(text))
-    return [.init(tokens: ids, isTarget: [Bool](repeating: true, count: ids.count))]
+    return .init(tokens: ids, isTarget: [Bool](repeating: true, count: ids.count))
   }
 
   /// A completion goes on with its prompt: the two are one text, of which the beginning is the prompt's.

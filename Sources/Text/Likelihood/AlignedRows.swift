@@ -117,8 +117,8 @@ package struct AlignedRows: Sendable {
   package let rows: [AlignedText]
   /// The student's side, of which the teacher has not been asked.
   package let student: PieceRows
-  /// Tokens of the teacher that a row has room for.
-  package let teacherLength: Int
+  /// The teacher's side.
+  package let teacher: TokenExamples
   /// Texts that were left out, since two tokenizers did not make the same bytes of them.
   package let refusedCount: Int
 
@@ -133,36 +133,14 @@ package struct AlignedRows: Sendable {
     student = PieceRows(rows.map(\.student), length: length)
     // A multiple of 16, so that texts of about one length have the same kernels.
     let longest = rows.map { $0.teacher.tokens.count - 1 }.max() ?? 1
-    teacherLength = min(teacherLimit, (longest + 15) / 16 * 16)
+    teacher = TokenExamples(
+      rows.map(\.teacher), length: min(teacherLimit, (longest + 15) / 16 * 16))
     refusedCount = refused
   }
-
-  /// The teacher's side.
-  package var teacher: TeacherSide { TeacherSide(rows: rows, length: teacherLength) }
 
   /// Bytes of the rows' pieces for each token that is learnt on one side.
   func bytesPerTarget(of side: any TokenData) -> Double {
     let bytes = rows.reduce(0) { $0 + $1.pieces.reduce(0) { $0 + $1.byteCount } }
     return Double(bytes) / Double(max(1, side.targetCount))
-  }
-}
-
-/// The teacher's side of rows: its tokens and labels.
-package struct TeacherSide: TokenData {
-  let rows: [AlignedText]
-  package let length: Int
-
-  package var count: Int { rows.count }
-  package var targetCount: Int { weight(of: Array(rows.indices)) }
-  package var fingerprint: String {
-    PieceRows(rows.map(\.teacher), length: length).fingerprint
-  }
-
-  package func weight(of numbers: [Int?]) -> Int {
-    numbers.compactMap { $0 }.reduce(0) { $0 + rows[$1].teacher.targetCount }
-  }
-
-  package func batch(of numbers: [Int?]) -> Batch {
-    PieceRows.batch(numbers.map { $0.map { rows[$0].teacher } }, length)
   }
 }

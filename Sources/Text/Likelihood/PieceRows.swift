@@ -1,4 +1,5 @@
 // Rows of a student's tokens with what a teacher said of pieces of their text.
+import Base
 import Storage
 import Tensors
 import Training
@@ -10,7 +11,7 @@ extension Field {
   package static let pieceNats = Field("piece_nats")
 }
 
-/// A text a row, filled up with positions that do not count.
+/// Texts, a row each, with the pieces that their labels belong to.
 package struct PieceRows: TokenData, Sendable {
   /// What a teacher said of a piece.
   package struct Answer: Sendable, Hashable {
@@ -20,49 +21,45 @@ package struct PieceRows: TokenData, Sendable {
     package let nats: Float
   }
 
-  package let examples: [TokenExamples.Example]
-  package let length: Int
+  private let texts: TokenExamples
   /// What is known of the pieces of each row; empty before a teacher was asked.
   package var answers: [[Answer]]
   /// Whether the answers are a part of the data, and not a teacher's that is here.
   private let areRecorded: Bool
 
-  /// Examples of at most `length` tokens and one more, with what was recorded of them; nil for what is still to be asked.
+  /// Examples of at most `length` tokens and one more, of which some are learnt, with what was recorded of them; nil for what is still
+  /// to be asked.
   init(_ examples: [TokenExamples.Example], length: Int, recorded: [[Answer]]? = nil) {
-    (self.examples, self.length) = (examples, length)
+    texts = TokenExamples(examples, length: length)
+    demand(
+      texts.cutCount + texts.droppedCount == 0, "rows with pieces are as long as they are shown")
     (answers, areRecorded) = (recorded ?? [], recorded != nil)
   }
 
-  package var count: Int { examples.count }
-  package var targetCount: Int { weight(of: Array(examples.indices)) }
-
-  package func weight(of numbers: [Int?]) -> Int {
-    numbers.compactMap { $0 }.reduce(0) { $0 + examples[$1].targetCount }
-  }
+  package var length: Int { texts.length }
+  package var count: Int { texts.count }
+  package var targetCount: Int { texts.targetCount }
+  package func weight(of numbers: [Int?]) -> Int { texts.weight(of: numbers) }
 
   package var fields: [Field: Shape] {
-    [.tokens: [length], .labels: [length], .pieces: [length], .pieceNats: [length]]
+    texts.fields.merging([.pieces: [length], .pieceNats: [length]]) { $1 }
   }
 
   package var fingerprint: String {
     var fingerprint = Fingerprint()
-    fingerprint.add("rows of \(length) with pieces")
-    for example in examples {
-      fingerprint.add(example.tokens)
-      fingerprint.add(example.isTarget.map { $0 ? 1 : 0 })
-    }
+    fingerprint.add("with pieces: \(texts.fingerprint)")
     if areRecorded { fingerprint.add("\(answers)") }
     return fingerprint.description
   }
 
   package func batch(of numbers: [Int?]) -> Batch {
-    var batch = Self.batch(numbers.map { $0.map { examples[$0] } }, length)
+    var batch = texts.batch(of: numbers)
     var (pieces, nats): ([Int32], [Float]) = ([], [])
     for number in numbers {
       var ofPositions = [Int32](repeating: -1, count: length)
       var ofPieces = [Float](repeating: 0, count: length)
       if let number, !answers.isEmpty {
-        let isTarget = examples[number].isTarget
+        let isTarget = texts.examples[number].isTarget
         for (index, answer) in answers[number].enumerated() {
           ofPieces[index] = answer.nats
           // The label of a position is the token behind it.
@@ -78,19 +75,6 @@ package struct PieceRows: TokenData, Sendable {
     batch.values[.pieces] = TensorData(shape, pieces)
     batch.values[.pieceNats] = TensorData(shape, nats)
     return batch
-  }
-
-  /// Examples as rows of a length, filled up with positions that do not count.
-  static func batch(_ examples: [TokenExamples.Example?], _ length: Int) -> Batch {
-    var (tokens, labels): ([Int32], [Int32]) = ([], [])
-    for example in examples {
-      let inputs = example?.tokens.dropLast() ?? []
-      let targets = example.map { zip($0.tokens, $0.isTarget).dropFirst().map { $1 ? $0 : -1 } }
-      tokens += inputs + [Int32](repeating: 0, count: length - inputs.count)
-      labels += (targets ?? []) + [Int32](repeating: -1, count: length - inputs.count)
-    }
-    let shape: Shape = [examples.count, length]
-    return Batch(tokens: TensorData(shape, tokens), labels: TensorData(shape, labels))
   }
 }
 

@@ -24,7 +24,7 @@ struct TextAligner {
   /// Rows cut from texts one after the other.
   func rows(stream texts: [String]) throws -> AlignedRows {
     try rows(
-      texts.map { try whole($0, student) }, texts.map { try whole($0, teacher.tokenizer) },
+      texts.map(EntryExamples(student).whole), texts.map(EntryExamples(teacher.tokenizer).whole),
       isStream: true)
   }
 
@@ -50,20 +50,6 @@ struct TextAligner {
     }
     return AlignedRows(
       texts, refused: refused, length: length, teacherLimit: teacherLimit, isStream: isStream)
-  }
-
-  /// A beginning in the teacher's tokens.
-  func prompt(_ text: String) throws -> [Int32] {
-    let tokenizer = teacher.tokenizer
-    return [tokenizer.endOfText] + (try tokenizer.tokenizer.encode(text, endsText: false))
-  }
-
-  /// A text with its end.
-  private func whole(_ text: String, _ tokenizer: RunTokenizer) throws -> TokenExamples.Example {
-    var ids = try tokenizer.tokenizer.encode(text)
-    if ids.last != tokenizer.endOfText { ids.append(tokenizer.endOfText) }
-    return TokenExamples.Example(
-      tokens: ids, isTarget: [Bool](repeating: true, count: ids.count))
   }
 
   /// Entries in the teacher's tokens, as many as in the student's.

@@ -71,21 +71,25 @@ package struct ObjectiveRecipe: RecipeSection {
     }
   }
 
-  /// Whether teacher and student may have tokenizers of their own: what else reads a teacher needs the same tokens.
+  /// The keys that are set and need the same tokens on both sides.
+  private var keysOfCommonTokens: [String] {
+    [
+      ("cache", !cache.isEmpty), ("more_teachers", !moreTeachers.isEmpty),
+      ("on_policy.lambda", onPolicy.lambda != 0), ("hidden.weight", hidden.weight != 0),
+      ("relations.weight", relations.weight != 0),
+    ].filter(\.1).map(\.0)
+  }
+
+  /// Whether teacher and student may have tokenizers of their own.
   package var mayBeLikelihood: Bool {
-    [.auto, .likelihood].contains(objective) && cache.isEmpty && moreTeachers.isEmpty
-      && onPolicy.lambda == 0 && hidden.weight == 0 && relations.weight == 0
+    [.auto, .likelihood].contains(objective) && keysOfCommonTokens.isEmpty
   }
 
   package func validate() throws {
     if objective == .likelihood {
-      for (key, isUnset) in [
-        ("cache", cache.isEmpty), ("more_teachers", moreTeachers.isEmpty),
-        ("on_policy.lambda", onPolicy.lambda == 0), ("hidden.weight", hidden.weight == 0),
-        ("relations.weight", relations.weight == 0), ("temperature", temperature == 1),
-      ] {
+      for key in keysOfCommonTokens + (temperature == 1 ? [] : ["temperature"]) {
         try require(
-          isUnset, "distillation.\(key)",
+          false, "distillation.\(key)",
           "left out with the objective likelihood, which knows of none")
       }
     }

@@ -91,7 +91,7 @@ package struct RunText: CustomStringConvertible {
         entries: entries, recipe, tokenizer, aligner, readsRecords: readsRecords, packs: packs,
         classCount: classCount, seed: seed)
     firstEntry = entries.first
-    promptOfTeacher = try aligner?.prompt(prompt) ?? []
+    promptOfTeacher = try teacher?.tokenizer.beginning(prompt) ?? []
     for (name, part) in [("training", training), ("held-out", heldOut)] where part.count == 0 {
       throw UserError(
         isStream
@@ -141,7 +141,7 @@ package struct RunText: CustomStringConvertible {
       judgedRows.aligned?.bytesPerTarget(of: heldOut) ?? Corpus.bytesPerToken(judged, judgedTokens)
     let longEnough = corpus.heldOut.first { $0.utf8.count > 60 } ?? corpus.heldOut.first ?? ""
     prompt = longEnough.split(separator: " ").prefix(4).joined(separator: " ")
-    promptTokens = [tokenizer.endOfText] + (try tokenizer.tokenizer.encode(prompt, endsText: false))
+    promptTokens = try tokenizer.beginning(prompt)
     let read = (training.data as? TokenWindows)?.tokens.count ?? training.data.targetCount
     description =
       "\(counted(corpus.training.count, "entry", "entries")) (\(counted(read, "token"))) to train "

@@ -59,6 +59,11 @@ package struct RunTokenizer {
     }
   }
 
+  /// A text that goes on, behind the end of another one.
+  func beginning(_ text: String) throws -> [Int32] {
+    [endOfText] + (try tokenizer.encode(text, endsText: false))
+  }
+
   /// Whether another one gives the same ids.
   func isSame(as other: RunTokenizer) -> Bool {
     other.files.first?.text == files.first?.text || other.tokenizer.hasSameTokens(as: tokenizer)
