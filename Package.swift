@@ -13,15 +13,31 @@ func room(_ name: String, imports: [Target.Dependency] = [], plugins: [Target.Pl
 let argumentParser = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
+/// What speaks with other machines stands behind the trait `Network`: programs without it need none of these packages.
+let network = TargetDependencyCondition.when(traits: ["Network"])
+let server = Target.Dependency.product(
+  name: "Hummingbird", package: "hummingbird", condition: network)
+let client: [Target.Dependency] = [
+  .product(name: "AsyncHTTPClient", package: "async-http-client", condition: network),
+  .product(name: "Crypto", package: "swift-crypto", condition: network),
+]
+
 let package = Package(
   name: "retort",
   products: [
     .executable(name: "retort", targets: ["Command"]),
     .library(name: "Retort", targets: ["Retort"]),
   ],
+  traits: [
+    .trait(name: "Network", description: "Commands that speak with other machines."),
+    .default(enabledTraits: ["Network"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
   ],
   targets: [
     // What every room may use
@@ -47,6 +63,13 @@ let package = Package(
 
     room("SelfTest", imports: ["Text"]),
 
+    // Hosted models
+    room("Terms", imports: ["Storage"]),
+    room("Collecting", imports: ["Terms", "Text"] + client),
+    .target(
+      name: "Serving", dependencies: ["Sentences", server], resources: [.embedInCode("chat.html")],
+      swiftSettings: strict),
+
     // The public face
     room("Retort", imports: ["OpenCLBackend", "Sentences", "Text"]),
 
@@ -60,6 +83,8 @@ let package = Package(
       name: "Command",
       dependencies: [
         argumentParser, "OpenCLBackend", "SelfTest", "Sentences", "Text",
+        .target(name: "Collecting", condition: network),
+        .target(name: "Serving", condition: network),
       ], swiftSettings: strict),
     .executableTarget(
       name: "benchmarks",
@@ -85,6 +110,9 @@ let package = Package(
     .testTarget(name: "ModelsTests", dependencies: ["Checks", "Models"], swiftSettings: strict),
     .testTarget(
       name: "TrainingTests", dependencies: ["Checks", "SelfTest", "Sentences"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CollectingTests", dependencies: ["Checks", "Collecting", "Command"],
       swiftSettings: strict),
     .testTarget(
       name: "ToolTests",

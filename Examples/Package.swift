@@ -6,7 +6,7 @@ let retort = Target.Dependency.product(name: "Retort", package: "retort")
 
 let package = Package(
   name: "retort-examples",
-  dependencies: [.package(name: "retort", path: "..")],
+  dependencies: [.package(name: "retort", path: "..", traits: [])],
   targets: [
     .executableTarget(name: "FirstDistillation", dependencies: [retort]),
     .executableTarget(name: "Digits", dependencies: [retort]),

@@ -23,7 +23,8 @@
 #ifndef WINDOW
 #define WINDOW 0
 #endif
-// 1 where `lengths` [B] says how many keys count.
+// 1 where `lengths` [B] says how many keys count; 2 where `lengths` [B, 2] also says in which row of the keys and values, which may
+// be more than B, they lie.
 #ifndef LENGTHS
 #define LENGTHS 0
 #endif
@@ -58,13 +59,19 @@
 
 #if LENGTHS
 #define VISIBILITY_PARAMETER , __global const int* lengths
-#define KEYS(b) clamp(lengths[b], 1, TK)
+#define KEYS(b) clamp(lengths[(b) * LENGTHS], 1, TK)
 #elif SEGMENTS
 #define VISIBILITY_PARAMETER , __global const int* segments
 #define KEYS(b) TK
 #else
 #define VISIBILITY_PARAMETER
 #define KEYS(b) TK
+#endif
+// The row of keys and values that batch b reads.
+#if LENGTHS == 2
+#define KEY_ROW(b) lengths[(b) * 2 + 1]
+#else
+#define KEY_ROW(b) (b)
 #endif
 #if SEGMENTS
 #define SEGMENT(t, end) segments[((size_t)b * TQ + min(t, TQ - 1)) * 2 + (end)]

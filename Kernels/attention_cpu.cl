@@ -10,6 +10,16 @@ VECTOR_KERNEL attention_pack(__global const X_TYPE* x, __global float* packed, c
   TRANSPOSE(to, x, bh / H, bh % H, start, T, H)
 }
 
+// The same for the rows of keys that `lengths` names, as far as their keys count.
+#if LENGTHS == 2
+VECTOR_KERNEL attention_pack_rows(__global const X_TYPE* x, __global float* packed, const int TK,
+                                  const int H, const int padded VISIBILITY_PARAMETER) {
+  const int bh = get_global_id(1), start = get_global_id(0) * COLUMNS, keys = KEYS(bh / H);
+  __global float* to = packed + ((size_t)bh * padded + start) * D;
+  if (start < keys) TRANSPOSE(to, x, KEY_ROW(bh / H), bh % H, start, TK, H)
+}
+#endif
+
 // Keys that all tiles of a run see before the next ones: few enough to stay in the second cache.
 #ifndef KEY_BLOCK
 #define KEY_BLOCK 512
@@ -26,7 +36,7 @@ VECTOR_KERNEL attention_rows(__global const Q_TYPE* q, __global const float* k_p
                              const int TQ, const int TK, const int H, const int G, const int padded,
                              SCALE_PARAMETERS VISIBILITY_PARAMETER) {
   const int bh = get_global_id(1), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
-  const int first = get_global_id(0) * TILES * ROWS, last = min(TQ, first + TILES * ROWS);
+  const int row_of_keys = KEY_ROW(b), first = get_global_id(0) * TILES * ROWS, last = min(TQ, first + TILES * ROWS);
   __global const float* k_blocks = k_packed + ((size_t)b * G + g) * D * padded;
   // What is known of each tile's softmax before the next block of keys.
   FLOATV kept[TILES][ROWS][DV], totals[TILES][ROWS];
@@ -76,7 +86,7 @@ VECTOR_KERNEL attention_rows(__global const Q_TYPE* q, __global const float* k_p
             STORE(weight, weights[r] + j * VECTOR);
           }
         }
-        ACCUMULATE(sums, weights, v + HEAD(b, c0, g, TK, G), G * D, 0, min(COLUMNS, visible - c0))
+        ACCUMULATE(sums, weights, v + HEAD(row_of_keys, c0, g, TK, G), G * D, 0, min(COLUMNS, visible - c0))
       }
       EACH_ROW {
         highest_yet[tile][r] = best[r];
@@ -103,7 +113,7 @@ VECTOR_KERNEL attention_row(__global const Q_TYPE* q, __global const K_TYPE* k, 
                             __global OUT_TYPE* out, __global float* log_sum, const int TQ, const int TK,
                             const int H, const int G, SCALE_PARAMETERS VISIBILITY_PARAMETER) {
   const int bh = get_global_id(0), b = bh / H, h = bh % H, g = h / (H / G), keys = KEYS(b);
-  const int end = LAST_KEY(0) + 1;
+  const int row_of_keys = KEY_ROW(b), end = LAST_KEY(0) + 1;
   FLOATV query[DV], sums[DV];
   EACH_ELEMENT {
     query[e] = LOAD(q + HEAD(b, 0, h, 1, H) + e * VECTOR) * SCALE;
@@ -115,7 +125,7 @@ VECTOR_KERNEL attention_row(__global const Q_TYPE* q, __global const K_TYPE* k, 
     float weights[COLUMNS];
     float now = best;
     for (int c = 0; c < count; c++) {
-      __global const K_TYPE* key = k + HEAD(b, c0 + c, g, TK, G);
+      __global const K_TYPE* key = k + HEAD(row_of_keys, c0 + c, g, TK, G);
       FLOATV product = (FLOATV)(0.0f);
       EACH_ELEMENT product = MAD(query[e], LOAD(key + e * VECTOR), product);
       weights[c] = WITH_CAP_ONE(vector_sum(product));
@@ -126,7 +136,7 @@ VECTOR_KERNEL attention_row(__global const Q_TYPE* q, __global const K_TYPE* k, 
     total *= correction;
     EACH_ELEMENT sums[e] *= correction;
     for (int c = 0; c < count; c++) {
-      __global const V_TYPE* value = v + HEAD(b, c0 + c, g, TK, G);
+      __global const V_TYPE* value = v + HEAD(row_of_keys, c0 + c, g, TK, G);
       const float weight = exp_of_log(weights[c] - best);
       total += weight;
       EACH_ELEMENT sums[e] = MAD((FLOATV)(weight), LOAD(value + e * VECTOR), sums[e]);

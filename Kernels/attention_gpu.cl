@@ -62,7 +62,7 @@ __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void a
   }
   DECLARE_SUMS(sums)
   for (int c0 = FIRST_KEY(t0) / COLUMNS * COLUMNS; c0 < visible; c0 += COLUMNS) {
-    STAGE(tile, COLUMNS, k, b, c0, g, TK, G)
+    STAGE(tile, COLUMNS, k, KEY_ROW(b), c0, g, TK, G)
     barrier(CLK_LOCAL_MEM_FENCE);  // queries and keys are complete
     SCORES(score, q_tile, tile)
     EACH_ROW {
@@ -73,7 +73,7 @@ __kernel SUBGROUP_SIZE __attribute__((reqd_work_group_size(GROUP, 1, 1))) void a
       }
     }
     barrier(CLK_LOCAL_MEM_FENCE);  // scores are complete, and all have read the keys
-    STAGE_ACROSS(tile, v, b, c0, g, TK, G)
+    STAGE_ACROSS(tile, v, KEY_ROW(b), c0, g, TK, G)
     for (int row = item; row < ROWS; row += GROUP) {
       const float before = best[row];
       float now = before, sum = 0.0f;

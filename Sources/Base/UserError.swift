@@ -25,6 +25,12 @@ public struct UserError: Error, CustomStringConvertible, Sendable {
     case nameFields(String)
     /// Use the model as an encoder of sentences.
     case useAsEncoder
+    /// Give the server a key, or say that it needs none.
+    case serveWithKey
+    /// Allow an endpoint without encryption.
+    case allowPlainHTTP
+    /// Accept terms of a provider, by their names, with a reason.
+    case acceptTerms([String])
   }
 
   /// What is wrong, in sentences.

@@ -20,7 +20,16 @@ struct Retort: ParsableCommand {
       RecipeCommand.self, Cache.self, Generate.self, Evaluate.self, Embed.self, Logits.self,
       Inspect.self, Compare.self, Export.self, TokenizerCommand.self, Examine.self,
       Compile.self,
-    ])
+    ] + networkCommands)
+
+  /// Commands that speak with other machines; a build without the trait `Network` has none.
+  private static var networkCommands: [any ParsableCommand.Type] {
+    #if Network
+      [Collect.self, Serve.self]
+    #else
+      []
+    #endif
+  }
 
   /// Throws where a word stands in the place of a command and is none.
   private static func requireCommand(_ words: [String]) throws {

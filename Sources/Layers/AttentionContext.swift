@@ -34,7 +34,8 @@ public final class AttentionContext {
     case all(counts: Tensor)
     /// Those before them in their text: where it begins and its last position, int32 [B, T, 2].
     case beforeInText(segments: Tensor)
-    /// Those before them, the earliest in a cache: how many it holds, and how many there are with the new ones, int32 [B] each.
+    /// Those before them, the earliest in a cache: how many it holds, and how many there are with the new ones, int32 [B]
+    /// each, or [B, 2] with rows of the cache.
     case cached(KeyValueCache, starts: Tensor, lengths: Tensor)
   }
 
@@ -62,7 +63,8 @@ public final class AttentionContext {
   }
 
   /// Tokens that follow those in `cache`. Inputs, all int32: `positions` [B, T]; `starts` [B], how many
-  /// tokens of each sequence the cache holds; `lengths` [B], how many with the new ones.
+  /// tokens of each sequence the cache holds; `lengths` [B], how many with the new ones. For a cache with rows of its own both
+  /// are [B, 2], with the row of each sequence behind the count.
   package init(in cache: KeyValueCache, positions: Tensor, starts: Tensor, lengths: Tensor) {
     self.positions = positions
     visibility = .cached(cache, starts: starts, lengths: lengths)
@@ -139,14 +141,18 @@ public final class AttentionContext {
 package final class KeyValueCache {
   /// How many tokens of each sequence it can hold.
   package let capacity: Int
+  /// How many sequences it holds; nil for as many as a run has.
+  private let rowCount: Int?
   private var layers: [(keys: Tensor, values: Tensor)] = []
 
-  package init(capacity: Int) { self.capacity = capacity }
+  package init(capacity: Int, rowCount: Int? = nil) {
+    (self.capacity, self.rowCount) = (capacity, rowCount)
+  }
 
   /// The variables of a layer; made when a first graph asks for them, for its keys of some shape.
   func layer(_ index: Int, _ shape: Shape) -> (keys: Tensor, values: Tensor) {
     if index == layers.count {
-      let whole: Shape = [shape[0], capacity, shape[2], shape[3]]
+      let whole: Shape = [rowCount ?? shape[0], capacity, shape[2], shape[3]]
       layers.append((.variable(whole, .zeros), .variable(whole, .zeros)))
     }
     return layers[index]

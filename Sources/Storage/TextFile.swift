@@ -10,7 +10,7 @@ extension Data {
   }
 
   /// Reads a whole file, a pipe among them; an error says why it cannot be read.
-  init(contentsOfFile url: URL) throws {
+  package init(contentsOfFile url: URL) throws {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
       throw UserError("Cannot read \(url.path): there is no such file.")

@@ -77,3 +77,21 @@ extension ScalarSet {
     .union(ranges.map { .range($0) })
   }
 }
+
+/// How many of a text's letters are of some scripts.
+package struct ScriptShare {
+  /// From 0 to 1; 1 for a text without letters.
+  package let value: Double
+
+  package static var names: [String] { ScalarSet.scripts.keys.sorted() }
+
+  /// nil where a script is not known.
+  package init?(of text: String, in scripts: [String]) {
+    let sets = scripts.compactMap { ScalarSet.scripts[$0.lowercased()] }
+    guard sets.count == scripts.count else { return nil }
+    let set = ScalarSet.union(sets)
+    let letters = text.unicodeScalars.filter(\.properties.isAlphabetic)
+    let count = letters.reduce(0) { $0 + (set.contains($1) ? 1 : 0) }
+    value = letters.isEmpty ? 1 : Double(count) / Double(letters.count)
+  }
+}

@@ -88,6 +88,50 @@ import Testing
     }
   }
 
+  /// Batches that read rows of a cache: B, TQ, TK, H, G, D, the mask, and for each batch how many keys count, and the row.
+  static let referredCases: [OpCase] = {
+    var random = RandomData(seed: 98)
+    let sizes: [(Int, Int, Int, Int, Int, Int, AttentionMask, [Int32])] = [
+      (1, 1, 40, 2, 1, 16, .causal, [33, 2]),
+      (3, 1, 90, 4, 2, 16, .causal(window: 20), [90, 3, 1, 0, 64, 3]),
+      (1, 24, 70, 2, 2, 16, .causal, [50, 1]), (2, 7, 40, 4, 2, 40, .causal, [40, 3, 9, 0]),
+      (2, 70, 90, 2, 1, 64, .causal, [90, 2, 71, 1]),
+    ]
+    return sizes.map { b, tq, tk, h, g, d, mask, visibility in
+      let op = Attention(mask: mask, score: .standard(headSize: d))
+      let kv: Shape = [4, tk, g, d]
+      return OpCase(
+        op,
+        [
+          random.floats([b, tq, h, d], -2...2), random.floats(kv, -2...2), random.floats(kv),
+          TensorData([b, 2], visibility),
+        ])
+    }
+  }()
+
+  @Test func aRowOfACacheIsReadAsIfItWereAlone() throws {
+    for test in Self.referredCases {
+      let visibility = test.data[3].integers
+      let whole = test.op.reference(test.data)[0].floats
+      let (q, kv) = (test.data[0], test.data[1].shape)
+      let width = q.shape.extents.dropFirst().reduce(1, *)
+      let size = kv.extents.dropFirst().reduce(1, *)
+      for b in 0..<q.shape[0] {
+        func row(_ data: TensorData, _ row: Int, _ size: Int) -> TensorData {
+          TensorData(
+            Shape([1] + data.shape.extents.dropFirst()),
+            Array(data.floats[row * size..<(row + 1) * size]))
+        }
+        let place = Int(visibility[2 * b + 1])
+        let alone = test.op.reference([
+          row(q, b, width), row(test.data[1], place, size), row(test.data[2], place, size),
+          TensorData([1], [visibility[2 * b]]),
+        ])[0].floats
+        #expect(Array(whole[b * width..<(b + 1) * width]) == alone)
+      }
+    }
+  }
+
   @Test func agreesWithPyTorch() throws {
     let masks = [("attention_causal", AttentionMask.causal), ("attention_full", .full)]
     for (name, mask) in masks {
@@ -165,7 +209,7 @@ import Testing
 
   /// What a target tests: a processor's kernels of every setting that is a constant of them, a GPU's of its share.
   private static func cases(on target: Target) -> [OpCase] {
-    let all = cases + packedCases
+    let all = cases + packedCases + referredCases
     guard target.family == .gpu else { return all + cappedCases }
     func setting(_ item: OpCase) -> String {
       let mask = (item.op as? Attention)?.mask ?? (item.op as? AttentionGradient)?.mask
@@ -190,7 +234,7 @@ import Testing
 
   @Test(arguments: Target.all) func kernelsMatchIn16Bits(target: Target) throws {
     let failures = try narrowKernelFailures(
-      Self.cases + Self.packedCases + Self.cappedCases, on: target)
+      Self.cases + Self.packedCases + Self.cappedCases + Self.referredCases, on: target)
     #expect(failures.isEmpty, "\(failures)")
   }
 
@@ -253,7 +297,7 @@ import Testing
     func cases(_ q: Shape) -> [OpCase] {
       (Self.cases + Self.cappedCases).filter { $0.data[0].shape == q }
     }
-    let small = cases([1, 20, 2, 40])
+    let small = cases([1, 20, 2, 40]) + Self.referredCases.filter { $0.data[0].shape[3] == 40 }
     let settings: [(MatrixUnit.Kind, ElementType, [OpCase])] = [
       (.nvidia, .bfloat16, small + cases([1, 150, 2, 32])), (.rdna3, .float16, small),
       (.intel8, .bfloat16, small), (.intel16, .float16, small),

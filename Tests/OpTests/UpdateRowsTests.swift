@@ -10,7 +10,7 @@ import Testing
     let sizes: [(Int, Int, Int, Int, [Int32])] = [
       (1, 1, 1, 1, [0]), (2, 5, 1, 7, [4, 0]), (3, 9, 4, 33, [5, 2, 7]), (2, 40, 40, 16, [0, 0]),
     ]
-    return sizes.map { b, rows, count, columns, starts in
+    let whole = sizes.map { b, rows, count, columns, starts in
       OpCase(
         UpdateRows(),
         [
@@ -18,7 +18,28 @@ import Testing
           TensorData([b], starts),
         ])
     }
+    // Batches that go elsewhere: of S batches some are named, one twice, and one begins before its rows do.
+    let referred: [(Int, Int, Int, Int, [Int32])] = [
+      (1, 5, 1, 7, [4, 2]), (3, 9, 4, 33, [5, 3, 0, 0, 7, 2]),
+      (4, 6, 3, 16, [1, 1, 4, 1, -1, 0, 2, 3]),
+    ]
+    return whole
+      + referred.map { b, rows, count, columns, starts in
+        OpCase(
+          UpdateRows(),
+          [
+            random.floats([4, rows, columns]), random.floats([b, count, columns]),
+            TensorData([b, 2], starts),
+          ])
+      }
   }()
+
+  @Test func newRowsGoWhereTheyAreSent() {
+    let kept = TensorData([3, 2, 1], [1, 2, 3, 4, 5, 6] as [Float])
+    let fresh = TensorData([2, 1, 1], [9, 8] as [Float])
+    let y = UpdateRows().reference([kept, fresh, TensorData([2, 2], [1, 2, 0, 0] as [Int32])])[0]
+    #expect(y.floats == [8, 2, 3, 4, 5, 9])
+  }
 
   @Test func onlyTheNewRowsChange() {
     let kept = TensorData([1, 3, 2], [1, 2, 3, 4, 5, 6] as [Float])

@@ -1,4 +1,5 @@
 // Runs that are to end within a time, and how long is left.
+import Checks
 import Foundation
 import Storage
 import Testing

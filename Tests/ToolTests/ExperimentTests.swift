@@ -1,5 +1,6 @@
-// A kind of model that the tool has never seen goes the whole way: teacher, students, controls, verdict, report.
 import Base
+// A kind of model that the tool has never seen goes the whole way: teacher, students, controls, verdict, report.
+import Checks
 import Experiments
 import Foundation
 import Storage

@@ -1,4 +1,5 @@
 // A terminal that nobody sits at: the tool runs in it, and a test reads what a person would have seen.
+import Checks
 import Foundation
 import Glibc
 

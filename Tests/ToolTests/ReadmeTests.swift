@@ -1,4 +1,5 @@
 // README's commands, recipes and code are what the tool and the library take.
+import Checks
 import Foundation
 import Testing
 

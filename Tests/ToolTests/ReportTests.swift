@@ -1,5 +1,6 @@
-// What a run leaves behind: report, cards, comparisons, numbered folders.
 import Base
+// What a run leaves behind: report, cards, comparisons, numbered folders.
+import Checks
 import Foundation
 import Storage
 import Testing

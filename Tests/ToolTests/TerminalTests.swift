@@ -1,5 +1,6 @@
-// What a person sees, on terminals of some widths and in files.
 import Base
+// What a person sees, on terminals of some widths and in files.
+import Checks
 import Foundation
 import Storage
 import Testing

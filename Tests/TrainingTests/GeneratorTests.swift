@@ -10,29 +10,6 @@ import Testing
 import Text
 
 @Suite struct GeneratorTests {
-  private struct Golden {
-    let model: any LanguageModel
-    let store: VariableStore
-    let tokens: [Int32]
-
-    init(_ name: String, on device: any Device) throws {
-      let directory = ModelDirectory(goldenFolder("models/\(name)"))
-      model = try directory.languageModel()
-      store = VariableStore(on: device, seed: 1)
-      try directory.load(model, into: store, prefix: "model")
-      let file = try Safetensors(contentsOf: directory.url.appending(path: "golden.safetensors"))
-      tokens = try file["generated"]?.integers ?? []
-    }
-
-    func greedy(_ prompts: [[Int32]], count: Int = 64, capacity: Int = 71, batchSize: Int? = nil)
-      throws -> [[Int32]]
-    {
-      try Generator(
-        model, store: store, batchSize: batchSize ?? prompts.count, capacity: capacity
-      ).generate(prompts, count: count, sampling: Sampling(), ends: [])
-    }
-  }
-
   /// A model whose head has other rows than its vocabulary, as tables are padded.
   private struct Padded: LanguageModel {
     let vocabularySize = 11
@@ -73,7 +50,7 @@ import Text
       try [ReferenceDevice()] + Target.all.filter { $0.family == .cpu }.map { try $0.open() }
     for device in devices {
       for family in Self.families {
-        let golden = try Golden(family, on: device)
+        let golden = try GoldenText(family, on: device)
         #expect(golden.tokens.count == 71)
         let new = try golden.greedy([Array(golden.tokens.prefix(7))])
         #expect(new == [Array(golden.tokens.dropFirst(7))], "\(family) on \(device.name)")
@@ -83,7 +60,7 @@ import Text
 
   @Test(arguments: ["gpt2-tied", "mistral-window", "qwen3", "gemma2", "gemma3"])
   func aBatchGivesWhatEachTextGivesAlone(family: String) throws {
-    let golden = try Golden(family, on: ReferenceDevice())
+    let golden = try GoldenText(family, on: ReferenceDevice())
     let prompts: [[Int32]] = [[3], Array(golden.tokens.prefix(7)), [5, 1, 4, 1, 5, 9, 2, 6, 5, 3]]
     let alone = try prompts.map { try golden.greedy([$0], count: 12, capacity: 30)[0] }
     #expect(try golden.greedy(prompts, count: 12, capacity: 30) == alone)
@@ -94,7 +71,7 @@ import Text
   }
 
   @Test func aRowThatEndsLeavesTheOthersAlone() throws {
-    let golden = try Golden("llama-untied", on: ReferenceDevice())
+    let golden = try GoldenText("llama-untied", on: ReferenceDevice())
     let prompts = [Array(golden.tokens.prefix(7)), [2, 3]]
     let alone = try prompts.map { try golden.greedy([$0], count: 20, capacity: 40)[0] }
     let end = alone[0][4]
@@ -110,7 +87,7 @@ import Text
   }
 
   @Test func aTextMayOutgrowTheCapacity() throws {
-    let golden = try Golden("qwen2-tied", on: ReferenceDevice())
+    let golden = try GoldenText("qwen2-tied", on: ReferenceDevice())
     let prompt = Array(golden.tokens.prefix(7))
     let long = try golden.greedy([prompt], count: 40, capacity: 16)[0]
     #expect(long.count == 40)
@@ -128,7 +105,7 @@ import Text
   }
 
   @Test func tokensBeyondTheVocabularyAreNotDrawn() throws {
-    let golden = try Golden("gpt2-tied", on: ReferenceDevice())
+    let golden = try GoldenText("gpt2-tied", on: ReferenceDevice())
     let generator = Generator(
       golden.model, vocabularySize: 3, store: golden.store, capacity: 40)
     var sampling = Sampling()

@@ -114,6 +114,12 @@ extension UserError.Remedy {
         + (temperature.map { ", for this temperature with --temperature \($0)." } ?? ".")
     case .nameFields(let fields):
       "--fields '\(fields)', or data.fields={\(fields)} in a recipe, says which field is what."
+    case .serveWithKey:
+      "Put one of at least 32 characters in the variable RETORT_SERVE_KEY, or say --no-key."
+    case .allowPlainHTTP: "--insecure-http allows it."
+    case .acceptTerms(let ids):
+      ids.map { "--accept-terms \($0)" }.joined(separator: " ")
+        + " --because 'WHY' collects all the same; both go into every record."
     case .useAsEncoder:
       "`retort embed` uses an encoder, and `retort distill` makes it smaller."
     }

@@ -12,7 +12,8 @@ import Base
 ///
 /// Operands: q [B, TQ, H, D], k [B, TK, G, D], v [B, TK, G, D]; each key head serves H / G query
 /// heads (Ainslie et al., arXiv 2305.13245); optionally either int32 [B], how many of the TK keys count
-/// in each batch, at least 1, or, causal with TQ = TK, int32 [B, TQ, 2], where the text of each position
+/// in each batch, at least 1; or int32 [B, 2], the same and the row of k and v, which may have any number of rows, that each batch reads;
+/// or, causal with TQ = TK, int32 [B, TQ, 2], where the text of each position
 /// begins and its last position. Results: out [B, TQ, H, D], log-sum-exp of the scores [B, H, TQ].
 package struct Attention: KernelOp {
   let mask: AttentionMask
@@ -20,13 +21,15 @@ package struct Attention: KernelOp {
 
   package func resultTypes(_ operands: [TensorType]) -> [TensorType] {
     let (q, k, v) = (operands[0].shape, operands[1].shape, operands[2].shape)
+    let namesRows = operands.count > 3 && operands[3] == TensorType([q[0], 2], .int32)
     demand(
-      q.rank == 4 && k.rank == 4 && k == v && q[0] == k[0] && q[3] == k[3] && q[2] % k[2] == 0
+      q.rank == 4 && k.rank == 4 && k == v && (q[0] == k[0] || namesRows) && q[3] == k[3]
+        && q[2] % k[2] == 0
         && (!mask.isCausal || k[1] >= q[1]),
       "attention: q \(q), k \(k) and v \(v) do not fit")
     let hasSegments = mask.isCausal && q[1] == k[1]
     demand(
-      operands.count == 3 || operands[3] == TensorType([q[0]], .int32)
+      operands.count == 3 || namesRows || operands[3] == TensorType([q[0]], .int32)
         || hasSegments && operands[3] == TensorType([q[0], q[1], 2], .int32),
       "attention: lengths or segments \(operands.last.map { "\($0)" } ?? "") do not fit q \(q)")
     return [operands[0], TensorType([q[0], q[2], q[1]])]
@@ -34,6 +37,9 @@ package struct Attention: KernelOp {
 
   package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
     demand(resultGradients[1] == nil, "attention: the log-sum-exp has no gradient")
+    demand(
+      application.operands[0].shape[0] == application.operands[1].shape[0],
+      "attention: rows of a cache have no gradient")
     guard let dout = resultGradients[0] else { return [nil, nil, nil] }
     let operands = application.operands
     let known = [application.result(0), application.result(1), dout]
@@ -55,10 +61,11 @@ package struct Attention: KernelOp {
     let visibility = operands.count > 3 ? operands[3] : nil
     s.forEachQuery { b, h, t in
       let visible = s.visibleKeys(b, t, mask, visibility)
+      let row = s.keyRow(b, visibility)
       let scores = visible.map { key in
         score(
           (0..<s.d).reduce(0.0) {
-            $0 + Double(q[s.query(b, t, h) + $1]) * Double(k[s.key(b, key, h) + $1])
+            $0 + Double(q[s.query(b, t, h) + $1]) * Double(k[s.key(row, key, h) + $1])
           })
       }
       let sum = logSumExp(scores)
@@ -66,7 +73,7 @@ package struct Attention: KernelOp {
       for d in 0..<s.d {
         out[s.query(b, t, h) + d] = Float(
           scores.indices.reduce(0.0) {
-            $0 + exp(scores[$1] - sum) * Double(v[s.key(b, visible.lowerBound + $1, h) + d])
+            $0 + exp(scores[$1] - sum) * Double(v[s.key(row, visible.lowerBound + $1, h) + d])
           })
       }
     }
@@ -109,7 +116,7 @@ package struct Attention: KernelOp {
     let padded = s.padded(s.tk, vector)
     return Launches(
       [
-        s.pack(.operand(1), .scratch(0), s.tk, s.g, vector, defines),
+        s.pack(.operand(1), .scratch(0), s.tk, s.g, vector, defines, visibility),
         KernelCall(
           "attention_rows", file: "attention_cpu.cl", defines: defines,
           arguments: [
@@ -166,7 +173,7 @@ public struct AttentionScore: Sendable, Hashable {
 extension Tensor {
   /// Attention of queries (this tensor, [B, TQ, H, D]) to keys and values [B, TK, G, D], with
   /// scores scaled by 1 / sqrt(D) unless `score` says otherwise. `lengths`, int32 [B], says how many keys count in each batch: at
-  /// least 1, and at least TQ where causal. `segments`, int32 [B, TQ, 2], in its place, is for rows of several
+  /// least 1, and at least TQ where causal; int32 [B, 2] also says which row of the keys and values, [S, TK, G, D], each batch reads. `segments`, int32 [B, TQ, 2], in its place, is for rows of several
   /// texts: where each position's text begins, and its last position; causal and TQ = TK.
   public func attention(
     keys: Tensor, values: Tensor, mask: AttentionMask, score: AttentionScore? = nil,

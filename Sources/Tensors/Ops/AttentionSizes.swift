@@ -19,12 +19,20 @@ struct AttentionSizes {
   func query(_ b: Int, _ t: Int, _ h: Int) -> Int { ((b * tq + t) * self.h + h) * d }
   func key(_ b: Int, _ t: Int, _ h: Int) -> Int { ((b * tk + t) * g + h / (self.h / g)) * d }
 
-  /// `visibility` are lengths [B] or segments [B, TQ, 2].
+  /// The row of keys that a batch reads.
+  func keyRow(_ b: Int, _ visibility: TensorData?) -> Int {
+    guard let visibility, visibility.shape.rank == 2 else { return b }
+    return Int(visibility.integers[2 * b + 1])
+  }
+
+  /// `visibility` are lengths [B], lengths and rows [B, 2], or segments [B, TQ, 2].
   func visibleKeys(
     _ b: Int, _ t: Int, _ mask: AttentionMask, _ visibility: TensorData?
   ) -> Range<Int> {
     let hasSegments = visibility?.shape.rank == 3
-    let count = hasSegments ? tk : visibility.map { min(max(Int($0.integers[b]), 1), tk) } ?? tk
+    let count =
+      hasSegments
+      ? tk : visibility.map { min(max(Int($0.integers[b * $0.shape.rank]), 1), tk) } ?? tk
     guard mask.isCausal else { return 0..<count }
     let end = min(count, t + count - tq + 1)
     let first = hasSegments ? Int(visibility?.integers[(b * tq + t) * 2] ?? 0) : 0
@@ -67,7 +75,7 @@ struct AttentionSizes {
   ) -> [String: Int] {
     var defines = [
       "D": d, "VECTOR": vector, "CAUSAL": mask.isCausal ? 1 : 0, "WINDOW": mask.window ?? 0,
-      "LENGTHS": visibility?.shape.rank == 1 ? 1 : 0,
+      "LENGTHS": visibility.map { $0.shape.rank < 3 ? $0.shape.rank : 0 } ?? 0,
       "SEGMENTS": visibility?.shape.rank == 3 ? 1 : 0,
       "CAPPED": score.cap == nil ? 0 : 1,
     ]
@@ -81,11 +89,14 @@ struct AttentionSizes {
   /// Transposes [B, T, heads, D] in blocks to [B, heads, padded T / block, D, block].
   func pack(
     _ from: KernelCall.Argument, _ to: KernelCall.Argument, _ length: Int, _ heads: Int,
-    _ vector: Int, _ defines: [String: Int]
+    _ vector: Int, _ defines: [String: Int], _ visibility: [KernelCall.Argument] = []
   ) -> KernelCall {
-    KernelCall(
-      "attention_pack", file: "attention_cpu.cl", defines: defines,
-      arguments: [.named(from, "x"), to, .int(length), .int(heads), .int(padded(length, vector))],
+    let namesRows = defines["LENGTHS"] == 2
+    return KernelCall(
+      namesRows ? "attention_pack_rows" : "attention_pack", file: "attention_cpu.cl",
+      defines: defines,
+      arguments: [.named(from, "x"), to, .int(length), .int(heads), .int(padded(length, vector))]
+        + (namesRows ? visibility : []),
       global: [padded(length, vector) / (columnVectors * vector), b * heads], local: [1, 1])
   }
 }

@@ -34,7 +34,8 @@ package struct EntryExamples {
         guard let output, !output.isEmpty else {
           throw EntryProblem(description: "there is an `instruction` and no `output`")
         }
-        if let messages = directory?.conversation(instruction, input: input, output: output) {
+        if directory?.hasChatTemplate == true {
+          let messages = instructionMessages(instruction, input: input, output: output)
           return try conversation(messages, entry.named, given: 0)
         }
         return try pair(alpacaPrompt(instruction, input: input), output)
@@ -90,13 +91,14 @@ package struct EntryExamples {
 }
 
 extension TokenizerDirectory {
-  /// An instruction as a conversation; nil for a model without a chat template.
-  func conversation(_ instruction: String, input: String, output: String?) -> [JSON]? {
-    guard chatTemplateSource() != nil else { return nil }
-    let question = instruction + (input.isEmpty ? "" : "\n\n" + input)
-    return [.message("user", .string(question))]
-      + (output.map { [.message("assistant", .string($0))] } ?? [])
-  }
+  /// Whether the model answers conversations.
+  package var hasChatTemplate: Bool { chatTemplateSource() != nil }
+}
+
+/// An instruction as a conversation, for models with a chat template.
+func instructionMessages(_ instruction: String, input: String, output: String?) -> [JSON] {
+  [.message("user", .string(instruction + (input.isEmpty ? "" : "\n\n" + input)))]
+    + (output.map { [.message("assistant", .string($0))] } ?? [])
 }
 
 /// The prompt of Alpaca's own training, for models without a chat template

@@ -19,6 +19,11 @@ package struct EntryPrompt {
   /// A text to continue; nil for a conversation.
   package var prompt: String? { if case .text(let text) = question { text } else { nil } }
 
+  /// The messages of a conversation; nil for a text to continue.
+  package var messages: [JSON]? {
+    if case .conversation(let conversation) = question { conversation.messages } else { nil }
+  }
+
   package init(prompt: String) { (question, fields) = (.text(prompt), JSON.Object()) }
 
   /// A conversation to answer.
@@ -28,9 +33,13 @@ package struct EntryPrompt {
     fields = JSON.Object()
   }
 
-  /// What an entry asks, without the answer that it may hold. Instructions are conversations for a model with a chat
-  /// template.
+  /// What an entry asks a model, without the answer that it may hold.
   package init(_ entry: DataEntry, _ text: TokenizerDirectory) throws {
+    try self.init(entry, isConversational: text.hasChatTemplate)
+  }
+
+  /// What an entry asks. Instructions are conversations for a model that holds some.
+  package init(_ entry: DataEntry, isConversational: Bool) throws {
     switch entry.content {
     case .text(let text): fields = JSON.Object([("prompt", .string(text))])
     case .record(let object, _): fields = object
@@ -40,9 +49,8 @@ package struct EntryPrompt {
       case .text(let text): return .text(text)
       case .pair(let prompt, _): return .text(prompt)
       case .instruction(let instruction, let input, _):
-        guard let messages = text.conversation(instruction, input: input, output: nil) else {
-          return .text(alpacaPrompt(instruction, input: input))
-        }
+        guard isConversational else { return .text(alpacaPrompt(instruction, input: input)) }
+        let messages = instructionMessages(instruction, input: input, output: nil)
         return .conversation(try Conversation(messages, entry.named))
       case .turns(let turns, _):
         guard let last = turns.lastIndex(where: { $0["role"]?.string != "assistant" }) else {

@@ -9,16 +9,16 @@ import Tokenizers
 /// Two forms are read: `logprobs: {tokens: [[BASE64, LOGPROB], ...], top: [[[BASE64, LOGPROB], ...], ...]}`, and that of OpenAI's chat
 /// completions, `logprobs: {content: [{token, bytes, logprob, top_logprobs}, ...]}`, of an answer or of its first choice. `temperature_of:
 /// raw` beside them says that the numbers are those before a temperature was applied.
-struct RecordedAnswers {
-  struct Token {
-    let bytes: [UInt8]
-    let logProbability: Double
+package struct RecordedAnswers {
+  package struct Token {
+    package let bytes: [UInt8]
+    package let logProbability: Double
     /// What else might have stood there, with its log-probability; empty where it is not known.
-    var alternatives: [(bytes: [UInt8], logProbability: Double)] = []
+    package var alternatives: [(bytes: [UInt8], logProbability: Double)] = []
   }
 
   /// Why an answer's numbers cannot be used.
-  enum Flaw: String, Error {
+  package enum Flaw: String, Error {
     case missing = "have no log-probabilities"
     case form = "have log-probabilities in a form that is not known"
     case otherBytes = "have tokens that are not the answer"
@@ -27,10 +27,10 @@ struct RecordedAnswers {
     case sampled = "have log-probabilities that follow a temperature or top_p"
   }
 
-  let tokens: [Token]
+  package let tokens: [Token]
 
   /// The numbers beside an answer in a record. Throws a `Flaw` where they cannot be what they are taken for.
-  init(_ record: JSON.Object) throws(Flaw) {
+  package init(_ record: JSON.Object) throws(Flaw) {
     let answer = record["response"]?["body"] ?? record["response"] ?? .object(record)
     let found = record["logprobs"] ?? answer["choices"]?.array?.first?["logprobs"] ?? .null
     if case .null = found { throw .missing }
@@ -49,6 +49,14 @@ struct RecordedAnswers {
       sampling?["temperature"]?.double ?? 1 == 1 && sampling?["top_p"]?.double ?? 1 == 1
     guard isPlain || found["temperature_of"]?.string == "raw" else { throw .sampled }
     self.tokens = tokens
+  }
+
+  /// Whether the tokens are an answer's text, perhaps with the end of it behind them.
+  package func spell(_ answer: String) -> Bool {
+    let bytes = tokens.flatMap(\.bytes)
+    if bytes.elementsEqual(answer.utf8) { return true }
+    guard let end = tokens.last, end.bytes.isEnd else { return false }
+    return bytes.dropLast(end.bytes.count).elementsEqual(answer.utf8)
   }
 
   private static func tokens(_ found: JSON) -> [Token]? {

@@ -1,23 +1,21 @@
 // A folder in which tests run the tool as a person does: a process with files, messages and exit codes.
-import Checks
 import Foundation
-import Storage
-import Testing
 
 /// A finished process.
-struct Finished {
-  let status: Int32
-  let output: String
-  let errors: String
+package struct Finished {
+  package let status: Int32
+  package let output: String
+  package let errors: String
 }
 
 /// The folder of the built products: beside the test bundle.
-let products: URL = {
+package let products: URL = {
   let arguments = CommandLine.arguments[0]
   return URL(fileURLWithPath: arguments).resolvingSymlinksInPath().deletingLastPathComponent()
 }()
 
-func start(_ arguments: [String], _ environment: [String: String], _ folder: URL) throws
+/// Starts the tool.
+package func start(_ arguments: [String], _ environment: [String: String], _ folder: URL) throws
   -> (process: Process, output: URL, errors: URL)
 {
   let process = Process()
@@ -36,10 +34,10 @@ func start(_ arguments: [String], _ environment: [String: String], _ folder: URL
 }
 
 /// A folder with a text of its own, in which the tool runs.
-final class Workshop {
-  let folder: URL
+package final class Workshop {
+  package let folder: URL
 
-  init() throws {
+  package init() throws {
     folder = FileManager.default.temporaryDirectory.appending(path: "retort-tool-\(UUID())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let lines = (0..<120).map { "Saying number \($0): the cat sat on mat \($0 % 7)." }
@@ -49,23 +47,24 @@ final class Workshop {
 
   deinit { try? FileManager.default.removeItem(at: folder) }
 
-  func path(_ name: String) -> String { folder.appending(path: name).path }
+  package func path(_ name: String) -> String { folder.appending(path: name).path }
 
-  func read(_ name: String) throws -> String {
+  package func read(_ name: String) throws -> String {
     try String(contentsOfFile: path(name), encoding: .utf8)
   }
 
   /// Writes a file, and the folder that it lies in.
-  func write(_ path: String, _ text: String = "precious") throws {
+  package func write(_ path: String, _ text: String = "precious") throws {
     let url = URL(fileURLWithPath: self.path(path))
     try FileManager.default.createDirectory(
       at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
     try text.write(to: url, atomically: true, encoding: .utf8)
   }
 
-  func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
+  package func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
 
-  func run(_ arguments: [String], _ environment: [String: String] = [:]) throws -> Finished {
+  package func run(_ arguments: [String], _ environment: [String: String] = [:]) throws -> Finished
+  {
     let (process, output, errors) = try start(arguments, environment, folder)
     process.waitUntilExit()
     return Finished(
@@ -75,7 +74,7 @@ final class Workshop {
   }
 
   /// The settings of tiny models; students with one seed.
-  func tiny(_ sections: [String], steps: Int = 4) -> [String] {
+  package func tiny(_ sections: [String], steps: Int = 4) -> [String] {
     let sizes = sections.flatMap { section in
       ["layers=1", "width=8", "heads=2", "key_value_heads=1", "mlp_width=8", "steps=\(steps)"]
         .map { "\(section).\($0)" }
@@ -92,7 +91,7 @@ final class Workshop {
 extension Workshop {
   /// A golden model with a byte-level tokenizer of 29 to 37 tokens, as far as the table reaches: ids are
   /// those of the characters of `alphabet`.
-  func model(_ golden: String) throws -> String {
+  package func model(_ golden: String) throws -> String {
     let target = folder.appending(path: golden)
     try FileManager.default.copyItem(at: goldenFolder("models/\(golden)"), to: target)
     let alphabet = Array("abcdefghijklmnopqrstuvwxy \n")
@@ -111,30 +110,5 @@ extension Workshop {
     try #"{"eos_token": "<end>", "chat_template": "\#(template)"}"#.write(
       to: target.appending(path: "tokenizer_config.json"), atomically: true, encoding: .utf8)
     return target.path
-  }
-}
-
-extension Workshop {
-  func json(_ name: String) throws -> JSON {
-    try JSON(contentsOf: URL(fileURLWithPath: path(name)))
-  }
-
-  /// The logged steps of a run, and its measurements of the validation rows.
-  func metrics(_ run: String) throws -> (steps: [JSON], validation: [JSON]) {
-    let records = try read("\(run)/metrics.jsonl").split(separator: "\n").map {
-      try JSON(parsing: Data($0.utf8))
-    }
-    return (
-      records.filter { $0["validation"] == nil }, records.filter { $0["validation"] != nil }
-    )
-  }
-
-  /// A teacher that knows the workshop's text.
-  func teacher() throws -> String {
-    let trained = try run(
-      ["train", "--device", "reference", "--run", path("teacher")]
-        + tiny(["model"], steps: 150) + ["--set", "model.learning_rate=0.02"])
-    #expect(trained.status == 0, "\(trained.errors)")
-    return path("teacher/model")
   }
 }

@@ -1,0 +1,90 @@
+// `/v1/embeddings`
+import Foundation
+import Storage
+
+/// Vectors of sentences, as OpenAI's API gives them.
+enum EmbeddingRoute {
+  private static let fields: Set = ["model", "input", "encoding_format", "dimensions"]
+
+  static func answer(_ body: JSON, _ models: [ServedModel]) async throws -> JSON {
+    let fields = try RequestFields(body, known: fields)
+    let model = try CompletionRequest.model(fields, models)
+    guard case .vectors(let service) = model.kind else {
+      throw ServerFault.invalid("\(model.name) continues texts: it has no embeddings.", "model")
+    }
+    let ids = try ids(fields, model, service)
+    let format = try fields.text("encoding_format") ?? "float"
+    guard ["float", "base64"].contains(format) else {
+      throw ServerFault.invalid("'encoding_format' must be float or base64.", "encoding_format")
+    }
+    let vectors = try await service.vectors(ids)
+    if let wanted = try fields.whole("dimensions", 1...1 << 20), let width = vectors.first?.count,
+      width != wanted
+    {
+      throw ServerFault.invalid(
+        "'dimensions' must be \(width), which is what the model has.", "dimensions")
+    }
+    let data = vectors.enumerated().map { index, vector in
+      JSON.object(
+        JSON.Object([
+          ("object", .string("embedding")), ("index", JSON(index)),
+          (
+            "embedding",
+            format == "base64"
+              ? .string(base64(vector)) : .array(vector.map { JSON.number("\($0)") })
+          ),
+        ]))
+    }
+    let read = ids.reduce(0) { $0 + $1.count }
+    return .object(
+      JSON.Object([
+        ("object", .string("list")), ("data", .array(data)), ("model", .string(model.name)),
+        (
+          "usage",
+          .object(JSON.Object([("prompt_tokens", JSON(read)), ("total_tokens", JSON(read))]))
+        ),
+      ]))
+  }
+
+  /// A text, texts, ids, or lists of ids.
+  private static func ids(_ fields: RequestFields, _ model: ServedModel, _ service: VectorService)
+    throws -> [[Int32]]
+  {
+    guard let given = fields.object["input"] else {
+      throw ServerFault.invalid("'input' is missing.", "input")
+    }
+    func ids(_ list: [JSON]) throws -> [Int32] {
+      let ids = list.compactMap { $0.int.flatMap { Int32(exactly: $0) } }
+      guard ids.count == list.count, !ids.isEmpty else {
+        throw ServerFault.invalid(
+          "'input' must be a text, a list of texts, of ids, or of lists of ids.", "input")
+      }
+      do { try model.text.tokenizer.require(ids, below: model.tokenCount) } catch {
+        throw ServerFault.invalid("\(error)", "input")
+      }
+      return ids
+    }
+    func text(_ text: String) throws -> [Int32] {
+      do { return try service.ids(text) } catch { throw ServerFault.invalid("\(error)", "input") }
+    }
+    let found: [[Int32]]
+    if let one = given.string {
+      found = [try text(one)]
+    } else if let list = given.array, let first = list.first {
+      found =
+        first.double != nil
+        ? [try ids(list)] : try list.map { try $0.string.map(text) ?? ids($0.array ?? [$0]) }
+    } else {
+      throw ServerFault.invalid("'input' is empty, or neither text nor list.", "input")
+    }
+    guard found.count <= 2048 else {
+      throw ServerFault.invalid("'input' has more than 2048 texts.", "input")
+    }
+    return found
+  }
+
+  /// float32, little-endian.
+  private static func base64(_ vector: [Float]) -> String {
+    vector.map(\.bitPattern.littleEndian).withUnsafeBytes { Data($0).base64EncodedString() }
+  }
+}
