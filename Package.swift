@@ -112,7 +112,7 @@ let package = Package(
       name: "TrainingTests", dependencies: ["Checks", "SelfTest", "Sentences"],
       swiftSettings: strict),
     .testTarget(
-      name: "CollectingTests", dependencies: ["Checks", "Collecting", "Command"],
+      name: "NetworkTests", dependencies: ["Checks", "Collecting", "Command", "Serving"],
       swiftSettings: strict),
     .testTarget(
       name: "ToolTests",

@@ -115,7 +115,7 @@
       switch summary.end {
       case .interrupted: throw ExitCode(130)
       case .refused(let why):
-        throw UserError("\(why). What was answered is kept, and the same command goes on.")
+        throw UserError("\(why.hasSuffix(".") ? why : why + ".") What was answered is kept, and the same command goes on.")
       case .complete, .limit: if summary.failedCount > 0 { throw ExitCode(1) }
       }
     }

@@ -54,7 +54,8 @@ package final class LanguageTrainingTask: TrainingTask {
     return TaskData(
       description: text.description, fingerprint: text.fingerprint, training: text.training,
       slice: text.training, judgedRows: text.heldOut.count,
-      sample: try DataSample(text, tokenizer.tokenizer), sources: recipe.text.data.sources)
+      sample: try DataSample(text, tokenizer.tokenizer), 
+      sources: recipe.text.data.sources + text.answersFrom)
   }
 
   package func addOrigins(to origins: inout RunOrigins) throws {

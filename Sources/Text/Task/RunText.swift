@@ -23,6 +23,8 @@ package struct RunText: CustomStringConvertible {
   /// The prompt in the tokens of a teacher that has others.
   private var promptOfTeacher: [Int32] = []
   package private(set) var description: String
+  /// The hosted models whose answers are among the entries, with their terms.
+  package private(set) var answersFrom: [String] = []
   /// An entry as it stands in its file, for a person to look at.
   package private(set) var firstEntry: DataEntry?
   /// Rows of a share of the entries that are trained on.
@@ -90,7 +92,7 @@ package struct RunText: CustomStringConvertible {
       : try RunText(
         entries: entries, recipe, tokenizer, aligner, readsRecords: readsRecords, packs: packs,
         classCount: classCount, seed: seed)
-    firstEntry = entries.first
+    (firstEntry, answersFrom) = (entries.first, AnswerOrigins(entries).phrases)
     promptOfTeacher = try teacher?.tokenizer.beginning(prompt) ?? []
     for (name, part) in [("training", training), ("held-out", heldOut)] where part.count == 0 {
       throw UserError(
