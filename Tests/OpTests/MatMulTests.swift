@@ -13,7 +13,7 @@ import Testing
     let sizes = [
       (1, 1, 1), (3, 5, 7), (12, 32, 16), (13, 33, 17), (65, 130, 300), (200, 257, 64),
       // Few rows: of one block of columns, of several, with and without a rest.
-      (1, 400, 70), (2, 1030, 33), (6, 129, 64),
+      (1, 400, 70), (2, 1030, 33), (6, 129, 64), (8, 262, 50),
     ]
     for (m, n, k) in sizes {
       for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
@@ -38,7 +38,7 @@ import Testing
   /// relu(product + bias) * residual, over widths that are and are not whole vectors.
   static let epilogueCases: [OpCase] = {
     var random = RandomData(seed: 6)
-    return [(25, 64, 19), (30, 50, 33), (2, 70, 40), (1, 600, 20)].map { m, n, k in
+    return [(25, 64, 19), (30, 50, 33), (2, 70, 40), (1, 600, 20), (8, 130, 36)].map { m, n, k in
       let formula =
         Expression.binary(.maximum, .operand(0) + .operand(1), .constant(0)) * .operand(2)
       let op = MatMul(

@@ -136,7 +136,7 @@ package struct MatMul: KernelOp, CustomStringConvertible {
   package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let s = sizes(operands[0].shape, operands[1].shape)
     if s.batch * s.m * s.n == 0 { return Launches([]) }
-    if s.m <= Self.fewRows, s.batch == 1, !transposeA { return few(s, operands, traits) }
+    if s.m <= Self.fewRows(traits), s.batch == 1, !transposeA { return few(s, operands, traits) }
     let (left, right) = (operands[0].elementType, operands[1].elementType)
     if let unit = traits.matrixUnit, unit.takes([left, right]) {
       let kernel = unitKernel(s, unit, left, traits)
@@ -168,8 +168,8 @@ package struct MatMul: KernelOp, CustomStringConvertible {
       m: s.m, n: s.n, k: s.k, batch: s.batch, transposeA: transposeA, transposeB: transposeB)
   }
 
-  /// The most rows of C for which B is not worth packing.
-  private static let fewRows = 6
+  /// The most rows of C for which B is not worth packing: on processors as many as texts that are continued together.
+  private static func fewRows(_ traits: DeviceTraits) -> Int { traits.family == .cpu ? 8 : 6 }
 
   /// One sweep over B, for both families.
   private func few(_ s: Sizes, _ operands: [TensorType], _ traits: DeviceTraits) -> Launches {
@@ -178,7 +178,8 @@ package struct MatMul: KernelOp, CustomStringConvertible {
       + (2..<operands.count).map { .operand($0) }
     let isCPU = traits.family == .cpu
     if transposeB {
-      let columns = isCPU ? 4 : 1
+      // The sums of all rows stay in registers, or nearly so.
+      let columns = isCPU ? (s.m > 6 ? 3 : 4) : 1
       var call = KernelCall.rows(
         "matmul_few_nt", file: "matmul_few.cl", rowCount: ceilDivide(s.n, columns),
         defines: ["ROWS": s.m, "COLUMNS": columns, "TRANSPOSE_B": 1], arguments: arguments,
