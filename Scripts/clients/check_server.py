@@ -182,6 +182,16 @@ with Server("--model", first, "--slots", 8) as server:
                           capture_output=True, text=True).stdout
     check(page == "403", "pages of others are refused")
 
+    section("HTTP")
+    both = socket.create_connection(("127.0.0.1", server.port))
+    both.sendall(b"HEAD /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    time.sleep(0.2)
+    both.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    time.sleep(0.2)
+    heads, tail = both.recv(65536).split(b"\r\n\r\n", 1)
+    check(tail.startswith(b"HTTP/1.1 200") and tail.count(b'"status"') == 1, "HEAD has no body")
+    both.close()
+
     section("lm_eval")
     pairs = [("the cat sat", " on the mat"), ("a bird ran", " away and then"), ("it stood", " near a tree under"), ("dog", " dog dog")]
     end = json.loads((first / "tokenizer_config.json").read_text()).get("eos_token", "")
@@ -281,6 +291,13 @@ with Server("--model", first, "--slots", 8) as server:
     check(server.client().models.list().data[0].id == "first", "the server is still there")
 
 section("a key")
+with Server("--model", first, "--allow-origin", "https://app.example", key="k" * 40) as server:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("OPTIONS", "/v1/completions", headers={"Origin": "https://app.example", "Access-Control-Request-Method": "POST"})
+    answer = connection.getresponse()
+    check(answer.status == 204 and answer.getheader("Access-Control-Allow-Origin") == "https://app.example", "a preflight needs no key")
+    status, _, answer = server.post("/v1/completions", {}, {"Origin": "https://app.example"})
+    check(status == 401 and answer.getheader("Access-Control-Allow-Origin") and answer.getheader("WWW-Authenticate"), "a page reads why")
 with Server("--model", first, key="k" * 40) as server:
     for key, fine in [("k" * 40, True), ("k" * 39, False), ("none", False)]:
         try:
@@ -303,6 +320,8 @@ if encoder.exists():
         check(max(abs(a - b) for a, b in zip(plain, vectors[0])) < 1e-6 and len(plain) == 384, "base64 and numbers are the same")
         dot = lambda a, b: sum(x * y for x, y in zip(a, b))
         check(dot(vectors[0], vectors[2]) > dot(vectors[0], vectors[1]) + 0.2, "sentences that mean the same are near")
+        check(server.post("/v1/embeddings", {"model": name, "input": [[5] * 300]})[0] == 400, "a list of ids that is too long")
+        check(server.health()["status"] == "ok", "and the server is still there")
         chain = OpenAIEmbeddings(base_url=server.url, api_key="none", model=name, check_embedding_ctx_length=False)
         check(max(abs(a - b) for a, b in zip(chain.embed_query(sentences[0]), plain)) < 1e-5, "langchain's embeddings")
 else:

@@ -74,8 +74,11 @@ package final class AnswerFiles {
   private func read(_ data: Data, _ place: AnswerRecord.Place, _ url: URL) throws -> Int {
     let end = data.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
     let file = try JSONLinesFile(data[..<end], named: url.path)
+    // A line that was cut off begins as all do, as far as it goes.
+    let rest = data[(data.startIndex + end)...]
+    let start = Array("{\"hash\": \"".utf8)
     guard file.objects.allSatisfy({ $0.object["hash"]?.string != nil }),
-      end > 0 || data.isEmpty || data.first == UInt8(ascii: "{")
+      rest.prefix(start.count).elementsEqual(start.prefix(rest.count))
     else {
       throw UserError(
         "\(url.path) is here already and was not written by this command.", remedy: .replaceOutput)
@@ -103,7 +106,11 @@ package final class AnswerFiles {
   func append(_ record: AnswerRecord) throws {
     let line = JSON.object(record.json).line
     let text = key?.removed(from: line) ?? line
-    do { try handles[record.place]?.write(contentsOf: Data((text + "\n").utf8)) } catch {
+    guard let handle = handles[record.place] else { return }
+    let before = try handle.offset()
+    do { try handle.write(contentsOf: Data((text + "\n").utf8)) } catch {
+      // What has not found room must not begin the next line.
+      try? handle.truncate(atOffset: before)
       throw UserError("Cannot write \(Self.url(record.place, beside: output).path)", of: error)
     }
   }

@@ -42,7 +42,7 @@ struct AnswerRecord {
       ("refusal", answer.refusal.map { .string($0) } ?? .null),
     ])
     if answer.hasLogProbabilities {
-      switch Self.logProbabilities(of: answer, isPlain: about.isPlain) {
+      switch Self.logProbabilities(of: answer, isPlain: request.isPlain) {
       case .success(let json): record["logprobs"] = json
       case .failure(let flaw): logProbabilityFlaw = flaw
       }
@@ -110,10 +110,8 @@ package struct Provenance: Sendable {
   let endpoint: Endpoint
   let model: String
   let terms: JSON
-  /// Whether answers are drawn from the model's own distribution.
-  let isPlain: Bool
 
-  package init(endpoint: Endpoint, model: String, terms: JSON, sampling: AnswerSampling) {
-    (self.endpoint, self.model, self.terms, isPlain) = (endpoint, model, terms, sampling.isPlain)
+  package init(endpoint: Endpoint, model: String, terms: JSON) {
+    (self.endpoint, self.model, self.terms) = (endpoint, model, terms)
   }
 }

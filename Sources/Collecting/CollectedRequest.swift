@@ -19,8 +19,6 @@ package struct AnswerSampling: Sendable {
 
   package init() {}
 
-  /// Whether log-probabilities are those of the model itself, whether or not a server applies the sampling to them.
-  var isPlain: Bool { temperature == 1 && topP == 1 }
 }
 
 /// What is sent for one sample of one prompt.
@@ -35,8 +33,18 @@ package struct CollectedRequest: Sendable {
   let body: JSON
   /// What the record says of the sampling.
   let sampling: JSON
+  /// Whether log-probabilities are those of the model itself, whether or not a server applies the sampling to them.
+  let isPlain: Bool
   /// The most that the answer can cost, in tokens.
   package let bound: TokenCount
+
+  /// Members that limit an answer's tokens.
+  package static let limits = ["max_tokens", "max_completion_tokens"]
+  /// Members that make a distribution another one.
+  private static let reshaping = [
+    "top_k", "min_p", "typical_p", "repetition_penalty", "presence_penalty", "frequency_penalty",
+    "logit_bias",
+  ]
 
   package init(
     _ prompt: CollectedPrompt, sample: Int, endpoint: Endpoint, model: String,
@@ -45,12 +53,12 @@ package struct CollectedRequest: Sendable {
   ) {
     self.prompt = prompt
     self.sample = sample
-    bound = TokenCount(input: prompt.tokenBound, output: sampling.maxTokens)
     let isChat = if case .messages = prompt.question { true } else { false }
     route = isChat ? "chat/completions" : "completions"
 
     // OpenAI's own models that reason know the newer name alone.
-    let isOpenAI = isChat && endpoint.host.hasSuffix("openai.com")
+    let isOpenAI =
+      isChat && ["openai.com", "openai.azure.com"].contains { endpoint.host.hasSuffix($0) }
     var drawn = JSON.Object([
       ("temperature", JSON(sampling.temperature)), ("top_p", JSON(sampling.topP)),
       (isOpenAI ? "max_completion_tokens" : "max_tokens", JSON(sampling.maxTokens)),
@@ -65,6 +73,12 @@ package struct CollectedRequest: Sendable {
       drawn[member.key] = member.value.isNull ? nil : member.value
     }
     self.sampling = .object(drawn)
+    // What stands in the request counts, whoever put it there.
+    let most = Self.limits.compactMap { drawn[$0]?.int }.max() ?? sampling.maxTokens
+    bound = TokenCount(input: prompt.tokenBound, output: max(0, most))
+    isPlain =
+      ["temperature", "top_p"].allSatisfy { (drawn[$0]?.double ?? 1) == 1 }
+      && Self.reshaping.allSatisfy { drawn[$0] == nil }
 
     var identity = JSON.Object([
       ("schema", JSON(1)), ("url", .string(endpoint.address)), ("model", .string(model)),

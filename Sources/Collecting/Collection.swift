@@ -78,7 +78,13 @@ package actor Collection {
           await pace.leave()
           break
         }
-        group.addTask { try await self.ask(request, reservation) }
+        group.addTask {
+          do { try await self.ask(request, reservation) } catch {
+            // What cannot be kept must not be asked for: the disk may be full.
+            await self.stop(.interrupted)
+            throw error
+          }
+        }
       }
       try await group.waitForAll()
     }
@@ -131,6 +137,13 @@ package actor Collection {
         await pace.succeeded()
         await pace.leave()
         return
+      case .unreached(let why):
+        reason = why
+        summary.unreachedCount += 1
+        try await settle(request, reservation, cost: Spending())
+        if summary.answerCount == 0, attempt >= 3 {
+          await stop(.refused("\(about.endpoint.host) cannot be reached: \(why)"))
+        }
       case .broken(let why, let mayBeBilled):
         reason = why
         summary.brokenCount += 1
@@ -176,6 +189,7 @@ package actor Collection {
     // More than could be was not reserved, and is told apart.
     if reported.isTooMuch || (settings.mostMoney != nil && cost.money > bound.money) {
       summary.doubtfulUsageCount += 1
+      summary.beyond = summary.beyond + (reported.spending(settings.price) - bound)
       cost = bound
     }
     var filter = settings.filters.failure(of: answer)

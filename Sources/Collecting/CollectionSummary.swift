@@ -35,6 +35,10 @@ package struct CollectionSummary: Sendable {
   package internal(set) var brokenCount = 0
   /// Answers whose server counts more tokens, or money, than the request allowed.
   package internal(set) var doubtfulUsageCount = 0
+  /// What such answers cost beyond that, if their servers are right.
+  package internal(set) var beyond = Spending()
+  /// How often a server could not be reached.
+  package internal(set) var unreachedCount = 0
   /// Answers whose server does not say how many tokens they took.
   package internal(set) var unreportedUsageCount = 0
   /// Answers with log-probabilities that are kept, and why others were left out.
@@ -90,13 +94,21 @@ struct ReportedUsage {
   private(set) var dollars: Double?
   /// Whether it counts more tokens than the request allowed.
   private(set) var isTooMuch = false
+  private var claimed = TokenCount.zero
 
   init(_ usage: JSON, bound: TokenCount) {
-    if let cost = usage["cost"]?.double, cost.isFinite, cost >= 0, cost < 1e6 { dollars = cost }
+    if let cost = usage["cost"]?.double, cost.isFinite, cost >= 0, cost < 1000 { dollars = cost }
     guard let input = usage["prompt_tokens"]?.int, let output = usage["completion_tokens"]?.int,
       input >= 0, output >= 0
     else { return }
+    claimed = TokenCount(input: min(input, 1 << 40), output: min(output, 1 << 40))
     isTooMuch = input > bound.input || output > bound.output
     if !isTooMuch { tokens = TokenCount(input: input, output: output) }
+  }
+
+  /// What it comes to if it is believed.
+  func spending(_ price: TokenPrice?) -> Spending {
+    Spending(
+      tokens: claimed, money: dollars.map(Money.init(dollars:)) ?? price?.cost(claimed) ?? Money(0))
   }
 }

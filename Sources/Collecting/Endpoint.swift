@@ -20,9 +20,11 @@ package struct AccessKey: Sendable, CustomStringConvertible {
   /// The value of the header `Authorization`.
   var authorization: String { "Bearer \(value)" }
 
-  /// A text with `[key]` wherever the key stands in it.
+  /// A text with `[key]` wherever the key stands in it. Short ones are no secrets, and stand in texts by chance: servers on one's own
+  /// machine want any word.
   package func removed(from text: String) -> String {
-    text.contains(value) ? text.replacingOccurrences(of: value, with: "[key]") : text
+    value.utf8.count >= 16 && text.contains(value)
+      ? text.replacingOccurrences(of: value, with: "[key]") : text
   }
 
   package var description: String { "[key]" }
@@ -55,7 +57,7 @@ package struct Endpoint: Sendable {
       )
     }
     self.host = host
-    guard scheme == "https" || allowsPlainHTTP || Self.isThisMachine(host) else {
+    guard scheme == "https" || allowsPlainHTTP || isThisMachine(host) else {
       throw UserError(
         "\(host) would be spoken with over plain HTTP, which shows key and texts to the network: take https://, or allow it.",
         remedy: .allowPlainHTTP)
@@ -77,11 +79,4 @@ package struct Endpoint: Sendable {
 
   /// The address of a route, such as `chat/completions`.
   func url(_ route: String) -> String { "\(address)/\(route)\(query)" }
-
-  /// Whether a host is the machine itself, by its name.
-  private static func isThisMachine(_ host: String) -> Bool {
-    host == "localhost" || host == "[::1]" || host == "::1"
-      || (host.hasPrefix("127.") && host.split(separator: ".").count == 4
-        && host.allSatisfy { $0.isNumber || $0 == "." })
-  }
 }

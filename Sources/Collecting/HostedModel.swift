@@ -2,6 +2,8 @@
 import AsyncHTTPClient
 import Base
 import Foundation
+import NIOCore
+import NIOPosix
 import Storage
 
 /// Asks an endpoint. It follows no redirect, which would carry key and texts elsewhere.
@@ -9,6 +11,8 @@ package struct HostedModel: Sendable {
   /// What became of a request.
   enum Outcome: Sendable {
     case answer(ReceivedAnswer)
+    /// Nothing was sent.
+    case unreached(reason: String)
     /// An answer that did not come whole. It may be billed where it had begun.
     case broken(reason: String, mayBeBilled: Bool)
     case refused(RefusalKind, reason: String, wait: Duration?)
@@ -47,7 +51,7 @@ package struct HostedModel: Sendable {
     }
     request.body = .bytes(Array(asked.body.line.utf8))
     do {
-      let response = try await client.execute(request, deadline: .distantFuture)
+      let response = try await client.execute(request, timeout: .hours(1))
       let headers = response.headers.map { (name: $0.name, value: $0.value) }
       guard response.status.code == 200 else {
         return await refusal(Int(response.status.code), headers, response.body)
@@ -63,11 +67,14 @@ package struct HostedModel: Sendable {
         switch flaw.code.map({ RefusalKind(status: Int($0) ?? 500, code: $0) }) {
         case .final?: return .refused(.final, reason: flaw.reason, wait: nil)
         case .busy?: return .refused(.busy, reason: flaw.reason, wait: nil)
+        case .wrong?: return .refused(.wrong, reason: flaw.reason, wait: nil)
         default: return .broken(reason: flaw.reason, mayBeBilled: true)
         }
       } catch { return .broken(reason: Self.words(error), mayBeBilled: true) }
     } catch {
-      return .broken(reason: Self.words(error), mayBeBilled: !Self.isBeforeSending(error))
+      return Self.isBeforeSending(error)
+        ? .unreached(reason: Self.words(error))
+        : .broken(reason: Self.words(error), mayBeBilled: true)
     }
   }
 
@@ -114,15 +121,19 @@ package struct HostedModel: Sendable {
         }
       }
     }
-    for try await part in body {
-      size += part.readableBytes
-      guard size <= Self.longestBody else {
-        throw ReceivedAnswer.Flaw(reason: "an answer without an end")
+    do {
+      for try await part in body {
+        size += part.readableBytes
+        guard size <= Self.longestBody else {
+          throw ReceivedAnswer.Flaw(reason: "an answer without an end")
+        }
+        try add(stream.add(part.readableBytesView))
+        if isDone { break }
       }
-      try add(stream.add(part.readableBytesView))
-      if isDone { break }
+      if !isDone { try add(stream.finish()) }
+    } catch  where !(error is ReceivedAnswer.Flaw) && answer.finishReason != nil {
+      // The answer is whole; only its server's farewell is missing.
     }
-    if !isDone { try add(stream.finish()) }
     guard answer.finishReason != nil else {
       throw ReceivedAnswer.Flaw(reason: "a stream that ended before its answer did")
     }
@@ -152,15 +163,22 @@ package struct HostedModel: Sendable {
 
   /// Whether a request failed before any of it was sent.
   private static func isBeforeSending(_ error: any Error) -> Bool {
-    guard let error = error as? HTTPClientError else { return true }
-    return ![.readTimeout, .remoteConnectionClosed, .deadlineExceeded, .cancelled].contains(error)
+    if error is NIOConnectionError { return true }
+    if let error = error as? IOError {
+      return [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL].contains(error.errnoCode)
+    }
+    return [.connectTimeout, .tlsHandshakeTimeout, .invalidURL].contains(error as? HTTPClientError)
   }
 
   private static func words(_ error: any Error) -> String {
-    switch error as? HTTPClientError {
+    if let error = error as? IOError {
+      return "a connection that failed: \(String(cString: strerror(error.errnoCode)))"
+    }
+    return switch error as? HTTPClientError {
     case .readTimeout?: "silence for too long"
     case .remoteConnectionClosed?: "a connection that was closed"
     case .connectTimeout?: "no connection in time"
+    case .deadlineExceeded?: "an answer that took more than an hour"
     default: "a connection that failed: \(String(describing: error).prefix(200))"
     }
   }

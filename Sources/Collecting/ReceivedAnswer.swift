@@ -41,7 +41,9 @@ struct ReceivedAnswer: Sendable {
     }
     if let reason = choice["finish_reason"]?.string { finishReason = reason }
     if let text = choice["text"]?.string { content += text }
-    if let message = choice["delta"] ?? choice["message"], message.object != nil {
+    if let message = [choice["delta"], choice["message"]].compactMap({ $0 }).first(where: {
+      $0.object != nil
+    }) {
       try add(message: message)
     }
     if let logprobs = choice["logprobs"], logprobs.object != nil { add(logProbabilities: logprobs) }
@@ -61,7 +63,7 @@ struct ReceivedAnswer: Sendable {
     }
     // The two names of one thing; some servers send both.
     reasoning += message["reasoning_content"]?.string ?? message["reasoning"]?.string ?? ""
-    if let text = message["refusal"]?.string { refusal = (refusal ?? "") + text }
+    if let text = message["refusal"]?.string, !text.isEmpty { refusal = (refusal ?? "") + text }
   }
 
   /// Chat completions name their tokens in `content`, completions in lists beside each other.
@@ -77,9 +79,9 @@ struct ReceivedAnswer: Sendable {
       let alternatives = found["top_logprobs"]?.array ?? []
       for (index, name) in names.enumerated() {
         let number = index < numbers.count ? numbers[index] : .null
-        tokens.append(Self.pair(name.string.map { Array($0.utf8) }, number) ?? .null)
+        tokens.append(Self.pair(name.string.map(Self.bytes), number) ?? .null)
         let members = index < alternatives.count ? alternatives[index].object?.members ?? [] : []
-        tops.append(.array(members.compactMap { Self.pair(Array($0.key.utf8), $0.value) }))
+        tops.append(.array(members.compactMap { Self.pair(Self.bytes($0.key), $0.value) }))
       }
     }
   }
@@ -91,6 +93,14 @@ struct ReceivedAnswer: Sendable {
     }
     let known = bytes.compactMap { $0.int.flatMap { UInt8(exactly: $0) } }
     return known.count == bytes.count ? pair(known, item["logprob"]) : nil
+  }
+
+  /// The bytes of a token's name in lists: those that are no text by themselves are written as `bytes:\xe2\x80`.
+  private static func bytes(_ name: String) -> [UInt8] {
+    guard let digits = name.wholeMatch(of: /bytes:((?:\\x[0-9a-fA-F]{2})+)/)?.1 else {
+      return Array(name.utf8)
+    }
+    return digits.split(separator: "\\x").compactMap { UInt8($0, radix: 16) }
   }
 
   private static func pair(_ bytes: [UInt8]?, _ number: JSON?) -> JSON? {

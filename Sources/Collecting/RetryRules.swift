@@ -51,7 +51,7 @@ enum RetryWait {
       else { continue }
       waits.append(reset)
     }
-    return waits.filter { $0.isFinite && $0 > 0 }.max().map { .seconds($0) }
+    return waits.filter { $0.isFinite && $0 > 0 }.max().map { .seconds(min($0, 1e8)) }
   }
 
   /// A date as HTTP writes it.

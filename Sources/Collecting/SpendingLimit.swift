@@ -31,22 +31,31 @@ package struct TokenPrice: Sendable, Equatable {
   }
 
   package func cost(_ tokens: TokenCount) -> Money {
-    Money(input * tokens.input + output * tokens.output)
+    Money.product(input, tokens.input) + Money.product(output, tokens.output)
   }
 }
 
-/// An amount of US dollars, in units of 1e-12.
+/// An amount of US dollars, in units of 1e-12. Sums that would be larger than some four million dollars stay there.
 package struct Money: Sendable, Comparable {
   let units: Int
+  private static let most = 1 << 62
 
   init(_ units: Int) { self.units = units }
 
-  package init(dollars: Double) { units = Int((dollars * 1e12).rounded(.up)) }
+  package init(dollars: Double) { units = Int(min(dollars * 1e12, 4e18).rounded(.up)) }
 
   package var dollars: Double { Double(units) * 1e-12 }
 
+  static func product(_ a: Int, _ b: Int) -> Money {
+    let (product, isTooLarge) = a.multipliedReportingOverflow(by: b)
+    return Money(isTooLarge ? most : min(product, most))
+  }
+
   package static func < (a: Money, b: Money) -> Bool { a.units < b.units }
-  static func + (a: Money, b: Money) -> Money { Money(a.units + b.units) }
+  static func + (a: Money, b: Money) -> Money {
+    let (sum, isTooLarge) = a.units.addingReportingOverflow(b.units)
+    return Money(isTooLarge ? most : min(sum, most))
+  }
   static func - (a: Money, b: Money) -> Money { Money(a.units - b.units) }
 }
 

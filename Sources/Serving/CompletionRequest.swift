@@ -85,7 +85,10 @@ struct CompletionRequest {
 
   static func model(_ fields: RequestFields, _ models: [ServedModel]) throws -> ServedModel {
     guard let name = try fields.text("model") else {
-      guard models.count == 1 else { throw ServerFault.invalid("'model' is missing.", "model") }
+      guard models.count == 1 else {
+        throw ServerFault.invalid(
+          "'model' is missing; there are \(models.map(\.name).joined(separator: ", ")).", "model")
+      }
       return models[0]
     }
     guard let model = models.first(where: { $0.name == name }) else {
@@ -147,10 +150,7 @@ struct CompletionRequest {
     -> [Int32]
   {
     guard !ids.isEmpty else { throw ServerFault.invalid("'\(param)' holds no token.", param) }
-    do { try model.text.tokenizer.require(ids, below: model.tokenCount) } catch {
-      throw ServerFault.invalid("\(error)", param)
-    }
-    return ids
+    return try model.checked(ids, param)
   }
 
   /// Hands all texts to the model; their numbers count prompts first, and samples within each.

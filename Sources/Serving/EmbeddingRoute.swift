@@ -59,10 +59,12 @@ enum EmbeddingRoute {
         throw ServerFault.invalid(
           "'input' must be a text, a list of texts, of ids, or of lists of ids.", "input")
       }
-      do { try model.text.tokenizer.require(ids, below: model.tokenCount) } catch {
-        throw ServerFault.invalid("\(error)", "input")
+      guard ids.count <= service.longest else {
+        throw ServerFault.invalid(
+          "A list of \(ids.count) ids is longer than the model reads, which is \(service.longest).",
+          "input", code: "context_length_exceeded")
       }
-      return ids
+      return try model.checked(ids, "input")
     }
     func text(_ text: String) throws -> [Int32] {
       do { return try service.ids(text) } catch { throw ServerFault.invalid("\(error)", "input") }

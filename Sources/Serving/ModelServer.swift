@@ -29,17 +29,22 @@ package struct ModelServer: Sendable {
         await server.respond(to: request)
       },
       server: .http1(
-        configuration: .init(idleTimeout: .seconds(60), httpDecoderConfiguration: decoder)),
+        configuration: .init(idleTimeout: .seconds(20), httpDecoderConfiguration: decoder)),
       configuration: ApplicationConfiguration(
         address: .hostname(access.host, port: port), serverName: "retort",
-        availableConnectionsDelegate: MaximumAvailableConnections(64)),
+        availableConnectionsDelegate: MaximumAvailableConnections(256)),
       onServerRunning: { channel in onStart(channel.localAddress?.port ?? port) },
       // Prompts and answers are nobody's business.
       logger: Logger(label: "retort") { _ in SwiftLogNoOpLogHandler() })
-    do { try await application.runService() } catch let error as IOError
-      where error.errnoCode == EADDRINUSE
-    {
-      throw UserError("Port \(port) of \(access.host) is taken: name another.")
+    do { try await application.runService() } catch let error as IOError {
+      throw UserError(
+        error.errnoCode == EADDRINUSE
+          ? "Port \(port) of \(access.host) is taken: name another."
+          : "Cannot listen at port \(port) of \(access.host): \(String(cString: strerror(error.errnoCode)))."
+      )
+    } catch let error as SocketAddressError {
+      throw UserError(
+        "Cannot listen at \(access.host): it is no address of this machine (\(error)).")
     }
   }
 
@@ -50,18 +55,20 @@ package struct ModelServer: Sendable {
 
   private func respond(to request: Request) async -> Response {
     var response = await answerOrFault(request)
+    if let origin = access.allowedOrigin(request) {
+      response.headers[.accessControlAllowOrigin] = origin
+    }
+    if response.status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
     // Whoever asks for a text is watched for going away, and the watch ends with the connection.
     if Self.generation.contains(request.uri.path) { response.headers[.connection] = "close" }
-    return response
+    // What follows the head would be taken for the next answer.
+    return request.method == .head
+      ? Response(status: response.status, headers: response.headers) : response
   }
 
   private func answerOrFault(_ request: Request) async -> Response {
     do {
-      var response = try await answer(request)
-      if let origin = access.allowedOrigin(request) {
-        response.headers[.accessControlAllowOrigin] = origin
-      }
-      return response
+      return try await answer(request)
     } catch let fault as ServerFault {
       return Self.json(fault.json, status: fault.status, retryAfter: fault.retryAfter)
     } catch is CancellationError {
@@ -79,7 +86,9 @@ package struct ModelServer: Sendable {
     let path = request.uri.path
     let isModel = path.hasPrefix("/v1/models/")
     let isPost = Self.generation.contains(path) || path == "/v1/embeddings"
-    try access.check(request, isOpen: path == "/health" || path == "/")
+    // A browser asks whether it may ask, and sends no key with that.
+    try access.check(
+      request, isOpen: path == "/health" || path == "/" || request.method == .options)
     guard isPost || isModel || Self.gets.contains(path) else {
       throw ServerFault.invalid("There is no \(path.prefix(100)).", code: "not_found", status: 404)
     }

@@ -37,12 +37,12 @@ package struct ServedModel: Sendable {
   /// An encoder of sentences.
   package init(
     _ name: String, _ text: TokenizerDirectory, tokenCount: Int, identity: String,
-    vectors: @escaping VectorService.Embed,
+    longest: Int, vectors: @escaping VectorService.Embed,
     ids: @escaping @Sendable (String) throws -> [Int32], on thread: DeviceThread
   ) {
     (self.name, self.text, self.tokenCount) = (name, text, tokenCount)
     fingerprint = Self.fingerprint(identity)
-    kind = .vectors(VectorService(vectors, ids: ids, on: thread))
+    kind = .vectors(VectorService(vectors, longest: longest, ids: ids, on: thread))
     created = Int(Date().timeIntervalSince1970)
   }
 
@@ -70,6 +70,15 @@ package struct ServedModel: Sendable {
     return service
   }
 
+  /// Ids that a request gave; an error where one is none of the model's.
+  func checked(_ ids: [Int32], _ param: String) throws -> [Int32] {
+    if let wrong = ids.first(where: { $0 < 0 || Int($0) >= tokenCount }) {
+      throw ServerFault.invalid(
+        "\(wrong) is none of the ids of \(name), which are from 0 to \(tokenCount - 1).", param)
+    }
+    return ids
+  }
+
   /// The bytes of a token, and its text: bytes that are no UTF-8 by themselves become U+FFFD in the text alone.
   func spelling(_ id: Int32) -> (text: String, bytes: [UInt8]) {
     var bytes = text.tokenizer.bytes(of: id) ?? Array(text.tokenizer.decode([id]).utf8)
@@ -87,18 +96,28 @@ package final class VectorService: Sendable {
   private let thread: DeviceThread
   private let confined: Confined
   let ids: @Sendable (String) throws -> [Int32]
+  /// The most tokens of a sentence.
+  let longest: Int
+  /// How many sentences are embedded before others have their turn.
+  private static let part = 32
 
   init(
-    _ embed: @escaping Embed, ids: @escaping @Sendable (String) throws -> [Int32],
+    _ embed: @escaping Embed, longest: Int, ids: @escaping @Sendable (String) throws -> [Int32],
     on thread: DeviceThread
   ) {
     confined = Confined(embed: embed)
+    self.longest = longest
     self.thread = thread
     self.ids = ids
   }
 
   func vectors(_ ids: [[Int32]]) async throws -> [[Float]] {
     let confined = confined
-    return try await thread.run { try confined.embed(ids) }
+    var vectors: [[Float]] = []
+    for first in stride(from: 0, to: ids.count, by: Self.part) {
+      let part = Array(ids[first..<min(ids.count, first + Self.part)])
+      vectors += try await thread.run { try confined.embed(part) }
+    }
+    return vectors
   }
 }

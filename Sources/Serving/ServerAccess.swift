@@ -13,7 +13,9 @@ package struct ServerAccess: Sendable {
 
   /// On another host than this machine a key is needed, or the explicit wish to go without.
   package init(host: String, key: String?, withoutKey: Bool, origin: String?) throws {
-    let isLocal = Self.isThisMachine(host)
+    let host =
+      host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+    let isLocal = isThisMachine(host)
     if let key, !key.isEmpty {
       guard key.utf8.count >= 32, key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
         throw UserError(
@@ -31,18 +33,12 @@ package struct ServerAccess: Sendable {
 
   package var needsKey: Bool { key != nil }
 
-  static func isThisMachine(_ host: String) -> Bool {
-    let host = host.lowercased()
-    return ["localhost", "::1", "[::1]"].contains(host)
-      || host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." }
-  }
-
   /// Throws where a request must not be answered. `isOpen` are routes that need no key.
   func check(_ request: Request, isOpen: Bool) throws {
     // A name of somebody else's that leads to this machine (DNS rebinding), and pages of others, are refused.
-    if Self.isThisMachine(host) {
+    if isThisMachine(host) {
       let name = request.head.authority.map(Self.host) ?? ""
-      guard Self.isThisMachine(name) else {
+      guard isThisMachine(name) else {
         throw ServerFault.invalid("The server answers for localhost alone.", status: 403)
       }
     }
@@ -51,8 +47,9 @@ package struct ServerAccess: Sendable {
         "Pages of \(from.prefix(100)) may not ask this server.", status: 403)
     }
     guard let key, !isOpen else { return }
-    let given = Array((request.headers[.authorization] ?? "").utf8)
-    let wanted = Array("Bearer ".utf8) + key
+    let header = request.headers[.authorization] ?? ""
+    let given = header.lowercased().hasPrefix("bearer ") ? Array(header.utf8.dropFirst(7)) : []
+    let wanted = key
     // Takes as long whichever bytes differ.
     var difference = UInt8(given.count == wanted.count ? 0 : 1)
     for index in wanted.indices {

@@ -60,7 +60,7 @@ final class TextStream: Sendable {
         return !text.decoder.isStopped
       }
     }
-    request.onEnd = { reason in
+    request.onEnd = { [deadline] reason in
       let (rest, held, count) = shared.text.withLock {
         ($0.decoder.finish(), $0.held, $0.drawnCount)
       }
@@ -68,7 +68,12 @@ final class TextStream: Sendable {
       switch reason {
       case .stop: tell(.end("stop", count))
       case .length: tell(.end("length", count))
-      case .cancelled: tell(.failed(.failed("The text took too long, and was ended.")))
+      case .cancelled:
+        tell(
+          .failed(
+            .failed(
+              ContinuousClock.now > deadline
+                ? "The text took too long, and was ended." : "Nobody waited for the text.")))
       case .failed(let error): tell(.failed(.failed("\(error)")))
       }
     }

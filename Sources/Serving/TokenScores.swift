@@ -36,7 +36,10 @@ struct TokenScores {
       numbers.append(score.map { JSON($0.logProbability) } ?? .null)
       tops.append(score.map(alternatives) ?? .null)
       offsets.append(JSON(place))
-      place += model.spelling(id).text.unicodeScalars.count
+      // Special tokens are no part of the text.
+      if !model.text.tokenizer.isSpecial(id) {
+        place += model.spelling(id).text.unicodeScalars.count
+      }
     }
     return .object(
       JSON.Object([

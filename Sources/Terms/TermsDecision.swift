@@ -19,7 +19,12 @@ package struct TermsDecision: Sendable {
     on day: Date
   ) throws {
     let known = TermsRule.rules(host: host, model: model)
-    let rules = known.isEmpty ? [.unknown(host: host, model: model)] : known
+    // Weights may be free where the host that runs them has terms of its own.
+    let hasHost = known.contains { $0.covers(host: host) } || isThisMachine(host)
+    let rules =
+      known.isEmpty
+      ? [.unknown("\(model) at \(host)")]
+      : hasHost ? known : known + [.unknown("the host \(host) itself")]
     self.rules = rules
     let strict = rules.filter(\.verdict.needsAcceptance)
     if let wrong = accepted.first(where: { id in !rules.contains { $0.id == id } }) {
@@ -67,7 +72,7 @@ extension TermsRule {
   /// The rule in sentences.
   func paragraph(on day: Date) -> String {
     if reading == .none, dated == "-" {
-      return "Terms \(id): \(verdict.rawValue). \(title). \(rule)"
+      return "Terms \(id). \(title). \(rule)"
     }
     let mark = Self.isStale(on: day) ? "; that is more than 180 days ago" : ""
     let duties = duties.isEmpty ? "" : " Duties: " + duties.joined(separator: " ")

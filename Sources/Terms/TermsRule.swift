@@ -67,21 +67,25 @@ package struct TermsRule: Sendable {
 
   /// The rules that a host and a model fall under.
   package static func rules(host: String, model: String) -> [TermsRule] {
-    let host = host.lowercased()
     let name = model.lowercased().split(separator: "/").last.map(String.init) ?? ""
     // The longest beginning wins: "gemma-4" is not under the terms of "gemma".
     let longest =
       table.flatMap(\.models).filter { name.hasPrefix($0) }.map(\.count).max() ?? 0
     return table.filter { rule in
-      rule.hosts.contains { host == $0 || host.hasSuffix("." + $0) }
+      rule.covers(host: host)
         || rule.models.contains { name.hasPrefix($0) && $0.count == longest }
     }
   }
 
-  /// What stands for a host and a model that no rule names.
-  package static func unknown(host: String, model: String) -> TermsRule {
+  /// Whether the rule is one of a host.
+  func covers(host: String) -> Bool {
+    hosts.contains { host.lowercased() == $0 || host.lowercased().hasSuffix("." + $0) }
+  }
+
+  /// What stands for something that no rule names.
+  package static func unknown(_ what: String) -> TermsRule {
     TermsRule(
-      id: "unknown", title: "No rule is known here for \(model) at \(host)", verdict: .unknown,
+      id: "unknown", title: "No rule is known here for \(what)", verdict: .unknown,
       rule: "Whether its answers may be trained on is yours to say.", dated: "-", reading: .none,
       source: "-")
   }

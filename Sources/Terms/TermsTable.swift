@@ -40,6 +40,15 @@ extension TermsRule {
       dated: "2025-01-20", reading: .quotation, source: "https://api-docs.deepseek.com/",
       hosts: ["deepseek.com"], models: ["deepseek-r1", "deepseek-reasoner", "deepseek-chat"]),
     TermsRule(
+      id: "qwen-hosted", title: "Qwen's models that are hosted alone", verdict: .unknown,
+      rule: "Their terms were not seen; they are not under the licence of Qwen's open weights.",
+      dated: "-", reading: .none,
+      source: "https://www.alibabacloud.com/help/en/model-studio/",
+      models: [
+        "qwen-max", "qwen-plus", "qwen-turbo", "qwen-flash", "qwen3-max", "qwen3-coder-plus",
+        "qwen3-coder-flash",
+      ]),
+    TermsRule(
       id: "mistral-api", title: "Mistral's commercial terms", verdict: .unknown,
       rule: "The clause on outputs was not seen.", dated: "-", reading: .none,
       source: "https://mistral.ai/terms", hosts: ["mistral.ai"]),
@@ -73,7 +82,7 @@ extension TermsRule {
       source: "https://www.llama.com/llama3_1/license/",
       models: [
         "llama-3.1", "llama-3.2", "llama-3.3", "llama-4", "meta-llama-3.1", "llama3.1", "llama3.2",
-        "llama3.3", "llama4",
+        "llama3.3", "llama4", "deepseek-r1-distill-llama",
       ],
       duties: [
         "The model's name begins with \"Llama\".",
@@ -96,7 +105,8 @@ extension TermsRule {
       rule: "The licence says nothing against training on outputs.", dated: "2004-01",
       reading: .quotation, source: "https://www.apache.org/licenses/LICENSE-2.0",
       models: [
-        "gemma-4", "gemma4", "gpt-oss", "qwen3", "qwen2.5-0.5b", "qwen2.5-1.5b", "qwen2.5-7b",
+        "deepseek-r1-distill-qwen", "gemma-4", "gemma4", "gpt-oss", "qwen3", "qwen2.5-0.5b",
+        "qwen2.5-1.5b", "qwen2.5-7b",
         "qwen2.5-14b", "qwen2.5-32b", "mistral-7b", "mixtral",
       ]),
     TermsRule(

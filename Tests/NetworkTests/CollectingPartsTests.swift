@@ -47,6 +47,10 @@ import Text
         ("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", "20ms"),
         ("Retry-After", "0"),
       ]) == 0.02)
+    // What is no time that anybody waits for stays a time.
+    #expect(
+      (wait([("Retry-After", "1e300")]) ?? 0) > 1e7
+        && (wait([("Retry-After", "99999999999999999999")]) ?? 0) > 1e7)
     let epoch = Int(now.timeIntervalSince1970)
     #expect(wait([("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "\(epoch + 12)")]) == 12)
     #expect(
@@ -77,6 +81,9 @@ import Text
     #expect(try endpoint("https://api.deepseek.com", keys).key?.authorization == "Bearer deep-key")
     #expect(try endpoint("https://evil-openai.com", keys).key == nil)
     #expect(throws: UserError.self) { try endpoint("https://h", ["RETORT_API_KEY": "a\nHost: b"]) }
+    // The words that servers of one's own take for a key stand in texts by chance.
+    let word = try #require(endpoint("http://localhost/v1", ["RETORT_API_KEY": "null"]).key)
+    #expect(word.removed(from: "{\"a\": null}") == "{\"a\": null}")
   }
 
   @Test func aHashFollowsFromAllThatTheAnswerDoes() throws {
@@ -112,6 +119,14 @@ import Text
     ]
     #expect(Set(others.map(\.hash) + [plain.hash]).count == others.count + 1)
     #expect(try request { $0.extra["seed"] = .null }.body["seed"] == nil)
+    // A limit that --extra brings is the limit, and another distribution is not the model's own.
+    #expect(
+      try plain.bound.output == 1024
+        && request { $0.extra["max_completion_tokens"] = JSON(5000) }.bound.output == 5000)
+    #expect(plain.isPlain)
+    for (name, value) in [("temperature", "0.5"), ("top_k", "3"), ("logit_bias", "1")] {
+      #expect(try !request { $0.extra[name] = .number(value) }.isPlain)
+    }
     let texts = try CollectedPrompt.read(file, fields: DataFields(), asTexts: false)
     #expect(CollectedPrompt.distinct(texts).count == 1)
   }
@@ -187,12 +202,25 @@ import Text
       "top_logprobs": [{" four": -0.1, " five": -3}, null]}}]}
       """
     try text.add(JSON(parsing: Data(completion.utf8)))
+    // Half a character is written by its bytes.
+    var halves = ReceivedAnswer()
+    let split =
+      #"{"choices": [{"text": "é", "finish_reason": "stop", "logprobs": {"tokens": ["bytes:\\xc3", "bytes:\\xa9"], "#
+      + #""token_logprobs": [-0.1, -0.2], "top_logprobs": null}}]}"#
+    try halves.add(JSON(parsing: Data(split.utf8)))
+    #expect(
+      try AnswerRecord.logProbabilities(of: halves, isPlain: true).get()["tokens"]?.array?.count
+        == 2)
     let lists = try AnswerRecord.logProbabilities(of: text, isPlain: false).get()
     #expect(
       lists["top"]?.array?[0].array?.count == 2 && lists["temperature_of"]?.string == "unknown")
   }
 
   @Test func moneyIsCountedExactly() {
+    let dear = TokenPrice(input: 1e5, output: 1e5).cost(TokenCount(input: 1 << 40, output: 1 << 40))
+    #expect(
+      dear + dear == dear && dear > Money(dollars: 1e6)
+        && Money(dollars: 1e300) == Money(dollars: 1e299))
     let price = TokenPrice(input: 0.15, output: 0.6)
     let each = price.cost(TokenCount(input: 1, output: 1))
     let sum = (0..<1_000_000).reduce(Money(0)) { sum, _ in sum + each }

@@ -47,12 +47,13 @@ struct Trial {
           prompt, sample: $0, endpoint: endpoint, model: "m", sampling: sampling, streams: streams)
       }
     }
-    let about = Provenance(endpoint: endpoint, model: "m", terms: .null, sampling: sampling)
+    let about = Provenance(endpoint: endpoint, model: "m", terms: .null)
+    let files = try AnswerFiles(output, overwrite: false, key: endpoint.key)
     let model = HostedModel(
       endpoint, streams: streams, silence: silence, connections: settings.mostAtOnce)
     let collection = Collection(
       requests, about: about, model: model,
-      files: try AnswerFiles(output, overwrite: false, key: endpoint.key),
+      files: files,
       settings: settings, observer: observer, isInterrupted: { false })
     let summary = try await collection.run()
     try await collection.finish(sorting: true)
@@ -270,6 +271,62 @@ struct Trial {
       record["reasoning"]?.string == "two and two"
         && record["provider"]?["model_returned"]?.string == "m-2")
     #expect(record["prompt_source"]?["entry"]?.int == 1 && record["logprobs"] == nil)
+  }
+
+  @Test func whatIsWholeIsKeptHoweverItIsWrapped() async throws {
+    let parts = [ScriptedServer.Step].parts(["fine"])
+    let server = ScriptedServer { request in
+      switch request.number {
+      case 0:
+        // An empty refusal is none, and a delta of null stands beside the message.
+        let message = "{\"content\": \"good\", \"refusal\": \"\"}"
+        return .status(
+          200, ["Content-Type": "application/json"],
+          "{\"choices\": [{\"delta\": null, \"message\": \(message), \"finish_reason\": \"stop\"}], \"usage\": {\"cost\": 999999}}"
+        )
+      case 1:
+        return .streamHead + .events(parts + [[ScriptedServer.Step].end()[0]]) + [
+          .pause(0.05), .cut,
+        ]
+      default: return .error(429, "later", ["Retry-After": request.attempt == 1 ? "0.01" : "0"])
+      }
+    }
+    let trial = try Trial(server)
+    let summary = try await trial.run(2)
+    #expect(summary.keptCount == 2 && summary.refusedCount == 0, "\(summary)")
+    #expect(summary.spent.money < Money(dollars: 1))
+  }
+
+  @Test func aServerThatIsNotThereEndsTheCollectionAndCostsNothing() async throws {
+    let server = ScriptedServer { _ in [] }
+    server.stop()
+    var trial = try Trial(server)
+    trial.settings.price = TokenPrice(input: 1, output: 1)
+    let summary = try await trial.run(50)
+    guard case .refused(let why) = summary.end else {
+      Issue.record("\(summary)")
+      return
+    }
+    #expect(
+      why.contains("cannot be reached") && summary.spent.money == Money(0)
+        && summary.unreachedCount >= 3,
+      "\(why) \(summary)")
+    // One that takes the request and dies may have billed it.
+    let dying = ScriptedServer { _ in [.cut] }
+    var other = try Trial(dying)
+    other.settings.price = TokenPrice(input: 1, output: 1)
+    other.settings.pace.tries = 2
+    let broken = try await other.run(3)
+    #expect(broken.failedCount == 3 && broken.brokenCount == 6 && broken.spent.money > Money(0))
+  }
+
+  @Test func aFileThatCannotBeWrittenEndsTheCollection() async throws {
+    let server = ScriptedServer { request in .answer(["answer ", "\(request.number)"]) }
+    let trial = try Trial(server)
+    // A folder stands where refusals would go: nothing is sent.
+    try trial.folder.write("x", to: "answers.refused.jsonl/x")
+    await #expect(throws: UserError.self) { try await trial.run(20) }
+    #expect(server.requests.isEmpty)
   }
 
   @Test func silenceIsAFailureThatPasses() async throws {

@@ -103,6 +103,14 @@ import Testing
     let foreign = try shop.run(accepted.map { $0 == "a.jsonl" ? "mine.jsonl" : $0 })
     #expect(foreign.status == 1 && foreign.errors.contains("--overwrite"), "\(foreign.errors)")
     #expect(try shop.read("mine.jsonl") == "{\"text\": \"precious\"}\n")
+    // Nor is one of another kind that has no end of a line, nor what is here when a filter cannot be applied.
+    try shop.write("config.json", "{\"precious\": 1}")
+    let config = try shop.run(accepted.map { $0 == "a.jsonl" ? "config.json" : $0 })
+    #expect(
+      try config.status == 1 && shop.read("config.json") == "{\"precious\": 1}", "\(config.errors)")
+    let answers = try shop.read("a.jsonl")
+    let wrong = try shop.run(accepted + ["--overwrite", "--match", "["])
+    #expect(try wrong.status == 1 && shop.read("a.jsonl") == answers)
     let elsewhere = try shop.run(
       accepted.map { $0 == server.address ? "http://elsewhere.example/v1" : $0 })
     #expect(

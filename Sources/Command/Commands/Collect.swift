@@ -16,8 +16,9 @@
 
         The endpoint speaks OpenAI's form (vLLM, llama.cpp, Ollama, most providers). Its key is read from RETORT_API_KEY, or from \
         OPENAI_API_KEY, DEEPSEEK_API_KEY, OPENROUTER_API_KEY or MISTRAL_API_KEY by host. IN holds prompts as for \
-        `retort generate`. OUT is what `retort train` and `retort distill` read as --data. Beside it stand OUT.filtered, OUT.refused \
-        and OUT.failed, where there are such. The same command goes on after an interruption, and asks again for what failed. \
+        `retort generate`. OUT is what `retort train` and `retort distill` read as --data. Beside answers.jsonl stand answers.filtered.jsonl, \
+        answers.refused.jsonl and answers.failed.jsonl, where there are such, and .retort-collect.answers.jsonl, which counts what was spent. A \
+        student that reads bytes has no conversations: take --completions for it. The same command goes on after an interruption, and asks again for what failed. \
         --max-cost and --max-tokens-total count all its runs.
         """)
 
@@ -101,12 +102,12 @@
       note(limits.plan(requests))
       if dryRun { return }
 
-      let files = try AnswerFiles(
-        URL(fileURLWithPath: output), overwrite: overwrite, key: endpoint.key)
       var settings = limits.settings
       settings.filters = try filters.filters(heldOut)
+      let files = try AnswerFiles(
+        URL(fileURLWithPath: output), overwrite: overwrite, key: endpoint.key)
       let about = Provenance(
-        endpoint: endpoint, model: model, terms: terms.record, sampling: sampling)
+        endpoint: endpoint, model: model, terms: terms.record)
       let hosted = HostedModel(
         endpoint, streams: !answers.noStream, silence: .seconds(limits.silence),
         connections: limits.concurrency)
@@ -115,7 +116,9 @@
       switch summary.end {
       case .interrupted: throw ExitCode(130)
       case .refused(let why):
-        throw UserError("\(why.hasSuffix(".") ? why : why + ".") What was answered is kept, and the same command goes on.")
+        throw UserError(
+          "\(why.hasSuffix(".") ? why : why + ".") What was answered is kept, and the same command goes on."
+        )
       case .complete, .limit: if summary.failedCount > 0 { throw ExitCode(1) }
       }
     }

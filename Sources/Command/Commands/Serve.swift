@@ -115,7 +115,7 @@
         return ServedModel(
           name, text, tokenCount: encoder.encoder.vocabularySize,
           identity: identity(fingerprint, text),
-          vectors: { try embedder.embed($0) },
+          longest: encoder.maximumLength, vectors: { try embedder.embed($0) },
           ids: { try SentenceEmbedder.ids($0, tokenizer, encoder) }, on: thread)
       }
       let loaded = try LoadedModel(path, into: store)

@@ -74,10 +74,19 @@
         throw ValidationError(
           "--extra must be an object of JSON, such as '{\"reasoning_effort\": \"low\"}'.")
       }
-      let own = ["model", "messages", "prompt", "stream", "stream_options", "n"]
+      let own = ["model", "messages", "prompt", "stream", "stream_options", "n", "best_of"]
       if let taken = object.members.first(where: { own.contains($0.key) }) {
         throw ValidationError(
           "--extra must not have '\(taken.key)', which the command sets itself.")
+      }
+      // The cost of an answer has a bound because its length has one.
+      let limits = CollectedRequest.limits
+      guard
+        limits.contains(where: { object[$0]?.int != nil })
+          || !limits.contains(where: { object[$0]?.isNull == true })
+      else {
+        throw ValidationError(
+          "--extra must leave a limit of tokens: max_tokens or max_completion_tokens.")
       }
       sampling.extra = object
       return sampling

@@ -61,10 +61,14 @@
       for (reason, count) in summary.failures.sorted(by: { $0.value > $1.value }).prefix(3) {
         lines.append("Failed: \(grouped(count)), with: \(abridged(reason, to: 300))")
       }
-      if summary.busyCount + summary.brokenCount > 0 {
+      let again = [
+        (summary.busyCount, "because the server had too much to do"),
+        (summary.brokenCount, "because an answer broke off"),
+        (summary.unreachedCount, "because the server could not be reached"),
+      ].filter { $0.0 > 0 }
+      if !again.isEmpty {
         lines.append(
-          "Sent again: \(grouped(summary.busyCount)) because the server had too much to do, \(grouped(summary.brokenCount)) "
-            + "because an answer broke off.")
+          "Sent again: " + again.map { "\(grouped($0.0)) \($0.1)" }.joined(separator: ", ") + ".")
       }
       if summary.answerCount > 0 { lines.append(learnt) }
       if !summary.logProbabilityFlaws.isEmpty {
@@ -73,13 +77,15 @@
       }
       if summary.truncatedCount * 20 > summary.answerCount {
         lines.append(
-          "\(grouped(summary.truncatedCount)) of \(counted(summary.answerCount, "answer")) reached the limit of tokens: a larger "
-            + "--max-tokens keeps them.")
+          "\(grouped(summary.truncatedCount)) of \(counted(summary.answerCount, "answer")) reached the limit of tokens. A larger "
+            + "--max-tokens keeps more of them, in another output: it asks everything again.")
       }
       if summary.doubtfulUsageCount > 0 {
+        let money = limits.price == nil ? "" : " and $\(fixed(summary.beyond.money.dollars, 4))"
         lines.append(
-          "The server counts more for \(counted(summary.doubtfulUsageCount, "answer")) than was allowed for; the most that was allowed "
-            + "is what was counted here.")
+          "The server counts more for \(counted(summary.doubtfulUsageCount, "answer")) than was allowed for. The most that was allowed is "
+            + "what was counted here; if the server is right, \(counted(summary.beyond.tokens.total, "token"))\(money) more were spent."
+        )
       }
       if summary.unreportedUsageCount > 0 {
         lines.append(

@@ -16,7 +16,9 @@ struct AnswerOrigins: Sendable {
     for entry in entries {
       guard let model = entry.record["provider"]?["model"]?.string else { continue }
       let address = entry.record["provider"]?["url"]?.string ?? "an endpoint that is not named"
-      counts[Origin(model: model, address: address, terms: Self.terms(entry.record["terms"])), default: 0] += 1
+      counts[
+        Origin(model: model, address: address, terms: Self.terms(entry.record["terms"])), default: 0
+      ] += 1
     }
   }
 
@@ -32,7 +34,9 @@ struct AnswerOrigins: Sendable {
 
   /// A phrase for each, those with the most answers first.
   var phrases: [String] {
-    counts.sorted { ($1.value, $0.key.model, $0.key.terms) < ($0.value, $1.key.model, $1.key.terms) }.map { origin, count in
+    counts.sorted {
+      ($1.value, $0.key.model, $0.key.terms) < ($0.value, $1.key.model, $1.key.terms)
+    }.map { origin, count in
       "\(counted(count, "answer")) of \(origin.model) at \(origin.address), \(origin.terms)"
     }
   }

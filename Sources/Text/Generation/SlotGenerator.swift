@@ -200,6 +200,10 @@ package final class SlotGenerator {
     let logits = try reader.read(
       [prompt[start..<end]], after: [start], rows: [slot], length, isComplete: request.scoresPrompt)
     slots[slot].readCount = end
+    // What was read again was not read in whole chunks.
+    if start < known {
+      slots[slot].chunkedCount = min(slots[slot].chunkedCount, start / Self.chunk * Self.chunk)
+    }
     if !request.scoresPrompt, end - known == Self.chunk { slots[slot].chunkedCount = end }
     if request.scoresPrompt {
       for place in known..<min(end, prompt.count - 1) {

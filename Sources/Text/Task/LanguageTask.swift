@@ -53,7 +53,7 @@ public final class LanguageTask: RecipeTask {
     return TaskData(
       description: all.description, fingerprint: all.fingerprint, training: all.training,
       slice: slice.training, judgedRows: all.heldOut.count,
-      sample: try DataSample(all, arms.tokenizer.tokenizer), 
+      sample: try DataSample(all, arms.tokenizer.tokenizer),
       sources: recipe.text.data.sources + all.answersFrom)
   }
 

@@ -54,7 +54,7 @@ package final class LanguageTrainingTask: TrainingTask {
     return TaskData(
       description: text.description, fingerprint: text.fingerprint, training: text.training,
       slice: text.training, judgedRows: text.heldOut.count,
-      sample: try DataSample(text, tokenizer.tokenizer), 
+      sample: try DataSample(text, tokenizer.tokenizer),
       sources: recipe.text.data.sources + text.answersFrom)
   }
 
