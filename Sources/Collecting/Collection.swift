@@ -65,10 +65,9 @@ package actor Collection {
 
   /// Asks for all answers. What came is in the files, however this ends.
   package func run() async throws -> CollectionSummary {
-    let watch = Task { [isInterrupted, pace] in
+    let watch = Task { [isInterrupted] in
       while !isInterrupted() { try await Task.sleep(for: .milliseconds(100)) }
       await self.stop(.interrupted)
-      await pace.stop()
     }
     defer { watch.cancel() }
     try await withThrowingTaskGroup(of: Void.self) { group in

@@ -120,30 +120,11 @@ struct CompletionRequest {
     }
   }
 
-  /// A text, texts, ids, or lists of ids.
+  /// The prompts as ids.
   private static func prompts(_ fields: RequestFields, _ model: ServedModel) throws -> [[Int32]] {
-    guard let given = fields.object["prompt"] else {
-      throw ServerFault.invalid("'prompt' is missing.", "prompt")
-    }
-    func ids(_ list: [JSON]) throws -> [Int32] {
-      let ids = list.compactMap { $0.int.flatMap { Int32(exactly: $0) } }
-      guard ids.count == list.count else {
-        throw ServerFault.invalid(
-          "'prompt' must be a text, a list of texts, of ids, or of lists of ids.", "prompt")
-      }
-      return try checked(ids, model, "prompt")
-    }
-    func text(_ text: String) throws -> [Int32] {
-      do { return try EntryPrompt(prompt: text).tokens(model.text) } catch {
-        throw ServerFault.invalid("\(error)", "prompt")
-      }
-    }
-    if let one = given.string { return [try text(one)] }
-    guard let list = given.array, let first = list.first else {
-      throw ServerFault.invalid("'prompt' is empty, or neither text nor list.", "prompt")
-    }
-    if first.double != nil { return [try ids(list)] }
-    return try list.map { item in try item.string.map(text) ?? ids(item.array ?? [item]) }
+    try fields.tokenLists(
+      "prompt", read: { try EntryPrompt(prompt: $0).tokens(model.text) },
+      check: { try checked($0, model, "prompt") })
   }
 
   private static func checked(_ ids: [Int32], _ model: ServedModel, _ param: String) throws

@@ -46,38 +46,17 @@ enum EmbeddingRoute {
       ]))
   }
 
-  /// A text, texts, ids, or lists of ids.
+  /// The sentences as ids.
   private static func ids(_ fields: RequestFields, _ model: ServedModel, _ service: VectorService)
     throws -> [[Int32]]
   {
-    guard let given = fields.object["input"] else {
-      throw ServerFault.invalid("'input' is missing.", "input")
-    }
-    func ids(_ list: [JSON]) throws -> [Int32] {
-      let ids = list.compactMap { $0.int.flatMap { Int32(exactly: $0) } }
-      guard ids.count == list.count, !ids.isEmpty else {
-        throw ServerFault.invalid(
-          "'input' must be a text, a list of texts, of ids, or of lists of ids.", "input")
-      }
+    let found = try fields.tokenLists("input", read: service.ids) { ids in
       guard ids.count <= service.longest else {
         throw ServerFault.invalid(
           "A list of \(ids.count) ids is longer than the model reads, which is \(service.longest).",
           "input", code: "context_length_exceeded")
       }
       return try model.checked(ids, "input")
-    }
-    func text(_ text: String) throws -> [Int32] {
-      do { return try service.ids(text) } catch { throw ServerFault.invalid("\(error)", "input") }
-    }
-    let found: [[Int32]]
-    if let one = given.string {
-      found = [try text(one)]
-    } else if let list = given.array, let first = list.first {
-      found =
-        first.double != nil
-        ? [try ids(list)] : try list.map { try $0.string.map(text) ?? ids($0.array ?? [$0]) }
-    } else {
-      throw ServerFault.invalid("'input' is empty, or neither text nor list.", "input")
     }
     guard found.count <= 2048 else {
       throw ServerFault.invalid("'input' has more than 2048 texts.", "input")

@@ -82,6 +82,30 @@ struct RequestFields {
     return texts
   }
 
+  /// A text, texts, ids, or lists of ids, each as ids: `read` tokenises a text, `check` looks at ids that were given.
+  func tokenLists(
+    _ name: String, read: (String) throws -> [Int32], check: ([Int32]) throws -> [Int32]
+  ) throws -> [[Int32]] {
+    guard let given = object[name] else { throw ServerFault.invalid("'\(name)' is missing.", name) }
+    func ids(_ list: [JSON]) throws -> [Int32] {
+      let ids = list.compactMap { $0.int.flatMap { Int32(exactly: $0) } }
+      guard ids.count == list.count, !ids.isEmpty else {
+        throw ServerFault.invalid(
+          "'\(name)' must be a text, a list of texts, of ids, or of lists of ids.", name)
+      }
+      return try check(ids)
+    }
+    func text(_ text: String) throws -> [Int32] {
+      do { return try read(text) } catch { throw ServerFault.invalid("\(error)", name) }
+    }
+    if let one = given.string { return [try text(one)] }
+    guard let list = given.array, let first = list.first else {
+      throw ServerFault.invalid("'\(name)' is empty, or neither text nor list.", name)
+    }
+    if first.double != nil { return [try ids(list)] }
+    return try list.map { item in try item.string.map(text) ?? ids(item.array ?? [item]) }
+  }
+
   /// How tokens are drawn; without a word as the model itself would.
   func sampling() throws -> Sampling {
     var sampling = Sampling()
