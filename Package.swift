@@ -17,10 +17,8 @@ let argumentParser = Target.Dependency.product(
 let network = TargetDependencyCondition.when(traits: ["Network"])
 let server = Target.Dependency.product(
   name: "Hummingbird", package: "hummingbird", condition: network)
-let client: [Target.Dependency] = [
-  .product(name: "AsyncHTTPClient", package: "async-http-client", condition: network),
-  .product(name: "Crypto", package: "swift-crypto", condition: network),
-]
+let client = Target.Dependency.product(
+  name: "AsyncHTTPClient", package: "async-http-client", condition: network)
 
 let package = Package(
   name: "retort",
@@ -34,7 +32,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -55,7 +52,7 @@ let package = Package(
     room("Training", imports: ["Layers", "Storage"]),
     room("Distillation", imports: ["Training"]),
 
-    room("Experiments", imports: ["Distillation", "Models", "Yams"]),
+    room("Experiments", imports: ["Distillation", "Models", "Terms", "Yams"]),
 
     // A wing for each kind of model
     room("Text", imports: ["Experiments", "Tokenizers"]),
@@ -65,7 +62,7 @@ let package = Package(
 
     // Hosted models
     room("Terms", imports: ["Storage"]),
-    room("Collecting", imports: ["Terms", "Text"] + client),
+    room("Collecting", imports: ["Terms", "Text", client]),
     .target(
       name: "Serving", dependencies: ["Sentences", server], resources: [.embedInCode("chat.html")],
       swiftSettings: strict),

@@ -1,11 +1,13 @@
 # Clients of OpenAI's API against `retort serve`, on this machine: check_server.py RETORT [PICTURE-FOLDER]
-import asyncio, base64, http.client, json, os, pathlib, random, re, shutil, signal, socket, struct, subprocess, sys, tempfile, threading, time
+import asyncio, base64, hashlib, http.client, json, os, pathlib, random, re, shutil, signal, socket, struct, subprocess, sys, tempfile, threading, time
 import warnings
 
 warnings.filterwarnings("ignore")
 os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false", NO_PROXY="*")
 
 import openai
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 retort = sys.argv[1]
@@ -103,6 +105,20 @@ for name in ("first", "second"):
     settings["chat_template"] = "{% for m in messages %}{{ m.content }} {% endfor %}"
     config.write_text(json.dumps(settings))
 first, second = work / "first/model", work / "second/model"
+
+section("bill of materials")
+run("export", "--model", first, "--output", work / "exported", "--precision", "bf16")
+for folder in (first, work / "exported"):
+    bill = (folder / "model.cdx.json").read_text()
+    fault = JsonStrictValidator(SchemaVersion.V1_6).validate_str(bill)
+    check(fault is None, f"{folder.name} has a bill of materials after CycloneDX 1.6: {fault}")
+    hashes = {part["name"]: part["hashes"][0]["content"] for part in json.loads(bill)["components"] if part["type"] == "file"}
+    check("model.safetensors" in hashes, "weights are in the bill")
+    for name, value in hashes.items():
+        # The template was put into one file after the run had written it.
+        if name != "tokenizer_config.json":
+            check(hashlib.sha256((folder / name).read_bytes()).hexdigest() == value, f"the hash of {name}")
+
 prompts = ["the cat", "a bird", "it ran", "under the", "near a tree", "dog", "then it stood", "the house and"]
 say = lambda text: [{"role": "user", "content": text}]
 
@@ -376,6 +392,35 @@ if browser:
             check(page.locator(".turn").count() == 0, "a new conversation")
             page.close()
         check(elsewhere == [], f"the page asks for {elsewhere}")
+        chromium.close()
+
+    # A model without a chat template, beside an encoder where there is one, behind a key.
+    bare = shutil.copytree(second, work / "bare")
+    (bare / "tokenizer_config.json").write_text(json.dumps({key: value for key, value in settings.items() if key != "chat_template"}))
+    key = "k" * 40
+    both = ["--model", bare] + (["--model", encoder] if encoder.exists() else [])
+    with Server(*both, "--context", 48, key=key) as server, sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": 1280, "height": 760})
+        page.goto(f"http://127.0.0.1:{server.port}/")
+        until(page, "document.getElementById('models').textContent.includes('wants a key')")
+        page.fill("#key", "wrong")
+        page.press("#key", "Tab")
+        until(page, "document.getElementById('models').textContent.includes('wrong')")
+        page.fill("#key", key)
+        page.press("#key", "Tab")
+        until(page, "document.getElementById('models').textContent.includes('bare')")
+        check(page.input_value("#mode") == "text", "without a template texts go on")
+        page.fill("#prompt", "the cat")
+        page.press("#prompt", "Enter")
+        until(page, "[...document.querySelectorAll('.note')].filter(n => n.textContent.includes('token')).length == 1")
+        check(page.locator(".answer").count() == 1, "an encoder has no column")
+        page.fill("#prompt", "the cat sat under the tree and " * 12)
+        page.press("#prompt", "Enter")
+        until(page, "document.querySelectorAll('.answer.failed').length == 1")
+        check("Clear" in page.locator(".answer.failed").text_content(), "the page says what helps")
+        if pictures:
+            page.screenshot(path=pictures / "chat-key.png")
         chromium.close()
 else:
     print("skipped: the page (there is no chromium)", file=sys.stderr)

@@ -29,6 +29,10 @@ public struct UserError: Error, CustomStringConvertible, Sendable {
     case serveWithKey
     /// Allow an endpoint without encryption.
     case allowPlainHTTP
+    /// Ask for texts that go on, in place of answers in a conversation.
+    case askForTexts
+    /// Give the text of the licence of some terms.
+    case giveLicence(terms: String)
     /// Accept terms of a provider, by their names, with a reason.
     case acceptTerms([String])
   }

@@ -47,6 +47,20 @@ package final class AnswerFiles {
     return output.deletingPathExtension().appendingPathExtension(place.rawValue + ending)
   }
 
+  /// The hashes of requests that earlier processes have had answers to; none where the files are somebody else's or not there. Nothing
+  /// is written.
+  package static func hashes(beside output: URL) -> Set<String> {
+    let files = AnswerRecord.Place.allCases.filter { $0 != .failed }.map { url($0, beside: output) }
+    return Set(
+      files.flatMap { file -> [String] in
+        guard let data = try? Data(contentsOf: file),
+          let lines = try? JSONLinesFile(
+            data[..<(data.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0)], named: file.path)
+        else { return [] }
+        return lines.objects.compactMap { $0.object["hash"]?.string }
+      })
+  }
+
   private func open(_ place: AnswerRecord.Place, overwrite: Bool) throws {
     let url = Self.url(place, beside: output)
     var kept = 0
@@ -98,7 +112,7 @@ package final class AnswerFiles {
 
   /// Whether an answer differs from all that its prompt has had; it is known from now on.
   func isNew(_ answer: String, to prompt: JSON) -> Bool {
-    answered[sha256(of: prompt.canonical), default: []].insert(AnswerFilters.normal(answer))
+    answered[SHA256.hash(prompt.canonical), default: []].insert(AnswerFilters.normal(answer))
       .inserted
   }
 

@@ -1,6 +1,5 @@
 // What is asked: prompts of a file, as a hosted model takes them.
 import Base
-import Crypto
 import Foundation
 import Storage
 import Text
@@ -92,13 +91,8 @@ package struct CollectedPrompt: Sendable {
     .object(
       JSON.Object([
         ("file", .string(file)), ("entry", JSON(entry)),
-        ("sha256", .string(sha256(of: member.value.canonical))),
+        ("sha256", .string(SHA256.hash(member.value.canonical))),
         ("licence", licence.map { .string($0) } ?? .null),
       ]))
   }
-}
-
-/// The SHA-256 of a text in UTF-8, as 64 hexadecimal digits (FIPS 180-4).
-func sha256(of text: String) -> String {
-  SHA256.hash(data: Data(text.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }

@@ -86,7 +86,7 @@ package struct CollectedRequest: Sendable {
       ("sample", JSON(sample)),
     ])
     identity["sampling"] = .object(drawn)
-    hash = sha256(of: JSON.object(identity).canonical)
+    hash = SHA256.hash(JSON.object(identity).canonical)
 
     var body = JSON.Object(
       [("model", .string(model)), prompt.member] + drawn.members.map { ($0.key, $0.value) })

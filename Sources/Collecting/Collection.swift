@@ -152,7 +152,8 @@ package actor Collection {
         try await settle(request, reservation, cost: Spending())
         switch kind {
         case .final: await stop(.refused(text(why)))
-        case .wrong: try await fail(request, why, attempt)
+        case .wrongForAll where summary.answerCount == 0: await stop(.refused(text(why)))
+        case .wrong, .wrongForAll: try await fail(request, why, attempt)
         case .busy: await pace.slowed(wait: wait)
         case .passing: if let wait { await pace.slowed(wait: wait) }
         }
@@ -161,7 +162,7 @@ package actor Collection {
           await stop(
             .refused("\(text(why)). The server asks to wait for \(duration(wait.seconds))"))
         }
-        if kind == .wrong || kind == .final {
+        if [.wrong, .wrongForAll, .final].contains(kind) {
           await pace.leave()
           return
         }
@@ -215,7 +216,9 @@ package actor Collection {
     doneCount += 1
     await tell()
     // Where nothing succeeds, nothing else is likely to.
-    if summary.answerCount == 0, summary.failedCount >= 10 {
+    guard summary.answerCount == 0 else { return }
+    let isAlike = summary.failures.count == 1 && summary.failedCount >= 3
+    if isAlike || summary.failedCount >= 10 {
       await stop(
         .refused(
           "The first \(summary.failedCount) requests have failed, the last one with: \(reason)"))

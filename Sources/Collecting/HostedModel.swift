@@ -65,9 +65,8 @@ package struct HostedModel: Sendable {
       } catch let flaw as ReceivedAnswer.Flaw {
         // What an error inside an answer says counts as what it would have said as a status.
         switch flaw.code.map({ RefusalKind(status: Int($0) ?? 500, code: $0) }) {
-        case .final?: return .refused(.final, reason: flaw.reason, wait: nil)
-        case .busy?: return .refused(.busy, reason: flaw.reason, wait: nil)
-        case .wrong?: return .refused(.wrong, reason: flaw.reason, wait: nil)
+        case let kind? where kind != .passing:
+          return .refused(kind, reason: flaw.reason, wait: nil)
         default: return .broken(reason: flaw.reason, mayBeBilled: true)
         }
       } catch { return .broken(reason: Self.words(error), mayBeBilled: true) }
@@ -101,7 +100,9 @@ package struct HostedModel: Sendable {
       json.map(ReceivedAnswer.message)
       ?? (data.isEmpty ? "no reason is given" : "no reason is given in JSON")
     return .refused(
-      RefusalKind(status: status, code: json.flatMap(ReceivedAnswer.code)),
+      RefusalKind(
+        status: status, code: json.flatMap(ReceivedAnswer.code),
+        field: json?["error"]?["param"]?.string),
       reason: "HTTP \(status): \(reason)",
       wait: RetryWait.of(headers))
   }

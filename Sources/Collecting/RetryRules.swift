@@ -9,11 +9,20 @@ enum RefusalKind: Sendable {
   case busy
   /// This request is wrong, and stays so.
   case wrong
+  /// What is wrong is in every request: the model, the route, a setting.
+  case wrongForAll
   /// No request will succeed: the key, the account, the address.
   case final
 
-  /// The kind of an HTTP status, with the code or type that the error object names.
-  init(status: Int, code: String?) {
+  /// Fields that all requests have alike.
+  private static let common: Set = [
+    "model", "temperature", "top_p", "top_k", "seed", "logprobs", "top_logprobs", "stream",
+    "stream_options",
+    "reasoning_effort",
+  ]
+
+  /// The kind of an HTTP status, with the code or type and the field that the error object names.
+  init(status: Int, code: String?, field: String? = nil) {
     let noMoney = ["insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"]
     switch status {
     case _ where code.map { noMoney.contains($0) } == true: self = .final
@@ -21,6 +30,8 @@ enum RefusalKind: Sendable {
     case 300..<400: self = .final
     case 429, 503, 529: self = .busy
     case 408, 409, 425, 500...: self = .passing
+    case 404, 405: self = .wrongForAll
+    case 400, 422: self = field.map { Self.common.contains($0) } == true ? .wrongForAll : .wrong
     default: self = .wrong
     }
   }

@@ -39,7 +39,7 @@ public struct Experiment {
   private func findings(
     _ data: TaskData, _ weights: FrozenWeights, _ plan: DistillationPlan
   ) throws -> [Finding] {
-    try task.findings(weights)
+    try recipe.terms.findings(finishedTeachers(data)) + task.findings(weights)
       + [
         .passes(
           recipe.training.options(for: recipe.student, seed: recipe.seed), over: data.slice,
@@ -119,6 +119,8 @@ public struct Experiment {
       try task.readTeachers(on: device)
     }
     let (plan, chosen) = try prepare(data, weights, since: start, observer)
+    // A run that goes on was decided on when it began, by whatever version that was.
+    let teachers = options.resumes ? (try? teachers(data)) ?? [] : try teachers(data)
     var origins = RunOrigins()
     try origins.add(recipe, writtenTo: folder.recipe)
     if let program = options.program { origins.add("the program's recipe", text: program) }
@@ -127,12 +129,11 @@ public struct Experiment {
     try addTrainings(to: &origins)
     try run.begin(
       recipe, origins: origins, on: device,
-      data: (data.description, data.fingerprint, data.sources),
-      phases: plan.phases
+      data: data, phases: plan.phases
     ) { try chosen + findings(data, weights, plan) }
     run.clock = try plan.clock(recipe, judgedRows: data.judgedRows, in: folder)
     let trials = try Trial.all(of: recipe) { try task.arm($0) }
-    try train(trials, plan, weights, run)
+    try train(trials, plan, teachers, weights, run)
     let outcome = try judge(trials, plan, data, weights, run)
     try run.end(outcome, in: RunFolder.verdict)
     return outcome
@@ -141,6 +142,7 @@ public struct Experiment {
   /// Notes what each kind of training makes small, and the shapes of its model: a task may be changed between two processes.
   private func addTrainings(to origins: inout RunOrigins) throws {
     func add(_ name: String, _ arm: Arm, _ setup: TrainingSetup) {
+      let setup = arm.adapted(setup)
       let shapes = arm.model.parameters().map { "\($0.name) \($0.tensor.shape)" }
       origins.add(training: name, ([setup.objective.formula] + shapes).joined(separator: "\n"))
     }
@@ -153,17 +155,19 @@ public struct Experiment {
 
   /// Trains every arm that is not finished.
   private func train(
-    _ trials: [Trial], _ plan: DistillationPlan, _ weights: FrozenWeights, _ run: Run
+    _ trials: [Trial], _ plan: DistillationPlan, _ teachers: [LearntTeacher],
+    _ weights: FrozenWeights, _ run: Run
   ) throws {
     func train(
-      _ arm: Arm, _ schedule: ArmRecipe, seed: UInt64, as prefix: String, teacher: Arm? = nil,
+      _ arm: Arm, _ schedule: ArmRecipe, seed: UInt64, as prefix: String,
+      teachers: [LearntTeacher] = [],
       _ setup: (VariableStore) throws -> TrainingSetup
     ) throws {
       guard !folder.isFinished(arm.name) else { return }
       let store = weights.sharing(seed: seed)
       try ArmTraining(
         arm, setup(store), recipe.training.options(for: schedule, seed: seed), in: run, store: store
-      ).train(prefix: prefix, task.export, teacher: teacher?.directory)
+      ).train(prefix: prefix, task.export, teachers: teachers)
     }
     if let teacher = task.teacher, task.isTeacherTrained {
       try train(teacher, recipe.teacher, seed: recipe.seed, as: teacher.name) { _ in
@@ -177,7 +181,7 @@ public struct Experiment {
     for trial in trials {
       // Same names, same seed, same batches: to a control only the teacher is missing.
       try train(
-        trial.student, recipe.student, seed: trial.seed, as: "student", teacher: task.teacher
+        trial.student, recipe.student, seed: trial.seed, as: "student", teachers: teachers
       ) { try task.studentSetup(trial.student, in: $0) }
       for control in trial.controls {
         let schedule = try plan.controlRecipe(control.question, recipe)
@@ -185,6 +189,28 @@ public struct Experiment {
           try task.controlSetup(control.arm)
         }
       }
+    }
+  }
+
+  /// The folders of models whose predictions are learnt, with their shares.
+  private func folders(_ data: TaskData) -> [(folder: ModelDirectory, share: Double)] {
+    guard data.teachers.isEmpty else { return data.teachers }
+    return task.teacher.map { [($0.directory, 1)] } ?? []
+  }
+
+  /// Those of them that somebody else has trained, whose terms are looked at.
+  private func finishedTeachers(_ data: TaskData) -> [ModelOrigin] {
+    let own = task.isTeacherTrained ? task.teacher?.directory.url : nil
+    return folders(data).map(\.folder).filter { $0.url != own }.map(ModelOrigin.init)
+  }
+
+  /// What students learn from, with what was decided of its terms.
+  private func teachers(_ data: TaskData) throws -> [LearntTeacher] {
+    let finished = finishedTeachers(data)
+    let decisions = zip(finished, try recipe.terms.decisions(on: finished))
+    return folders(data).map { teacher in
+      let decision = decisions.first { $0.0.url == teacher.folder.url }?.1
+      return LearntTeacher(folder: teacher.folder, share: teacher.share, terms: decision?.record)
     }
   }
 

@@ -37,6 +37,11 @@ public struct TaskData {
   public let sample: DataSample
   /// What the data come from, such as names of files; empty where a run's card and report need not say.
   public let sources: [String]
+  /// Hosted models whose answers are among the data.
+  package var answers: [LineageSource] = []
+  /// Folders of the teachers with their shares, where there are several, or where a record of what one said stands for it; empty
+  /// where the task's teacher is all.
+  package var teachers: [(folder: ModelDirectory, share: Double)] = []
 
   /// The data in a sentence, what tells them from others, what the teacher reads, what student and controls read, how many
   /// held-out rows there are, and an entry with its row.

@@ -56,7 +56,7 @@ package struct SingleTraining {
       arm.name, options: options, sharing: FrozenWeights(on: device)
     ) { store in
       try arm.plan(in: store, prefix: arm.name)
-      return (setup, arm.model.parameters(prefix: arm.name))
+      return (arm.adapted(setup), arm.trained(prefix: arm.name))
     }
     return (
       phase, try recipe.settle(phase, judgedRows: data.judgedRows, since: start, observer)
@@ -105,7 +105,7 @@ package struct SingleTraining {
     try task.addOrigins(to: &origins)
     try run.begin(
       recipe, origins: origins, on: device,
-      data: (data.description, data.fingerprint, data.sources), phases: [phase]
+      data: data, phases: [phase]
     ) { try chosen + findings(data, phase) }
     run.clock = try RunClock(
       ofOne: arm.name, phase, stepCount: recipe.model.steps,

@@ -96,7 +96,8 @@ package struct DistilBERT: Encoder {
 extension ModelFamily {
   static let distilBERT = ModelFamily(types: ["distilbert"]) { folder, file in
     DistilBERT(
-      try DistilBERTConfiguration(file, names: try ShardedSafetensors(folder: folder.url).names))
+      try DistilBERTConfiguration(
+        file, names: try ShardedSafetensors(folder: folder.whole.url).names))
   }
 }
 

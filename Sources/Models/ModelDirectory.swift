@@ -13,8 +13,13 @@ public struct ModelDirectory: Sendable {
   /// A folder, which is read when it is asked for something.
   public init(_ url: URL) { self.url = url }
 
+  /// The folder of the whole model: this one, or that which the adapter here is for.
+  package var whole: ModelDirectory {
+    get throws { try AdapterConfiguration(in: url).map { ModelDirectory($0.base) } ?? self }
+  }
+
   package var configurationFile: ConfigurationFile {
-    get throws { try ConfigurationFile(contentsOf: url.appending(path: "config.json")) }
+    get throws { try ConfigurationFile(contentsOf: whole.url.appending(path: "config.json")) }
   }
 
   /// The model that the folder describes, without its numbers.
@@ -64,32 +69,39 @@ public struct ModelDirectory: Sendable {
 
   /// Throws unless the folder's weights are those of the model, with its shapes.
   package func check(_ model: some PretrainedModel) throws {
-    _ = try model.match(try ShardedSafetensors(folder: url))
+    _ = try model.match(try ShardedSafetensors(folder: whole.url))
+    _ = try AdapterFolder(url)?.updates(of: model)
   }
 
   /// What tells the model from others: a hash of its weights, its configuration, and what lies beside them.
   package func fingerprint() throws -> String {
     var fingerprint = Fingerprint()
-    for file in try ShardedSafetensors(folder: url).files { try file.add(to: &fingerprint) }
+    for file in try ShardedSafetensors(folder: whole.url).files { try file.add(to: &fingerprint) }
     return try adding(companionsTo: fingerprint)
   }
 
   private func adding(companionsTo fingerprint: Fingerprint) throws -> String {
     var fingerprint = fingerprint
-    for path in try ["config.json"] + companions() {
+    if let adapter = try AdapterFolder(url) {
+      fingerprint.add(try OpenFile(whole.url.appending(path: "config.json")).whole())
+      try adapter.add(to: &fingerprint)
+    }
+    let own = FileManager.default.fileExists(atPath: url.appending(path: "config.json").path)
+    for path in try (own ? ["config.json"] : []) + companions() {
       fingerprint.add(path)
       fingerprint.add(try OpenFile(url.appending(path: path)).whole())
     }
     return fingerprint.description
   }
 
-  /// Declares a model's variables under `prefix`, with the folder's weights. Tensors are read one
+  /// Declares a model's variables under `prefix`, with the folder's weights, those of an adapter added. Tensors are read one
   /// after the other.
   public func load(
     _ model: some PretrainedModel, into store: VariableStore, prefix: String
   ) throws {
-    let file = try ShardedSafetensors(folder: url)
+    let file = try ShardedSafetensors(folder: whole.url)
     let pairs = try model.match(file)
+    let updates = try AdapterFolder(url)?.updates(of: model)
     let tensors = Dictionary(
       model.parameters().map { ($0.name, $0.tensor) }
     ) { first, _ in first }
@@ -100,7 +112,9 @@ public struct ModelDirectory: Sendable {
         continue
       }
       guard let value = try file.weight(stored) else { continue }
-      try store.declare(prefix + "." + parameter, tensor, value: value)
+      try store.declare(
+        prefix + "." + parameter, tensor,
+        value: try updates?.merged(parameter, value) ?? value)
     }
   }
 
@@ -111,7 +125,8 @@ public struct ModelDirectory: Sendable {
   package func loadFrozen(
     _ model: some PretrainedModel, into store: VariableStore, prefix: String
   ) throws -> String? {
-    let folder = try ShardedSafetensors(folder: url)
+    let folder = try ShardedSafetensors(folder: whole.url)
+    let updates = try AdapterFolder(url)?.updates(of: model)
     let tensors = Dictionary(
       model.parameters().map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
     let parameters = Dictionary(
@@ -122,11 +137,13 @@ public struct ModelDirectory: Sendable {
         let type = entry.type
       else { return }
       if let value { try folder.requireFinite(value, entry.name) }
-      // Kernels take matrices in 16 bits; vectors are small.
-      let isNarrow = type.elementType.isNarrow && tensor.shape.rank > 1
+      // Kernels take matrices in 16 bits; vectors are small. What an adapter has changed keeps all its digits.
+      let isMerged = updates?.contains(parameter) ?? false
+      let isNarrow = type.elementType.isNarrow && tensor.shape.rank > 1 && !isMerged
       try store.declare(
         prefix + "." + parameter, tensor, role: .frozen,
-        stored: isNarrow ? type.elementType : nil, value: value)
+        stored: isNarrow ? type.elementType : nil,
+        value: try value.map { try updates?.merged(parameter, $0) ?? $0 })
     }
     guard store.device.keepsValues else {
       for entry in folder.files.flatMap(\.entries) { try declare(entry, nil) }
@@ -140,7 +157,7 @@ public struct ModelDirectory: Sendable {
   /// Whether a head is stored that differs from the table of tokens. `transformers` uses it then, whatever the
   /// configuration says of tied heads.
   func storesOwnHead(_ model: some LanguageModel) throws -> Bool {
-    guard let file = try? ShardedSafetensors(folder: url),
+    guard let file = try? ShardedSafetensors(folder: whole.url),
       let own = file.entry(named: Self.headName),
       let table = model.parameters().first(where: { $0.tensor === model.head.weight })?.name,
       let stored = [table, String(table.dropFirst(model.bodyPrefix.count))].first(where: {
@@ -165,6 +182,8 @@ public struct ModelDirectory: Sendable {
     /// What the model card says.
     package var card = ""
     package var shardBytes = 5_000_000_000
+    /// Files that say something of the others, which are in the folder by then.
+    package var records: (URL) throws -> [(name: String, text: String)] = { _ in [] }
 
     package init() {}
   }
@@ -228,7 +247,15 @@ public struct ModelDirectory: Sendable {
     let dtype = fields["dtype"] == nil ? "torch_dtype" : "dtype"
     fields[dtype] = .string(export.elementType.rawValue)
     try WholeFile.write(JSON.object(fields).text, to: url.appending(path: "config.json"))
+    for record in try export.records(url) {
+      try WholeFile.write(record.text, to: url.appending(path: record.name))
+    }
   }
+
+  /// What says where a model comes from, which another model does not take over.
+  private static let records: Set = [
+    "lineage.json", "model.cdx.json", AdapterConfiguration.fileName,
+  ]
 
   /// The paths of what lies beside weights and configuration: the tokenizer, pooling, generation.
   private func companions() throws -> [String] {
@@ -241,12 +268,13 @@ public struct ModelDirectory: Sendable {
       return
         (path.hasSuffix(".json") || path.hasSuffix(".txt") || path.hasSuffix(".model")
         || path.hasSuffix(".jinja")) && !path.hasSuffix(".index.json") && path != "config.json"
+        && !Self.records.contains(path)
         && manager.fileExists(atPath: file.path, isDirectory: &isFolder) && !isFolder.boolValue
         && owns(file)
     }
   }
 
-  private func copyFiles(of source: ModelDirectory?) throws {
+  func copyFiles(of source: ModelDirectory?) throws {
     guard let source else { return }
     for path in try source.companions() {
       let (from, to) = (source.url.appending(path: path), url.appending(path: path))

@@ -93,6 +93,11 @@ package struct Reduction {
   package func load(
     into store: VariableStore, prefix: String, teacherPrefix: String? = nil
   ) throws {
+    guard try directory.whole.url == directory.url else {
+      throw UserError(
+        "\(directory.url.path) is an adapter, and parts are taken of whole models: export it first."
+      )
+    }
     let file = try ShardedSafetensors(folder: directory.url)
     let stored = Dictionary(
       uniqueKeysWithValues: try teacher.match(file).map { ($0.parameter, $0.stored) })

@@ -57,7 +57,16 @@ package struct ServedModel: Sendable {
       ("owned_by", .string("retort")),
     ])
     // The name that vLLM has for it.
-    if case .texts(let service) = kind { object["max_model_len"] = JSON(service.capacity) }
+    var makesTexts = false
+    if case .texts(let service) = kind {
+      makesTexts = true
+      object["max_model_len"] = JSON(service.capacity)
+    }
+    // What the page has to know: OpenAI's list does not say it.
+    object["retort"] = [
+      "makes": makesTexts ? "texts" : "vectors",
+      "conversations": .bool(makesTexts && text.hasChatTemplate),
+    ]
     return .object(object)
   }
 

@@ -24,13 +24,28 @@ public struct Graph: CustomStringConvertible {
   public let outputs: [Tensor]
   /// What changes at the end of a run.
   public let assignments: [Assignment]
+  /// What a forward pass comes to, such as the loss: what it needs may be computed twice. Empty where nothing may.
+  package let forward: [Tensor]
   package let applications: [Application]
 
   /// What some outputs and assignments need.
   public init(outputs: [Tensor], assignments: [Assignment] = []) {
-    self.outputs = outputs
-    self.assignments = assignments
-    applications = Graph.schedule(outputs + assignments.map(\.value))
+    self.init(outputs: outputs, assignments: assignments, forward: [])
+  }
+
+  /// The same; `forward` is among what is needed.
+  package init(outputs: [Tensor], assignments: [Assignment] = [], forward: [Tensor]) {
+    self.init(
+      outputs: outputs, assignments: assignments, forward: forward,
+      order: Graph.schedule(outputs + assignments.map(\.value)))
+  }
+
+  /// The same in an order of its own, operands first.
+  init(
+    outputs: [Tensor], assignments: [Assignment], forward: [Tensor], order: [Application]
+  ) {
+    (self.outputs, self.assignments, self.forward) = (outputs, assignments, forward)
+    applications = order
   }
 
   /// Orders applications by the length of the longest path that leads to them. Work that frees

@@ -13,6 +13,8 @@ public final class GraphExecutor {
     public var poisonsFreedMemory = false
     /// How intermediate values are stored where kernels allow it: float32, or a type of 16 bits.
     public var storage = ElementType.float32
+    /// How much of a forward pass is computed again in place of being kept.
+    public var recomputation = Recomputation.none
 
     /// The defaults of each option.
     public init(
@@ -27,6 +29,8 @@ public final class GraphExecutor {
   /// The graph as it runs, after rewriting.
   public let graph: Graph
   package let plan: MemoryPlan
+  /// What of the forward pass is computed again; nil where every value is kept.
+  package let recomputed: Recomputed?
   private let device: any Device
   private let launches: [any PreparedLaunch]
   /// For each launch, the application it belongs to; nil for a copy into a variable.
@@ -41,10 +45,14 @@ public final class GraphExecutor {
   /// Throws where memory does not suffice, telling by how much, and where a kernel does not build.
   public init(_ original: Graph, on store: VariableStore, options: Options = Options()) throws {
     let device = store.device
-    let (graph, assignment, plan) = try Self.planned(original, device, options) { variable in
+    let variables = store.byteCounts().values.reduce(0, +)
+    let planned = try Self.planned(
+      original, device, options, room: device.traits.memoryBytes - variables
+    ) { variable in
       guard let entry = store.entry(variable), entry.stored !== variable else { return nil }
       return entry.stored
     }
+    let (graph, assignment, plan) = (planned.graph, planned.assignment, planned.plan)
     let applications = graph.applications
     let scratchIndices = Set(assignment.scratch.joined())
     try Self.checkMemory(graph, plan, scratchIndices, store)
@@ -128,6 +136,7 @@ public final class GraphExecutor {
     self.device = device
     self.graph = graph
     self.plan = plan
+    recomputed = planned.recomputed
     self.launches = launches
     applicationOfLaunch = owners
     self.freed = freed
@@ -137,17 +146,57 @@ public final class GraphExecutor {
       uniquingKeysWith: { first, _ in first })
   }
 
+  private struct Planned {
+    let graph: Graph
+    let assignment: StorageAssignment
+    let plan: MemoryPlan
+    var recomputed: Recomputed?
+  }
+
   /// The graph as it runs on a device, and where its values lie. `stored` gives the variables of 16 bits that variables lie
-  /// in memory as.
+  /// in memory as; `room` is what they leave for values.
   private static func planned(
-    _ original: Graph, _ device: any Device, _ options: Options,
+    _ original: Graph, _ device: any Device, _ options: Options, room: Int,
     _ stored: (Tensor) -> Tensor? = { _ in nil }
-  ) throws -> (Graph, StorageAssignment, MemoryPlan) {
+  ) throws -> Planned {
     let rewritten = options.rewrites ? original.rewritten() : original
     let type = options.storage.isNarrow ? options.storage : nil
     let needsTypes =
       type != nil || rewritten.leaves.contains { $0.isVariable && stored($0) != nil }
-    let graph = needsTypes ? rewritten.storingNarrowly(as: type, stored) : rewritten
+    let whole = needsTypes ? rewritten.storingNarrowly(as: type, stored) : rewritten
+    guard options.recomputation != .none else { return try placed(whole, device) }
+    let again = whole.recomputationPlan()
+    func planned(_ level: Int) throws -> Planned {
+      var planned = try placed(whole.recomputing(again, level: level), device)
+      planned.recomputed = again.recomputed(level, of: whole, in: planned.graph)
+      return planned
+    }
+    switch options.recomputation {
+    case .none: return try planned(0)
+    case .all: return try planned(again.levels.upperBound)
+    case .parts(let count): return try planned(again.level(ofParts: count))
+    case .auto:
+      let leaves = whole.leaves.filter { !$0.isVariable }.reduce(0) { $0 + $1.type.byteCount }
+      func fits(_ planned: Planned) -> Bool { planned.plan.peak + leaves <= room }
+      let all = try? planned(0)
+      if let all, fits(all) { return all }
+      // The least level that fits, or the last one.
+      var (low, high) = (again.levels.lowerBound, again.levels.upperBound)
+      var best = try planned(high)
+      while low + 1 < high {
+        let middle = (low + high) / 2
+        if let found = try? planned(middle), fits(found) {
+          (high, best) = (middle, found)
+        } else {
+          low = middle
+        }
+      }
+      return best
+    }
+  }
+
+  /// Where the values of a graph lie.
+  private static func placed(_ graph: Graph, _ device: any Device) throws -> Planned {
     let assignment = StorageAssignment(
       graph,
       scratchByteCounts: graph.applications.map { $0.op.isView ? [] : device.scratch(for: $0) })
@@ -162,7 +211,7 @@ public final class GraphExecutor {
       assignment.intervals, alignment: traits.alignmentBytes,
       chunkLimit: traits.maximumAllocationBytes / traits.alignmentBytes * traits.alignmentBytes,
       usesSubBuffers: traits.usesSubBuffers)
-    return (graph, assignment, plan)
+    return Planned(graph: graph, assignment: assignment, plan: plan)
   }
 
   /// The bytes that a graph would take on a device besides its variables: inputs, constants, and the
@@ -170,8 +219,9 @@ public final class GraphExecutor {
   package static func byteCount(
     of graph: Graph, on device: any Device, options: Options = Options()
   ) throws -> Int {
-    let (graph, _, plan) = try planned(graph, device, options)
-    return plan.peak + graph.leaves.filter { !$0.isVariable }.reduce(0) { $0 + $1.type.byteCount }
+    let planned = try planned(graph, device, options, room: device.traits.memoryBytes)
+    return planned.plan.peak
+      + planned.graph.leaves.filter { !$0.isVariable }.reduce(0) { $0 + $1.type.byteCount }
   }
 
   private static func checkMemory(

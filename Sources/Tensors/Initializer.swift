@@ -16,6 +16,8 @@ public enum Initializer: Sendable {
   case ones
   /// Normally distributed around 0.
   case normal(standardDeviation: Float)
+  /// Evenly distributed between -bound and bound.
+  case uniform(bound: Float)
   /// Given numbers.
   case data(TensorData)
 
@@ -26,8 +28,17 @@ public enum Initializer: Sendable {
     case .data(let data):
       demand(data.type == type, "variable \(name) is \(type), its data is \(data.type)")
       return data
+    case .uniform(let bound):
+      let key = Self.key(seed)
+      let stream = Philox.stream(named: name)
+      let numbers = (0..<type.elementCount).map { index in
+        let words = Philox.block(
+          counter: [UInt32(truncatingIfNeeded: index), stream, 0, 2], key: key)
+        return bound * (2 * Philox.uniform(words[0]) - 1)
+      }
+      return TensorData(type.shape, numbers)
     case .normal(let deviation):
-      let key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
+      let key = Self.key(seed)
       let stream = Philox.stream(named: name)
       let numbers = (0..<type.elementCount).map { index in
         // Box and Muller: one normal number from two uniform ones.
@@ -38,5 +49,9 @@ public enum Initializer: Sendable {
       }
       return TensorData(type.shape, numbers)
     }
+  }
+
+  private static func key(_ seed: UInt64) -> SIMD2<UInt32> {
+    SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
   }
 }

@@ -78,6 +78,7 @@ extension Graph {
     }
     return Graph(
       outputs: outputs.map(replaced),
-      assignments: assignments.map { Assignment($0.variable, replaced($0.value)) })
+      assignments: assignments.map { Assignment($0.variable, replaced($0.value)) },
+      forward: forward.map(replaced))
   }
 }

@@ -162,7 +162,7 @@ extension Graph {
   }
 
   /// Every application that some tensors are computed from.
-  private static func ancestors(of tensors: [Tensor]) -> Set<ObjectIdentifier> {
+  static func ancestors(of tensors: [Tensor]) -> Set<ObjectIdentifier> {
     Set(Graph(outputs: tensors).applications.map { ObjectIdentifier($0) })
   }
 
@@ -205,6 +205,7 @@ extension Graph {
     }
     return Graph(
       outputs: outputs.map(rebuilt),
-      assignments: assignments.map { Assignment($0.variable, rebuilt($0.value)) })
+      assignments: assignments.map { Assignment($0.variable, rebuilt($0.value)) },
+      forward: forward.map(rebuilt))
   }
 }

@@ -11,7 +11,7 @@ package struct TermsDecision: Sendable {
 
   /// The strictest of the rules' verdicts.
   package var verdict: TermsRule.Verdict { rules.map(\.verdict).max() ?? .unknown }
-  package var duties: [String] { rules.flatMap(\.duties) }
+  package var duties: [Duty] { rules.flatMap(\.duties) }
 
   /// Throws where a rule needs to be accepted and `accepted` does not name it, or no reason is given.
   package init(
@@ -25,11 +25,30 @@ package struct TermsDecision: Sendable {
       known.isEmpty
       ? [.unknown("\(model) at \(host)")]
       : hasHost ? known : known + [.unknown("the host \(host) itself")]
+    try self.init(
+      rules, of: "\(model) at \(host)", accepted: accepted, because: because, by: person, on: day,
+      refusing: "Nothing was sent.")
+  }
+
+  /// What holds for weights under some rules; nil where there are none: most such folders are one's own.
+  package init?(
+    _ rules: [TermsRule], of model: String, accepted: [String], because: String?,
+    by person: String, on day: Date
+  ) throws {
+    guard !rules.isEmpty else { return nil }
+    try self.init(
+      rules, of: model, accepted: accepted, because: because, by: person, on: day, refusing: nil)
+  }
+
+  private init(
+    _ rules: [TermsRule], of subject: String, accepted: [String], because: String?,
+    by person: String, on day: Date, refusing consequence: String?
+  ) throws {
     self.rules = rules
     let strict = rules.filter(\.verdict.needsAcceptance)
     if let wrong = accepted.first(where: { id in !rules.contains { $0.id == id } }) {
       throw UserError(
-        "There are no terms '\(wrong)' for \(model) at \(host), but \(rules.map(\.id).joined(separator: ", "))."
+        "There are no terms '\(wrong)' for \(subject), but \(rules.map(\.id).joined(separator: ", "))."
       )
     }
     guard !strict.isEmpty else {
@@ -40,7 +59,7 @@ package struct TermsDecision: Sendable {
     guard missing.isEmpty else {
       throw UserError(
         missing.map { $0.paragraph(on: day) }.joined(separator: "\n") + "\n"
-          + "Nothing was sent. This is information, and no legal advice.",
+          + (consequence.map { $0 + " " } ?? "") + "This is information, and no legal advice.",
         remedy: .acceptTerms(missing.map(\.id)))
     }
     let reason = because?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
@@ -75,7 +94,8 @@ extension TermsRule {
       return "Terms \(id). \(title). \(rule)"
     }
     let mark = Self.isStale(on: day) ? "; that is more than 180 days ago" : ""
-    let duties = duties.isEmpty ? "" : " Duties: " + duties.joined(separator: " ")
+    let duties =
+      duties.isEmpty ? "" : " Duties: " + duties.map(\.description).joined(separator: " ")
     return
       "Terms \(id): \(verdict.rawValue). \(title), \(dated): \(rule)\(duties) (\(source); \(reading.rawValue), "
       + "\(Self.readOn)\(mark))"

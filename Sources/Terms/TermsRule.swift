@@ -53,8 +53,10 @@ package struct TermsRule: Sendable {
   package var hosts: [String] = []
   /// Beginnings of models' names, in lower case and without the owner, whose outputs fall under the rule wherever they run.
   package var models: [String] = []
+  /// What model cards call the licence of weights whose outputs fall under the rule, in lower case (`license` or `license_name`).
+  package var licences: [String] = []
   /// What a model that has learnt from outputs must have or do.
-  package var duties: [String] = []
+  package var duties: [Duty] = []
 
   /// When the rules of this table were read.
   package static let readOn = "2026-11-25"
@@ -75,6 +77,21 @@ package struct TermsRule: Sendable {
       rule.covers(host: host)
         || rule.models.contains { name.hasPrefix($0) && $0.count == longest }
     }
+  }
+
+  /// The rules that weights in a folder fall under: by the licences that its card names, and by the name of the model.
+  package static func rules(model: String, licences: [String]) -> [TermsRule] {
+    let licences = licences.map { $0.lowercased() }
+    let named = rules(host: "", model: model)
+    return named
+      + table.filter { rule in
+        !named.contains { $0.id == rule.id } && rule.licences.contains { licences.contains($0) }
+      }
+  }
+
+  /// The rules that a record names, such as "mit" or "deepseek-api-2025-01-20+mit".
+  package static func rules(named names: String) -> [TermsRule] {
+    names.split(separator: "+").compactMap { name in table.first { $0.id == name } }
   }
 
   /// Whether the rule is one of a host.

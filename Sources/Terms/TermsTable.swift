@@ -63,7 +63,7 @@ extension TermsRule {
       dated: "2023-10-23", reading: .page,
       source: "https://github.com/deepseek-ai/DeepSeek-LLM/blob/main/LICENSE-MODEL",
       models: ["deepseek-v2", "deepseek-v3", "deepseek-llm"],
-      duties: ["Pass on the use limits of Attachment A, and a copy of the licence."]),
+      licences: ["deepseek"], duties: [.carriesLicence]),
     TermsRule(
       id: "llama-2-3.0", title: "Llama 2 and Llama 3 Community License", verdict: .forbidden,
       rule:
@@ -71,7 +71,8 @@ extension TermsRule {
         + "language model\".",
       dated: "2024-04-18 (Llama 3)", reading: .quotation,
       source: "https://llama.meta.com/llama3/license/",
-      models: ["llama-2", "llama2", "meta-llama-3-", "llama3", "llama-3-"]),
+      models: ["llama-2", "llama2", "meta-llama-3-", "llama3", "llama-3-"],
+      licences: ["llama2", "llama3"]),
     TermsRule(
       id: "llama-3.1-4", title: "Llama 3.1, 3.2, 3.3 and 4 Community License",
       verdict: .conditions,
@@ -84,11 +85,8 @@ extension TermsRule {
         "llama-3.1", "llama-3.2", "llama-3.3", "llama-4", "meta-llama-3.1", "llama3.1", "llama3.2",
         "llama3.3", "llama4", "deepseek-r1-distill-llama",
       ],
-      duties: [
-        "The model's name begins with \"Llama\".",
-        "\"Built with Llama\" is shown where the model is.",
-        "A copy of the licence and its notice go with the model.",
-      ]),
+      licences: ["llama3.1", "llama3.2", "llama3.3", "llama4"],
+      duties: [.nameBegins(with: "Llama"), .shows("Built with Llama"), .carriesLicence]),
     TermsRule(
       id: "gemma-terms-2026-04-01", title: "Gemma Terms of Use (Gemma 1 to 3n)",
       verdict: .conditions,
@@ -96,9 +94,12 @@ extension TermsRule {
         "A model that has learnt from outputs is a \"Model Derivative\": terms, use limits and notice are passed on.",
       dated: "2026-04-01", reading: .quotation, source: "https://ai.google.dev/gemma/terms",
       models: ["gemma", "codegemma", "recurrentgemma"],
+      licences: ["gemma"],
       duties: [
-        "Pass on the terms and their use limits.",
-        "A notice says that Gemma is provided under and subject to the Gemma Terms of Use.",
+        .shows(
+          "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms"
+        ),
+        .carriesLicence,
       ]),
     TermsRule(
       id: "apache-2.0", title: "Weights under Apache 2.0", verdict: .allowed,
@@ -108,7 +109,11 @@ extension TermsRule {
         "deepseek-r1-distill-qwen", "gemma-4", "gemma4", "gpt-oss", "qwen3", "qwen2.5-0.5b",
         "qwen2.5-1.5b", "qwen2.5-7b",
         "qwen2.5-14b", "qwen2.5-32b", "mistral-7b", "mixtral",
-      ]),
+      ], licences: ["apache-2.0"]),
+    TermsRule(
+      id: "mit", title: "Weights under the MIT licence", verdict: .allowed,
+      rule: "The licence says nothing against training on outputs.", dated: "1988",
+      reading: .quotation, source: "https://opensource.org/license/mit", licences: ["mit"]),
     TermsRule(
       id: "qwen-72b", title: "Qwen License (Qwen2.5-72B)", verdict: .conditions,
       rule:
@@ -116,18 +121,19 @@ extension TermsRule {
       dated: "2024-09-19", reading: .quotation,
       source: "https://huggingface.co/Qwen/Qwen2.5-72B-Instruct/blob/main/LICENSE",
       models: ["qwen2.5-72b", "qwen2.5:72b"],
-      duties: ["\"Built with Qwen\" or \"Improved using Qwen\" is shown where the model is."]),
+      licences: ["qwen", "tongyi-qianwen"], duties: [.shows("Built with Qwen")]),
     TermsRule(
       id: "qwen-research", title: "Qwen Research License (Qwen2.5-3B)", verdict: .restricted,
       rule: "Research only.", dated: "2024-09-19", reading: .quotation,
       source: "https://huggingface.co/Qwen/Qwen2.5-3B/blob/main/LICENSE",
-      models: ["qwen2.5-3b", "qwen2.5:3b"]),
+      models: ["qwen2.5-3b", "qwen2.5:3b"], licences: ["qwen-research"]),
     TermsRule(
       id: "mistral-mrl-0.1", title: "Mistral AI Research License 0.1", verdict: .restricted,
       rule:
         "\"A Mistral Model, a Derivative or an Output\" is used only as authorised, which is research.",
       dated: "2024-07", reading: .page, source: "https://mistral.ai/licenses/MRL-0.1.md",
-      models: ["mistral-large", "mistral-small-2409", "ministral", "codestral", "pixtral-large"]),
+      models: ["mistral-large", "mistral-small-2409", "ministral", "codestral", "pixtral-large"],
+      licences: ["mrl", "mistral-ai-research-licence"]),
     TermsRule(
       id: "hunyuan", title: "Tencent Hunyuan Community License", verdict: .forbidden,
       rule:
@@ -135,20 +141,25 @@ extension TermsRule {
         + "other large language model\".",
       dated: "2024-11", reading: .quotation,
       source: "https://github.com/Tencent/Tencent-Hunyuan-Large/blob/main/License.txt",
-      models: ["hunyuan"]),
+      models: ["hunyuan"], licences: ["tencent-hunyuan-community"]),
     TermsRule(
       id: "kimi-k2", title: "Kimi K2's modified MIT licence", verdict: .conditions,
       rule:
         "Above 100 million monthly users, or 20 million US dollars a month, a product shows \"Kimi K2\".",
       dated: "2025-07", reading: .quotation,
       source: "https://github.com/MoonshotAI/Kimi-K2/blob/main/LICENSE", models: ["kimi-k2"],
-      duties: ["Above the limits, \"Kimi K2\" is shown in the product."]),
+      licences: ["modified-mit"],
+      duties: [.person("Above the limits, \"Kimi K2\" is shown in the product.")]),
     TermsRule(
       id: "nvidia-open-model", title: "NVIDIA Open Model License", verdict: .conditions,
       rule: "A notice goes with derivatives.", dated: "2025", reading: .quotation,
       source:
         "https://www.nvidia.com/en-us/agreements/enterprise-software/nvidia-open-model-license/",
       models: ["nemotron", "llama-3.1-nemotron", "nvidia-nemotron"],
-      duties: ["The notice of the licence goes with the model."]),
+      licences: ["nvidia-open-model-license"],
+      duties: [
+        .shows("Licensed by NVIDIA Corporation under the NVIDIA Open Model License"),
+        .carriesLicence,
+      ]),
   ]
 }

@@ -24,6 +24,10 @@ package struct TokenizerDirectory: Sendable {
   ]
 
   package init(_ url: URL) throws {
+    // An adapter most often has the tokenizer of the model that it is for.
+    let own = url.appending(path: "tokenizer.json")
+    let base = try AdapterConfiguration(in: url)?.base
+    let url = FileManager.default.fileExists(atPath: own.path) ? url : base ?? url
     self.url = url
     let file = url.appending(path: "tokenizer.json")
     guard FileManager.default.fileExists(atPath: file.path) else {
@@ -44,9 +48,9 @@ package struct TokenizerDirectory: Sendable {
     let tokenizer = try Tokenizer(contentsOf: file)
     self.tokenizer = tokenizer
     func object(_ name: String) throws -> JSON? {
-      let file = url.appending(path: name)
-      guard FileManager.default.fileExists(atPath: file.path) else { return nil }
-      return try JSON(contentsOf: file)
+      let places = [url, base].compactMap { $0?.appending(path: name) }
+      let file = places.first { FileManager.default.fileExists(atPath: $0.path) }
+      return try file.map { try JSON(contentsOf: $0) }
     }
     var special: [String: String] = [:]
     for name in ["special_tokens_map.json", "tokenizer_config.json"] {

@@ -94,10 +94,13 @@ public final class Trainer {
       store: store)
     logged = [lossSum] + loggedSums
     let outputs = logged + [optimizer.gradientNorm]
-    let updates = Graph(outputs: outputs, assignments: optimizer.assignments)
-    let execution = GraphExecutor.Options(storage: options.precision.storage)
+    let updates = Graph(
+      outputs: outputs, assignments: optimizer.assignments, forward: isSplit ? [] : [loss])
+    var execution = GraphExecutor.Options(storage: options.precision.storage)
+    execution.recomputation = options.recomputation
     accumulate = try GraphExecutor(
-      isSplit ? Graph(outputs: [], assignments: adds) : updates, on: store, options: execution)
+      isSplit ? Graph(outputs: [], assignments: adds, forward: [loss]) : updates, on: store,
+      options: execution)
     update = isSplit ? try GraphExecutor(updates, on: store) : nil
     self.validation = try validation.map {
       try Validation(objective, on: $0, options, store: store)
@@ -108,8 +111,11 @@ public final class Trainer {
       own.contains($0) || $0.hasPrefix("optimizer.")
     }
     fingerprint =
-      "\(options) \(data.count) rows \(data.fingerprint) \(origins): \(objective.formula)"
+      "\(options.fingerprint) \(data.count) rows \(data.fingerprint) \(origins): \(objective.formula)"
   }
+
+  /// What of the forward pass is computed again; nil where every value is kept.
+  package var recomputed: Recomputed? { accumulate.recomputed }
 
   /// Floating-point operations of a step: those of products, attention and whatever else counts its own.
   package var flopsPerStep: Double {

@@ -1,6 +1,7 @@
 // What a training is told, and what it tells.
 import Base
 import Foundation
+import Tensors
 
 /// The sizes of a training run.
 public struct TrainingOptions: Sendable {
@@ -25,6 +26,9 @@ public struct TrainingOptions: Sendable {
   /// How many measurements in a row may bring nothing better before training ends; 0 never ends it early.
   public var patience = 0
 
+  /// How much of the forward pass is computed again for the backward pass, in place of being kept in memory.
+  public var recomputation = Recomputation.auto
+
   /// The defaults above.
   public init() {}
 
@@ -38,6 +42,14 @@ public struct TrainingOptions: Sendable {
 }
 
 extension TrainingOptions {
+  /// What tells trainings apart. How memory is saved does not.
+  var fingerprint: String {
+    var same = self
+    same.recomputation = .none
+    return "\(same)".replacing(
+      ", recomputation: \(String(reflecting: same.recomputation))", with: "")
+  }
+
   /// Traps where a number of them trains nothing.
   func demandThatTheyTrain() {
     for (name, number) in [

@@ -9,70 +9,6 @@ import Text
 
 @testable import Collecting
 
-/// What a test collects.
-struct Trial {
-  static let key = "sk-test-0123456789abcdef"
-  let folder: TemporaryFolder
-  var settings = Collection.Settings()
-  var sampling = AnswerSampling()
-  var samples = 1
-  var streams = true
-  var silence = Duration.seconds(5)
-  private let server: ScriptedServer
-
-  init(_ server: ScriptedServer, folder: TemporaryFolder? = nil) throws {
-    self.server = server
-    self.folder = try folder ?? TemporaryFolder()
-    settings.pace.backoff = .milliseconds(5)
-    settings.pace.longestBackoff = .milliseconds(40)
-    settings.pace.halving = .milliseconds(20)
-    sampling.maxTokens = 32
-    sampling.topLogProbabilities = 2
-  }
-
-  var output: URL { folder.url.appending(path: "answers.jsonl") }
-
-  /// Asks so many questions, or those of a file that is here.
-  func run(
-    _ count: Int, observer: @escaping @Sendable (Collection.Progress) -> Void = { _ in }
-  ) async throws -> CollectionSummary {
-    try folder.write(
-      (0..<count).map { "Question number \($0)" }.joined(separator: "\n"), to: "prompts.txt")
-    let endpoint = try Endpoint(server.address, environment: ["RETORT_API_KEY": Self.key])
-    let prompts = try CollectedPrompt.read(
-      folder.url.appending(path: "prompts.txt").path, fields: DataFields(), asTexts: false)
-    let requests = prompts.flatMap { prompt in
-      (0..<samples).map {
-        CollectedRequest(
-          prompt, sample: $0, endpoint: endpoint, model: "m", sampling: sampling, streams: streams)
-      }
-    }
-    let about = Provenance(endpoint: endpoint, model: "m", terms: .null)
-    let files = try AnswerFiles(output, overwrite: false, key: endpoint.key)
-    let model = HostedModel(
-      endpoint, streams: streams, silence: silence, connections: settings.mostAtOnce)
-    let collection = Collection(
-      requests, about: about, model: model,
-      files: files,
-      settings: settings, observer: observer, isInterrupted: { false })
-    let summary = try await collection.run()
-    try await collection.finish(sorting: true)
-    return summary
-  }
-
-  func records(_ place: AnswerRecord.Place = .answers) throws -> [JSON.Object] {
-    let url = AnswerFiles.url(place, beside: output)
-    guard FileManager.default.fileExists(atPath: url.path) else { return [] }
-    return try JSONLinesFile(try Data(contentsOf: url), named: "records").objects.map(\.object)
-  }
-
-  /// Everything that was written.
-  func everything() throws -> String {
-    try FileManager.default.contentsOfDirectory(at: folder.url, includingPropertiesForKeys: nil)
-      .map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }.joined()
-  }
-}
-
 @Suite struct CollectionTests {
   /// Every way of failing that passes, at a request's first and second attempt.
   private static let misbehaving = ScriptedServer { request in
@@ -184,43 +120,6 @@ struct Trial {
     #expect((gaps.max() ?? 0) >= 0.6 && gaps.sorted().dropLast().allSatisfy { $0 < 0.5 }, "\(gaps)")
   }
 
-  @Test func whatCannotSucceedEndsTheCollection() async throws {
-    for (reply, words) in [
-      ([ScriptedServer.Step].error(401, "Incorrect key \(Trial.key)"), "[key]"),
-      (.error(429, "no money", code: "insufficient_quota"), "no money"),
-      (.status(307, ["Location": "https://elsewhere.example/v1"]), "elsewhere.example"),
-      (.error(429, "tomorrow", ["Retry-After": "86400"]), "24h"),
-      (.error(404, "no such model"), "no such model"),
-    ] {
-      let server = ScriptedServer { _ in reply }
-      let trial = try Trial(server)
-      let summary = try await trial.run(100)
-      guard case .refused(let why) = summary.end else {
-        Issue.record("\(words): \(summary)")
-        continue
-      }
-      #expect(why.contains(words) && !why.contains(Trial.key), "\(why)")
-      #expect(server.requests.count < 40 && summary.leftCount > 50)
-      #expect(try !trial.everything().contains(Trial.key))
-    }
-  }
-
-  @Test func failuresStandApartAndAreAskedAgain() async throws {
-    let isMended = Atomic(false)
-    let server = ScriptedServer { request in
-      request.number % 5 == 0 && !isMended.load(ordering: .relaxed)
-        ? .error(422, "cannot") : .answer(["\(request.number)"])
-    }
-    let trial = try Trial(server)
-    let first = try await trial.run(40)
-    #expect(first.keptCount == 32 && first.failures == ["HTTP 422: cannot": 8])
-    #expect(try trial.records(.failed).count == 8)
-    isMended.store(true, ordering: .relaxed)
-    let second = try await trial.run(40)
-    #expect(second.before == 32 && second.keptCount == 8)
-    #expect(try trial.records().count == 40 && trial.records(.failed).isEmpty)
-  }
-
   @Test func refusalsAndFilteredAnswersStandApart() async throws {
     let server = ScriptedServer { request in
       switch request.number % 4 {
@@ -295,38 +194,6 @@ struct Trial {
     let summary = try await trial.run(2)
     #expect(summary.keptCount == 2 && summary.refusedCount == 0, "\(summary)")
     #expect(summary.spent.money < Money(dollars: 1))
-  }
-
-  @Test func aServerThatIsNotThereEndsTheCollectionAndCostsNothing() async throws {
-    let server = ScriptedServer { _ in [] }
-    server.stop()
-    var trial = try Trial(server)
-    trial.settings.price = TokenPrice(input: 1, output: 1)
-    let summary = try await trial.run(50)
-    guard case .refused(let why) = summary.end else {
-      Issue.record("\(summary)")
-      return
-    }
-    #expect(
-      why.contains("cannot be reached") && summary.spent.money == Money(0)
-        && summary.unreachedCount >= 3,
-      "\(why) \(summary)")
-    // One that takes the request and dies may have billed it.
-    let dying = ScriptedServer { _ in [.cut] }
-    var other = try Trial(dying)
-    other.settings.price = TokenPrice(input: 1, output: 1)
-    other.settings.pace.tries = 2
-    let broken = try await other.run(3)
-    #expect(broken.failedCount == 3 && broken.brokenCount == 6 && broken.spent.money > Money(0))
-  }
-
-  @Test func aFileThatCannotBeWrittenEndsTheCollection() async throws {
-    let server = ScriptedServer { request in .answer(["answer ", "\(request.number)"]) }
-    let trial = try Trial(server)
-    // A folder stands where refusals would go: nothing is sent.
-    try trial.folder.write("x", to: "answers.refused.jsonl/x")
-    await #expect(throws: UserError.self) { try await trial.run(20) }
-    #expect(server.requests.isEmpty)
   }
 
   @Test func silenceIsAFailureThatPasses() async throws {

@@ -67,7 +67,8 @@ import Testing
       #expect(
         rule.source.hasPrefix("https://") && !rule.rule.isEmpty && !rule.dated.isEmpty, "\(rule.id)"
       )
-      #expect(!rule.hosts.isEmpty || !rule.models.isEmpty, "\(rule.id)")
+      #expect(
+        !rule.hosts.isEmpty || !rule.models.isEmpty || !rule.licences.isEmpty, "\(rule.id)")
       #expect(rule.verdict != .conditions || !rule.duties.isEmpty, "\(rule.id)")
       #expect(rule.models.allSatisfy { $0 == $0.lowercased() }, "\(rule.id)")
     }

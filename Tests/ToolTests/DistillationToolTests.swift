@@ -278,9 +278,10 @@ import Testing
       #expect(run.status == 0, "\(run.errors)")
       let read = try bytesRead() - before
       let arms = ["student", "control", "student-2", "control-2"]
-      // Each arm is read when it is judged, the first student also for its speed; the rest are logs and texts.
-      let others = try (arms + ["student"]).reduce(0) { $0 + (try size("run/\($1)")) }
-      let teacher = try size("teacher")
+      // Each arm is read when it is judged and for its hash, the first student also for its speed; the rest are logs and texts.
+      let others = try (arms + arms + ["student"]).reduce(0) { $0 + (try size("run/\($1)")) }
+      // Once for its weights, and once for its hash.
+      let teacher = 2 * (try size("teacher"))
       #expect((teacher..<teacher * 3 / 2).contains(read - others), "\(read - others) of \(teacher)")
     }
   }

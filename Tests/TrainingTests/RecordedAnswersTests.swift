@@ -126,6 +126,11 @@ import Testing
     #expect(throws: RecordedAnswers.Flaw.otherBytes) {
       try RecordedAnswers(other).answers(for: try example(), try bytes.get(), length: 64)
     }
+    // A part of an answer is not the answer.
+    #expect(throws: RecordedAnswers.Flaw.otherBytes) {
+      try RecordedAnswers(other).answers(
+        for: try example(), try bytes.get(), length: 64, answer: text)
+    }
     // Numbers before a temperature was applied hold at any.
     _ = try RecordedAnswers(
       record(list { _ in -1 }, ", \"sampling\": {\"temperature\": 0.7, \"top_p\": 0.5}"))
@@ -170,6 +175,44 @@ import Testing
     #expect(throws: (any Error).self) {
       try RecordedRows([try example()], entries([short]), bytes.get(), length: 10)
     }
+  }
+
+  /// Templates write white space and texts around an answer, which are learnt but were not recorded, and cut white space off.
+  @Test(arguments: [
+    (" ", "", ""), ("", "\n", ""), ("\n", "</answer>\n", ""), ("Says: ", "\n", ""),
+    ("", "", " "), ("", "", "\n\n"), ("\n", "\n", " "),
+  ]) func answersAreFoundInWhatATemplateWrites(before: String, behind: String, cut: String) throws {
+    let tokenizer = try bytes.get()
+    let shown = try [256] + tokenizer.tokenizer.encode(before + text + behind) + [256, 10]
+    let example = TokenExamples.Example(tokens: shown, isTarget: shown.indices.map { $0 > 0 })
+    // What the record has and the template cuts off.
+    let numbers = cut.utf8.map { (String(decoding: [$0], as: UTF8.self), -9.0) }
+    let tokens =
+      (numbers.map { (Data($0.0.utf8), $0.1) } + text.utf8.map { (Data([$0]), -1.0) })
+      .map { "[\"\($0.0.base64EncodedString())\", \($0.1)]" }
+    let answers = try RecordedAnswers(
+      record("{\"tokens\": [\(tokens.joined(separator: ", "))]}")
+    ).answers(for: example, tokenizer, length: 64, answer: cut + text)
+    #expect(answers.reduce(0) { $0 + $1.nats } == Float(text.utf8.count))
+    let first = 1 + before.utf8.count
+    #expect(answers.first?.tokens.lowerBound == first)
+    #expect(answers.last?.tokens.upperBound == first + text.utf8.count - 1)
+  }
+
+  /// A token that begins before the answer says more than the answer, so its piece is left out.
+  @Test func aTornTokenIsLeftOut() throws {
+    let own = TargetPieces.Stretch(
+      bytes: Array("\nab cd\n".utf8), tokens: [(1, 2), (2, 3), (3, 6), (4, 7)], special: nil)
+    let given = TargetPieces.Stretch(
+      bytes: Array("ab cd".utf8), tokens: [(1, 1), (2, 2), (3, 5)], special: nil)
+    let pieces = try #require(AlignedPiece.of(given, within: own, isWhole: true))
+    #expect(pieces.map(\.student) == [2...2, 3...3] && pieces.map(\.teacher) == [2...2, 3...3])
+    #expect(pieces.map(\.continues) == [false, true])
+    // "b" is in two places, and before neither is white space alone.
+    let doubtful = TargetPieces.Stretch(bytes: Array("b".utf8), tokens: [(1, 1)], special: nil)
+    let twice = TargetPieces.Stretch(
+      bytes: Array("ab b".utf8), tokens: [(1, 1), (2, 2), (3, 3), (4, 4)], special: nil)
+    #expect(AlignedPiece.of(doubtful, within: twice, isWhole: true) == nil)
   }
 
   /// Servers show the token that ends an answer, and end tokens among what else might have stood there.

@@ -76,12 +76,11 @@
       Interrupt.install()
       let endpoint = try Endpoint(
         endpoint, environment: ProcessInfo.processInfo.environment, allowsPlainHTTP: insecureHTTP)
-      let terms = try TermsDecision(
-        host: endpoint.host, model: model, accepted: acceptedTerms, because: because,
-        by: NSUserName(), on: Date())
-      for line in terms.lines(on: Date()) { note(line) }
-      note("This is information, and no legal advice.")
-
+      let place = URL(fileURLWithPath: output)
+      guard place.resolved != URL(fileURLWithPath: input).resolved else {
+        throw UserError("--output is the file of prompts itself. Name another one.")
+      }
+      let terms = try terms(of: endpoint)
       var sampling = try answers.sampling()
       if distillableOnly, endpoint.host.hasSuffix("openrouter.ai"),
         sampling.extra["provider"] == nil
@@ -99,11 +98,12 @@
             streams: !answers.noStream)
         }
       }
-      note(limits.plan(requests))
-      if dryRun { return }
-
       var settings = limits.settings
       settings.filters = try filters.filters(heldOut)
+      let known = overwrite ? [] : AnswerFiles.hashes(beside: place)
+      note(limits.plan(requests.filter { !known.contains($0.hash) }, of: requests.count))
+      guard !dryRun, let terms else { return }
+
       let files = try AnswerFiles(
         URL(fileURLWithPath: output), overwrite: overwrite, key: endpoint.key)
       let about = Provenance(
@@ -116,10 +116,26 @@
       switch summary.end {
       case .interrupted: throw ExitCode(130)
       case .refused(let why):
+        let asksForTexts = why.lowercased().contains("chat template") && !completions
         throw UserError(
-          "\(why.hasSuffix(".") ? why : why + ".") What was answered is kept, and the same command goes on."
-        )
+          "\(why.hasSuffix(".") ? why : why + ".") What was answered is kept, and the same command goes on.",
+          remedy: asksForTexts ? .askForTexts : nil)
       case .complete, .limit: if summary.failedCount > 0 { throw ExitCode(1) }
+      }
+    }
+
+    /// What was decided of the terms, which a person is told. Whoever only looks has nothing to accept, and gets nil.
+    private func terms(of endpoint: Endpoint) throws -> TermsDecision? {
+      do {
+        let terms = try TermsDecision(
+          host: endpoint.host, model: model, accepted: acceptedTerms, because: because,
+          by: NSUserName(), on: Date())
+        for line in terms.lines(on: Date()) { note(line) }
+        note("This is information, and no legal advice.")
+        return terms
+      } catch let error as UserError where dryRun {
+        note("Before anything is sent: \(error)")
+        return nil
       }
     }
 

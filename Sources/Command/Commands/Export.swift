@@ -1,6 +1,7 @@
 // `retort export`
 import ArgumentParser
 import Base
+import Experiments
 import Foundation
 import Models
 import Storage
@@ -9,10 +10,13 @@ import Training
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write a model's folder again, with its weights stored otherwise.",
+    abstract: "Write a model's folder again, to keep or to publish: its weights stored otherwise.",
     discussion: """
       Weights in any of F32, F16 and BF16, in one file or in shards, become weights of the wanted type. \
       The tokenizer's and other JSON files are kept. `transformers` loads the folder.
+
+      A model of a run has `lineage.json` and `model.cdx.json` beside it, which are written anew for the new files. Where \
+      terms of the models that it comes from ask for a name, or for a licence beside it, a folder without is refused.
       """)
 
   @Option(help: "The folder of the model.")
@@ -27,6 +31,13 @@ struct Export: ParsableCommand {
   @Option(help: "The most megabytes of a file; larger models are written in shards.")
   var shardMegabytes = 5000
 
+  @Option(
+    name: .customLong("licence"),
+    help: ArgumentHelp(
+      "The text of a licence that goes with the model, by the name of the terms that ask for it.",
+      valueName: "terms=file"))
+  var licences: [String] = []
+
   func validate() throws {
     try requireCount(shardMegabytes, "shard-megabytes")
   }
@@ -38,9 +49,13 @@ struct Export: ParsableCommand {
       throw UserError("\(output) exists already.")
     }
     let model = try source.model()
+    var options = ModelDirectory.Export()
+    let lineage = Lineage(in: source.url)
+    options.files =
+      try lineage?.licences(
+        for: target.url.lastPathComponent, given: try givenLicences(), in: source.url) ?? []
     let store = VariableStore(on: ReferenceDevice(), seed: 1)
     try source.loadFrozen(model, into: store, prefix: "model")
-    var options = ModelDirectory.Export()
     options.elementType = precision.storage
     options.source = source
     options.shardBytes = shardMegabytes * 1_000_000
@@ -48,8 +63,27 @@ struct Export: ParsableCommand {
     if FileManager.default.fileExists(atPath: card.path) {
       options.card = try String(contentsOfText: card)
     }
+    if let lineage {
+      let name = target.url.lastPathComponent
+      options.records = { try lineage.describing($0, as: name).records }
+    }
     try target.save(model, from: store, prefix: "model", options)
     try tell("\(output): \(counted(model.parameterCount, "parameter")) in \(precision.rawValue)")
+    for (terms, duty) in lineage?.duties ?? [] { note("\(terms): \(duty)") }
+  }
+
+  /// The texts that were named, by the terms that they belong to.
+  private func givenLicences() throws -> [String: String] {
+    var texts: [String: String] = [:]
+    for licence in licences {
+      let parts = licence.split(separator: "=", maxSplits: 1).map(String.init)
+      guard parts.count == 2 else {
+        throw ValidationError(
+          "--licence takes the name of terms, '=' and a file, not '\(licence)'.")
+      }
+      texts[parts[0]] = try String(contentsOfText: URL(fileURLWithPath: parts[1]))
+    }
+    return texts
   }
 }
 

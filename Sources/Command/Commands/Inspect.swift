@@ -38,7 +38,8 @@ struct Inspect: ParsableCommand {
   func run() throws {
     let directory = ModelDirectory(URL(fileURLWithPath: folder))
     let model = try directory.model()
-    let file = try ShardedSafetensors(folder: directory.url)
+    let whole = try directory.whole
+    let file = try ShardedSafetensors(folder: whole.url)
     try directory.check(model)
     let fields = model.configurationFields.filter { $0.key != "initializer_range" }
     let stored = Set(file.names.compactMap { file.entry(named: $0)?.dtype }).sorted()
@@ -60,7 +61,10 @@ struct Inspect: ParsableCommand {
         ]))
       return
     }
-    try tell("\(folder): \(model.architecture), \(model.modelType)")
+    let isAdapter = whole.url != directory.url
+    try tell(
+      "\(folder): \(isAdapter ? "an adapter for \(whole.url.path), " : "")\(model.architecture), \(model.modelType)"
+    )
     for (key, value) in fields { try tell("  \(key): \(value.line)") }
     try tell(
       "weights: \(stored.joined(separator: ", ")), \(mebibytes(bytes)) in "
@@ -76,7 +80,12 @@ struct Inspect: ParsableCommand {
     let length = min(sequenceLength, model.tokenLimit)
     try tell(
       table(
-        [["device", "memory", "to run", "to train, batch of \(batchSize) x \(length)"]]
+        [
+          [
+            "device", "memory", "to run", "to train, batch of \(batchSize) x \(length)",
+            "computing values again", "an adapter, the same",
+          ]
+        ]
           + needs.map(\.cells)))
   }
 
@@ -104,14 +113,27 @@ struct Inspect: ParsableCommand {
     let devices: [any Device] =
       try availableDevices().map { try OpenCLDevice($0) } + [ReferenceDevice()]
     return devices.map { device in
-      func need(_ graph: () -> Graph, _ more: Int) -> Int? {
-        (try? GraphExecutor.byteCount(of: graph(), on: device)).map { $0 + more }
+      var again = GraphExecutor.Options()
+      again.recomputation = .all
+      func need(
+        _ graph: () throws -> Graph, _ more: Int, _ options: GraphExecutor.Options = .init()
+      )
+        -> Int?
+      {
+        (try? GraphExecutor.byteCount(of: graph(), on: device, options: options)).map { $0 + more }
       }
+      let adapter = try? Adapter(of: model, .init())
       return MemoryNeed(
         device: device.name, memory: device.traits.memoryBytes,
         isHost: device is ReferenceDevice, running: need({ Self.running(model, length) }, weights),
         // Two moments per weight.
-        training: need({ Self.training(model, batchSize, length) }, 3 * weights))
+        training: need({ Self.training(model, batchSize, length) }, 3 * weights),
+        recomputing: need({ Self.training(model, batchSize, length) }, 3 * weights, again),
+        adapter: adapter.flatMap { adapter in
+          need(
+            { Self.training(model, batchSize, length, adapter) },
+            weights + 12 * adapter.parameterCount, again)
+        })
     }
   }
 
@@ -134,9 +156,11 @@ struct Inspect: ParsableCommand {
         + context.assignments.map(\.value))
   }
 
-  private static func training(_ model: any PretrainedModel, _ batch: Int, _ length: Int) -> Graph {
+  private static func training(
+    _ model: any PretrainedModel, _ batch: Int, _ length: Int, _ adapter: Adapter? = nil
+  ) -> Graph {
     let tokens = Tensor.input("tokens", TensorType([batch, length], .int32))
-    let loss: Tensor
+    var loss: Tensor
     if let model = model as? any LanguageModel {
       loss =
         LinearLoss.crossEntropy(
@@ -146,8 +170,13 @@ struct Inspect: ParsableCommand {
     } else {
       loss = encoderStates(model, tokens).sumOfSquares()
     }
-    let parameters = model.parameters().map(\.tensor)
-    return Graph(outputs: [loss] + gradients(of: loss, withRespectTo: parameters))
+    var parameters = model.parameters().map(\.tensor)
+    if let adapter {
+      loss = adapter.applied(to: [loss])[0]
+      parameters = adapter.parameters(prefix: "").map(\.tensor)
+    }
+    return Graph(
+      outputs: [loss] + gradients(of: loss, withRespectTo: parameters), forward: [loss])
   }
 
   private static func encoderStates(_ model: any PretrainedModel, _ tokens: Tensor) -> Tensor {
@@ -224,6 +253,10 @@ private struct MemoryNeed {
   let isHost: Bool
   let running: Int?
   let training: Int?
+  /// The same where the backward pass computes values again.
+  let recomputing: Int?
+  /// The same for additions of rank 16 to the linear layers, whose matrices are kept.
+  let adapter: Int?
 
   var cells: [String] {
     func cell(_ need: Int?) -> String {
@@ -232,14 +265,15 @@ private struct MemoryNeed {
     }
     return [
       String(device.prefix(40)), isHost ? "the host's" : mebibytes(memory), cell(running),
-      cell(training),
+      cell(training), cell(recomputing), cell(adapter),
     ]
   }
 
   var json: JSONObject {
     JSONObject([
       ("device", device), ("memory_bytes", isHost ? nil : memory), ("bytes_to_run", running),
-      ("bytes_to_train", training),
+      ("bytes_to_train", training), ("bytes_to_train_recomputing", recomputing),
+      ("bytes_to_train_adapter", adapter),
     ])
   }
 }

@@ -8,19 +8,26 @@ struct Train: TalkativeCommand {
     discussion: """
       Without a recipe, a small model learns Debian's `fortunes`. Any key of the recipe can be set
       on the command line: --set model.layers=4 --set data.files=[a.txt,b.txt]
-      With --model a model that exists is trained further, with its own tokenizer.
+      With --model a model that exists is trained further, with its own tokenizer. With --lora its weights are kept, and small \
+      additions to them are trained: an adapter, as PEFT reads it.
       The finished model is in RUN/model, ready for `retort generate` and `retort evaluate`.
       """)
 
   @Option(help: "The folder of a model to train further.")
   var model: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Train additions of this rank to the linear layers of --model, in place of its weights.",
+      valueName: "rank"))
+  var lora: Int?
+
   @OptionGroup var schedule: StepOptions
   @OptionGroup var arguments: RunArguments
   @OptionGroup var messages: MessageOptions
 
   func validate() throws {
-    if arguments.resume, model != nil || schedule.areGiven {
+    if arguments.resume, model != nil || lora != nil || schedule.areGiven {
       throw ValidationError(
         "--resume goes on with the recipe in the folder; it takes no options that change it.")
     }
@@ -30,7 +37,9 @@ struct Train: TalkativeCommand {
     Interrupt.install()
     let start = ContinuousClock.now
     let folder = try arguments.folder()
-    let settings = model.map { ["model.path=\(quoted($0))"] } ?? []
+    let settings =
+      (model.map { ["model.path=\(quoted($0))"] } ?? [])
+      + (lora.map { ["model.adapter.rank=\($0)"] } ?? [])
     var training = try arguments.recipe(
       TrainRecipe.self, in: folder, settings: settings + schedule.settings(of: "model")
     ).training(in: folder)

@@ -155,11 +155,18 @@
     }
 
     /// What is about to be sent, and what it can cost at most.
-    func plan(_ requests: [CollectedRequest]) -> String {
+    /// What some requests take at most; `total` counts those that are answered already too.
+    func plan(_ requests: [CollectedRequest], of total: Int) -> String {
       let most = requests.reduce(TokenCount.zero) { $0 + $1.bound }
-      let cost = settings.price.map { ", $\(fixed($0.cost(most).dollars, 2))" } ?? ""
+      let cost =
+        settings.price.map {
+          ", $\(fixed($0.cost(most).dollars, $0.cost(most).dollars < 1 ? 4 : 2))"
+        } ?? ""
+      let before =
+        requests.count < total
+        ? " Of \(grouped(total)) the others are answered already." : ""
       return
-        "\(counted(requests.count, "request")), at most \(counted(most.total, "token"))\(cost)."
+        "\(counted(requests.count, "request")), at most \(counted(most.total, "token"))\(cost).\(before)"
     }
   }
 

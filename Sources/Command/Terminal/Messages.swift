@@ -120,6 +120,8 @@ extension UserError.Remedy {
     case .acceptTerms(let ids):
       ids.map { "--accept-terms \($0)" }.joined(separator: " ")
         + " --because 'WHY' collects all the same; both go into every record."
+    case .askForTexts: "--completions asks for texts, which need no chat template."
+    case .giveLicence(let terms): "--licence \(terms)=FILE names its text."
     case .useAsEncoder:
       "`retort embed` uses an encoder, and `retort distill` makes it smaller."
     }

@@ -31,7 +31,7 @@ struct DistillationPlan {
         name, options: recipe.training.options(for: schedule, seed: recipe.seed), sharing: weights
       ) { store in
         try arm.plan(in: store, prefix: "trained")
-        return (try setup(store), arm.model.parameters(prefix: "trained"))
+        return (arm.adapted(try setup(store)), arm.trained(prefix: "trained"))
       }
     }
     teacher =

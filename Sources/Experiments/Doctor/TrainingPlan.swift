@@ -11,6 +11,7 @@ package final class TrainingPhase {
     let byteCount: Int
     /// Floating-point operations.
     let flops: Double
+    let recomputed: Recomputed?
   }
 
   package let name: String
@@ -52,7 +53,9 @@ package final class TrainingPhase {
       ?? Result {
         let planning = PlanningDevice(device)
         let trainer = try make(planning)
-        return Cost(byteCount: planning.byteCount, flops: trainer.flopsPerStep)
+        return Cost(
+          byteCount: planning.byteCount, flops: trainer.flopsPerStep, recomputed: trainer.recomputed
+        )
       }
     known = result
     return try result.get()
@@ -78,11 +81,14 @@ package struct TrainingPlan {
   package func cost() throws -> Finding {
     let flops: Double
     var (need, hungriest) = (0, "")
+    var recomputed: Recomputed?
     do {
       flops = try self.flops()
       for (phase, _) in phases {
-        let bytes = try phase.cost().byteCount
-        if bytes > need { (need, hungriest) = (bytes, phase.name) }
+        let cost = try phase.cost()
+        if cost.byteCount > need {
+          (need, hungriest, recomputed) = (cost.byteCount, phase.name, cost.recomputed)
+        }
       }
     } catch let error as MemoryError { return .refusal("\(error)") }
     let memory = device.traits.memoryBytes
@@ -95,7 +101,8 @@ package struct TrainingPlan {
         ", all training about \(duration(flops / $0 / 0.5)) at half of the device's peak"
       } ?? ""
     let who = phases.count > 1 ? " of the \(hungriest)" : ""
-    let sentence = "a step\(who) needs \(mebibytes(need)) of memory\(time)"
+    let sentence =
+      "a step\(who) needs \(mebibytes(need)) of memory\(recomputed.map { ", with \($0)" } ?? "")\(time)"
     return need <= memory
       ? .fine(sentence)
       : .refusal(

@@ -12,6 +12,9 @@ public struct DistillRecipe: Recipe {
   @Key("What the student is compared with.")
   package var distillation = ControlsRecipe()
 
+  @Key("What is accepted of a teacher's terms.")
+  package var terms = TermsRecipe()
+
   @Key("How every model is trained.")
   package var training = TrainingRecipe()
 
@@ -27,7 +30,7 @@ public struct DistillRecipe: Recipe {
   package var parts: [any RecipePart] = []
 
   private enum CodingKeys: CodingKey {
-    case teacher, student, distillation, training, seed, seeds
+    case teacher, student, distillation, terms, training, seed, seeds
   }
 
   /// The keys that every distillation has.

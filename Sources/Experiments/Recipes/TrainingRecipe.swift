@@ -60,6 +60,14 @@ package struct TrainingRecipe: RecipeSection {
 
   @Key(
     """
+    How much of the forward pass is computed again for the backward pass, in place of being kept in memory; the bits are the same. none \
+    keeps all; layers computes every block again; a number so many blocks (attention and the perceptron of a layer are two); auto \
+    as little as fits the device.
+    """)
+  package var recompute = "auto"
+
+  @Key(
+    """
     A time for the whole run, such as 90s, 3m or 1h: the device is measured, and steps are cut so that all fits. What \
     was chosen stands in the run's recipe. Empty takes the steps as they are.
     """)
@@ -88,7 +96,18 @@ package struct TrainingRecipe: RecipeSection {
   /// Rows that a step of the optimizer learns from.
   package var rowsPerStep: Int { batchSize * microBatches }
 
+  private var recomputation: Recomputation? {
+    switch recompute {
+    case "auto": .auto
+    case "none": Recomputation.none
+    case "layers": .all
+    default: Int(recompute).flatMap { $0 >= 0 ? .parts($0) : nil }
+    }
+  }
+
   func validate() throws {
+    try require(
+      recomputation != nil, "training.recompute", "auto, none, layers or a number of blocks")
     try require(
       budget.isEmpty || TimeSpan(budget) != nil, "training.budget",
       "a time such as 90s, 3m or 1h30m"
@@ -104,6 +123,7 @@ package struct TrainingRecipe: RecipeSection {
     options.batchSize = batchSize
     options.microBatchCount = microBatches
     options.precision = precision
+    options.recomputation = recomputation ?? .auto
     options.seed = seed
     options.logInterval = logInterval
     options.checkpointInterval = checkpointInterval

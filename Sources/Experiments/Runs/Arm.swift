@@ -27,6 +27,10 @@ public struct Arm {
   package let isTrained: Bool
   /// Whether the weights before training are random, whatever the origin's are.
   package var beginsRandom = false
+  private var additions: Adapter?
+
+  /// The additions that are trained in place of the weights; nil where these are.
+  package var adapter: Adapter? { beginsRandom ? nil : additions }
 
   /// A finished model in a folder, which nobody trains: most often a teacher. Throws where the folder holds no model of a
   /// family that Retort has.
@@ -77,6 +81,17 @@ public struct Arm {
     origin = .folder(source)
   }
 
+  /// The same model, of which additions alone are trained. Throws where they do not fit it, or where it does not exist before the
+  /// run.
+  package func adapted(by recipe: AdapterRecipe) throws -> Arm {
+    guard case .folder = origin else {
+      throw RecipeError("\(name).adapter needs a model in a folder: set \(name).path.")
+    }
+    var arm = self
+    arm.additions = try recipe.adapter(of: model)
+    return arm
+  }
+
   /// A model that begins with parts of a teacher, which lies in a folder.
   package init(
     _ name: String, _ parts: ReductionRecipe, of teacher: ModelDirectory?, in folder: RunFolder
@@ -121,6 +136,10 @@ public struct Arm {
     case .new:
       try model.declare(in: store, prefix: prefix)
       return "with random weights"
+    case .folder(let source) where adapter != nil:
+      try plan(in: store, prefix: prefix)
+      return
+        "all from \(source.url.lastPathComponent) and kept, with additions of \(grouped(adapter?.parameterCount ?? 0)) parameters"
     case .folder(let source):
       try source.load(model, into: store, prefix: prefix)
       return "all from \(source.url.lastPathComponent)"
@@ -130,16 +149,13 @@ public struct Arm {
     }
   }
 
-  /// The models that this one comes from, `teacher` among them.
-  func bases(teacher: ModelDirectory?) -> [ModelCard.Base] {
-    let source: ModelDirectory? =
-      switch origin {
-      case .new: nil
-      case .folder(let source): source
-      case .reduction(let reduction): reduction.directory
-      }
-    let isSame = source?.url.resolved == teacher?.url.resolved
-    return [source, isSame ? nil : teacher].compactMap { $0 }.map(ModelCard.Base.init)
+  /// The folder whose weights it begins with, in whole or in part.
+  var base: ModelDirectory? {
+    switch origin {
+    case .folder(let source) where !beginsRandom: source
+    case .reduction(let reduction) where !beginsRandom: reduction.directory
+    case .new, .folder, .reduction: nil
+    }
   }
 
   /// The teacher that the model was cut from.
@@ -159,7 +175,24 @@ public struct Arm {
 
   /// Declares the variables, for a plan in which nobody asks for their values.
   package func plan(in store: VariableStore, prefix: String) throws {
-    try model.declare(in: store, prefix: prefix)
+    guard let adapter, case .folder(let source) = origin else {
+      return try model.declare(in: store, prefix: prefix)
+    }
+    try source.loadFrozen(model, into: store, prefix: prefix)
+    for (name, tensor) in adapter.parameters(prefix: prefix) { try store.declare(name, tensor) }
+  }
+
+  /// What is trained of the model, whose variables are declared under a prefix.
+  package func trained(prefix: String) -> [(name: String, tensor: Tensor)] {
+    adapter?.parameters(prefix: prefix) ?? model.parameters(prefix: prefix)
+  }
+
+  /// What the model learns, as it learns it: through its adapter, where it has one.
+  package func adapted(_ setup: TrainingSetup) -> TrainingSetup {
+    guard let adapter else { return setup }
+    return TrainingSetup(
+      objective: AdaptedObjective(whole: setup.objective, adapter: adapter), data: setup.data,
+      validation: setup.validation)
   }
 
   /// Declares the variables as the finished model has them, where the store does not know them.

@@ -19,15 +19,15 @@ package struct ArmTraining {
     _ arm: Arm, _ setup: TrainingSetup, _ options: TrainingOptions, in run: Run,
     store: VariableStore
   ) {
-    (self.arm, self.setup, self.options) = (arm, setup, options)
+    (self.arm, self.setup, self.options) = (arm, arm.adapted(setup), options)
     (self.run, self.store) = (run, store)
   }
 
   private var name: String { arm.name }
 
   /// Trains the arm and saves it. A student's variables are called `prefix` in every arm, so that all start from the same
-  /// numbers. `teacher` is a teacher's folder, which a student's card names.
-  package func train(prefix: String, _ export: ModelExport, teacher: ModelDirectory? = nil) throws {
+  /// numbers. `teachers` are what a student learns from, which its card and lineage name.
+  package func train(prefix: String, _ export: ModelExport, teachers: [LearntTeacher] = []) throws {
     let (folder, observer, clock) = (run.folder, run.observer, run.clock)
     let begun = try run.during(.loading, name) { try arm.begin(in: store, prefix: prefix) }
     try observer.tell(
@@ -36,7 +36,7 @@ package struct ArmTraining {
       ))
     let trainer = try run.during(.preparing, name) {
       try Trainer(
-        setup.objective, parameters: arm.model.parameters(prefix: prefix), data: setup.data,
+        setup.objective, parameters: arm.trained(prefix: prefix), data: setup.data,
         validation: setup.validation, options: options, origins: run.origins.fingerprint,
         store: store)
     }
@@ -63,22 +63,44 @@ package struct ArmTraining {
       preparingSeconds: log.preparingSeconds)
     clock.finish(name, seconds: log.seconds)
     try run.during(.saving, name) {
-      try save(prefix: prefix, export, teacher: teacher, begun: begun, trainer)
+      try save(prefix: prefix, export, teachers: teachers, begun: begun, trainer)
     }
     try run.profiles.add(name, trainer, on: store.device, observer)
   }
 
   private func save(
-    prefix: String, _ export: ModelExport, teacher: ModelDirectory?, begun: String,
+    prefix: String, _ export: ModelExport, teachers: [LearntTeacher], begun: String,
     _ trainer: Trainer
   ) throws {
+    let kind = String(name.prefix { $0 != "-" })
+    let origins = LineageOrigins(
+      base: arm.base, teachers: teachers, answers: run.folder.about?.answers ?? [])
+    let lineage = Lineage(
+      Lineage.Model(
+        name: kind, task: export.use.pipelineTag, architecture: arm.model.architecture,
+        family: arm.model.modelType, parameterCount: arm.model.parameterCount),
+      training: JSON.Object([
+        ("weights_before", .string(begun)), ("loss", .string(setup.objective.formula)),
+        ("steps", JSON(trainer.lastStep)), ("kept_step", JSON(trainer.keptStep)),
+        ("seed", .number("\(options.seed)")),
+      ]), sources: try origins.sources(run.hashes), about: run.folder.about)
     let card = ModelCard(
-      arm: String(name.prefix { $0 != "-" }), origin: begun, bases: arm.bases(teacher: teacher),
+      arm: kind, origin: begun, bases: origins.folders, lineage: lineage,
       formula: setup.objective.formula, options: options, stepCount: trainer.lastStep,
-      keptStep: trainer.keptStep, parameterCount: arm.model.parameterCount, use: export.use)
-    try arm.directory.save(
-      arm.model, from: store, prefix: prefix, export.options(for: arm, card: card.markdown),
-      willAppear: { try run.folder.claimModel(name, $0) })
+      keptStep: trainer.keptStep, parameterCount: arm.model.parameterCount,
+      adapter: arm.adapter, use: export.use)
+    var written = try export.options(for: arm, card: card.markdown)
+    written.files += origins.licenceTexts
+    written.records = { try lineage.describing($0, as: kind).records }
+    let claim: ([String]) throws -> Void = { try run.folder.claimModel(name, $0) }
+    if let adapter = arm.adapter, let base = arm.base {
+      try arm.directory.save(
+        adapter, of: arm.model, for: base, from: store, prefix: prefix, written,
+        willAppear: claim)
+    } else {
+      try arm.directory.save(
+        arm.model, from: store, prefix: prefix, written, willAppear: claim)
+    }
   }
 
   private static func checkpointStep(_ url: URL) throws -> Int {

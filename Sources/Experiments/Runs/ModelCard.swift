@@ -36,35 +36,17 @@ struct ModelCard {
   /// What the weights were before training, in words.
   let origin: String
   /// The models that it comes from: what it was cut from or trained further, and its teacher.
-  let bases: [Base]
+  let bases: [ModelOrigin]
+  let lineage: Lineage
   let formula: String
   let options: TrainingOptions
   /// Steps that were done, and the one whose weights the model has.
   let stepCount: Int
   let keptStep: Int
   let parameterCount: Int
+  /// What was trained in place of the weights; nil where these were.
+  let adapter: Adapter?
   let use: ModelUse
-
-  /// A model on the Hub, as far as its folder says so.
-  struct Base {
-    let name: String?
-    let licence: String?
-
-    /// The name is that of the configuration or of a folder of the Hub's cache, the licence that of the folder's card.
-    init(_ directory: ModelDirectory) {
-      let configured = (try? directory.configurationFile.fields)?["_name_or_path"]?.string
-      let cached = directory.url.resolved.pathComponents.first { $0.hasPrefix("models--") }?
-        .dropFirst("models--".count).replacing("--", with: "/").description
-      name = [configured, cached].compactMap { $0 }.first {
-        $0.wholeMatch(of: /[A-Za-z0-9][\w.-]*\/[\w.-]+/) != nil
-      }
-      let card = try? String(contentsOfText: directory.url.appending(path: "README.md"))
-      let front = card.flatMap { card in
-        card.hasPrefix("---\n") ? card.dropFirst(4).components(separatedBy: "\n---")[0] : nil
-      }
-      licence = front?.firstMatch(of: /(?m)^license: *([\w.-]+) *$/).map { String($0.1) }
-    }
-  }
 
   /// A text that says the same in a cell of Markdown, whatever is in it.
   private static func plain(_ text: String) -> String {
@@ -75,14 +57,49 @@ struct ModelCard {
   /// What the Hub reads of a card before its text.
   private var frontMatter: String {
     let names = bases.compactMap(\.name)
-    let licences = Set(bases.compactMap(\.licence))
+    let licences = Set(bases.flatMap(\.licences))
     return [
-      "library_name: \(use.library)",
+      "library_name: \(adapter == nil ? use.library : "peft")",
       "pipeline_tag: \(use.pipelineTag)",
       names.isEmpty ? nil : "base_model: [\(names.joined(separator: ", "))]",
+      adapter == nil || names.isEmpty ? nil : "base_model_relation: adapter",
       licences.count == 1 ? licences.first.map { "license: \($0)" } : nil,
       "tags: [retort\(arm == "student" ? ", distillation" : "")]",
+      teachers.isEmpty ? nil : "teacher_models:\n" + teachers.joined(separator: "\n"),
     ].compactMap { $0 }.joined(separator: "\n")
+  }
+
+  /// Models whose outputs were learnt, as lines of YAML. The Hub's `base_model_relation` has no word for them.
+  private var teachers: [String] {
+    lineage.sources.filter { $0.role != .base }.map { source in
+      let hash = source.files.first { $0.name.hasSuffix(".safetensors") }?.sha256
+      let fields: [(String, String?)] = [
+        ("id", source.name.json), ("sha256", hash?.json), ("url", source.address?.json),
+        ("terms", source.terms?["id"]?.string?.json), ("share", source.share.map { "\($0)" }),
+        ("through", source.through?.json),
+      ]
+      return "- {"
+        + fields.compactMap { field in field.1.map { "\(field.0): \($0)" } }.joined(separator: ", ")
+        + "}"
+    }
+  }
+
+  /// What terms ask of the model: texts that stand here, and what is left to do.
+  private var duties: String {
+    let duties = lineage.duties
+    guard !duties.isEmpty else { return "" }
+    let shown = duties.compactMap { _, duty -> String? in
+      guard case .shows(let text) = duty else { return nil }
+      return "**\(text)**"
+    }
+    let left = duties.compactMap { terms, duty -> String? in
+      if case .shows = duty { return nil }
+      return "- \(duty) (\(terms))"
+    }
+    let more =
+      "Terms of the models that it comes from ask for this, as far as they are known here (information, and no legal advice):"
+    let paragraphs = shown + (left.isEmpty ? [] : [more, left.joined(separator: "\n")])
+    return paragraphs.map { "\n\($0)\n" }.joined()
   }
 
   private var usage: String {
@@ -101,7 +118,7 @@ struct ModelCard {
   }
 
   private var licence: String {
-    let known = bases.compactMap(\.licence)
+    let known = bases.flatMap(\.licences)
     if known.isEmpty {
       return
         "No licence was given. Those of the models that it comes from and of its data apply."
@@ -123,7 +140,7 @@ struct ModelCard {
 
       | | |
       |---|---|
-      | parameters | \(grouped(parameterCount)) |
+      | parameters | \(grouped(parameterCount))\(adapter.map { "; trained are \(grouped($0.parameterCount)), in additions of rank \($0.options.rank)" } ?? "") |
       | weights before training | \(Self.plain(origin)) |
       | loss | \(Self.plain(formula)) |
       | steps | \(grouped(stepCount)) of \(rows) \(use.rows): \
@@ -133,12 +150,13 @@ struct ModelCard {
       | precision | \(options.precision.rawValue) between kernels, float32 weights |
       | seed | \(options.seed) |
 
-      The recipe that made it is `recipe.yaml` in the run's folder.
+      The recipe that made it is `recipe.yaml` in the run's folder. `lineage.json` and `model.cdx.json` (CycloneDX) say what it \
+      comes from.
 
       \(usage)## Licence
 
       \(licence)
-
+      \(duties)
       """
   }
 

@@ -28,6 +28,8 @@ package final class Run {
   /// What the run started from.
   package private(set) var origins = RunOrigins()
   private(set) var profiles: RunProfiles
+  /// SHA-256 of the files of models that others come from.
+  let hashes = FileHashes()
   /// Settled once the plan is.
   package var clock = RunClock([])
 
@@ -41,7 +43,7 @@ package final class Run {
   /// it read then.
   package func begin(
     _ recipe: some Recipe, origins: RunOrigins, on device: any Device,
-    data: (words: String, fingerprint: String, sources: [String]), phases: [TrainingPhase],
+    data: TaskData, phases: [TrainingPhase],
     after find: () throws -> [Finding]
   ) throws {
     self.origins = origins
@@ -59,12 +61,13 @@ package final class Run {
     let memory = phases.compactMap { phase in
       (try? phase.cost().byteCount).map { (name: phase.name, bytes: $0) }
     }
-    let about = RunAbout(
-      command: options.command, device: device.name, data: data.words, files: data.sources,
+    var about = RunAbout(
+      command: options.command, device: device.name, data: data.description, files: data.sources,
       dataFingerprint: data.fingerprint, findings: findings,
       changes: try RecipeTree(recipe).differences(from: RecipeTree(recipe.defaults)),
       memory: memory, program: options.program
     )
+    about.answers = data.answers
     try folder.begin(recipe, origins: origins, about: about)
     try observer.tell(.begun)
   }

@@ -20,6 +20,8 @@ public struct RunAbout {
   /// What they come from: the names of files, without their folders.
   public internal(set) var files: [String]
   var dataFingerprint: String
+  /// Hosted models whose answers are among the data.
+  package var answers: [LineageSource] = []
   /// What was found before the run.
   public internal(set) var findings: [Finding]
   /// The recipe as a program gave it, before the run settled what it leaves open.
@@ -63,7 +65,7 @@ public struct RunAbout {
         }
       ),
       ("memory_bytes", JSONObject(memory.map { ($0.name, $0.bytes) })), ("retort", version),
-      ("program_recipe", program),
+      ("program_recipe", program), ("answers", answers.map(\.json)),
     ])
   }
 
@@ -92,5 +94,6 @@ public struct RunAbout {
     }
     version = text("retort")
     program = json["program_recipe"]?.string
+    answers = (json["answers"]?.array ?? []).compactMap(LineageSource.init)
   }
 }

@@ -156,7 +156,9 @@ public final class RunFolder {
 
   /// Whether an arm's finished model is here.
   package func isFinished(_ arm: String) -> Bool {
-    FileManager.default.fileExists(atPath: model(arm).appending(path: "config.json").path)
+    ["config.json", AdapterConfiguration.fileName].contains { name in
+      FileManager.default.fileExists(atPath: model(arm).appending(path: name).path)
+    }
   }
 
   /// Event files for TensorBoard, of one arm and this process.
@@ -174,6 +176,11 @@ public final class RunFolder {
       let file = url.appending(path: card)
       guard arms.contains(arm), let text = try? String(contentsOfText: file) else { continue }
       try write(ModelCard.adding(outcome, about: about, to: text), to: card)
+      guard var lineage = Lineage(in: file.deletingLastPathComponent()) else { continue }
+      lineage.findings = outcome.sentences
+      for record in lineage.records {
+        try write(record.text, to: card.replacing("README.md", with: record.name))
+      }
     }
   }
 

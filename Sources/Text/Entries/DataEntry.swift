@@ -41,6 +41,17 @@ package struct DataEntry: Sendable {
     }
   }
 
+  /// The answer that is learnt last; nil where there is none.
+  var answer: String? {
+    switch try? form() {
+    case .pair(_, let completion)?: completion
+    case .instruction(_, _, let output)?: output
+    case .turns(let messages, _)?:
+      messages.last { $0["role"]?.string == "assistant" }?["content"]?.string
+    case .text?, nil: nil
+    }
+  }
+
   /// The object under the names that forms are known by; a plain text has no fields.
   package var named: JSON.Object {
     if case .record(_, let object) = content { object } else { JSON.Object() }

@@ -118,26 +118,28 @@ package struct RecordedAnswers {
   }
 
   /// What was said of the pieces of the last answer in an example, as far as they lie in its first `length` tokens and the one
-  /// behind. The end of a text is no piece: few records have it.
+  /// behind. The end of a text is no piece: few records have it. Where the tokens spell `answer`, a template may have written more around
+  /// it.
   func answers(
-    for example: TokenExamples.Example, _ tokenizer: RunTokenizer, length: Int
+    for example: TokenExamples.Example, _ tokenizer: RunTokenizer, length: Int,
+    answer: String? = nil
   ) throws(Flaw) -> [PieceRows.Answer] {
-    guard var own = TargetPieces(example, tokenizer)?.stretches.last else { throw .otherBytes }
-    own.special = nil
     var given = TargetPieces.Stretch()
     for (index, token) in tokens.enumerated() {
       if index == tokens.count - 1, token.bytes.isEnd { continue }
       given.bytes += token.bytes
       given.tokens.append((position: index + 1, end: given.bytes.count))
     }
+    // Behind the last answer a template may have white space that is learnt.
     guard
-      let pieces = AlignedPiece.of(student: TargetPieces([own]), teacher: TargetPieces([given])),
-      !pieces.isEmpty
+      let shown = TargetPieces(example, tokenizer)?.stretches.last(where: { !$0.isBlank }),
+      let pieces = AlignedPiece.of(
+        given, within: shown, isWhole: answer.map { spell($0) } ?? false), !pieces.isEmpty
     else { throw .otherBytes }
-    let shown = pieces.filter { $0.student.upperBound <= length }
-    guard !shown.isEmpty else { throw .tooLong }
+    let inRow = pieces.filter { $0.student.upperBound <= length }
+    guard !inRow.isEmpty else { throw .tooLong }
     return OtherTeacher.answers(
-      to: shown, tokens.map { Float(-min(0, $0.logProbability)) },
+      to: inRow, tokens.map { Float(-min(0, $0.logProbability)) },
       tokens.indices.map(expectsWord))
   }
 }
@@ -165,7 +167,8 @@ package struct RecordedRows: Sendable {
       rows.append(row)
       do {
         answers.append(
-          try RecordedAnswers(entry.record).answers(for: example, tokenizer, length: length))
+          try RecordedAnswers(entry.record).answers(
+            for: example, tokenizer, length: length, answer: entry.answer))
       } catch {
         flaws[error, default: 0] += 1
         answers.append([])

@@ -57,6 +57,36 @@ extension TargetPieces.Stretch {
   }
 }
 
+extension TargetPieces.Stretch {
+  /// Some of its bytes, with the tokens that end there; and whether the first of these begins before them.
+  fileprivate func part(_ range: Range<Int>) -> (stretch: Self, isTorn: Bool) {
+    var part = Self()
+    part.bytes = Array(bytes[range])
+    part.tokens = tokens.filter { $0.end > range.lowerBound && $0.end <= range.upperBound }
+      .map { ($0.position, $0.end - range.lowerBound) }
+    let isTorn = range.lowerBound > 0 && !tokens.contains { $0.end == range.lowerBound }
+    return (part, isTorn)
+  }
+
+  /// Where some bytes are, if there is no doubt: behind nothing but white space, or in one place alone.
+  fileprivate func place(of part: [UInt8]) -> Range<Int>? {
+    guard let first = bytes.firstRange(of: part) else { return nil }
+    let isFirst = bytes[..<first.lowerBound].allSatisfy(AlignedPiece.isWhiteSpace)
+    let isOnly = bytes[(first.lowerBound + 1)...].firstRange(of: part) == nil
+    return isFirst || isOnly ? first : nil
+  }
+
+  /// Whether there is nothing but white space.
+  var isBlank: Bool { trimmed.isEmpty }
+
+  /// Its bytes without white space on either side.
+  fileprivate var trimmed: Range<Int> {
+    let first = bytes.firstIndex { !AlignedPiece.isWhiteSpace($0) } ?? bytes.count
+    let last = bytes.lastIndex { !AlignedPiece.isWhiteSpace($0) }.map { $0 + 1 } ?? first
+    return first..<last
+  }
+}
+
 /// A piece of a text that begins and ends where both tokenizations do.
 package struct AlignedPiece: Sendable, Hashable {
   /// The positions of its tokens among the student's, and among the teacher's.
@@ -96,6 +126,34 @@ package struct AlignedPiece: Sendable, Hashable {
       }
     }
     return pieces
+  }
+
+  /// The pieces of an answer in what a template makes of it. Where the answer `isWhole`, white space and texts may stand around it
+  /// there, and white space at its ends may be gone. nil where the answer is not there.
+  static func of(
+    _ answer: TargetPieces.Stretch, within shown: TargetPieces.Stretch, isWhole: Bool
+  ) -> [AlignedPiece]? {
+    var alone = shown
+    alone.special = nil
+    let ranges =
+      isWhole && alone.bytes != answer.bytes ? [0..<answer.bytes.count, answer.trimmed] : []
+    var torn: [AlignedPiece]?
+    for range in ranges where !range.isEmpty {
+      let given = answer.part(range)
+      guard let place = shown.place(of: given.stretch.bytes) else { continue }
+      let own = shown.part(place)
+      let pieces = between(own.stretch, given.stretch)
+      if !own.isTorn, !given.isTorn { return pieces }
+      // A first token that begins before the answer says more than the answer.
+      torn =
+        torn
+        ?? pieces.dropFirst().enumerated().map { index, piece in
+          var piece = piece
+          piece.continues = piece.continues && index > 0
+          return piece
+        }
+    }
+    return of(student: TargetPieces([alone]), teacher: TargetPieces([answer])) ?? torn
   }
 
   /// The pieces between the ends that both have in common.

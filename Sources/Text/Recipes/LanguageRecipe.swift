@@ -36,7 +36,11 @@ package struct LanguageDistillRecipe: RecipePart {
 
   package init() {}
 
-  package static var absentKeys: Set<String> { ["teacher.from_teacher", "teacher.text_share"] }
+  package static var absentKeys: Set<String> {
+    [
+      "teacher.from_teacher", "teacher.text_share", "teacher.adapter",
+    ]
+  }
 
   package var startedSections: Set<String> {
     Set([("teacher", teacher), ("student", student)].filter { $1.isStarted }.map(\.0))
@@ -69,6 +73,10 @@ package struct LanguageDistillRecipe: RecipePart {
     try require(
       !data.packing || distillation.objective != .likelihood, "data.packing",
       "false with the objective likelihood")
+    try require(!teacher.adapter.isWanted, "teacher.adapter", "left out")
+    try require(
+      !student.adapter.isWanted || distillation.onPolicy.lambda == 0, "student.adapter.rank",
+      "0 with on-policy rows, which the student writes without its additions")
     try require(!teacher.fromTeacher.isWanted, "teacher.from_teacher", "left out")
     try require(teacher.textShare == 1, "teacher.text_share", "1: a teacher reads all of the text")
     try require(

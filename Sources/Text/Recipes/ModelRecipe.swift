@@ -10,6 +10,9 @@ package struct ModelRecipe: RecipeSection {
   @Key("Which parts of the teacher it begins with, in place of sizes; for students only.")
   package var fromTeacher = ReductionRecipe()
 
+  @Key("Small additions that are trained in place of the weights of a model in a folder.")
+  package var adapter = AdapterRecipe()
+
   @Key("Layers of a new model, which is of Llama's family.", .from(1, to: 200))
   package var layers = 2
 
@@ -46,6 +49,9 @@ package struct ModelRecipe: RecipeSection {
       "\(section).heads",
       "a divisor of the width (\(width)) with an even quotient of at most 128")
     try require(
+      !adapter.isWanted || !path.isEmpty, "\(section).adapter.rank",
+      "0 without \(section).path: additions are to a model that exists")
+    try require(
       keyValueHeads > 0 && heads % keyValueHeads == 0, "\(section).key_value_heads",
       "a divisor of the number of heads (\(heads))")
   }
@@ -70,6 +76,7 @@ extension Arm {
   ) throws {
     if !recipe.path.isEmpty {
       try self.init(name, startingFrom: recipe.path, in: folder)
+      if recipe.adapter.isWanted { self = try adapted(by: recipe.adapter) }
     } else if recipe.fromTeacher.isWanted {
       try self.init(name, recipe.fromTeacher, of: teacher, in: folder)
     } else {

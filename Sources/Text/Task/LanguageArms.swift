@@ -134,6 +134,16 @@ package struct LanguageArms {
     return wanted || !own.isSame(as: given) ? (own, given) : (given, nil)
   }
 
+  /// The folders of all teachers with their shares, that of a cache's teacher among them.
+  package var teacherFolders: [(folder: ModelDirectory, share: Double)] {
+    let first =
+      teacher?.directory
+      ?? cache.map { ModelDirectory(URL(fileURLWithPath: $0.description.teacherPath)) }
+    guard let first else { return [] }
+    let sum = others.reduce(1) { $0 + $1.weight }
+    return [(first, Double(1 / sum))] + others.map { ($0.arm.directory, Double($0.weight / sum)) }
+  }
+
   /// The teacher whose tokens are others, as it is asked.
   package func otherTeacher() throws -> OtherTeacher? {
     guard let teacherTokens, let teacher else { return nil }

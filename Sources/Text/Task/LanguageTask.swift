@@ -50,11 +50,14 @@ public final class LanguageTask: RecipeTask {
       teacher: arms.teacherTokens, readsRecords: arms.readsRecords)
     let slice = try all.slice(recipe.language.student.textShare)
     texts = (all, slice)
-    return TaskData(
+    var data = TaskData(
       description: all.description, fingerprint: all.fingerprint, training: all.training,
       slice: slice.training, judgedRows: all.heldOut.count,
       sample: try DataSample(all, arms.tokenizer.tokenizer),
-      sources: recipe.text.data.sources + all.answersFrom)
+      sources: recipe.text.data.sources + all.answersFrom.phrases)
+    data.answers = all.answersFrom.sources
+    data.teachers = arms.teacherFolders
+    return data
   }
 
   public func readTeachers(on device: any Device) throws -> FrozenWeights {

@@ -51,11 +51,13 @@ package final class LanguageTrainingTask: TrainingTask {
       seed: recipe.seed
     ).slice(recipe.language.model.textShare)
     read = text
-    return TaskData(
+    var data = TaskData(
       description: text.description, fingerprint: text.fingerprint, training: text.training,
       slice: text.training, judgedRows: text.heldOut.count,
       sample: try DataSample(text, tokenizer.tokenizer),
-      sources: recipe.text.data.sources + text.answersFrom)
+      sources: recipe.text.data.sources + text.answersFrom.phrases)
+    data.answers = text.answersFrom.sources
+    return data
   }
 
   package func addOrigins(to origins: inout RunOrigins) throws {

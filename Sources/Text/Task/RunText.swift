@@ -24,7 +24,7 @@ package struct RunText: CustomStringConvertible {
   private var promptOfTeacher: [Int32] = []
   package private(set) var description: String
   /// The hosted models whose answers are among the entries, with their terms.
-  package private(set) var answersFrom: [String] = []
+  private(set) var answersFrom = AnswerOrigins([])
   /// An entry as it stands in its file, for a person to look at.
   package private(set) var firstEntry: DataEntry?
   /// Rows of a share of the entries that are trained on.
@@ -92,7 +92,7 @@ package struct RunText: CustomStringConvertible {
       : try RunText(
         entries: entries, recipe, tokenizer, aligner, readsRecords: readsRecords, packs: packs,
         classCount: classCount, seed: seed)
-    (firstEntry, answersFrom) = (entries.first, AnswerOrigins(entries).phrases)
+    (firstEntry, answersFrom) = (entries.first, AnswerOrigins(entries))
     promptOfTeacher = try teacher?.tokenizer.beginning(prompt) ?? []
     for (name, part) in [("training", training), ("held-out", heldOut)] where part.count == 0 {
       throw UserError(

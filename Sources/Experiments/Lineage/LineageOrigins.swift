@@ -1,0 +1,77 @@
+// Everything that one model of a run comes from.
+import Foundation
+import Models
+import Storage
+import Terms
+
+/// A teacher as a student learns from it.
+package struct LearntTeacher {
+  let folder: ModelDirectory
+  /// Its part of what teachers say.
+  let share: Double
+  /// What was decided of its terms; nil where nothing had to be.
+  let terms: JSON?
+}
+
+/// The weights, the teacher and the answers that a model comes from.
+struct LineageOrigins {
+  let base: ModelDirectory?
+  let teachers: [LearntTeacher]
+  let answers: [LineageSource]
+
+  /// The folders that the model comes from, each once.
+  var folders: [ModelOrigin] {
+    var seen: Set<URL> = []
+    return ([base].compactMap { $0 } + teachers.map(\.folder))
+      .filter { seen.insert($0.url.resolved).inserted }.map(ModelOrigin.init)
+  }
+
+  /// What they are, and what they come from in their turn.
+  func sources(_ hashes: FileHashes) throws -> [LineageSource] {
+    var sources: [LineageSource] = []
+    func add(
+      _ role: LineageSource.Role, _ folder: ModelDirectory, share: Double?, terms: JSON?
+    ) throws {
+      let origin = ModelOrigin(folder)
+      let own = try LineageSource(
+        role, origin, share: share, terms: terms ?? origin.terms, hashes)
+      let earlier = (origin.lineage?.sources ?? []).map { source in
+        var source = source
+        source.through = source.through ?? own.name
+        return source
+      }
+      sources += [own] + earlier
+    }
+    if let base { try add(.base, base, share: nil, terms: nil) }
+    for teacher in teachers {
+      try add(.teacher, teacher.folder, share: teacher.share, terms: teacher.terms)
+    }
+    return sources + answers
+  }
+
+  /// Licences that terms ask to be passed on, by the names under which the model's folder has them.
+  var licenceTexts: [(name: String, text: String)] {
+    folders.flatMap { origin in
+      let passedOn = origin.licenceTexts.filter { Lineage.isLicenceFile($0.name) }
+      let asking = origin.rules.filter { $0.duties.contains(.carriesLicence) }
+      let own = passedOn.isEmpty ? origin.licenceTexts : []
+      return passedOn
+        + asking.flatMap { rule in
+          own.map { (Lineage.licenceFile(of: rule.id, $0.name), $0.text) }
+        }
+    }
+  }
+}
+
+extension ModelOrigin {
+  /// The rules by their names and the strictest verdict, as records of answers have them; nil where none is known.
+  fileprivate var terms: JSON? {
+    let rules = rules
+    guard let verdict = rules.map(\.verdict).max() else { return nil }
+    return .object(
+      JSON.Object([
+        ("id", .string(rules.map(\.id).joined(separator: "+"))),
+        ("verdict", .string(verdict.rawValue)),
+      ]))
+  }
+}
