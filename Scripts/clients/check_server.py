@@ -370,7 +370,7 @@ if browser:
             until(page, "document.getElementById('models').textContent.includes('second')")
             page.fill("#prompt", "the cat <b>sat</b>")
             page.press("#prompt", "Enter")
-            until(page, "[...document.querySelectorAll('.note')].filter(n => n.textContent.includes('tokens/s')).length == 2")
+            until(page, "[...document.querySelectorAll('.note')].filter(n => n.textContent.includes('token')).length == 2")
             page.fill("#prompt", "and then it")
             page.evaluate("document.getElementById('max_tokens').value = 16")
             page.click("#send")

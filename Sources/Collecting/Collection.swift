@@ -39,6 +39,11 @@ package actor Collection {
 
   private var summary: CollectionSummary
   private var doneCount = 0
+  /// Numbers of requests that are not done, in the order in which they were begun.
+  private var open: Set<Int> = []
+  private var begunCount = 0
+  /// How many had been begun when the first one failed.
+  private var firstWave: Int?
   /// Why no more is sent.
   private var halt: CollectionSummary.End?
 
@@ -126,6 +131,10 @@ package actor Collection {
   /// Sends a request until it is answered, or refused for good. It has a place among those under way and a reservation.
   private func ask(_ request: CollectedRequest, _ first: Int) async throws {
     var (reservation, attempt) = (first, 1)
+    let number = begunCount
+    begunCount += 1
+    open.insert(number)
+    defer { open.remove(number) }
     while true {
       let sent = Date()
       let outcome = await model.ask(request)
@@ -153,7 +162,7 @@ package actor Collection {
         switch kind {
         case .final: await stop(.refused(text(why)))
         case .wrongForAll where summary.answerCount == 0: await stop(.refused(text(why)))
-        case .wrong, .wrongForAll: try await fail(request, why, attempt)
+        case .wrong, .wrongForAll: try await fail(request, why, attempt, number)
         case .busy: await pace.slowed(wait: wait)
         case .passing: if let wait { await pace.slowed(wait: wait) }
         }
@@ -169,7 +178,14 @@ package actor Collection {
       }
       await pace.leave()
       attempt += 1
-      guard attempt <= pace.rules.tries else { return try await fail(request, reason, attempt - 1) }
+      guard attempt <= pace.rules.tries else {
+        // A server that is gone for so long is gone for all requests, which are asked again by the same command.
+        if case .unreached = outcome {
+          return await stop(
+            .refused("\(about.endpoint.host) cannot be reached any more: \(reason)"))
+        }
+        return try await fail(request, reason, attempt - 1, number)
+      }
       await pace.backOff(before: attempt)
       guard await pace.enter() else { return }
       guard let next = try await reserve(request) else { return await pace.leave() }
@@ -209,14 +225,20 @@ package actor Collection {
     await tell()
   }
 
-  private func fail(_ request: CollectedRequest, _ reason: String, _ tries: Int) async throws {
+  private func fail(
+    _ request: CollectedRequest, _ reason: String, _ tries: Int, _ number: Int
+  ) async throws {
     let reason = text(reason)
     try files.append(AnswerRecord(failed: request, reason: reason, tries: tries, about: about))
     summary.failures[reason, default: 0] += 1
     doneCount += 1
     await tell()
-    // Where nothing succeeds, nothing else is likely to.
-    guard summary.answerCount == 0 else { return }
+    // Where nothing succeeds, nothing else is likely to. A refusal comes sooner than an answer: those that were under way by then are
+    // waited for.
+    let wave = firstWave ?? begunCount
+    firstWave = wave
+    let isWaiting = open.contains { $0 < wave && $0 != number }
+    guard summary.answerCount == 0, summary.before == 0, !isWaiting else { return }
     let isAlike = summary.failures.count == 1 && summary.failedCount >= 3
     if isAlike || summary.failedCount >= 10 {
       await stop(

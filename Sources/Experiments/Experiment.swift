@@ -120,7 +120,7 @@ public struct Experiment {
     }
     let (plan, chosen) = try prepare(data, weights, since: start, observer)
     // A run that goes on was decided on when it began, by whatever version that was.
-    let teachers = options.resumes ? (try? teachers(data)) ?? [] : try teachers(data)
+    let teachers = try teachers(data, isDecided: options.resumes)
     var origins = RunOrigins()
     try origins.add(recipe, writtenTo: folder.recipe)
     if let program = options.program { origins.add("the program's recipe", text: program) }
@@ -205,9 +205,10 @@ public struct Experiment {
   }
 
   /// What students learn from, with what was decided of its terms.
-  private func teachers(_ data: TaskData) throws -> [LearntTeacher] {
+  private func teachers(_ data: TaskData, isDecided: Bool) throws -> [LearntTeacher] {
     let finished = finishedTeachers(data)
-    let decisions = zip(finished, try recipe.terms.decisions(on: finished))
+    let found = Result { try recipe.terms.decisions(on: finished) }
+    let decisions = zip(finished, isDecided ? (try? found.get()) ?? [] : try found.get())
     return folders(data).map { teacher in
       let decision = decisions.first { $0.0.url == teacher.folder.url }?.1
       return LearntTeacher(folder: teacher.folder, share: teacher.share, terms: decision?.record)

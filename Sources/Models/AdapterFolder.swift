@@ -38,9 +38,9 @@ struct AdapterFolder {
     func merged(_ parameter: String, _ matrix: TensorData) throws -> TensorData? {
       guard let part = parts[parameter], let down = try file[part.down], let up = try file[part.up]
       else { return nil }
-      let merged = part.update.merged(
-        matrix, down: down.stored(as: .float32), up: up.stored(as: .float32))
-      guard merged.firstNotFinite == nil else {
+      let (a, b) = (down.stored(as: .float32), up.stored(as: .float32))
+      let merged = part.update.merged(matrix, down: a, up: b)
+      guard [a, b, merged].allSatisfy({ $0.firstNotFinite == nil }) else {
         throw UserError(
           "\(file.url.path): \(part.down) or \(part.up) holds numbers that are not finite.")
       }
@@ -72,10 +72,14 @@ struct AdapterFolder {
         guard let entry = file.entry(named: name) else {
           throw UserError("\(url.path): \(name) is missing.")
         }
-        guard entry.shape == tensor.shape, entry.type != nil, entry.type?.elementType != .int32
-        else {
+        guard let type = entry.type, type.elementType != .int32 else {
           throw UserError(
-            "\(url.path): \(name) is \(entry.dtype) \(entry.shape), and for \(configuration.base.lastPathComponent) it would be "
+            "\(url.path): \(name) is stored as \(entry.dtype); weights are read from F32, F16 and BF16."
+          )
+        }
+        guard entry.shape == tensor.shape else {
+          throw UserError(
+            "\(url.path): \(name) is \(entry.shape), and for \(configuration.base.lastPathComponent) it would be "
               + "\(tensor.shape): the adapter is for another model.")
         }
         taken.insert(name)

@@ -276,8 +276,11 @@ public struct ModelDirectory: Sendable {
 
   func copyFiles(of source: ModelDirectory?) throws {
     guard let source else { return }
-    for path in try source.companions() {
-      let (from, to) = (source.url.appending(path: path), url.appending(path: path))
+    // What an adapter has not beside it, the model has that it is for.
+    let whole = try source.whole
+    let base = whole.url == source.url ? [] : try whole.companions().map { (whole, $0) }
+    for (folder, path) in try base + source.companions().map({ (source, $0) }) {
+      let (from, to) = (folder.url.appending(path: path), url.appending(path: path))
       do {
         try FileManager.default.createDirectory(
           at: to.deletingLastPathComponent(), withIntermediateDirectories: true)

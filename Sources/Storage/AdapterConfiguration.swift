@@ -30,47 +30,70 @@ package struct AdapterConfiguration: Sendable {
     guard let rank = json["r"]?.int, (1...65_536).contains(rank) else {
       throw failure("r", "is no rank from 1 to 65536")
     }
-    for key in ["use_dora", "use_qalora", "lora_bias", "alora_invocation_tokens"] {
-      guard let value = json[key], !value.isNull, value != .bool(false) else { continue }
-      throw failure(key, "is \(value.line.prefix(40)), which is not built")
-    }
-    for key in [
-      "modules_to_save", "rank_pattern", "alpha_pattern", "target_parameters",
-      "trainable_token_indices", "layer_replication",
-    ] {
-      guard let value = json[key], !value.isNull, value != [], value != [:] else { continue }
+    // What changes the model itself, or adds what is not an addition to a matrix. Where it says nothing it may stand there.
+    for key in Self.notBuilt {
+      guard let value = json[key], !value.isNull, value != .bool(false), value != [], value != [:]
+      else { continue }
       throw failure(key, "is \(value.line.prefix(80)), which is not built")
+    }
+    if let start = json["init_lora_weights"], start.bool == nil, !start.isNull, start != "gaussian"
+    {
+      throw failure(
+        "init_lora_weights",
+        "is \(start.line.prefix(40)), which changes the weights of the model itself and is not built"
+      )
     }
     let bias = json["bias"]?.string ?? "none"
     guard bias == "none" else { throw failure("bias", "is \(bias), and only none is built") }
-    let alpha = json["lora_alpha"]?.double ?? 8
-    guard alpha.isFinite else { throw failure("lora_alpha", "is no number") }
+    let given = json["lora_alpha"] ?? .null
+    guard let alpha = given.isNull ? 8 : given.double else {
+      throw failure("lora_alpha", "is \(given.line.prefix(40)), which is no number")
+    }
+    let stabilized = json["use_rslora"] ?? .bool(false)
+    guard let isStabilized = stabilized.isNull ? false : stabilized.bool else {
+      throw failure("use_rslora", "is \(stabilized.line.prefix(40)), and not true or false")
+    }
     self.rank = rank
-    let isStabilized = json["use_rslora"]?.bool == true
     scale = Float(alpha / (isStabilized ? Double(rank).squareRoot() : Double(rank)))
+    guard scale.isFinite else {
+      throw failure("lora_alpha", "is \(given.line.prefix(40)), which is too large")
+    }
     guard let name = json["base_model_name_or_path"]?.string, !name.isEmpty else {
       throw failure("base_model_name_or_path", "does not say for which model the adapter is")
     }
-    guard let base = Self.place(of: name, beside: folder) else {
+    let revision = json["revision"]?.string ?? "main"
+    guard let base = Self.place(of: name, revision, beside: folder) else {
+      let isThere = manager.fileExists(atPath: name)
       throw UserError(
-        "\(folder.path) is an adapter for \(name), and there is no such folder. Bring the model there, or write its folder into "
+        "\(folder.path) is an adapter for \(name), and \(isThere ? "that folder holds no whole model" : "there is no such folder"). Bring the model there, or write its folder into "
           + "\(Self.fileName) as base_model_name_or_path.")
     }
     self.base = base
   }
 
-  /// A folder, from the root, from the adapter's own folder or from here; or a model of the Hub that its cache has.
-  private static func place(of name: String, beside folder: URL) -> URL? {
+  private static let notBuilt = [
+    "use_dora", "use_qalora", "use_bdlora", "lora_bias", "alora_invocation_tokens",
+    "modules_to_save", "rank_pattern",
+    "alpha_pattern", "target_parameters", "trainable_token_indices", "layer_replication",
+    "corda_config", "kasa_config",
+    "monteclora_config", "lora_ga_config", "arrow_config", "velora_config", "loftq_config",
+    "eva_config",
+  ]
+
+  /// A folder, from the root, from the adapter's own folder or from here; or a revision of a model of the Hub that its cache has.
+  private static func place(of name: String, _ revision: String, beside folder: URL) -> URL? {
+    let environment = ProcessInfo.processInfo.environment
+    let home = FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache/huggingface")
     let cache =
-      ProcessInfo.processInfo.environment["HF_HUB_CACHE"].map { URL(fileURLWithPath: $0) }
-      ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache/huggingface/hub")
-    let snapshots = cache.appending(
-      path: "models--\(name.replacing("/", with: "--"))/snapshots")
-    let revisions =
-      (try? FileManager.default.contentsOfDirectory(atPath: snapshots.path))?.sorted() ?? []
+      environment["HF_HUB_CACHE"].map { URL(fileURLWithPath: $0) }
+      ?? (environment["HF_HOME"].map { URL(fileURLWithPath: $0) } ?? home).appending(path: "hub")
+    let model = cache.appending(path: "models--\(name.replacing("/", with: "--"))")
+    let commit = try? String(contentsOfText: model.appending(path: "refs/\(revision)"))
+    let snapshots = [commit, revision].compactMap { $0 }.map {
+      model.appending(path: "snapshots/\($0.trimmingCharacters(in: .whitespacesAndNewlines))")
+    }
     let places =
-      [URL(fileURLWithPath: "\(folder.path)/\(name)"), URL(fileURLWithPath: name)]
-      + revisions.map { snapshots.appending(path: $0) }
+      [URL(fileURLWithPath: "\(folder.path)/\(name)"), URL(fileURLWithPath: name)] + snapshots
     return places.first {
       FileManager.default.fileExists(atPath: $0.appending(path: "config.json").path)
     }?.standardizedFileURL

@@ -47,7 +47,7 @@ public final class GraphExecutor {
     let device = store.device
     let variables = store.byteCounts().values.reduce(0, +)
     let planned = try Self.planned(
-      original, device, options, room: device.traits.memoryBytes - variables
+      original, device, options, room: Self.room(on: device) - variables
     ) { variable in
       guard let entry = store.entry(variable), entry.stored !== variable else { return nil }
       return entry.stored
@@ -153,6 +153,12 @@ public final class GraphExecutor {
     var recomputed: Recomputed?
   }
 
+  /// What values and variables may take of a device: graphs beside this one, such as that of validation, need some, too.
+  private static func room(on device: any Device) -> Int {
+    let bytes = (device as? PlanningDevice)?.memoryBytes ?? device.traits.memoryBytes
+    return bytes - bytes / 16
+  }
+
   /// The graph as it runs on a device, and where its values lie. `stored` gives the variables of 16 bits that variables lie
   /// in memory as; `room` is what they leave for values.
   private static func planned(
@@ -219,7 +225,7 @@ public final class GraphExecutor {
   package static func byteCount(
     of graph: Graph, on device: any Device, options: Options = Options()
   ) throws -> Int {
-    let planned = try planned(graph, device, options, room: device.traits.memoryBytes)
+    let planned = try planned(graph, device, options, room: room(on: device))
     return planned.plan.peak
       + planned.graph.leaves.filter { !$0.isVariable }.reduce(0) { $0 + $1.type.byteCount }
   }

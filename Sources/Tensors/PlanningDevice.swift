@@ -18,6 +18,9 @@ package final class PlanningDevice: Device {
     self.traits = traits
   }
 
+  /// How much the device has that this one stands for.
+  package var memoryBytes: Int { device.traits.memoryBytes }
+
   package var keepsValues: Bool { false }
 
   package func allocate(byteCount: Int) -> any DeviceBuffer {

@@ -30,7 +30,7 @@ package struct Recomputed: Sendable, CustomStringConvertible {
     let parts = [
       whole > 0 ? "\(whole) of \(counted(count, "block"))" : nil,
       cheap > 0
-        ? "what takes no products in \(whole > 0 ? "\(cheap) others" : "\(cheap) of \(counted(count, "block"))")"
+        ? "all but the products in \(whole > 0 ? "\(cheap) others" : "\(cheap) of \(counted(count, "block"))")"
         : nil,
     ].compactMap { $0 }
     return
@@ -108,14 +108,24 @@ extension Graph {
         last[operand.identity] = max(last[operand.identity] ?? -1, use)
       }
     }
+    // Copies of weights in 16 bits, and tables, do not follow from what is read.
+    var ofInputs: Set<Tensor.Identity> = []
+    for application in order {
+      let follows = application.operands.contains { operand in
+        if case .input = operand.origin { return true }
+        return ofInputs.contains(operand.identity)
+      }
+      if follows { ofInputs.formUnion(application.results.map(\.identity)) }
+    }
     var change = [Int](repeating: 0, count: order.count + 1)
     for (index, application) in order.enumerated() where !application.op.isView {
       for result in application.results {
-        guard let end = last[result.identity], end > index,
+        guard let end = last[result.identity], end > index, ofInputs.contains(result.identity),
           Double(end - index) <= longLife * Double(order.count)
         else { continue }
-        change[index] += result.type.byteCount
-        change[end] -= result.type.byteCount
+        // Numbers and not bytes: of what goes on some lies in 16 bits and some in 32.
+        change[index] += result.type.elementCount
+        change[end] -= result.type.elementCount
       }
     }
     var live = 0

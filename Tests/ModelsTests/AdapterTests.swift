@@ -147,6 +147,10 @@ struct GoldenAdapter: Sendable, CustomStringConvertible {
       ("r", 0, "r "),
       ("r", 5, "another model"), ("modules_to_save", ["lm_head"], "modules_to_save"),
       ("rank_pattern", ["q_proj": 2], "rank_pattern"), ("lora_alpha", .null, ""),
+      ("lora_alpha", "16", "lora_alpha"),
+      ("lora_alpha", .number("1e300"), "too large"), ("use_rslora", "true", "use_rslora"),
+      ("init_lora_weights", "pissa", "init_lora_weights"), ("init_lora_weights", "gaussian", ""),
+      ("corda_config", ["x": 1], "corda_config"),
       ("base_model_name_or_path", "someone/nowhere", "there is no such folder"),
       ("base_model_name_or_path", .string(goldenFolder("models/gpt2-tied").path), "another model"),
     ] as [(String, JSON, String)] {

@@ -110,6 +110,13 @@ import Testing
     trial.settings.pace.start = 1
     let summary = try await trial.run(12)
     #expect(summary.keptCount == 3 && summary.failedCount == 9, "\(summary)")
+    // A refusal comes sooner than an answer: those that were begun before it are waited for.
+    let slow = ScriptedServer { request in
+      request.number % 2 == 0
+        ? .error(400, "not this") : [.pause(0.3)] + .answer(["\(request.number)"])
+    }
+    let mixed = try await Trial(slow).run(20)
+    #expect(mixed.keptCount == 10 && mixed.failedCount == 10, "\(mixed)")
     // Once answers have come, an address that is gone is one request's failure.
     let later = ScriptedServer { request in
       request.number == 3 ? .error(404, "gone") : .answer(["\(request.number)"])

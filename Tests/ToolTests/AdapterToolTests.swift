@@ -53,6 +53,15 @@ import Testing
     #expect(texts[0] == texts[1] && !texts[0].isEmpty)
     #expect(try shop.run(["inspect", "run/model"]).status == 0)
 
+    // Additions are to whole models, which is known before the first step.
+    let twice = try shop.run([
+      "train", "--device", "reference", "--model", "run/model", "--lora", "2", "--run", "twice",
+      "--data", "text",
+    ])
+    #expect(twice.status == 1 && twice.errors.contains("adapter already"), "\(twice.errors)")
+    #expect(!shop.exists("twice/recipe.yaml"))
+    #expect(try shop.read("merged/README.md").contains("library_name: transformers"))
+
     // A base that has moved is a sentence.
     try FileManager.default.moveItem(
       atPath: shop.path("teacher/model"), toPath: shop.path("elsewhere"))

@@ -4,6 +4,8 @@ import Foundation
 import Storage
 import Testing
 
+@testable import Experiments
+
 @Suite struct LineageTests {
   /// A teacher whose card names a licence, with the text of it beside.
   private func teacher(_ shop: Workshop, licence: String, text: Bool = false) throws -> String {
@@ -58,7 +60,7 @@ import Testing
     #expect(try shop.json("run/control/lineage.json")["sources"] == [])
     let card = try shop.read("run/student/README.md")
     #expect(card.contains("**Built with Llama**") && card.contains("license: llama3.2"))
-    #expect(card.contains("teacher_models:\n- {id: \"model\", sha256: "), "\(card)")
+    #expect(card.contains("teacher_models:\n- {id: \"teacher/model\", sha256: "), "\(card)")
 
     // A name that the terms do not allow is refused, and the licence goes with the model.
     let refused = try shop.run(["export", "--model", "run/student", "--output", "Student"])
@@ -123,6 +125,20 @@ import Testing
     #expect(terms?["verdict"]?.string == "forbidden" && terms?["because"]?.string == "for a talk")
     let bill = try shop.read("run/student/model.cdx.json")
     #expect(bill.contains("for a talk") && bill.contains("\"specVersion\": \"1.6\""))
+  }
+
+  @Test(arguments: [
+    ("license: llama3", ["llama3"]), ("license: 'llama3'", ["llama3"]),
+    ("license: \"llama3\"  # see LICENSE", ["llama3"]),
+    ("license: [llama3, 'mit']", ["llama3", "mit"]),
+    ("license:\n- llama3\n- mit\ntags: [x]\n- y", ["llama3", "mit"]),
+    ("license: Llama 3", ["Llama 3"]),
+    ("license: other\nlicense_name: qwen-research", ["qwen-research"]),
+    ("license: other", ["other"]),
+    ("license: llama3\r", ["llama3"]), ("tags: [license]", []), ("license:", []),
+  ]) func licencesOfCardsAreRead(front: String, names: [String]) {
+    #expect(CardLicences.named(in: "---\n\(front)\n---\n# Model\nlicense: mit\n") == names)
+    #expect(CardLicences.named(in: front).isEmpty)
   }
 
   @Test func answersOfHostedModelsAreSources() throws {

@@ -63,13 +63,35 @@ struct Export: ParsableCommand {
     if FileManager.default.fileExists(atPath: card.path) {
       options.card = try String(contentsOfText: card)
     }
-    if let lineage {
+    options.files += ModelOrigin.licenceTexts(in: source.url)
+    let whole = try source.whole
+    let isAdapter = whole.url != source.url
+    if isAdapter { options.card = Self.merged(options.card) }
+    if var lineage {
       let name = target.url.lastPathComponent
-      options.records = { try lineage.describing($0, as: name).records }
+      if isAdapter {
+        let (now, changed) = try lineage.withBase(in: whole.url, FileHashes())
+        if !changed.isEmpty {
+          note(
+            "warning: \(whole.url.path) is not what the adapter was trained for: \(changed.joined(separator: ", ")) changed since. The "
+              + "lineage names what is merged now.")
+        }
+        lineage = now
+      }
+      options.records = { [lineage] in try lineage.describing($0, as: name).records }
     }
     try target.save(model, from: store, prefix: "model", options)
     try tell("\(output): \(counted(model.parameterCount, "parameter")) in \(precision.rawValue)")
     for (terms, duty) in lineage?.duties ?? [] { note("\(terms): \(duty)") }
+  }
+
+  /// The card of an adapter, for the whole model that it becomes.
+  private static func merged(_ card: String) -> String {
+    card.replacing("library_name: peft\n", with: "library_name: transformers\n")
+      .replacing("base_model_relation: adapter\n", with: "")
+      .replacing(
+        "\nMade with Retort",
+        with: "\nAn adapter, merged into the weights that it was trained for. Made with Retort")
   }
 
   /// The texts that were named, by the terms that they belong to.
@@ -81,7 +103,11 @@ struct Export: ParsableCommand {
         throw ValidationError(
           "--licence takes the name of terms, '=' and a file, not '\(licence)'.")
       }
-      texts[parts[0]] = try String(contentsOfText: URL(fileURLWithPath: parts[1]))
+      let text = try String(contentsOfText: URL(fileURLWithPath: parts[1]))
+      guard text.contains(where: { !$0.isWhitespace }) else {
+        throw UserError("\(parts[1]) is empty, and no licence.")
+      }
+      texts[parts[0]] = text
     }
     return texts
   }

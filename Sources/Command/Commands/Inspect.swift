@@ -83,7 +83,7 @@ struct Inspect: ParsableCommand {
         [
           [
             "device", "memory", "to run", "to train, batch of \(batchSize) x \(length)",
-            "computing values again", "an adapter, the same",
+            "values computed again", "so, adapter of rank 16",
           ]
         ]
           + needs.map(\.cells)))

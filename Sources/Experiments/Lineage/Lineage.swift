@@ -20,7 +20,7 @@ package struct Lineage {
   /// How it was made: weights before training, loss, steps, seed.
   let training: JSON.Object
   /// What it comes from, and what that came from in its turn.
-  package let sources: [LineageSource]
+  package private(set) var sources: [LineageSource]
   /// The data in words, with their fingerprint and the names of their files.
   let data: JSON.Object
   /// What a run found of it, in sentences.
@@ -128,15 +128,33 @@ package struct Lineage {
     return lineage
   }
 
+  /// The same where the weights that training began with lie in a folder: those that are there now. The names of files that differ from
+  /// what was noted are told.
+  package func withBase(in folder: URL, _ hashes: FileHashes) throws -> (
+    lineage: Lineage, changed: [String]
+  ) {
+    var lineage = self
+    guard let place = sources.firstIndex(where: { $0.role == .base && $0.through == nil }) else {
+      return (lineage, [])
+    }
+    let now = try Self.files(in: folder, hashes)
+    let before = sources[place].files
+    lineage.sources[place].files = now
+    return (lineage, now.filter { !before.contains($0) }.map(\.name))
+  }
+
   /// What a model's folder holds that is a model: weights, configuration, tokenizer.
   static func files(in folder: URL, _ hashes: FileHashes) throws -> [File] {
-    let place = folder.resolved
-    let paths = (try? FileManager.default.subpathsOfDirectory(atPath: place.path)) ?? []
-    return try paths.sorted().filter { path in
-      path.wholeMatch(of: /.*\.(safetensors|safetensors\.index\.json)/) != nil
-        || ["config.json", AdapterConfiguration.fileName].contains(path)
-        || path.wholeMatch(of: /(tokenizer.*|vocab|merges)\.(json|txt|model)/) != nil
-    }.map { path in File(name: path, sha256: try hashes(place.appending(path: path))) }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.resolved.path)) ?? []
+    let own = /config\.json|adapter_config\.json|(tokenizer.*|vocab|merges)\.(json|txt|model)/
+    let weights = /(adapter_)?model(-\d+-of-\d+)?\.safetensors(\.index\.json)?/
+    return try names.sorted().filter { name in
+      var isFolder: ObjCBool = false
+      let path = folder.resolved.appending(path: name).path
+      return (name.wholeMatch(of: weights) != nil || name.wholeMatch(of: own) != nil)
+        && FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        && !isFolder.boolValue
+    }.map { name in File(name: name, sha256: try hashes(folder.resolved.appending(path: name))) }
   }
 }
 

@@ -15,7 +15,9 @@ extension Lineage {
   }
 
   /// Whether a file is such a text.
-  static func isLicenceFile(_ name: String) -> Bool { name.hasPrefix("terms-") }
+  static func isLicenceFile(_ name: String) -> Bool {
+    TermsRule.table.contains { name.hasPrefix(licencePrefix(of: $0.id)) }
+  }
 
   /// The texts of licences that a folder of some name must have besides those that are in `folder`; `given` has such by the names
   /// of terms. Throws where the name is not as terms ask, or where a licence is nowhere.

@@ -46,20 +46,30 @@ struct LineageOrigins {
     for teacher in teachers {
       try add(.teacher, teacher.folder, share: teacher.share, terms: teacher.terms)
     }
-    return sources + answers
+    // A folder that is base and teacher brings what it comes from once.
+    var seen: Set<String> = []
+    return sources.filter { seen.insert($0.json.line).inserted } + answers
   }
 
   /// Licences that terms ask to be passed on, by the names under which the model's folder has them.
   var licenceTexts: [(name: String, text: String)] {
-    folders.flatMap { origin in
+    var texts: [(name: String, text: String)] = []
+    for origin in folders {
       let passedOn = origin.licenceTexts.filter { Lineage.isLicenceFile($0.name) }
       let asking = origin.rules.filter { $0.duties.contains(.carriesLicence) }
-      let own = passedOn.isEmpty ? origin.licenceTexts : []
-      return passedOn
-        + asking.flatMap { rule in
-          own.map { (Lineage.licenceFile(of: rule.id, $0.name), $0.text) }
-        }
+      let own = origin.licenceTexts.filter { !Lineage.isLicenceFile($0.name) }
+      let renamed = asking.flatMap { rule in
+        own.map { (name: Lineage.licenceFile(of: rule.id, $0.name), text: $0.text) }
+      }
+      for found in passedOn + renamed where !texts.contains(where: { $0.text == found.text }) {
+        // Two models may have two versions of one licence.
+        let stem = found.name.dropLast(".txt".count)
+        let names = [found.name] + (2...9).map { "\(stem)-\($0).txt" }
+        let free = names.first { name in !texts.contains { $0.name == name } }
+        texts.append((free ?? found.name, found.text))
+      }
     }
+    return texts
   }
 }
 

@@ -5,56 +5,78 @@ import Storage
 import Terms
 
 /// A model in a folder: its name, its licences, the hashes of its files, and what it comes from itself.
-struct ModelOrigin {
+package struct ModelOrigin {
   /// The name on the Hub, where the folder says it.
   let name: String?
   /// The folder's own name.
   let folder: String
   /// What its card calls its licence: `license`, and `license_name` where that is another one's name for it.
   let licences: [String]
+  /// Whether the Hub calls its licence "other", and the card has a name of its own for it.
+  let hasNamedLicence: Bool
   private let directory: ModelDirectory
   var url: URL { directory.url }
 
-  /// The name is that of the configuration or of a folder of the Hub's cache, the licence that of the folder's card.
+  /// The name is that of the configuration or of a folder of the Hub's cache, the licence that of the folder's card. An adapter is
+  /// also what the model is that it is for.
   init(_ directory: ModelDirectory) {
     self.directory = directory
-    folder = directory.url.lastPathComponent
+    let own = directory.url.lastPathComponent
+    // In a run's folder every model is called after its part.
+    folder =
+      Self.partNames.contains { own.hasPrefix($0) }
+      ? "\(directory.url.deletingLastPathComponent().lastPathComponent)/\(own)" : own
     let configured = (try? directory.configurationFile.fields)?["_name_or_path"]?.string
     let cached = directory.url.resolved.pathComponents.first { $0.hasPrefix("models--") }?
       .dropFirst("models--".count).replacing("--", with: "/").description
-    name = [configured, cached].compactMap { $0 }.first {
+    let name = [configured, cached].compactMap { $0 }.first {
       $0.wholeMatch(of: /[A-Za-z0-9][\w.-]*\/[\w.-]+/) != nil
     }
-    let card = try? String(contentsOfText: directory.url.appending(path: "README.md"))
-    let front = card.flatMap { card in
-      card.hasPrefix("---\n") ? card.dropFirst(4).components(separatedBy: "\n---")[0] : nil
-    }
-    licences =
-      (front ?? "").matches(of: /(?m)^(?:license|license_name): *"?([\w.-]+)"? *$/)
-      .map { String($0.1) }.filter { $0 != "other" }
+    let card = (try? String(contentsOfText: directory.url.appending(path: "README.md"))) ?? ""
+    let whole = (try? directory.whole).flatMap { $0.url == directory.url ? nil : ModelOrigin($0) }
+    self.name = name ?? whole?.name
+    let licences = CardLicences.named(in: card)
+    hasNamedLicence = card.contains(/(?m)^license: *["']?other["']?\s*$/)
+    self.licences = licences + (whole?.licences ?? []).filter { !licences.contains($0) }
   }
+
+  private static let partNames = ["model", "student", "teacher", "control"]
 
   /// The rules that its outputs fall under, as far as any are known.
   var rules: [TermsRule] { TermsRule.rules(model: name ?? "", licences: licences) }
 
+  /// The same with those of what it comes from: a student passes on what its teachers' terms say.
+  var allRules: [TermsRule] {
+    var seen: Set<String> = []
+    return (rules + (lineage?.sources ?? []).flatMap(\.rules)).filter {
+      seen.insert($0.id).inserted
+    }
+  }
+
   /// Rules that the folder's own name makes one think of, where neither its card nor a name on the Hub says anything.
   var suspectedRules: [TermsRule] {
-    name == nil && licences.isEmpty ? TermsRule.rules(model: folder, licences: []) : []
+    guard name == nil, licences.isEmpty else { return [] }
+    let own = TermsRule.rules(model: url.lastPathComponent, licences: [])
+    return own.isEmpty ? TermsRule.rules(model: url.resolved.lastPathComponent, licences: []) : own
   }
 
   /// What the folder says of what it comes from itself.
   var lineage: Lineage? { Lineage(in: directory.url) }
 
   /// The texts of its licence, by the names of their files.
-  var licenceTexts: [(name: String, text: String)] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.url.path)) ?? []
+  var licenceTexts: [(name: String, text: String)] { Self.licenceTexts(in: url) }
+
+  /// The texts of licences in a folder, by the names of their files, whatever the encoding.
+  package static func licenceTexts(in folder: URL) -> [(name: String, text: String)] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     return names.sorted().compactMap { name in
       guard
         Lineage.isLicenceFile(name)
           || name.wholeMatch(of: /(?i)(licen[sc]e|notice|use_policy|copying)([-_.].*)?/) != nil,
-        let text = try? String(contentsOfText: directory.url.appending(path: name))
+        let file = try? OpenFile(folder.appending(path: name)), file.byteCount <= 1 << 20,
+        let data = try? file.whole()
       else { return nil }
-      return (name, text)
+      return (name, String(decoding: data, as: UTF8.self))
     }
   }
 

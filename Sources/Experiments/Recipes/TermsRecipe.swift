@@ -15,7 +15,7 @@ package struct TermsRecipe: RecipeSection {
 
   /// What holds for teachers in folders; nil for one of which no rule is known. Throws where one needs to be accepted.
   func decisions(on teachers: [ModelOrigin]) throws -> [TermsDecision?] {
-    let rules = teachers.map(\.rules)
+    let rules = teachers.map(\.allRules)
     if let wrong = accept.first(where: { id in !rules.joined().contains { $0.id == id } }) {
       let known = Set(rules.joined().map(\.id)).sorted()
       throw UserError(

@@ -84,8 +84,13 @@ public struct Arm {
   /// The same model, of which additions alone are trained. Throws where they do not fit it, or where it does not exist before the
   /// run.
   package func adapted(by recipe: AdapterRecipe) throws -> Arm {
-    guard case .folder = origin else {
+    guard case .folder(let source) = origin else {
       throw RecipeError("\(name).adapter needs a model in a folder: set \(name).path.")
+    }
+    guard try source.whole.url == source.url else {
+      throw UserError(
+        "\(source.url.path) is an adapter already, and additions are to whole models: export it first."
+      )
     }
     var arm = self
     arm.additions = try recipe.adapter(of: model)

@@ -63,7 +63,11 @@ struct ModelCard {
       "pipeline_tag: \(use.pipelineTag)",
       names.isEmpty ? nil : "base_model: [\(names.joined(separator: ", "))]",
       adapter == nil || names.isEmpty ? nil : "base_model_relation: adapter",
-      licences.count == 1 ? licences.first.map { "license: \($0)" } : nil,
+      licences.count == 1
+        ? licences.first.map { licence in
+          bases.contains(where: \.hasNamedLicence)
+            ? "license: other\nlicense_name: \(licence)" : "license: \(licence)"
+        } : nil,
       "tags: [retort\(arm == "student" ? ", distillation" : "")]",
       teachers.isEmpty ? nil : "teacher_models:\n" + teachers.joined(separator: "\n"),
     ].compactMap { $0 }.joined(separator: "\n")
@@ -87,7 +91,6 @@ struct ModelCard {
   /// What terms ask of the model: texts that stand here, and what is left to do.
   private var duties: String {
     let duties = lineage.duties
-    guard !duties.isEmpty else { return "" }
     let shown = duties.compactMap { _, duty -> String? in
       guard case .shows(let text) = duty else { return nil }
       return "**\(text)**"
@@ -98,7 +101,13 @@ struct ModelCard {
     }
     let more =
       "Terms of the models that it comes from ask for this, as far as they are known here (information, and no legal advice):"
-    let paragraphs = shown + (left.isEmpty ? [] : [more, left.joined(separator: "\n")])
+    let accepted = lineage.sources.compactMap { source -> String? in
+      guard let terms = source.terms, let reason = terms["because"]?.string else { return nil }
+      return Self.plain(
+        "The terms \(terms["id"]?.string ?? "") of \(source.name) (\(terms["verdict"]?.string ?? "")) were accepted by "
+          + "\(terms["accepted_by"]?.string ?? "somebody"): \(reason)")
+    }
+    let paragraphs = shown + accepted + (left.isEmpty ? [] : [more, left.joined(separator: "\n")])
     return paragraphs.map { "\n\($0)\n" }.joined()
   }
 
