@@ -39,6 +39,7 @@ struct Inspect: ParsableCommand {
     let directory = ModelDirectory(URL(fileURLWithPath: folder))
     let model = try directory.model()
     let whole = try directory.whole
+    let adapter = try AdapterConfiguration(in: directory.url)
     let file = try ShardedSafetensors(folder: whole.url)
     try directory.check(model)
     let fields = model.configurationFields.filter { $0.key != "initializer_range" }
@@ -51,6 +52,14 @@ struct Inspect: ParsableCommand {
       try tell(
         json: JSONObject([
           ("architecture", model.architecture), ("model_type", model.modelType),
+          (
+            "adapter",
+            adapter.map {
+              JSONObject([
+                ("rank", $0.rank), ("scale", Double($0.scale)), ("base", $0.base.path),
+              ])
+            }
+          ),
           ("configuration", JSONObject(fields.map { ($0.key, $0.value) })),
           (
             "weights",
@@ -61,10 +70,13 @@ struct Inspect: ParsableCommand {
         ]))
       return
     }
-    let isAdapter = whole.url != directory.url
-    try tell(
-      "\(folder): \(isAdapter ? "an adapter for \(whole.url.path), " : "")\(model.architecture), \(model.modelType)"
-    )
+    try tell("\(folder): \(model.architecture), \(model.modelType)")
+    if let adapter {
+      try tell(
+        prose:
+          "an adapter of rank \(adapter.rank), times \(adapter.scale), for \(whole.url.path), which is what stands below"
+      )
+    }
     for (key, value) in fields { try tell("  \(key): \(value.line)") }
     try tell(
       "weights: \(stored.joined(separator: ", ")), \(mebibytes(bytes)) in "

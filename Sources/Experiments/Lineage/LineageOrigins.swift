@@ -41,6 +41,13 @@ struct LineageOrigins {
         return source
       }
       sources += [own] + earlier
+      // An adapter from elsewhere says for which model it is, and nothing more.
+      if earlier.isEmpty, let whole = try? folder.whole, whole.url != folder.url {
+        let base = ModelOrigin(whole)
+        var source = try LineageSource(.base, base, share: nil, terms: base.terms, hashes)
+        source.through = own.name
+        sources.append(source)
+      }
     }
     if let base { try add(.base, base, share: nil, terms: nil) }
     for teacher in teachers {
