@@ -291,14 +291,3 @@ public struct Experiment {
     return (task.teacher == nil ? [] : speeds[0], speeds[speeds.count - 1])
   }
 }
-
-/// What a doctor found of a run, with the data as a person can check them.
-package struct RunExamination {
-  package let data: String
-  package let findings: [Finding]
-  package let sample: DataSample
-
-  package init(data: String, findings: [Finding], sample: DataSample) {
-    (self.data, self.findings, self.sample) = (data, findings, sample)
-  }
-}

@@ -1,6 +1,7 @@
 // A model that is trained through small additions to its matrices.
 import Base
 import Layers
+import Storage
 import Tensors
 
 /// Low-rank additions to linear layers of a model (LoRA, arXiv 2106.09685).
@@ -17,9 +18,11 @@ package struct Adapter {
 
     package init() {}
 
+    /// Alpha, once it is settled.
+    var settledAlpha: Double { alpha > 0 ? alpha : Double(rank) }
+
     package var scale: Float {
-      let alpha = alpha > 0 ? alpha : Double(rank)
-      return Float(alpha / (isStabilized ? Double(rank).squareRoot() : Double(rank)))
+      AdapterConfiguration.scale(alpha: settledAlpha, rank: rank, isStabilized: isStabilized)
     }
   }
 

@@ -7,8 +7,11 @@ import Tensors
 
 /// `adapter_config.json` and `adapter_model.safetensors`: small additions to a model that lies elsewhere.
 struct AdapterFolder {
-  private static let weights = "adapter_model.safetensors"
-  private static let prefix = "base_model.model."
+  fileprivate static let weights = "adapter_model.safetensors"
+  /// The name of a layer's A or B.
+  fileprivate static func name(_ letter: String, of module: String) -> String {
+    "base_model.model.\(module).lora_\(letter).weight"
+  }
 
   let url: URL
   let configuration: AdapterConfiguration
@@ -63,7 +66,7 @@ struct AdapterFolder {
         module.hasPrefix(model.bodyPrefix)
         ? String(module.dropFirst(model.bodyPrefix.count)) : module
       let names = [module, short].map { name in
-        ["A", "B"].map { "\(Self.prefix)\(name).lora_\($0).weight" }
+        ["A", "B"].map { Self.name($0, of: name) }
       }
       guard let pair = names.first(where: { file.entry(named: $0[0]) != nil }) else { continue }
       let update = LowRankUpdate(
@@ -123,7 +126,7 @@ extension ModelDirectory {
         guard let entry = store.entry(named: "\(prefix).\(module).lora_\(letter).weight") else {
           fatal("\(module) is not declared in the store")
         }
-        let name = "base_model.model.\(stored).lora_\(letter).weight"
+        let name = AdapterFolder.name(letter, of: stored)
         let value = try entry.value()
         guard value.firstNotFinite == nil else {
           throw UserError("The weight \(name) is not finite, so the adapter is not written.")
@@ -133,7 +136,7 @@ extension ModelDirectory {
       }
     }
     try Safetensors.write(
-      tensors, metadata: ["format": "pt"], to: url.appending(path: "adapter_model.safetensors")
+      tensors, metadata: ["format": "pt"], to: url.appending(path: AdapterFolder.weights)
     ) { name in
       guard let value = values[name] else { fatal("\(name) has no value") }
       return value
@@ -165,7 +168,7 @@ extension Adapter {
       "task_type": model is any LanguageModel ? "CAUSAL_LM" : "FEATURE_EXTRACTION",
       "base_model_name_or_path": .string(base),
       "r": JSON(options.rank),
-      "lora_alpha": JSON(options.alpha > 0 ? options.alpha : Double(options.rank)),
+      "lora_alpha": JSON(options.settledAlpha),
       "lora_dropout": 0,
       "target_modules": .array(modules.sorted().map { .string($0) }),
       "bias": "none",

@@ -54,7 +54,7 @@ package struct AdapterConfiguration: Sendable {
       throw failure("use_rslora", "is \(stabilized.line.prefix(40)), and not true or false")
     }
     self.rank = rank
-    scale = Float(alpha / (isStabilized ? Double(rank).squareRoot() : Double(rank)))
+    scale = Self.scale(alpha: alpha, rank: rank, isStabilized: isStabilized)
     guard scale.isFinite else {
       throw failure("lora_alpha", "is \(given.line.prefix(40)), which is too large")
     }
@@ -69,6 +69,11 @@ package struct AdapterConfiguration: Sendable {
           + "\(Self.fileName) as base_model_name_or_path.")
     }
     self.base = base
+  }
+
+  /// alpha / rank, or alpha / sqrt(rank) (rsLoRA, arXiv 2312.03732).
+  package static func scale(alpha: Double, rank: Int, isStabilized: Bool) -> Float {
+    Float(alpha / (isStabilized ? Double(rank).squareRoot() : Double(rank)))
   }
 
   private static let notBuilt = [

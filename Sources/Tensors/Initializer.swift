@@ -29,29 +29,26 @@ public enum Initializer: Sendable {
       demand(data.type == type, "variable \(name) is \(type), its data is \(data.type)")
       return data
     case .uniform(let bound):
-      let key = Self.key(seed)
-      let stream = Philox.stream(named: name)
-      let numbers = (0..<type.elementCount).map { index in
-        let words = Philox.block(
-          counter: [UInt32(truncatingIfNeeded: index), stream, 0, 2], key: key)
-        return bound * (2 * Philox.uniform(words[0]) - 1)
-      }
-      return TensorData(type.shape, numbers)
+      return Self.drawn(type, seed, name) { bound * (2 * Philox.uniform($0[0]) - 1) }
     case .normal(let deviation):
-      let key = Self.key(seed)
-      let stream = Philox.stream(named: name)
-      let numbers = (0..<type.elementCount).map { index in
-        // Box and Muller: one normal number from two uniform ones.
-        let words = Philox.block(
-          counter: [UInt32(truncatingIfNeeded: index), stream, 0, 2], key: key)
+      // Box and Muller: one normal number from two uniform ones.
+      return Self.drawn(type, seed, name) { words in
         let radius = (-2 * log(1 - Double(Philox.uniform(words[0])))).squareRoot()
         return deviation * Float(radius * cos(2 * .pi * Double(Philox.uniform(words[1]))))
       }
-      return TensorData(type.shape, numbers)
     }
   }
 
-  private static func key(_ seed: UInt64) -> SIMD2<UInt32> {
-    SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
+  /// Numbers from random words of their own.
+  private static func drawn(
+    _ type: TensorType, _ seed: UInt64, _ name: String, _ number: (Philox.Block) -> Float
+  ) -> TensorData {
+    let key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
+    let stream = Philox.stream(named: name)
+    let numbers = (0..<type.elementCount).map { index in
+      number(
+        Philox.block(counter: [UInt32(truncatingIfNeeded: index), stream, 0, 2], key: key))
+    }
+    return TensorData(type.shape, numbers)
   }
 }

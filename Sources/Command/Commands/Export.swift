@@ -66,7 +66,7 @@ struct Export: ParsableCommand {
     options.files += ModelOrigin.licenceTexts(in: source.url)
     let whole = try source.whole
     let isAdapter = whole.url != source.url
-    if isAdapter { options.card = Self.merged(options.card) }
+    if isAdapter { options.card = ModelCard.merged(options.card) }
     if var lineage {
       let name = target.url.lastPathComponent
       if isAdapter {
@@ -83,15 +83,6 @@ struct Export: ParsableCommand {
     try target.save(model, from: store, prefix: "model", options)
     try tell("\(output): \(counted(model.parameterCount, "parameter")) in \(precision.rawValue)")
     for (terms, duty) in lineage?.duties ?? [] { note("\(terms): \(duty)") }
-  }
-
-  /// The card of an adapter, for the whole model that it becomes.
-  private static func merged(_ card: String) -> String {
-    card.replacing("library_name: peft\n", with: "library_name: transformers\n")
-      .replacing("base_model_relation: adapter\n", with: "")
-      .replacing(
-        "\nMade with Retort",
-        with: "\nAn adapter, merged into the weights that it was trained for. Made with Retort")
   }
 
   /// The texts that were named, by the terms that they belong to.

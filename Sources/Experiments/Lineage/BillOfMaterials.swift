@@ -1,6 +1,7 @@
 // A model's bill of materials: `model.cdx.json` in its folder.
 import Base
 import Foundation
+import Models
 import Storage
 import Terms
 
@@ -8,7 +9,7 @@ import Terms
 ///
 /// Hashes can be checked against the files; what else stands here is what the run noted.
 struct BillOfMaterials {
-  static let fileName = "model.cdx.json"
+  static let fileName = ModelDirectory.bill
 
   private let lineage: Lineage
 

@@ -8,7 +8,6 @@ enum CardLicences {
     let lines = card.replacing("\r\n", with: "\n").split(
       separator: "\n", omittingEmptySubsequences: false
     )
-    .map { $0.last == "\r" ? $0.dropLast() : $0 }
     guard lines.first?.trimmed == "---" else { return [] }
     let front = lines.dropFirst().prefix { $0.trimmed != "---" }
     var names: [String] = []

@@ -1,12 +1,13 @@
 // What a model comes from: `lineage.json` in its folder.
 import Base
 import Foundation
+import Models
 import Storage
 import Terms
 
 /// A model's weights, the models and answers that it has learnt from, their terms, and what was found of it.
 package struct Lineage {
-  package static let fileName = "lineage.json"
+  package static let fileName = ModelDirectory.lineage
   private static let schema = "retort-lineage-1"
 
   /// A file of a model, with the SHA-256 of its bytes.

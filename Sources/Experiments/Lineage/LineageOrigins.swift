@@ -85,10 +85,8 @@ extension ModelOrigin {
   fileprivate var terms: JSON? {
     let rules = rules
     guard let verdict = rules.map(\.verdict).max() else { return nil }
-    return .object(
-      JSON.Object([
-        ("id", .string(rules.map(\.id).joined(separator: "+"))),
-        ("verdict", .string(verdict.rawValue)),
-      ]))
+    return [
+      "id": .string(rules.map(\.id).joined(separator: "+")), "verdict": .string(verdict.rawValue),
+    ]
   }
 }

@@ -31,7 +31,7 @@ public struct ModelUse: Sendable {
 }
 
 /// A model card as the Hub shows it (https://huggingface.co/docs/hub/model-cards).
-struct ModelCard {
+package struct ModelCard {
   let arm: String
   /// What the weights were before training, in words.
   let origin: String
@@ -167,6 +167,15 @@ struct ModelCard {
       \(licence)
       \(duties)
       """
+  }
+
+  /// The card of an adapter, for the whole model that it becomes.
+  package static func merged(_ card: String) -> String {
+    card.replacing("library_name: peft\n", with: "library_name: transformers\n")
+      .replacing("base_model_relation: adapter\n", with: "")
+      .replacing(
+        "\nMade with Retort",
+        with: "\nAn adapter, merged into the weights that it was trained for. Made with Retort")
   }
 
   private static let evaluation = "\n## Evaluation\n"
