@@ -106,7 +106,7 @@ private struct LaunchFile: Encodable {
     local = launch.local
     arguments = launch.arguments.map {
       switch $0 {
-      case .memory(let index, let type): Argument(memory: index, type: type.rawValue)
+      case .memory(let index, let type): Argument(memory: index, type: type.name)
       case .int(let number): Argument(int: number)
       case .float(let number): Argument(float: number)
       }

@@ -96,10 +96,12 @@ OVERLOADED __attribute__((convergent)) void barrier(cl_mem_fence_flags);
   PURE float##n convert_float##n(int##n); \
   PURE float##n convert_float##n(uint##n); \
   PURE float##n convert_float##n(ushort##n); \
+  PURE float##n convert_float##n(char##n); \
   PURE int##n convert_int##n(float##n); \
   PURE uint##n convert_uint##n(float##n); \
   PURE uint##n convert_uint##n(int##n); \
   PURE uint##n convert_uint##n(ushort##n); \
+  PURE uint##n convert_uint##n(uchar##n); \
   PURE ushort##n convert_ushort##n(uint##n);
 NUMBERS()
 NUMBERS(2)
@@ -126,5 +128,7 @@ NUMBERS(16)
 MEMORY_OF(__global)
 MEMORY_OF(__local)
 MEMORY_OF(__private)
+#define BYTES(n) MEMORY(__global, char, n) MEMORY(__global, uchar, n)
+BYTES(2) BYTES(4) BYTES(8) BYTES(16)
 
 #endif

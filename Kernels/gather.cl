@@ -11,10 +11,10 @@ __kernel void gather(__global const TABLE_TYPE* table, __global const int* ids, 
       for (int c = get_local_id(0); c < columns; c += LANES) STORE_ONE(NAN, lost + c);
       continue;
     }
-    __global const TABLE_TYPE* from = table + (size_t)ids[n] * columns;
+    ROW_TYPE(TABLE_TYPE) from = row_of(table, ids[n], columns);
     __global Y_TYPE* to = y + (size_t)n * columns;
-    FOR_VECTORS(c, columns) STORE(LOAD(from + c), to + c);
-    FOR_REST(c, columns) STORE_ONE(LOAD_ONE(from + c), to + c);
+    FOR_VECTORS(c, columns) STORE(load_at(from, c), to + c);
+    FOR_REST(c, columns) STORE_ONE(load_one_at(from, c), to + c);
   }
 }
 

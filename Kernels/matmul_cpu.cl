@@ -53,36 +53,38 @@ VECTOR_KERNEL matmul_pack_right(__global const X_TYPE* x, __global float* packed
     int w = 0;
     // Four rows of x at a time become four columns.
     for (; w + 4 <= filled; w += 4) {
-      __global const X_TYPE* a = x + (size_t)(start + w) * K + first;
-      __global const X_TYPE *b = a + K, *c = b + K, *d = c + K;
-      int k = 0;
-      for (; k + 4 <= last - first; k += 4) {
-        store_transposed(load_4(a + k), load_4(b + k), load_4(c + k), load_4(d + k),
-                         to + (size_t)k * PANEL + w, PANEL);
+      ROW_TYPE(X_TYPE) a = row_of(x, start + w, K);
+      ROW_TYPE(X_TYPE) b = row_of(x, start + w + 1, K);
+      ROW_TYPE(X_TYPE) c = row_of(x, start + w + 2, K);
+      ROW_TYPE(X_TYPE) d = row_of(x, start + w + 3, K);
+      int k = first;
+      for (; k + 4 <= last; k += 4) {
+        store_transposed(load_4_at(a, k), load_4_at(b, k), load_4_at(c, k), load_4_at(d, k),
+                         to + (size_t)(k - first) * PANEL + w, PANEL);
       }
-      for (; k < last - first; k++) {
-        vstore4((float4)(LOAD_ONE(a + k), LOAD_ONE(b + k), LOAD_ONE(c + k), LOAD_ONE(d + k)), 0,
-                to + (size_t)k * PANEL + w);
+      for (; k < last; k++) {
+        vstore4((float4)(load_one_at(a, k), load_one_at(b, k), load_one_at(c, k), load_one_at(d, k)), 0,
+                to + (size_t)(k - first) * PANEL + w);
       }
     }
     for (; w < PANEL; w++) {
-      __global const X_TYPE* from = x + (size_t)(start + min(w, filled - 1)) * K + first;
-      for (int k = 0; k < last - first; k++) {
-        to[(size_t)k * PANEL + w] = w < filled ? LOAD_ONE(from + k) : 0.0f;
+      ROW_TYPE(X_TYPE) from = row_of(x, start + min(w, filled - 1), K);
+      for (int k = first; k < last; k++) {
+        to[(size_t)(k - first) * PANEL + w] = w < filled ? load_one_at(from, k) : 0.0f;
       }
     }
   }
 #else
   for (int k = first; k < last; k++) {
+    ROW_TYPE(X_TYPE) from = row_of(x, k, extent);
     for (int panel = panel_first; panel < panel_last; panel++) {
       const int start = panel * PANEL, filled = min(PANEL, extent - start);
-      __global const X_TYPE* from = x + (size_t)k * extent + start;
       __global float* to = packed + ((size_t)panel * depth + k - k0) * PANEL;
       if (filled == PANEL) {
 #pragma unroll
-        for (int v = 0; v < NV; v++) STORE(LOAD(from + v * VECTOR), to + v * VECTOR);
+        for (int v = 0; v < NV; v++) STORE(load_at(from, start + v * VECTOR), to + v * VECTOR);
       } else {
-        for (int w = 0; w < PANEL; w++) to[w] = w < filled ? LOAD_ONE(from + w) : 0.0f;
+        for (int w = 0; w < PANEL; w++) to[w] = w < filled ? load_one_at(from, start + w) : 0.0f;
       }
     }
   }

@@ -20,28 +20,47 @@ __kernel void matmul_few_nt(__global const A_TYPE* a, __global const B_TYPE* b, 
   FOR_ROWS(block, (N + COLUMNS - 1) / COLUMNS) {
     FLOATV sum_v[ROWS][COLUMNS];
     float rest[ROWS][COLUMNS];
-    __global const B_TYPE* from[COLUMNS];
+    ROW_TYPE(B_TYPE) from[COLUMNS];
     EACH_COLUMN {
-      from[j] = b + (size_t)min((int)block * COLUMNS + j, N - 1) * K;
+      from[j] = row_of(b, min((int)block * COLUMNS + j, N - 1), K);
       EACH_ROW {
         sum_v[m][j] = (FLOATV)(0.0f);
         rest[m][j] = 0.0f;
       }
     }
+#ifdef STEPS
+    // 32 neighbours have one scale and one least number.
+    for (int k = get_local_id(0) * 32; k < K; k += LANES * 32) {
+      float2 step[COLUMNS];
+      EACH_COLUMN step[j] = step_of(from[j], k);
+#pragma unroll
+      for (int v = k; v < k + 32; v += VECTOR) {
+        FLOATV right[COLUMNS];
+        EACH_COLUMN right[j] = MAD(codes_at(from[j], v), (FLOATV)(step[j].x), (FLOATV)(step[j].y));
+        EACH_ROW {
+          const FLOATV left = LOAD(a + m * K + v);
+          EACH_COLUMN sum_v[m][j] = MAD(left, right[j], sum_v[m][j]);
+        }
+      }
+    }
+#else
     FOR_VECTORS(k, K) {
       FLOATV right[COLUMNS];
-      EACH_COLUMN right[j] = LOAD(from[j] + k);
+      EACH_COLUMN right[j] = load_at(from[j], k);
       EACH_ROW {
         const FLOATV left = LOAD(a + m * K + k);
         EACH_COLUMN sum_v[m][j] = MAD(left, right[j], sum_v[m][j]);
       }
     }
+#endif
+#ifndef STEPS
     FOR_REST(k, K) {
       EACH_ROW {
         const float left = LOAD_ONE(a + m * K + k);
-        EACH_COLUMN rest[m][j] = MAD(left, LOAD_ONE(from[j] + k), rest[m][j]);
+        EACH_COLUMN rest[m][j] = MAD(left, load_one_at(from[j], k), rest[m][j]);
       }
     }
+#endif
     EACH_ROW EACH_COLUMN {
       const float sum = row_sum(vector_sum(sum_v[m][j]) + rest[m][j]);
       const uint n = block * COLUMNS + j, index = m * N + n;
@@ -56,7 +75,8 @@ __kernel void matmul_few_nt(__global const A_TYPE* a, __global const B_TYPE* b, 
   EACH_ROW for (int j = 0; j < COUNT; j++) sum[m][j] = (FLOATV)(0.0f); \
   for (int k = 0; k < K; k++) { \
     FLOATV right[COUNT]; \
-    for (int j = 0; j < COUNT; j++) right[j] = LOAD(b + (size_t)k * N + n + j * VECTOR); \
+    ROW_TYPE(B_TYPE) from = row_of(b, k, N); \
+    for (int j = 0; j < COUNT; j++) right[j] = load_at(from, n + j * VECTOR); \
     EACH_ROW { \
       const FLOATV left = (FLOATV)(LOAD_ONE(a + m * K + k)); \
       for (int j = 0; j < COUNT; j++) sum[m][j] = MAD(left, right[j], sum[m][j]); \
@@ -83,7 +103,7 @@ __kernel void matmul_few_nn(__global const A_TYPE* a, __global const B_TYPE* b, 
     EACH_ROW {
       float sum = 0.0f;
       for (int k = 0; k < K; k++) {
-        sum = MAD(LOAD_ONE(a + m * K + k), LOAD_ONE(b + (size_t)k * N + n), sum);
+        sum = MAD(LOAD_ONE(a + m * K + k), load_one_at(row_of(b, k, N), n), sum);
       }
       const uint index = m * N + n;
       STORE_ONE(EPILOGUE(sum, index), c + index);

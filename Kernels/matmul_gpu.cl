@@ -31,22 +31,32 @@
 #define ALIGNED 0
 #endif
 
-// Four neighbours of a row of x, zeros from `extent` on; `at` is a multiple of 4.
-#if ALIGNED
-#define FOUR(x, at, extent) ((at) < (extent) ? load_aligned_4((x) + (at)) : (float4)(0.0f))
+// Four neighbours of a row, zeros from `extent` on; `at` is a multiple of 4.
+#ifdef QUANTIZED
+#define WITHIN_ROW(TYPE) \
+  OVERLOAD float4 four(const PASTE(TYPE, _row) row, const int at, const int extent) { \
+    if (at + 4 <= extent) return load_4_at(row, at); \
+    return (float4)(at < extent ? load_one_at(row, at) : 0.0f, at + 1 < extent ? load_one_at(row, at + 1) : 0.0f, \
+                    at + 2 < extent ? load_one_at(row, at + 2) : 0.0f, 0.0f); \
+  }
+WITHIN_ROW(A_TYPE)
+WITHIN_ROW(B_TYPE)
+#define FOUR(row, at, extent) four(row, at, extent)
+#elif ALIGNED
+#define FOUR(row, at, extent) ((at) < (extent) ? load_aligned_4((row) + (at)) : (float4)(0.0f))
 #else
-#define FOUR(x, at, extent) load_4_within(x, at, extent)
+#define FOUR(row, at, extent) load_4_within(row, at, extent)
 #endif
 
 // The i-th four of this step's tile of an operand whose other axis has the extent EXTENT. Stored along
 // k, a row is a vector of k; stored along the other axis, a vector is of that one.
 #define FETCH(x, TRANSPOSED, TILE, first, EXTENT, i) \
   (TRANSPOSED ? (k0 + (i) / (TILE / 4) < last_k \
-                     ? FOUR(x + (size_t)(k0 + (i) / (TILE / 4)) * EXTENT, \
+                     ? FOUR(row_of(x, k0 + (i) / (TILE / 4), EXTENT), \
                             first + (i) % (TILE / 4) * 4, EXTENT) \
                      : (float4)(0.0f)) \
               : (first + (i) / (DEPTH / 4) < EXTENT \
-                     ? FOUR(x + (size_t)(first + (i) / (DEPTH / 4)) * K, k0 + (i) % (DEPTH / 4) * 4, \
+                     ? FOUR(row_of(x, first + (i) / (DEPTH / 4), K), k0 + (i) % (DEPTH / 4) * 4, \
                             last_k) \
                      : (float4)(0.0f)))
 

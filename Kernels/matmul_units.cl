@@ -92,15 +92,43 @@ UNROLL
 #endif
 }
 
+#ifdef QUANTIZED
+// The same of a quantised row, rounded as the other operand is stored; `extent` is a multiple of 4.
+inline uint4 eight_of_quantized(ROW_TYPE(B_TYPE) row, const int at, const int extent) {
+#if ALIGNED
+  const int from = min(at, extent - 8);
+#else
+  const int from = at;
+#endif
+  const float4 low = from < extent ? load_4_at(row, from) : (float4)(0.0f);
+  const float4 high = from + 4 < extent ? load_4_at(row, from + 4) : (float4)(0.0f);
+#if BRAIN
+  const uint8 bits = (uint8)(as_uint4(low), as_uint4(high));
+  const uint8 words = ROUND_TO_BFLOAT16(uint8, bits);
+  return words.even | words.odd << 16;
+#else
+  uint4 words;
+  vstore_half4_rte(low, 0, (__private half*)&words);
+  vstore_half4_rte(high, 1, (__private half*)&words);
+  return words;
+#endif
+}
+#define EIGHT_OF_B(x, row, columns, at, extent) eight_of_quantized(row_of(x, row, columns), at, extent)
+#else
+#define EIGHT_OF_B EIGHT_OF_A
+#endif
+#define EIGHT_OF_A(x, row, columns, at, extent) \
+  eight((__global const ushort*)x + (size_t)(row) * (columns), at, extent)
+
 // Fetches a tile of `rows` x DEPTH from (first, k0) of an operand [extent, K], stored along k: eight values
 // of a row are words as they lie. Beyond K there are zeros; beyond `extent` there is the last row again,
 // which only rows or columns of C see that do not exist.
-#define FETCH_ALONG_K(next, x, rows, first, extent) { \
+#define FETCH_ALONG_K(EIGHT, next, x, rows, first, extent) { \
   const int k = k0 + item % (DEPTH / 8) * 8; \
   if (k < last_k) { \
     UNROLL for (int c = 0; c < COPIES(rows); c++) { \
       const int row = min(first + (item + c * ITEMS) / (DEPTH / 8), extent - 1); \
-      next[c] = eight((__global const ushort*)x + (size_t)row * K, k, last_k); \
+      next[c] = EIGHT(x, row, K, k, last_k); \
     } \
   } else { \
     UNROLL for (int c = 0; c < COPIES(rows); c++) next[c] = (uint4)(0u); \
@@ -113,13 +141,12 @@ UNROLL
   }
 
 // The same of an operand [K, extent], stored along the other axis.
-#define FETCH_ACROSS_K(next, x, rows, first, extent) \
+#define FETCH_ACROSS_K(EIGHT, next, x, rows, first, extent) \
   UNROLL for (int c = 0; c < COPIES(rows); c += 2) { \
     const int copy = item + c / 2 * ITEMS, row = first + EIGHT_OF(copy, rows); \
     const int k = k0 + PAIR_OF(copy, rows) * 2; \
-    __global const ushort* from = (__global const ushort*)x + (size_t)k * extent; \
-    next[c] = k < last_k ? eight(from, row, extent) : (uint4)(0u); \
-    next[c + 1] = k + 1 < last_k ? eight(from + extent, row, extent) : (uint4)(0u); \
+    next[c] = k < last_k ? EIGHT(x, k, extent, row, extent) : (uint4)(0u); \
+    next[c + 1] = k + 1 < last_k ? EIGHT(x, k + 1, extent, row, extent) : (uint4)(0u); \
   }
 #define PUT_ACROSS_K(tile, next, rows) \
   UNROLL for (int c = 0; c < COPIES(rows); c += 2) { \
@@ -128,17 +155,17 @@ UNROLL
   }
 
 #if TRANSPOSE_A
-#define FETCH_A FETCH_ACROSS_K(a_next, a, TILE_M, m0, M)
+#define FETCH_A FETCH_ACROSS_K(EIGHT_OF_A, a_next, a, TILE_M, m0, M)
 #define PUT_A(tile) PUT_ACROSS_K(tile, a_next, TILE_M)
 #else
-#define FETCH_A FETCH_ALONG_K(a_next, a, TILE_M, m0, M)
+#define FETCH_A FETCH_ALONG_K(EIGHT_OF_A, a_next, a, TILE_M, m0, M)
 #define PUT_A(tile) PUT_ALONG_K(tile, a_next, TILE_M)
 #endif
 #if TRANSPOSE_B
-#define FETCH_B FETCH_ALONG_K(b_next, b, TILE_N, n0, N)
+#define FETCH_B FETCH_ALONG_K(EIGHT_OF_B, b_next, b, TILE_N, n0, N)
 #define PUT_B(tile) PUT_ALONG_K(tile, b_next, TILE_N)
 #else
-#define FETCH_B FETCH_ACROSS_K(b_next, b, TILE_N, n0, N)
+#define FETCH_B FETCH_ACROSS_K(EIGHT_OF_B, b_next, b, TILE_N, n0, N)
 #define PUT_B(tile) PUT_ACROSS_K(tile, b_next, TILE_N)
 #endif
 

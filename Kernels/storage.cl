@@ -179,4 +179,15 @@ OVERLOAD void store_vector(FLOATV v, __global bfloat16* p) {
 }
 #endif
 
+// Rows of a matrix that may be quantised, by their number; elements by their place in a row.
+#ifdef QUANTIZED
+#include "quantized.cl"
+#else
+#define ROW_TYPE(TYPE) __global const TYPE*
+#define row_of(x, row, columns) ((x) + (size_t)(row) * (columns))
+#define load_at(row, at) LOAD((row) + (at))
+#define load_4_at(row, at) load_4((row) + (at))
+#define load_one_at(row, at) LOAD_ONE((row) + (at))
+#endif
+
 #endif

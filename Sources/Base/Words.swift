@@ -24,6 +24,11 @@ package func grouped(_ value: Int) -> String {
   }.joined()
 }
 
+/// Bytes as mebibytes, rounded up: "1,234 MiB".
+package func mebibytes(_ byteCount: Int) -> String {
+  "\(grouped((byteCount + (1 << 20) - 1) >> 20)) MiB"
+}
+
 /// How many of something there are: "1 step", "1,200 steps", "2 entries".
 package func counted(_ count: Int, _ singular: String, _ plural: String? = nil) -> String {
   "\(grouped(count)) \(count == 1 ? singular : plural ?? singular + "s")"

@@ -14,11 +14,17 @@ struct LoadedModel {
   let fingerprint: String
 
   /// Loads a folder; `name` is what its variables are called in the store.
-  init(_ path: String, into store: VariableStore, as name: String = "model") throws {
-    directory = ModelDirectory(URL(fileURLWithPath: path))
+  init(_ directory: ModelDirectory, into store: VariableStore, as name: String = "model") throws {
+    self.directory = directory
     model = try directory.languageModel()
-    text = try TokenizerDirectory(directory.url)
+    text = try TokenizerDirectory(directory.url, base: directory.givenBase)
     try text.requireSpecialTokens(below: model.vocabularySize)
     fingerprint = try directory.loadFrozen(model, into: store, prefix: name) ?? ""
+    if directory.storage != .file {
+      note(
+        store.quantizedMatrices(prefix: name).map { "Of the \(name) \($0)." }
+          ?? "No matrix of the \(name) can lie in \(directory.storage.rawValue): its rows are no whole blocks."
+      )
+    }
   }
 }

@@ -18,7 +18,7 @@ struct Retort: ParsableCommand {
     subcommands: [
       Devices.self, SelfTestCommand.self, Tune.self, Train.self, Distill.self, DoctorCommand.self,
       RecipeCommand.self, Cache.self, Generate.self, Evaluate.self, Embed.self, Logits.self,
-      Inspect.self, Compare.self, Export.self, TokenizerCommand.self, Examine.self,
+      Inspect.self, Compare.self, Export.self, Merge.self, TokenizerCommand.self, Examine.self,
       Compile.self,
     ] + networkCommands)
 

@@ -17,8 +17,8 @@ struct AdapterFolder {
   let configuration: AdapterConfiguration
 
   /// nil where a folder holds no adapter.
-  init?(_ url: URL) throws {
-    guard let configuration = try AdapterConfiguration(in: url) else { return nil }
+  init?(_ url: URL, for base: URL? = nil) throws {
+    guard let configuration = try AdapterConfiguration(in: url, for: base) else { return nil }
     (self.url, self.configuration) = (url, configuration)
   }
 
@@ -48,6 +48,25 @@ struct AdapterFolder {
           "\(file.url.path): \(part.down) or \(part.up) holds numbers that are not finite.")
       }
       return merged
+    }
+
+    /// Declares the addition to a parameter's matrix, which is kept apart from it.
+    func declare(
+      _ parameter: String, of matrix: Tensor, into store: VariableStore, prefix: String
+    ) throws {
+      guard let part = parts[parameter] else { return }
+      let module = "\(prefix).\(Adapter.module(parameter))"
+      for (letter, tensor, name) in [
+        ("A", part.update.down, part.down), ("B", part.update.up, part.up),
+      ] {
+        let value = store.device.keepsValues ? try file[name]?.stored(as: .float32) : nil
+        guard value?.firstNotFinite == nil else {
+          throw UserError("\(file.url.path): \(name) holds numbers that are not finite.")
+        }
+        try store.declare(
+          "\(module).lora_\(letter).weight", tensor, role: .frozen, value: value)
+      }
+      store.add(toProductsOf: matrix) { part.update.addition($0) }
     }
 
     func contains(_ parameter: String) -> Bool { parts[parameter] != nil }

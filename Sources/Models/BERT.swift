@@ -111,7 +111,7 @@ package struct BERT: Encoder {
 
 extension ModelFamily {
   static let bert = ModelFamily(types: ["bert"]) { folder, file in
-    BERT(try BERTConfiguration(file, names: try ShardedSafetensors(folder: folder.whole.url).names))
+    BERT(try BERTConfiguration(file, names: try folder.weights().names))
   }
 }
 

@@ -23,6 +23,9 @@ package struct ConfigurationFile {
     self.init(fields, path: url.path, section: "")
   }
 
+  /// Fields that a file of another kind gives.
+  init(_ fields: JSON.Object, of url: URL) { self.init(fields, path: url.path, section: "") }
+
   private init(_ fields: JSON.Object, path: String, section: String) {
     self.fields = fields
     self.path = path

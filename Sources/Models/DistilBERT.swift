@@ -97,7 +97,7 @@ extension ModelFamily {
   static let distilBERT = ModelFamily(types: ["distilbert"]) { folder, file in
     DistilBERT(
       try DistilBERTConfiguration(
-        file, names: try ShardedSafetensors(folder: folder.whole.url).names))
+        file, names: try folder.weights().names))
   }
 }
 

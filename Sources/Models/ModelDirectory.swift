@@ -5,21 +5,49 @@ import Layers
 import Storage
 import Tensors
 
-/// A folder with `config.json`, `model.safetensors` (or shards with an index) and the tokenizer's files.
+/// A folder with `config.json`, `model.safetensors` (or shards with an index) and the tokenizer's files; or a GGUF file, which holds all of that.
 public struct ModelDirectory: Sendable {
   /// The folder.
   public let url: URL
+  /// How its linear layers lie in memory where nobody trains them.
+  public let storage: FrozenStorage
+  /// The model that the adapter here is for, wherever the adapter says that it lies.
+  package let givenBase: URL?
 
-  /// A folder, which is read when it is asked for something.
-  public init(_ url: URL) { self.url = url }
+  /// A folder, which is read when it is asked for something. With `base` it is an adapter's, and that its model's.
+  public init(_ url: URL, storage: FrozenStorage = .file, base: URL? = nil) {
+    (self.url, self.storage, givenBase) = (url, storage, base)
+  }
 
   /// The folder of the whole model: this one, or that which the adapter here is for.
   package var whole: ModelDirectory {
-    get throws { try AdapterConfiguration(in: url).map { ModelDirectory($0.base) } ?? self }
+    get throws {
+      guard let adapter = try AdapterConfiguration(in: url, for: givenBase) else {
+        guard givenBase == nil else {
+          throw UserError(
+            "\(url.path) holds no adapter: it has no \(AdapterConfiguration.fileName).")
+        }
+        return self
+      }
+      return ModelDirectory(adapter.base, storage: storage)
+    }
   }
 
   package var configurationFile: ConfigurationFile {
-    get throws { try ConfigurationFile(contentsOf: whole.url.appending(path: "config.json")) }
+    get throws {
+      let url = try whole.url
+      if GGUF.isOne(url) {
+        return ConfigurationFile(try GGUFWeights(GGUF(contentsOf: url)).fields, of: url)
+      }
+      return try ConfigurationFile(contentsOf: url.appending(path: "config.json"))
+    }
+  }
+
+  /// The files of the weights, those that an adapter here is added to.
+  package func weights() throws -> WeightFiles {
+    let url = try whole.url
+    return GGUF.isOne(url)
+      ? WeightFiles(try GGUFWeights(GGUF(contentsOf: url))) : try WeightFiles(folder: url)
   }
 
   /// The model that the folder describes, without its numbers.
@@ -69,21 +97,26 @@ public struct ModelDirectory: Sendable {
 
   /// Throws unless the folder's weights are those of the model, with its shapes.
   package func check(_ model: some PretrainedModel) throws {
-    _ = try model.match(try ShardedSafetensors(folder: whole.url))
-    _ = try AdapterFolder(url)?.updates(of: model)
+    _ = try model.match(try weights())
+    _ = try AdapterFolder(url, for: givenBase)?.updates(of: model)
   }
 
   /// What tells the model from others: a hash of its weights, its configuration, and what lies beside them.
   package func fingerprint() throws -> String {
     var fingerprint = Fingerprint()
-    for file in try ShardedSafetensors(folder: whole.url).files { try file.add(to: &fingerprint) }
+    for file in try weights().files { try file.add(to: &fingerprint) }
     return try adding(companionsTo: fingerprint)
   }
 
   private func adding(companionsTo fingerprint: Fingerprint) throws -> String {
     var fingerprint = fingerprint
-    if let adapter = try AdapterFolder(url) {
-      fingerprint.add(try OpenFile(whole.url.appending(path: "config.json")).whole())
+    // Other bits are another teacher.
+    if storage != .file { fingerprint.add(storage.rawValue) }
+    if let adapter = try AdapterFolder(url, for: givenBase) {
+      let base = try whole.url
+      if !GGUF.isOne(base) {
+        fingerprint.add(try OpenFile(base.appending(path: "config.json")).whole())
+      }
       try adapter.add(to: &fingerprint)
     }
     let own = FileManager.default.fileExists(atPath: url.appending(path: "config.json").path)
@@ -99,9 +132,9 @@ public struct ModelDirectory: Sendable {
   public func load(
     _ model: some PretrainedModel, into store: VariableStore, prefix: String
   ) throws {
-    let file = try ShardedSafetensors(folder: whole.url)
+    let file = try weights()
     let pairs = try model.match(file)
-    let updates = try AdapterFolder(url)?.updates(of: model)
+    let updates = try AdapterFolder(url, for: givenBase)?.updates(of: model)
     let tensors = Dictionary(
       model.parameters().map { ($0.name, $0.tensor) }
     ) { first, _ in first }
@@ -119,27 +152,35 @@ public struct ModelDirectory: Sendable {
   }
 
   /// Declares a model's variables under `prefix` with the folder's weights, which nobody will train: matrices lie in memory
-  /// in the file's own type. The files are read once; returns the folder's fingerprint. On a device that only plans, their
+  /// in the file's own type, or those of linear layers as `storage` says; an adapter is added to the latter as they are multiplied with,
+  /// to others at once. The files are read once; returns the folder's fingerprint. On a device that only plans, their
   /// headers are read, and nothing is returned.
   @discardableResult
   package func loadFrozen(
     _ model: some PretrainedModel, into store: VariableStore, prefix: String
   ) throws -> String? {
-    let folder = try ShardedSafetensors(folder: whole.url)
-    let updates = try AdapterFolder(url)?.updates(of: model)
+    let folder = try weights()
+    let updates = try AdapterFolder(url, for: givenBase)?.updates(of: model)
     let tensors = Dictionary(
       model.parameters().map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
     let parameters = Dictionary(
       try model.match(folder).map { ($0.stored, $0.parameter) },
       uniquingKeysWith: { first, _ in first })
-    func declare(_ entry: Safetensors.Entry, _ value: TensorData?) throws {
+    let layers = Set(storage == .file ? [] : Adapter.layers(of: model).map(\.name))
+    func declare(_ entry: StoredTensor, _ value: TensorData?) throws {
       guard let parameter = parameters[entry.name], let tensor = tensors[parameter],
         let type = entry.type
       else { return }
       if let value { try folder.requireFinite(value, entry.name) }
+      if let form = storage.quantization, layers.contains(parameter), form.fits(tensor.shape) {
+        try store.declare(
+          prefix + "." + parameter, tensor, role: .frozen, stored: .quantized(form), value: value)
+        try updates?.declare(parameter, of: tensor, into: store, prefix: prefix)
+        return
+      }
       // Kernels take matrices in 16 bits; vectors are small. What an adapter has changed keeps all its digits.
       let isMerged = updates?.contains(parameter) ?? false
-      let isNarrow = type.elementType.isNarrow && tensor.shape.rank > 1 && !isMerged
+      let isNarrow = type.elementType.isCompact && tensor.shape.rank > 1 && !isMerged
       try store.declare(
         prefix + "." + parameter, tensor, role: .frozen,
         stored: isNarrow ? type.elementType : nil,
@@ -157,7 +198,7 @@ public struct ModelDirectory: Sendable {
   /// Whether a head is stored that differs from the table of tokens. `transformers` uses it then, whatever the
   /// configuration says of tied heads.
   func storesOwnHead(_ model: some LanguageModel) throws -> Bool {
-    guard let file = try? ShardedSafetensors(folder: whole.url),
+    guard let file = try? weights(),
       let own = file.entry(named: Self.headName),
       let table = model.parameters().first(where: { $0.tensor === model.head.weight })?.name,
       let stored = [table, String(table.dropFirst(model.bodyPrefix.count))].first(where: {

@@ -48,7 +48,7 @@ extension ModelDirectory {
       tensors.append((stored, TensorType(tensor.shape, export.elementType)))
       variables[stored] = prefix + "." + name
     }
-    try ShardedSafetensors.write(tensors, folder: url, shardBytes: export.shardBytes) { name in
+    try WeightFiles.write(tensors, folder: url, shardBytes: export.shardBytes) { name in
       guard let entry = variables[name].flatMap(store.entry(named:)) else {
         fatal("\(name) is not declared in the store")
       }
@@ -58,7 +58,7 @@ extension ModelDirectory {
         let number = value.floats[place]
         throw UserError(
           number.isFinite
-            ? "The weight \(name) holds \(number), which \(export.elementType.rawValue) cannot: choose another "
+            ? "The weight \(name) holds \(number), which \(export.elementType.name) cannot: choose another "
               + "precision."
             : "The weight \(name) is not finite (\(number) at place \(place)), so the model is not written."
         )
@@ -82,7 +82,7 @@ extension ModelDirectory {
       if key != "initializer_range" || fields[key] == nil { fields[key] = value }
     }
     let dtype = fields["dtype"] == nil ? "torch_dtype" : "dtype"
-    fields[dtype] = .string(export.elementType.rawValue)
+    fields[dtype] = .string(export.elementType.name)
     try WholeFile.write(JSON.object(fields).text, to: url.appending(path: "config.json"))
     for record in try export.records(url) {
       try WholeFile.write(record.text, to: url.appending(path: record.name))
@@ -96,8 +96,9 @@ extension ModelDirectory {
   /// The paths of what lies beside weights and configuration: the tokenizer, pooling, generation.
   func companions() throws -> [String] {
     let manager = FileManager.default
-    // Nothing is listed below a link.
+    // Nothing is listed below a link, nor beside a file that holds all.
     let folder = url.resolved
+    if GGUF.isOne(folder) { return [] }
     return try manager.subpathsOfDirectory(atPath: folder.path).sorted().filter { path in
       let file = folder.appending(path: path)
       var isFolder: ObjCBool = false

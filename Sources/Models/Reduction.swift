@@ -98,7 +98,7 @@ package struct Reduction {
         "\(directory.url.path) is an adapter, and parts are taken of whole models: export it first."
       )
     }
-    let file = try ShardedSafetensors(folder: directory.url)
+    let file = try directory.weights()
     let stored = Dictionary(
       uniqueKeysWithValues: try teacher.match(file).map { ($0.parameter, $0.stored) })
     func weights(_ name: String) throws -> TensorData {

@@ -8,7 +8,7 @@ import Tensors
 extension PretrainedModel {
   /// The file's name for each parameter. A tensor that is missing, of another shape, or not known is an
   /// error that names it; the body's prefix may be left out, and BERT's old names of norms are known.
-  func match(_ file: ShardedSafetensors) throws -> [(parameter: String, stored: String)] {
+  func match(_ file: WeightFiles) throws -> [(parameter: String, stored: String)] {
     var taken: Set<String> = []
     var missing: [String] = []
     var pairs: [(parameter: String, stored: String)] = []
@@ -22,12 +22,12 @@ extension PretrainedModel {
       guard entry.shape == tensor.shape else {
         throw UserError(
           "\(file.folder.path): tensor \(stored) has the shape \(entry.shape), the model that "
-            + "config.json describes needs \(tensor.shape).")
+            + "the configuration describes needs \(tensor.shape).")
       }
       guard let type = entry.type, type.elementType != .int32 else {
         throw UserError(
           "\(file.folder.path): tensor \(stored) is stored as \(entry.dtype); weights are read from "
-            + "F32, F16 and BF16.")
+            + "F32, F16 and BF16, of GGUF files also from blocks of Q8_0, Q4_0 and others.")
       }
       taken.insert(stored)
       pairs.append((name, stored))
@@ -36,7 +36,7 @@ extension PretrainedModel {
       !taken.contains(name) && !ignoredNames.contains { name.hasSuffix($0) }
     }
     guard missing.isEmpty, surplus.isEmpty else {
-      var sentence = "\(file.folder.path): the weights do not fit config.json."
+      var sentence = "\(file.folder.path): the weights do not fit the configuration."
       if !missing.isEmpty { sentence += " \(missing.count) tensors are missing: \(list(missing))." }
       if !surplus.isEmpty { sentence += " \(surplus.count) are not known: \(list(surplus))." }
       if let first = missing.first, let near = nearest(to: first, in: surplus) {

@@ -50,7 +50,7 @@ package struct KernelProgram: Sendable, Hashable, Codable {
     hasher.combine(options)
   }
 
-  /// `storage` has the types of those arguments, by name, that are stored in 16 bits.
+  /// `storage` has the types of those arguments, by name, that are stored in 16 bits or fewer.
   init(
     _ call: KernelCall, storage: [String: ElementType], _ sources: KernelSources,
     _ compiler: CompilerOptions
@@ -65,17 +65,18 @@ package struct KernelProgram: Sendable, Hashable, Codable {
     let types = storage.sorted { $0.key < $1.key }.map {
       "-D\($0.key.uppercased())_TYPE=\($0.value.kernelName)"
     }
-    options = (ours + constants + types).joined(separator: " ")
+    let quantized = storage.values.contains(where: \.isQuantized) ? ["-DQUANTIZED"] : []
+    options = (ours + constants + types + quantized).joined(separator: " ")
   }
 }
 
 extension KernelCall {
-  /// The types of those arguments of a call for an application that are stored in 16 bits, by name. Traps where one without a
+  /// The types of those arguments of a call for an application that are stored in 16 bits or fewer, by name. Traps where one without a
   /// name would be read as float32; formulas have the types of their own operands in their text.
   func narrowArguments(of application: Application) -> [String: ElementType] {
     var storage: [String: ElementType] = [:]
     for argument in arguments {
-      guard let type = argument.elementType(in: application), type.isNarrow else { continue }
+      guard let type = argument.elementType(in: application), type.isCompact else { continue }
       if case .named(_, let name) = argument {
         storage[name] = type
       } else {

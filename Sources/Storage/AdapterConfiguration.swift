@@ -13,7 +13,7 @@ package struct AdapterConfiguration: Sendable {
   package let base: URL
 
   /// nil where a folder holds no adapter, or a whole model beside it. Throws for one that cannot be read as it is meant.
-  package init?(in folder: URL) throws {
+  package init?(in folder: URL, for model: URL? = nil) throws {
     let manager = FileManager.default
     let file = folder.appending(path: Self.fileName)
     guard manager.fileExists(atPath: file.path),
@@ -62,7 +62,7 @@ package struct AdapterConfiguration: Sendable {
       throw failure("base_model_name_or_path", "does not say for which model the adapter is")
     }
     let revision = json["revision"]?.string ?? "main"
-    guard let base = Self.place(of: name, revision, beside: folder) else {
+    guard let base = model ?? Self.place(of: name, revision, beside: folder) else {
       let isThere = manager.fileExists(atPath: name)
       throw UserError(
         "\(folder.path) is an adapter for \(name), and \(isThere ? "that folder holds no whole model" : "there is no such folder"). Bring the model there, or write its folder into "
@@ -101,6 +101,7 @@ package struct AdapterConfiguration: Sendable {
       [URL(fileURLWithPath: "\(folder.path)/\(name)"), URL(fileURLWithPath: name)] + snapshots
     return places.first {
       FileManager.default.fileExists(atPath: $0.appending(path: "config.json").path)
+        || GGUF.isOne($0)
     }?.standardizedFileURL
   }
 }

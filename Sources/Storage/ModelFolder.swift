@@ -13,7 +13,8 @@ extension UserError {
           + "--local-dir FOLDER` brings one of Hugging Face's.")
     }
     guard isFolder.boolValue else {
-      return UserError("\(folder.path) is a file; a model is a folder.")
+      return UserError(
+        "\(folder.path) is a file of another kind; a model is a folder or a GGUF file.")
     }
     let inner = ((try? manager.contentsOfDirectory(atPath: folder.path)) ?? []).sorted().filter {
       manager.fileExists(atPath: folder.appending(path: "\($0)/config.json").path)

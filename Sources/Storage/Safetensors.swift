@@ -6,31 +6,15 @@ import Tensors
 /// A safetensors file: named tensors with text metadata. The file stays open, and a tensor is read when it is
 /// asked for. Files that Retort wrote have a checksum for the header and for each tensor: a flipped bit is an
 /// error when it is read.
-package struct Safetensors: Sendable {
+package struct Safetensors: WeightFile {
   package var url: URL { file.url }
   /// What the writer noted, without the checksums.
   package let metadata: [String: String]
   /// The tensors, in the order in which they lie in the file.
-  package let entries: [Entry]
+  package let entries: [StoredTensor]
   private let file: OpenFile
   private let checksums: SafetensorsChecksums
   private let indexOfName: [String: Int]
-
-  /// One tensor of a file.
-  package struct Entry: Sendable {
-    package let name: String
-    package let shape: Shape
-    /// The type's name in the format, such as `BF16`.
-    package let dtype: String
-    /// Where its bytes lie in the file.
-    let range: Range<Int>
-
-    /// The type that the tensor is read as; nil for one that Retort does not compute with.
-    package var type: TensorType? {
-      ElementType.allCases.first { $0.dtype == dtype }.map { TensorType(shape, $0) }
-    }
-    package var byteCount: Int { range.count }
-  }
 
   /// The format's own limit for headers.
   private static let longestHeader = 100_000_000
@@ -55,7 +39,7 @@ package struct Safetensors: Sendable {
         [String: HeaderValue].self, from: try file.read(at: 8, count: Int(size)))
     else { throw fail("its header is not the expected JSON") }
     var metadata: [String: String] = [:]
-    var entries: [Entry] = []
+    var entries: [StoredTensor] = []
     for (name, value) in header {
       guard case .entry(let entry) = value else {
         guard case .metadata(let text) = value, name == "__metadata__" else {
@@ -83,7 +67,7 @@ package struct Safetensors: Sendable {
             + "\(offsets[1] - offsets[0])")
       }
       entries.append(
-        Entry(
+        StoredTensor(
           name: name, shape: Shape(entry.shape), dtype: entry.dtype,
           range: start + offsets[0]..<start + offsets[1]))
     }
@@ -114,10 +98,12 @@ package struct Safetensors: Sendable {
     indexOfName = Dictionary(entries.indices.map { (entries[$0].name, $0) }) { first, _ in first }
   }
 
-  package func entry(named name: String) -> Entry? { indexOfName[name].map { entries[$0] } }
+  package func entry(named name: String) -> StoredTensor? { indexOfName[name].map { entries[$0] } }
 
   /// Reads a tensor; nil where the file has none of that name, or one of a type that Retort does not
   /// compute with. Throws where the file has become shorter, or the tensor does not have its checksum.
+  package func tensor(named name: String) throws -> TensorData? { try self[name] }
+
   package subscript(name: String) -> TensorData? {
     get throws {
       guard let entry = entry(named: name), entry.type != nil else { return nil }
@@ -127,7 +113,7 @@ package struct Safetensors: Sendable {
   }
 
   /// A tensor from its bytes; nil for a type that Retort does not compute with.
-  private func tensor(_ entry: Entry, _ bytes: Data) throws -> TensorData? {
+  private func tensor(_ entry: StoredTensor, _ bytes: Data) throws -> TensorData? {
     guard let type = entry.type else { return nil }
     guard checksums.fits(bytes, entry.name) else {
       throw UserError(
@@ -143,23 +129,10 @@ package struct Safetensors: Sendable {
   /// Adds the whole file to a fingerprint, and gives every tensor that Retort computes with to `body` on the way, so
   /// that the file is read once. Errors are those of reading single tensors.
   package func readAll(
-    addingTo fingerprint: inout Fingerprint, _ body: (Entry, TensorData) throws -> Void
+    addingTo fingerprint: inout Fingerprint, _ body: (StoredTensor, TensorData) throws -> Void
   ) throws {
-    var waiting = entries[...]
-    var bytes = Data()
-    try file.add(to: &fingerprint) { offset, piece in
-      let end = offset + piece.count
-      while let entry = waiting.first, entry.range.lowerBound < end {
-        let start = max(offset, entry.range.lowerBound)
-        bytes +=
-          piece[
-            piece.startIndex + start - offset..<piece.startIndex + min(end, entry.range.upperBound)
-              - offset]
-        guard entry.range.upperBound <= end else { return }
-        if let value = try tensor(entry, bytes) { try body(entry, value) }
-        bytes = Data()
-        waiting.removeFirst()
-      }
+    try file.add(to: &fingerprint, tensors: entries) { entry, bytes in
+      if let value = try tensor(entry, bytes) { try body(entry, value) }
     }
   }
 
@@ -197,13 +170,14 @@ package struct Safetensors: Sendable {
 }
 
 extension ElementType {
-  /// The type's name in the format.
+  /// The type's name in the format. Blocks have none, and are written as what they stand for.
   public var dtype: String {
     switch self {
     case .float32: "F32"
     case .float16: "F16"
     case .bfloat16: "BF16"
     case .int32: "I32"
+    case .quantized: "F32"
     }
   }
 }

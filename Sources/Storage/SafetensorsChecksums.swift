@@ -36,13 +36,13 @@ struct SafetensorsChecksums: Sendable {
   }
 
   /// Whether a header has its checksum, or none was written.
-  func fit(_ metadata: [String: String], _ entries: [Safetensors.Entry], dataStart: Int) -> Bool {
+  func fit(_ metadata: [String: String], _ entries: [StoredTensor], dataStart: Int) -> Bool {
     guard let headerSum else { return sums.isEmpty }
     return headerSum == headerChecksum(metadata, entries, dataStart)
   }
 
   /// What is written beside other metadata.
-  func metadata(_ metadata: [String: String], _ entries: [Safetensors.Entry], dataStart: Int)
+  func metadata(_ metadata: [String: String], _ entries: [StoredTensor], dataStart: Int)
     -> [String: String]
   {
     var all = Dictionary(uniqueKeysWithValues: sums.map { (Self.prefix + $0.key, $0.value) })
@@ -52,7 +52,7 @@ struct SafetensorsChecksums: Sendable {
 
   /// Of all that a header says, checksums among it.
   private func headerChecksum(
-    _ metadata: [String: String], _ entries: [Safetensors.Entry], _ dataStart: Int
+    _ metadata: [String: String], _ entries: [StoredTensor], _ dataStart: Int
   ) -> String {
     var sum = Fingerprint()
     for part in [metadata, sums] {

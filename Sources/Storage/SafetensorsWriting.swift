@@ -45,7 +45,7 @@ extension Safetensors {
     _ checksums: SafetensorsChecksums?
   ) throws -> Data {
     var header: [String: Any] = [:]
-    var entries: [Entry] = []
+    var entries: [StoredTensor] = []
     var offset = 0
     for (name, type) in tensors {
       demand(header[name] == nil, "two tensors are called \(name)")
@@ -55,7 +55,7 @@ extension Safetensors {
         "data_offsets": [range.lowerBound, range.upperBound],
       ]
       entries.append(
-        Entry(name: name, shape: type.shape, dtype: type.elementType.dtype, range: range))
+        StoredTensor(name: name, shape: type.shape, dtype: type.elementType.dtype, range: range))
       offset = range.upperBound
     }
     let all =

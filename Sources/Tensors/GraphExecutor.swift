@@ -47,7 +47,7 @@ public final class GraphExecutor {
     let device = store.device
     let variables = store.byteCounts().values.reduce(0, +)
     let planned = try Self.planned(
-      original, device, options, room: Self.room(on: device) - variables
+      store.withAdditions(original), device, options, room: Self.room(on: device) - variables
     ) { variable in
       guard let entry = store.entry(variable), entry.stored !== variable else { return nil }
       return entry.stored
@@ -159,7 +159,7 @@ public final class GraphExecutor {
     return bytes - bytes / 16
   }
 
-  /// The graph as it runs on a device, and where its values lie. `stored` gives the variables of 16 bits that variables lie
+  /// The graph as it runs on a device, and where its values lie. `stored` gives the variables of 16 bits or blocks that variables lie
   /// in memory as; `room` is what they leave for values.
   private static func planned(
     _ original: Graph, _ device: any Device, _ options: Options, room: Int,

@@ -1,5 +1,7 @@
 // Memory that a device does not have, as sentences.
 
+import Base
+
 package enum MemoryError: Error, CustomStringConvertible {
   case valueTooLarge(byteCount: Int, limit: Int, device: String)
   /// A variable is one buffer.
@@ -17,7 +19,6 @@ package enum MemoryError: Error, CustomStringConvertible {
   }
 
   package var description: String {
-    func mebibytes(_ bytes: Int) -> String { "\((bytes + (1 << 20) - 1) >> 20) MiB" }
     let advice =
       "Use fewer sequences per batch, more micro-batches, shorter sequences or a smaller model."
     switch self {

@@ -1,4 +1,4 @@
-// Values in 16 bits.
+// Values in 16 bits, and weights in fewer.
 import Base
 
 extension Graph {
@@ -6,7 +6,8 @@ extension Graph {
   /// make and read them can; kernels compute in float32 all the same. nil leaves them as they are. Inputs, what leaves
   /// the graph and what formulas of variables' next values read stay as they are; of a matrix that products read, a narrow copy is made once per run.
   ///
-  /// `stored` gives the variable of 16 bits that a variable lies in memory as, if there is one: readers take that.
+  /// `stored` gives the variable of 16 bits or of blocks that a variable lies in memory as, if there is one: readers take that.
+  /// What cannot read blocks gets the numbers, once per run.
   func storingNarrowly(as type: ElementType?, _ stored: (Tensor) -> Tensor? = { _ in nil }) -> Graph
   {
     demand(type?.isNarrow ?? true, "values are stored in types of 16 bits")
@@ -39,15 +40,22 @@ extension Graph {
     var copies: [Tensor.Identity: [ElementType: Tensor]] = [:]
     func copied(_ variable: Tensor, as type: ElementType) -> Tensor {
       if let known = copies[variable.identity]?[type] { return known }
-      let copy = Application(
-        Elementwise(.operand(0), [.full], variable.shape), [variable], storage: [type]
-      ).result(0)
+      let op: any Op =
+        variable.type.elementType.isQuantized
+        ? Dequantize() : Elementwise(.operand(0), [.full], variable.shape)
+      let copy = Application(op, [variable], storage: [type]).result(0)
       copies[variable.identity, default: [:]][type] = copy
       return copy
     }
     /// What an application reads in place of a variable.
     func read(_ variable: Tensor, by application: Application, _ index: Int) -> Tensor {
       let source = stored(variable) ?? variable
+      if source.type.elementType.isQuantized {
+        return application.mayBeQuantized(operand: index)
+          ? source
+          : copied(
+            source, as: type.flatMap { takesNarrowly(application, index) ? $0 : nil } ?? .float32)
+      }
       let isFactor =
         !application.products.isEmpty
         && variable.shape.rank > 1 && application.mayBeNarrow(operand: index)

@@ -18,11 +18,15 @@ package protocol Op: Sendable, Hashable {
   /// An op that takes the same operands and more, and gives the same results and more: where a graph
   /// holds both on the same operands, that one alone runs.
   var completion: (any Op)? { get }
+
+  /// An op that gives the first `count` results alone, for less, where nothing reads the others; nil where there is none.
+  func giving(first count: Int) -> (any Op)?
 }
 
 extension Op {
   package var isView: Bool { false }
   package var completion: (any Op)? { nil }
+  package func giving(first count: Int) -> (any Op)? { nil }
 }
 
 /// An operation with kernels: all but views. Its file in `Kernels/` has the same stem.
@@ -37,6 +41,9 @@ package protocol KernelOp: Op {
   func mayBeNarrow(operand: Int) -> Bool
   func mayBeNarrow(result: Int) -> Bool
 
+  /// Whether the kernels take an operand, a matrix, that lies in blocks.
+  func mayBeQuantized(operand: Int) -> Bool
+
   /// The products of matrices that the op makes, for the tuner.
   func products(_ operands: [TensorType]) -> [MatMulProblem]
 
@@ -48,6 +55,7 @@ extension KernelOp {
   package func mayOverwrite(operand: Int, with result: Int) -> Bool { false }
   package func mayBeNarrow(operand: Int) -> Bool { false }
   package func mayBeNarrow(result: Int) -> Bool { false }
+  package func mayBeQuantized(operand: Int) -> Bool { false }
   package func products(_ operands: [TensorType]) -> [MatMulProblem] { [] }
   package func flopCount(_ operands: [TensorType]) -> Double { 0 }
 }
@@ -73,6 +81,8 @@ extension Application {
 
   func mayBeNarrow(operand: Int) -> Bool { kernels?.mayBeNarrow(operand: operand) ?? false }
   func mayBeNarrow(result: Int) -> Bool { kernels?.mayBeNarrow(result: result) ?? false }
+
+  func mayBeQuantized(operand: Int) -> Bool { kernels?.mayBeQuantized(operand: operand) ?? false }
 
   /// The products of matrices that it makes.
   package var products: [MatMulProblem] { kernels?.products(operandTypes) ?? [] }

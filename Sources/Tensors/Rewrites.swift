@@ -131,7 +131,29 @@ extension Elementwise {
 extension Graph {
   /// The graph after all rules. Its outputs and assignments stand in the same order.
   package func rewritten() -> Graph {
-    Rewrites.passes.reduce(self) { graph, pass in graph.rebuilt(pass.rule) }
+    Rewrites.passes.reduce(self) { graph, pass in graph.rebuilt(pass.rule) }.withoutUnusedResults()
+  }
+
+  /// The graph without results that nothing reads, of ops that save something then.
+  private func withoutUnusedResults() -> Graph {
+    let read = Set(
+      (applications.flatMap(\.operands) + outputs + assignments.map(\.value) + forward).map(
+        \.identity))
+    func less(_ application: Application) -> (any Op)? {
+      let used = application.results.lastIndex { read.contains($0.identity) }.map { $0 + 1 } ?? 0
+      return used < application.results.count ? application.op.giving(first: used) : nil
+    }
+    guard applications.contains(where: { less($0) != nil }) else { return self }
+    var replacement: [Tensor.Identity: Tensor] = [:]
+    func replaced(_ tensor: Tensor) -> Tensor { replacement[tensor.identity] ?? tensor }
+    for old in applications {
+      let new = Application(less(old) ?? old.op, old.operands.map(replaced))
+      for (from, to) in zip(old.results, new.results) { replacement[from.identity] = to }
+    }
+    return Graph(
+      outputs: outputs.map(replaced),
+      assignments: assignments.map { Assignment($0.variable, replaced($0.value)) },
+      forward: forward.map(replaced))
   }
 
   /// The applications in an order, operands first, in which each one that another completes can be

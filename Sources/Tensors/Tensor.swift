@@ -31,6 +31,11 @@ public final class Tensor: Sendable {
     Tensor(TensorType(shape), .variable(initializer))
   }
 
+  /// The same of any type.
+  package static func variable(_ type: TensorType, _ initializer: Initializer) -> Tensor {
+    Tensor(type, .variable(initializer))
+  }
+
   /// A value that never changes.
   public static func constant(_ data: TensorData) -> Tensor { Tensor(data.type, .constant(data)) }
 

@@ -8,6 +8,7 @@ public struct TensorData: Sendable, Hashable {
     case float16([UInt16])
     case bfloat16([UInt16])
     case int32([Int32])
+    case quantized(Quantization, [UInt8])
   }
 
   /// The extent along each axis.
@@ -42,6 +43,8 @@ public struct TensorData: Sendable, Hashable {
     case .float16, .bfloat16:
       self.init(type.shape, .init(type, [UInt16](repeating: 0, count: type.elementCount)))
     case .int32: self.init(type.shape, [Int32](repeating: 0, count: type.elementCount))
+    case .quantized(let form):
+      self.init(type.shape, .quantized(form, [UInt8](repeating: 0, count: type.byteCount)))
     }
   }
 
@@ -54,15 +57,17 @@ public struct TensorData: Sendable, Hashable {
   package init(_ type: TensorType, bytes: UnsafeRawBufferPointer) {
     demand(bytes.count == type.byteCount, "\(bytes.count) bytes do not fill \(type)")
     func load<T>(_ zero: T) -> [T] {
-      [T](unsafeUninitializedCapacity: type.elementCount) { buffer, count in
+      let size = type.byteCount / MemoryLayout<T>.stride
+      return [T](unsafeUninitializedCapacity: size) { buffer, count in
         if !bytes.isEmpty { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes) }
-        count = type.elementCount
+        count = size
       }
     }
     switch type.elementType {
     case .float32: self.init(type.shape, load(Float(0)))
     case .float16, .bfloat16: self.init(type.shape, .init(type, load(UInt16(0))))
     case .int32: self.init(type.shape, load(Int32(0)))
+    case .quantized(let form): self.init(type.shape, .quantized(form, load(UInt8(0))))
     }
   }
 
@@ -73,6 +78,7 @@ public struct TensorData: Sendable, Hashable {
     case .float16: TensorType(shape, .float16)
     case .bfloat16: TensorType(shape, .bfloat16)
     case .int32: TensorType(shape, .int32)
+    case .quantized(let form, _): TensorType(shape, .quantized(form))
     }
   }
 
@@ -82,11 +88,12 @@ public struct TensorData: Sendable, Hashable {
     case .float32(let numbers): return numbers
     case .float16(let words): return words.map { Float(Float16(bitPattern: $0)) }
     case .bfloat16(let words): return words.map { Float(bitPattern: UInt32($0) << 16) }
+    case .quantized(let form, let bytes): return form.decoded(bytes, shape)
     case .int32: fatal("\(type) holds integers where floats are wanted")
     }
   }
 
-  /// The same numbers stored as another floating-point type, rounded to the nearest, ties to even.
+  /// The same numbers stored as another type of floating-point numbers, rounded to the nearest, ties to even, or in blocks.
   package func stored(as elementType: ElementType) -> TensorData {
     if elementType == type.elementType { return self }
     switch elementType {
@@ -102,6 +109,8 @@ public struct TensorData: Sendable, Hashable {
             if number.isNaN { return UInt16((bits | 0x40_0000) >> 16) }
             return UInt16((bits + 0x7fff + (bits >> 16 & 1)) >> 16)
           }))
+    case .quantized(let form):
+      return TensorData(shape, .quantized(form, form.encoded(floats, shape)))
     case .int32: fatal("\(type) cannot be stored as integers")
     }
   }
@@ -121,6 +130,7 @@ public struct TensorData: Sendable, Hashable {
     case .float16(let words): words.firstIndex { $0 & 0x7C00 == 0x7C00 }
     case .bfloat16(let words): words.firstIndex { $0 & 0x7F80 == 0x7F80 }
     case .int32: nil
+    case .quantized: floats.firstIndex { !$0.isFinite }
     }
   }
 
@@ -129,6 +139,7 @@ public struct TensorData: Sendable, Hashable {
     demand(
       shape.elementCount == self.shape.elementCount,
       "reshaped(to:): \(self.shape) has not as many elements as \(shape)")
+    demand(!type.elementType.isQuantized, "a matrix in blocks keeps its shape")
     return TensorData(shape, elements)
   }
 
@@ -137,6 +148,7 @@ public struct TensorData: Sendable, Hashable {
     case .float32(let numbers): try numbers.withUnsafeBytes(body)
     case .float16(let words), .bfloat16(let words): try words.withUnsafeBytes(body)
     case .int32(let numbers): try numbers.withUnsafeBytes(body)
+    case .quantized(_, let bytes): try bytes.withUnsafeBytes(body)
     }
   }
 }
@@ -145,5 +157,25 @@ extension TensorData.Elements {
   /// Words of a type of 16 bits.
   fileprivate init(_ type: TensorType, _ words: [UInt16]) {
     self = type.elementType == .float16 ? .float16(words) : .bfloat16(words)
+  }
+}
+
+extension TensorData {
+  /// The rows of a tensor, or the numbers of a vector, in another order, as they lie.
+  package func rows(in order: [Int]) -> TensorData {
+    demand(order.count == shape[0], "every row has a place")
+    return withUnsafeBytes { bytes in
+      let size = bytes.count / max(1, shape[0])
+      let moved = [UInt8](unsafeUninitializedCapacity: bytes.count) { to, count in
+        let target = UnsafeMutableRawBufferPointer(to)
+        for (row, from) in order.enumerated() {
+          UnsafeMutableRawBufferPointer(rebasing: target[row * size..<(row + 1) * size])
+            .copyMemory(
+              from: UnsafeRawBufferPointer(rebasing: bytes[from * size..<(from + 1) * size]))
+        }
+        count = bytes.count
+      }
+      return moved.withUnsafeBytes { TensorData(type, bytes: $0) }
+    }
   }
 }

@@ -35,8 +35,8 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, CustomString
 }
 
 /// The type of one element. Numbers are computed in float32; the types of 16 bits are how they may be
-/// stored in between.
-public enum ElementType: String, Sendable, Hashable, CaseIterable {
+/// stored in between; frozen weights may lie in blocks of fewer bits.
+public enum ElementType: Sendable, Hashable {
   /// 32 bits, IEEE 754.
   case float32
   /// 16 bits, IEEE 754 binary16.
@@ -45,8 +45,32 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
   case bfloat16
   /// Whole numbers: ids and counts.
   case int32
+  /// Blocks of numbers of eight bits or fewer, of a matrix that nobody trains.
+  case quantized(Quantization)
 
-  package var byteCount: Int { isNarrow ? 2 : 4 }
+  /// The types that are a number for each element.
+  package static let plain: [ElementType] = [.float32, .float16, .bfloat16, .int32]
+
+  /// The type's name, such as `bfloat16`.
+  public var name: String {
+    switch self {
+    case .float32: "float32"
+    case .float16: "float16"
+    case .bfloat16: "bfloat16"
+    case .int32: "int32"
+    case .quantized(let form): form.rawValue
+    }
+  }
+
+  /// The bytes of all elements of a tensor.
+  package func byteCount(_ shape: Shape) -> Int {
+    switch self {
+    case .float32, .int32: 4 * shape.elementCount
+    case .float16, .bfloat16: 2 * shape.elementCount
+    case .quantized(let form): form.byteCount(shape)
+    }
+  }
+
   /// The type's name in kernels.
   package var kernelName: String {
     switch self {
@@ -54,10 +78,15 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
     case .float16: "half"
     case .bfloat16: "bfloat16"
     case .int32: "int"
+    case .quantized(let form): form.kernelName
     }
   }
   /// Whether this is a floating-point type of 16 bits.
   package var isNarrow: Bool { self == .float16 || self == .bfloat16 }
+  /// Whether elements lie in blocks.
+  package var isQuantized: Bool { if case .quantized = self { true } else { false } }
+  /// Whether numbers that kernels compute with as float32 are stored otherwise.
+  package var isCompact: Bool { isNarrow || isQuantized }
 }
 
 /// A tensor's shape together with the type of its elements.
@@ -73,14 +102,14 @@ public struct TensorType: Sendable, Hashable, CustomStringConvertible {
     self.elementType = elementType
   }
 
-  /// The same shape with numbers of 16 bits as float32.
+  /// The same shape with numbers of fewer bits as float32.
   package var widened: TensorType {
-    elementType.isNarrow ? TensorType(shape, .float32) : self
+    elementType.isCompact ? TensorType(shape, .float32) : self
   }
 
   /// The number of elements.
   public var elementCount: Int { shape.elementCount }
   /// The bytes of all elements.
-  public var byteCount: Int { elementCount * elementType.byteCount }
-  public var description: String { "\(elementType.rawValue)\(shape)" }
+  public var byteCount: Int { elementType.byteCount(shape) }
+  public var description: String { "\(elementType.name)\(shape)" }
 }

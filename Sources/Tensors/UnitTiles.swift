@@ -41,13 +41,16 @@ struct UnitTiles: Sendable, Hashable {
 
 extension MatrixUnit {
   /// The tiles of a product of `batch` times m x n. Large ones are quicker where there are enough of them for every
-  /// unit of the device. `isAligned` tells whether stored rows of both operands are whole vectors of eight.
-  func tiles(m: Int, n: Int, batch: Int, isAligned: Bool, on traits: DeviceTraits) -> UnitTiles {
+  /// unit of the device. `isAligned` tells whether stored rows of both operands are whole vectors of eight, `isPlain`
+  /// whether both lie as units take them.
+  func tiles(
+    m: Int, n: Int, batch: Int, isAligned: Bool, isPlain: Bool = true, on traits: DeviceTraits
+  ) -> UnitTiles {
     func count(_ tiles: UnitTiles) -> Int {
       batch * ceilDivide(m, tiles.rows) * ceilDivide(n, tiles.columns)
     }
     let ranked: [(tiles: UnitTiles, groupsPerUnit: Int)]
-    if kind.copiesDirectly, isAligned {
+    if kind.copiesDirectly, isAligned, isPlain {
       ranked = [
         (UnitTiles(128, 128, block: .init(64, 64), directStages: 3), 1),
         (UnitTiles(128, 64, block: .init(64, 32), directStages: 4), 1),

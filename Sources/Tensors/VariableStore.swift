@@ -8,7 +8,7 @@ public final class VariableStore {
   public enum Role: String, Sendable, CaseIterable {
     /// What a model has learnt.
     case weights
-    /// Weights that no graph assigns to. They may lie in 16 bits, as their file has them.
+    /// Weights that no graph assigns to. They may lie in 16 bits, as their file has them, or in fewer.
     case frozen = "frozen weights"
     /// Sums of micro-batches; what an optimizer keeps; keys and values of earlier tokens.
     case gradients, optimizer, caches
@@ -18,8 +18,8 @@ public final class VariableStore {
     package let name: String
     package let role: Role
     package let tensor: Tensor
-    /// How it lies in the buffer: the tensor itself, or a variable of its shape in 16 bits.
-    let stored: Tensor
+    /// How it lies in the buffer: the tensor itself, or a variable of its shape in 16 bits or blocks.
+    package let stored: Tensor
     package let buffer: any DeviceBuffer
 
     package var byteCount: Int { stored.type.byteCount }
@@ -35,6 +35,7 @@ public final class VariableStore {
   private var indexOfName: [String: Int] = [:]
   /// A store whose variables are known here, too.
   private let shared: VariableStore?
+  private var additions: [ObjectIdentifier: (Tensor) -> Tensor] = [:]
 
   /// A store that also knows the variables of another one on the same device, which several stores may share.
   public init(on device: any Device, seed: UInt64, sharing shared: VariableStore? = nil) {
@@ -45,8 +46,7 @@ public final class VariableStore {
   }
 
   /// Gives a variable a name and its first value, `value` or what its initializer says. A variable that
-  /// is here already stays as it is. Frozen weights lie in memory as `stored` says, a type of 16 bits or float32; their
-  /// value is of that type.
+  /// is here already stays as it is. Frozen weights lie in memory as `stored` says, a type of 16 bits or fewer, or float32.
   public func declare(
     _ name: String, _ tensor: Tensor, role: Role = .weights, stored elementType: ElementType? = nil,
     value: TensorData? = nil
@@ -58,8 +58,8 @@ public final class VariableStore {
     demand(indexOfName[name] == nil, "two variables of a store are called \(name)")
     let elementType = elementType ?? tensor.type.elementType
     demand(
-      elementType == tensor.type.elementType || role == .frozen && elementType.isNarrow,
-      "only frozen weights lie in 16 bits")
+      elementType == tensor.type.elementType || role == .frozen && elementType.isCompact,
+      "only frozen weights lie in 16 bits or fewer")
     let stored =
       elementType == tensor.type.elementType
       ? tensor : Tensor(TensorType(tensor.shape, elementType), tensor.origin)
@@ -91,6 +91,39 @@ public final class VariableStore {
   package func entry(named name: String) -> Entry? {
     indexOfName[name].map { entries[$0] } ?? shared?.entry(named: name)
   }
+
+  /// Has every product x W or x W^T of a frozen matrix W get something that depends on x added to it: the matrix of an adapter
+  /// that is kept apart from it.
+  package func add(toProductsOf matrix: Tensor, _ addition: @escaping (Tensor) -> Tensor) {
+    demand(entry(matrix)?.role == .frozen, "only frozen matrices are added to")
+    additions[ObjectIdentifier(matrix)] = addition
+  }
+
+  private func addition(toProductsOf matrix: Tensor) -> ((Tensor) -> Tensor)? {
+    additions[ObjectIdentifier(matrix)] ?? shared?.addition(toProductsOf: matrix)
+  }
+
+  private var hasAdditions: Bool { !additions.isEmpty || shared?.hasAdditions == true }
+
+  /// A graph with what is added to products of frozen matrices.
+  func withAdditions(_ graph: Graph) -> Graph {
+    guard hasAdditions else { return graph }
+    let values = graph.outputs + graph.assignments.map(\.value) + graph.forward
+    let all = replacing(in: values) { application in
+      guard application.op is MatMul, application.operands.count == 2,
+        let addition = addition(toProductsOf: application.operands[1])
+      else { return nil }
+      return application.result(0) + addition(application.operands[0])
+    }
+    let rest = all.dropFirst(graph.outputs.count)
+    return Graph(
+      outputs: Array(all.prefix(graph.outputs.count)),
+      assignments: zip(graph.assignments, rest).map { .init($0.variable, $1) },
+      forward: Array(rest.dropFirst(graph.assignments.count)))
+  }
+
+  /// All variables that are known here.
+  package var allEntries: [Entry] { entries + (shared?.allEntries ?? []) }
 
   /// The value of a variable now, as float32; waits for earlier runs. Traps for one that is not declared.
   public func value(of tensor: Tensor) throws -> TensorData {

@@ -7,6 +7,8 @@ import Storage
 /// written.
 package struct TokenizerDirectory: Sendable {
   package let url: URL
+  /// What a GGUF file stands for, by the names of a folder's files; nil for a folder.
+  private let held: [String: String]?
   package let tokenizer: Tokenizer
   /// The token that ends a text, and separates texts where a model is trained on many.
   package let endOfText: Int32?
@@ -23,11 +25,26 @@ package struct TokenizerDirectory: Sendable {
     "chat_template.json",
   ]
 
-  package init(_ url: URL) throws {
+  /// The files of a folder, or what a GGUF file says. `base` is the model that an adapter is for, where it is not where the adapter says.
+  package init(_ url: URL, base given: URL? = nil) throws {
     // An adapter most often has the tokenizer of the model that it is for.
+    let base = GGUF.isOne(url) ? nil : try AdapterConfiguration(in: url, for: given)?.base
     let own = url.appending(path: "tokenizer.json")
-    let base = try AdapterConfiguration(in: url)?.base
     let url = FileManager.default.fileExists(atPath: own.path) ? url : base ?? url
+    if GGUF.isOne(url) {
+      let files = try GGUFTokenizer(GGUF(contentsOf: url)).files()
+      do {
+        tokenizer = try Tokenizer(JSON(parsing: Data((files["tokenizer.json"] ?? "").utf8)))
+      } catch {
+        throw TokenizerError("\(url.path): \(error)")
+      }
+      (self.url, held) = (url, files)
+      (specialTokens, endOfText, ends) = try Self.roles(tokenizer, url) { name in
+        try files[name].map { try JSON(parsing: Data($0.utf8)) }
+      }
+      return
+    }
+    held = nil
     self.url = url
     let file = url.appending(path: "tokenizer.json")
     guard FileManager.default.fileExists(atPath: file.path) else {
@@ -45,13 +62,18 @@ package struct TokenizerDirectory: Sendable {
             : " It has \(others.joined(separator: ", ")), an older form: save the tokenizer again "
               + "with transformers' AutoTokenizer, which writes tokenizer.json."))
     }
-    let tokenizer = try Tokenizer(contentsOf: file)
-    self.tokenizer = tokenizer
-    func object(_ name: String) throws -> JSON? {
+    tokenizer = try Tokenizer(contentsOf: file)
+    (specialTokens, endOfText, ends) = try Self.roles(tokenizer, url) { name in
       let places = [url, base].compactMap { $0?.appending(path: name) }
       let file = places.first { FileManager.default.fileExists(atPath: $0.path) }
       return try file.map { try JSON(contentsOf: $0) }
     }
+  }
+
+  /// Special tokens by role, the token that ends a text, and all at which an answer ends. `object` reads a file of the folder.
+  private static func roles(
+    _ tokenizer: Tokenizer, _ url: URL, _ object: (String) throws -> JSON?
+  ) throws -> (special: [String: String], end: Int32?, ends: Set<Int32>) {
     var special: [String: String] = [:]
     for name in ["special_tokens_map.json", "tokenizer_config.json"] {
       for member in try object(name)?.object?.members ?? [] where member.key.hasSuffix("_token") {
@@ -59,7 +81,6 @@ package struct TokenizerDirectory: Sendable {
         special[member.key] = member.value.string ?? member.value["content"]?.string
       }
     }
-    specialTokens = special
     var ends: Set<Int32> = []
     var first: Int32?
     for name in ["config.json", "generation_config.json"] {
@@ -75,9 +96,14 @@ package struct TokenizerDirectory: Sendable {
         first = first ?? id
       }
     }
-    endOfText = special["eos_token"].flatMap(tokenizer.id(of:)) ?? first
-    if let endOfText { ends.insert(endOfText) }
-    self.ends = ends
+    let end = special["eos_token"].flatMap(tokenizer.id(of:)) ?? first
+    if let end { ends.insert(end) }
+    return (special, end, ends)
+  }
+
+  /// The text of a file of the folder; nil where there is none.
+  private func text(_ name: String) -> String? {
+    held.map { $0[name] } ?? (try? String(contentsOf: url.appending(path: name), encoding: .utf8))
   }
 
   /// The chat template; of several by name the one for tools where the conversation has some. An error says why there
@@ -93,14 +119,10 @@ package struct TokenizerDirectory: Sendable {
 
   /// The text of that template, whether or not it can be read; nil where there is none.
   package func chatTemplateSource(forTools: Bool = false) -> String? {
-    let more = url.appending(path: "additional_chat_templates/tool_use.jinja")
-    if forTools, let source = try? String(contentsOf: more, encoding: .utf8) {
-      return source
-    }
-    let jinja = url.appending(path: "chat_template.jinja")
-    if let source = try? String(contentsOf: jinja, encoding: .utf8) { return source }
+    if forTools, let source = text("additional_chat_templates/tool_use.jinja") { return source }
+    if let source = text("chat_template.jinja") { return source }
     for name in ["chat_template.json", "tokenizer_config.json"] {
-      guard let json = try? JSON(contentsOf: url.appending(path: name)) else { continue }
+      guard let json = text(name).flatMap({ try? JSON(parsing: Data($0.utf8)) }) else { continue }
       let template = json["chat_template"]
       // One template, or several by name.
       let source =
@@ -113,10 +135,13 @@ package struct TokenizerDirectory: Sendable {
     return nil
   }
 
+  /// The same, with what says at which tokens an answer ends.
+  package var allFiles: [(name: String, text: String)] {
+    files + ["generation_config.json"].compactMap { name in text(name).map { (name, $0) } }
+  }
+
   /// The folder's files that make up the tokenizer, for a model that shares it.
   package var files: [(name: String, text: String)] {
-    Self.fileNames.compactMap { name in
-      (try? String(contentsOf: url.appending(path: name), encoding: .utf8)).map { (name, $0) }
-    }
+    Self.fileNames.compactMap { name in text(name).map { (name, $0) } }
   }
 }

@@ -21,7 +21,7 @@ public struct ArrayDataset: Dataset, Sendable {
     for (field, value) in values {
       demand(
         value.type.elementType == field.elementType,
-        "the field \(field.name) is \(field.elementType.rawValue), its values are \(value.type)")
+        "the field \(field.name) is \(field.elementType.name), its values are \(value.type)")
       demand(!field.elementType.isNarrow, "the values of a data set are float32 or int32")
       demand(value.shape.rank > 0, "the first axis of \(field.name) counts the rows")
     }

@@ -19,12 +19,20 @@ public protocol Optimizer: Sendable, Hashable {
   var settings: String { get }
   /// What is kept for every parameter, a tensor of its shape each that begins with zeros: the names that checkpoints use.
   var stateNames: [String] { get }
+  /// What is kept for one parameter, where that differs: names, with the tensors' types.
+  func state(of name: String, shape: Shape) -> [(name: String, type: TensorType)]
 
   /// One step: the new parameter, then what is kept, in the order of `stateNames`. All have the shape of `parameter`, such
   /// as [O, I]; `gradient` is clipped, and `rate` is the learning rate of the step, a single number.
   func step(
     _ parameter: Tensor, gradient: Tensor, state: [Tensor], rate: Tensor
   ) -> (parameter: Tensor, state: [Tensor])
+}
+
+extension Optimizer {
+  public func state(of name: String, shape: Shape) -> [(name: String, type: TensorType)] {
+    stateNames.map { ($0, TensorType(shape)) }
+  }
 }
 
 /// An optimizer whose step is an op.
@@ -73,6 +81,28 @@ extension SGD: FusedOptimizer {
   package func step(for shape: Shape) -> any Op {
     shape.rank >= 2 ? self : SGD(momentum: momentum, decay: 0)
   }
+}
+
+/// AdamW with moments of eight bits. Parameters with few numbers keep theirs in single precision, as in bitsandbytes.
+extension AdamW8: FusedOptimizer {
+  private static let fewestNumbers = 4096
+
+  public var name: String { "AdamW with moments of 8 bits" }
+  public var settings: String { rule.settings }
+  public var stateNames: [String] { ["first", "second", "scales"] }
+
+  public func state(of name: String, shape: Shape) -> [(name: String, type: TensorType)] {
+    shape.elementCount < Self.fewestNumbers
+      ? rule.state(of: name, shape: shape)
+      : Array(zip(stateNames, Self.stateTypes(for: shape)))
+  }
+
+  package func step(for shape: Shape) -> any Op {
+    guard let plain = rule.step(for: shape) as? AdamW else { fatal("AdamW's step is AdamW") }
+    return shape.elementCount < Self.fewestNumbers ? plain : AdamW8(plain)
+  }
+
+  package func corrections(step t: Int) -> (Double, Double) { rule.corrections(step: t) }
 }
 
 /// An optimizer with its schedule, and the limit of its gradients.
@@ -146,9 +176,9 @@ package struct ParameterUpdate {
       assignments += lossScale.assignments(isFinite: isFinite)
     }
     for ((name, parameter), gradient) in zip(parameters, gradients) {
-      let kept = try options.rule.stateNames.map { state in
-        let variable = Tensor.variable(parameter.shape, .zeros)
-        try store.declare("optimizer.\(state).\(name)", variable, role: .optimizer)
+      let kept = try options.rule.state(of: name, shape: parameter.shape).map { state in
+        let variable = Tensor.variable(state.type, .zeros)
+        try store.declare("optimizer.\(state.name).\(name)", variable, role: .optimizer)
         return variable
       }
       let new: [Tensor]
@@ -161,11 +191,11 @@ package struct ParameterUpdate {
         let rate = step.split([1, 3])[0].reshaped(to: [])
         let moved = options.rule.step(
           parameter, gradient: gradient * clip, state: kept, rate: rate)
-        let values = [moved.parameter] + moved.state
+        let (values, types) = ([moved.parameter] + moved.state, ([parameter] + kept).map(\.type))
         demand(
-          values.count == 1 + kept.count && values.allSatisfy { $0.type == parameter.type },
-          "\(options.rule.name) gives a parameter and \(kept.count) more tensors of its shape, not "
-            + values.map { "\($0.type)" }.joined(separator: ", "))
+          values.map(\.type) == types,
+          "\(options.rule.name) gives a parameter and what it keeps, \(types), not \(values.map(\.type))"
+        )
         // A negative factor skips the step.
         new =
           lossScale == nil

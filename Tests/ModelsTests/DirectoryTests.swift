@@ -31,7 +31,7 @@ import Testing
         golden.directory, to: folder.url.appending(path: "1-\(type)"), as: type, shardBytes: 4000)
       let second = try export(first, to: folder.url.appending(path: "2-\(type)"), as: type)
       let files = try [golden.directory, first, second].map {
-        try ShardedSafetensors(folder: $0.url)
+        try WeightFiles(folder: $0.url)
       }
       #expect(files[1].files.count > 1 && files[2].files.count == 1)
       #expect(Set(files[0].names).isSuperset(of: files[1].names))
@@ -134,7 +134,7 @@ import Testing
     let directory = ModelDirectory(try folder.copy(of: "llama-untied"))
     let shard = directory.url.appending(path: "model-00002-of-00003.safetensors")
     try FileManager.default.removeItem(at: shard)
-    let error = #expect(throws: UserError.self) { try ShardedSafetensors(folder: directory.url) }
+    let error = #expect(throws: UserError.self) { try WeightFiles(folder: directory.url) }
     #expect(error?.description.contains("model-00002-of-00003") == true)
     let pickle = ModelDirectory(try folder.copy(of: "bert"))
     let weights = pickle.url.appending(path: "model.safetensors")

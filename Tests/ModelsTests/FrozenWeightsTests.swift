@@ -16,7 +16,7 @@ import Testing
     let store = VariableStore(on: ReferenceDevice(), seed: 1)
     try golden.directory.load(model, into: store, prefix: "model")
     let target = ModelDirectory(
-      try #require(folder).url.appending(path: "\(golden.name)-\(type.rawValue)"))
+      try #require(folder).url.appending(path: "\(golden.name)-\(type.name)"))
     var options = ModelDirectory.Export()
     options.elementType = type
     options.source = golden.directory

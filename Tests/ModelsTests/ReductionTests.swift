@@ -18,7 +18,7 @@ import Testing
   @Test(arguments: GoldenModel.all) func keepingAllIsTheTeacher(golden: GoldenModel) throws {
     let reduction = try Reduction(of: golden.directory, layers: [], width: 0)
     let store = try store(reduction)
-    let file = try ShardedSafetensors(folder: golden.directory.url)
+    let file = try WeightFiles(folder: golden.directory.url)
     for (name, tensor) in reduction.model.parameters() {
       let stored = try [reduction.model.storedName(name), name].compactMap { try file[$0] }.first
       #expect(try store.value(of: tensor) == stored?.stored(as: .float32), "\(name)")

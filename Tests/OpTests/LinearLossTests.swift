@@ -22,6 +22,29 @@ import Testing
     #expect(failures.isEmpty, "\(failures)")
   }
 
+  /// Heads that nobody trains: alike, without the last result; also with weights in blocks, of both models.
+  @Test(arguments: Target.all) func kernelsMatchForFrozenHeads(target: Target) throws {
+    let trained = Self.cases(of: Self.firstOfEachTeacher).filter {
+      ($0.op as! LinearLoss).givesGradients && $0.data[1].shape[0] > 30
+    }
+    let frozen = trained.map { item -> OpCase in
+      OpCase(
+        item.op.giving(first: item.op.resultTypes(item.data.map(\.type)).count - 1) as! LinearLoss,
+        item.data)
+    }
+    for (whole, less) in zip(trained, frozen) {
+      #expect(Array(whole.op.reference(whole.data).dropLast()) == less.op.reference(less.data))
+    }
+    let teaching = LinearLoss.Teaching(kind: .forwardKL, temperature: 2)
+    var data = Self.data(
+      teaching, rows: 40, vocabulary: 70, width: 64, teacherWidth: 32, weights: true)
+    for operand in [1, 4] { data[operand] = data[operand].stored(as: .quantized(.q80)) }
+    let op = LinearLoss(
+      teaching: teaching, givesGradients: true, skipsWeight: true, classCount: 70)
+    let failures = try kernelFailures(frozen + [OpCase(op, data)], on: target)
+    #expect(failures.isEmpty, "\(failures)")
+  }
+
   @Test(arguments: Target.all) func kernelsMatchIn16Bits(target: Target) throws {
     // The gradient of the logits is rounded too, on its way to the products.
     let failures = try narrowKernelFailures(

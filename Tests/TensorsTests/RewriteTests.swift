@@ -65,6 +65,19 @@ import Testing
     #expect(graph.applications.count == 2)
   }
 
+  @Test func aHeadThatNobodyTrainsHasNoGradient() {
+    let (x, w) = (Tensor.input("x", TensorType([4, 8])), Tensor.variable([9, 8], .zeros))
+    let loss = LinearLoss.crossEntropy(
+      hidden: x, head: Head(w), labels: .input("labels", TensorType([4], .int32))
+    ).sum()
+    func results(_ trained: [Tensor]) -> Int? {
+      Graph(outputs: [loss] + gradients(of: loss, withRespectTo: trained)).rewritten().applications
+        .first { $0.op is LinearLoss }?.results.count
+    }
+    #expect(results([x]) == 2)
+    #expect(results([x, w]) == 3)
+  }
+
   @Test func noWorkDisappears() {
     let x = Tensor.input("x", TensorType([4, 8]))
     let graph = Graph(outputs: [(x * 1 + 0).reshaped(to: [32]).reshaped(to: [4, 8]).detached()])

@@ -120,7 +120,7 @@ import Tokenizers
     let name = "model.safetensors.index.json"
     try fuzz("index", [try golden("models/llama-untied/\(name)")]) { bytes in
       try Data(bytes).write(to: copy.appending(path: name))
-      _ = try ShardedSafetensors(folder: copy).names
+      _ = try WeightFiles(folder: copy).names
     }
   }
 

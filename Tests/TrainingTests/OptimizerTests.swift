@@ -1,4 +1,5 @@
 // Optimizers that are written with tensors.
+import Checks
 import Layers
 import Tensors
 import Testing
@@ -120,7 +121,56 @@ private struct Whitened: Optimizer {
     #expect(moved.map { ($0 * 100).rounded() } == [-1, 1, 0, -1])
   }
 
-  private static let rules: [any Optimizer] = [AdamW(), SGD(), PlainMomentum()]
+  /// Five steps of the schedule's highest rate with the formulas of PyTorch and `transformers` (`Tests/Golden/make_optimizers.py`).
+  @Test(arguments: [
+    ("layers.0.wide", "adafactor"), ("layers.0.tall", "adafactor"), ("layers.0.bias", "adafactor"),
+    ("layers.0.wide", "muon"), ("layers.0.tall", "muon"),
+  ])
+  func stepsAreThoseOfOthers(name: String, kind: String) throws {
+    let file = try golden("optimizers")
+    func numbers(_ suffix: String) throws -> TensorData {
+      try #require(try file["\(name).\(suffix)"])
+    }
+    let (start, gradients) = (try numbers("start"), try numbers("gradients").floats)
+    let store = VariableStore(on: ReferenceDevice(), seed: 1)
+    let parameter = Tensor.variable(start.shape, .data(start))
+    try store.declare(name, parameter)
+    let gradient = Tensor.input("gradient", start.type)
+    var options = OptimizerOptions()
+    options.rule = kind == "muon" ? Muon(momentum: 0.95) : Adafactor(decay: 0.1)
+    (options.warmupSteps, options.learningRate, options.finalRateShare) = (0, 0.02, 1)
+    options.clipNorm = 0
+    let update = try ParameterUpdate(
+      options, parameters: [(name, parameter)], gradients: [gradient], store: store)
+    let executor = try GraphExecutor(
+      Graph(outputs: [], assignments: update.assignments), on: store)
+    for step in 0..<5 {
+      let count = start.shape.elementCount
+      let own = Array(gradients[step * count..<(step + 1) * count])
+      try executor.set(gradient, to: TensorData(start.shape, own))
+      try executor.set(update.step, to: options.stepNumbers(step: step, of: 5))
+      try executor.run()
+    }
+    #expect(try relativeError(store.value(of: parameter), numbers(kind)) < 2e-5)
+  }
+
+  /// What is kept beside a parameter.
+  @Test func stateIsAsSmallAsItIsMeantToBe() {
+    func bytes(_ rule: any Optimizer, _ name: String, _ shape: Shape) -> Int {
+      rule.state(of: name, shape: shape).reduce(0) { $0 + $1.type.byteCount }
+    }
+    let shape: Shape = [512, 256]
+    #expect(bytes(AdamW(), "a", shape) == 8 * shape.elementCount)
+    #expect(bytes(AdamW8(), "a", shape) == shape.elementCount * 2 + shape.elementCount / 256 * 8)
+    #expect(bytes(AdamW8(), "a", [64]) == 8 * 64)
+    #expect(bytes(Muon(), "layers.3.a", shape) == 4 * shape.elementCount)
+    #expect(bytes(Muon(), "embed_tokens.weight", shape) == 8 * shape.elementCount + 4)
+    #expect(bytes(Adafactor(), "a", shape) == 4 * (512 + 256 + 1))
+  }
+
+  private static let rules: [any Optimizer] = [
+    AdamW(), SGD(), PlainMomentum(), AdamW8(), Adafactor(), Muon(),
+  ]
 
   @Test(arguments: [Float.infinity, .nan], rules.indices)
   func aStepWhoseGradientsOverflowIsSkipped(bad: Float, rule: Int) throws {
@@ -144,9 +194,9 @@ private struct Whitened: Optimizer {
     }
     let skipped = try run([1, 2, bad, 3])
     #expect(skipped.parameters == [1, 1, 1, 1] && skipped.scale == 32_768)
-    for state in options.rule.stateNames {
-      let kept = try #require(store.entry(named: "optimizer.\(state).parameter"))
-      #expect(try store.value(of: kept.tensor).floats == [0, 0, 0, 0])
+    for state in options.rule.state(of: "parameter", shape: [2, 2]) {
+      let kept = try #require(store.entry(named: "optimizer.\(state.name).parameter"))
+      #expect(try store.value(of: kept.tensor) == TensorData(zeros: state.type))
     }
     // The scale drops out: gradients of 32768 times 1/2 count as 1/2, whose norm is 1.
     let moved = try run([16_384, 16_384, -16_384, 16_384])

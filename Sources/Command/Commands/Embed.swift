@@ -18,7 +18,7 @@ struct Embed: TalkativeCommand {
       Pooling and length follow the files of `sentence-transformers` beside the model.
       """)
 
-  @Option(help: "The folder of the model.")
+  @Option(help: "The model: a folder, or a GGUF file.")
   var model: String
 
   @Option(help: "A file of sentences, or - for standard input.")

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Base
 import Foundation
+import Models
 import Storage
 import Tensors
 import Text
@@ -17,7 +18,7 @@ struct Evaluate: TalkativeCommand {
       are measured.
       """)
 
-  @Option(help: "The folder of the model.")
+  @Option(help: "The model: a folder, or a GGUF file.")
   var model: String
 
   @OptionGroup var data: DataOptions
@@ -37,6 +38,8 @@ struct Evaluate: TalkativeCommand {
   @Option(help: "Windows per batch; as many as make 2048 tokens.")
   var batchSize: Int?
 
+  @OptionGroup var adapter: AdapterOptions
+  @OptionGroup var storage: StorageOptions
   @OptionGroup var device: DeviceOptions
   @OptionGroup var messages: MessageOptions
   @OptionGroup var results: ResultOptions
@@ -49,8 +52,10 @@ struct Evaluate: TalkativeCommand {
 
   func run() throws {
     let store = VariableStore(on: try device.open(), seed: 1)
-    let loaded = try LoadedModel(model, into: store)
-    let other = try teacher.map { try LoadedModel($0, into: store, as: "teacher") }
+    let loaded = try LoadedModel(adapter.directory(model, storage.storage), into: store)
+    let other = try teacher.map {
+      try LoadedModel(ModelDirectory(URL(fileURLWithPath: $0)), into: store, as: "teacher")
+    }
     if let other, !other.text.tokenizer.hasSameTokens(as: loaded.text.tokenizer) {
       throw UserError(
         "The teacher has another tokenizer than the model: their tokens cannot be compared.")

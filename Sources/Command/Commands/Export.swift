@@ -6,6 +6,7 @@ import Foundation
 import Models
 import Storage
 import Tensors
+import Tokenizers
 import Training
 
 struct Export: ParsableCommand {
@@ -17,19 +18,32 @@ struct Export: ParsableCommand {
 
       A model of a run has `lineage.json` and `model.cdx.json` beside it, which are written anew for the new files. Where \
       terms of the models that it comes from ask for a name, or for a licence beside it, a folder without is refused.
+
+      With --gguf one file is written that llama.cpp and what is built on it read, the tokenizer in it.
       """)
 
-  @Option(help: "The folder of the model.")
+  @Option(help: "The model: a folder, or a GGUF file.")
   var model: String
 
-  @Option(help: "The folder to write; it must not exist.")
+  @OptionGroup var adapter: AdapterOptions
+
+  @Option(help: "The folder to write, or the file with --gguf; it must not exist.")
   var output: String
 
-  @Option(help: "How weights are stored: fp32, bf16 or fp16.")
-  var precision = Precision.fp32
+  @Option(
+    help: ArgumentHelp(
+      "Write a GGUF file with matrices in this form: f32, f16, bf16, q8_0, q4_0, q4_1, q5_0 or q5_1.",
+      valueName: "form"))
+  var gguf: GGUFForm?
 
-  @Option(help: "The most megabytes of a file; larger models are written in shards.")
-  var shardMegabytes = 5000
+  @Option(help: "How the weights of a folder are stored: fp32, bf16 or fp16. (default: fp32)")
+  var precision: Precision?
+
+  @Option(
+    help:
+      "The most megabytes of a file of a folder; larger models are written in shards. (default: 5000)"
+  )
+  var shardMegabytes: Int?
 
   @Option(
     name: .customLong("licence"),
@@ -40,10 +54,14 @@ struct Export: ParsableCommand {
 
   func validate() throws {
     try requireCount(shardMegabytes, "shard-megabytes")
+    guard gguf == nil || precision == nil && shardMegabytes == nil else {
+      throw ValidationError(
+        "--gguf says how one file is stored; --precision and --shard-megabytes are for folders.")
+    }
   }
 
   func run() throws {
-    let source = ModelDirectory(URL(fileURLWithPath: model))
+    let source = adapter.directory(model, .file)
     let target = ModelDirectory(URL(fileURLWithPath: output))
     guard !FileManager.default.fileExists(atPath: target.url.path) else {
       throw UserError("\(output) exists already.")
@@ -56,14 +74,31 @@ struct Export: ParsableCommand {
         for: target.url.lastPathComponent, given: try givenLicences(), in: source.url) ?? []
     let store = VariableStore(on: ReferenceDevice(), seed: 1)
     try source.loadFrozen(model, into: store, prefix: "model")
+    if let gguf {
+      let name = target.url.deletingPathExtension().lastPathComponent
+      let text = try TokenizerDirectory(source.url, base: source.givenBase)
+      try target.saveGGUF(
+        model, from: store, prefix: "model", as: gguf, name: name,
+        tokenizer: text.ggufMetadata(rows: model.tokenRows))
+      try tell(
+        "\(output): \(counted(model.parameterCount, "parameter")), matrices in \(gguf.rawValue)")
+      for file in options.files { note("\(file.name) must go with it: GGUF holds no other files") }
+      for (terms, duty) in lineage?.duties ?? [] { note("\(terms): \(duty)") }
+      return
+    }
+    let precision = precision ?? .fp32
     options.elementType = precision.storage
     options.source = source
-    options.shardBytes = shardMegabytes * 1_000_000
+    options.shardBytes = (shardMegabytes ?? 5000) * 1_000_000
     let card = source.url.appending(path: "README.md")
     if FileManager.default.fileExists(atPath: card.path) {
       options.card = try String(contentsOfText: card)
     }
     options.files += ModelOrigin.licenceTexts(in: source.url)
+    if GGUF.isOne(try source.whole.url) {
+      let text = try TokenizerDirectory(source.url, base: source.givenBase)
+      options.files += text.allFiles
+    }
     let whole = try source.whole
     let isAdapter = whole.url != source.url
     if isAdapter { options.card = ModelCard.merged(options.card) }
@@ -105,3 +140,4 @@ struct Export: ParsableCommand {
 }
 
 extension Precision: ExpressibleByArgument {}
+extension GGUFForm: ExpressibleByArgument {}

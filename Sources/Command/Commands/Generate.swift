@@ -22,8 +22,10 @@ struct Generate: TalkativeCommand {
       prompt in each line.
       """)
 
-  @Option(help: "The folder of the model.")
+  @Option(help: "The model: a folder, or a GGUF file.")
   var model: String
+
+  @OptionGroup var adapter: AdapterOptions
 
   @Option(help: "The text to continue; empty starts a new one.")
   var prompt = ""
@@ -61,6 +63,7 @@ struct Generate: TalkativeCommand {
   @Option(help: "The most tokens that the model looks back on.")
   var context: Int?
 
+  @OptionGroup var storage: StorageOptions
   @OptionGroup var device: DeviceOptions
   @OptionGroup var messages: MessageOptions
   @OptionGroup var results: ResultOptions
@@ -90,7 +93,7 @@ struct Generate: TalkativeCommand {
     }
     let requests = try requests(TokenizerDirectory(URL(fileURLWithPath: model)))
     let store = VariableStore(on: try device.open(), seed: 1)
-    let loaded = try LoadedModel(model, into: store)
+    let loaded = try LoadedModel(adapter.directory(model, storage.storage), into: store)
     let prompts = try requests.map { request in
       let ids = try request.tokens(loaded.text)
       try loaded.text.tokenizer.require(ids, below: loaded.model.vocabularySize)

@@ -19,7 +19,7 @@ struct Inspect: ParsableCommand {
       step's plan for the batch.
       """)
 
-  @Argument(help: "The folder of the model.")
+  @Argument(help: "The model: a folder, or a GGUF file.")
   var folder: String
 
   @Option(help: "Tokens per sequence, for the memory that is needed.")
@@ -27,6 +27,12 @@ struct Inspect: ParsableCommand {
 
   @Option(help: "Sequences per batch, for the memory that is needed to train.")
   var batchSize = 8
+
+  @Option(
+    help: ArgumentHelp(
+      "Say which ways to train a language model fit so much memory, such as 8GiB, and the command for the first that does.",
+      valueName: "size"))
+  var deviceMemory: MemorySize?
 
   func validate() throws {
     try requireCount(sequenceLength, "sequence-length")
@@ -37,10 +43,15 @@ struct Inspect: ParsableCommand {
 
   func run() throws {
     let directory = ModelDirectory(URL(fileURLWithPath: folder))
+    if let deviceMemory {
+      return try TrainingWaysReport(
+        directory, named: folder, batchSize: batchSize, length: sequenceLength, in: deviceMemory
+      ).tell(asJSON: results.json)
+    }
     let model = try directory.model()
     let whole = try directory.whole
     let adapter = try AdapterConfiguration(in: directory.url)
-    let file = try ShardedSafetensors(folder: whole.url)
+    let file = try directory.weights()
     try directory.check(model)
     let fields = model.configurationFields.filter { $0.key != "initializer_range" }
     let stored = Set(file.names.compactMap { file.entry(named: $0)?.dtype }).sorted()
@@ -201,8 +212,6 @@ struct Inspect: ParsableCommand {
     return states[states.count - 1]
   }
 }
-
-private func mebibytes(_ bytes: Int) -> String { "\(grouped((bytes + (1 << 20) - 1) >> 20)) MiB" }
 
 /// What a model's tokenizer is.
 private struct TokenizerFacts {

@@ -16,7 +16,7 @@ struct Logits: ParsableCommand {
       as the head reads it. Models that read in both directions are taken as well.
       """)
 
-  @Option(help: "The folder of the model.")
+  @Option(help: "The model: a folder, or a GGUF file.")
   var model: String
 
   @Option(help: "Ids with commas between them, as 1,2,3.")

@@ -50,6 +50,7 @@
     @Option(help: "Let pages of this origin ask, such as https://example.org.")
     var allowOrigin: String?
 
+    @OptionGroup var storage: StorageOptions
     @OptionGroup var device: DeviceOptions
     @OptionGroup var messages: MessageOptions
 
@@ -100,7 +101,7 @@
       throws -> ServedModel
     {
       let store = VariableStore(on: device, seed: 1)
-      let directory = ModelDirectory(URL(fileURLWithPath: path))
+      let directory = ModelDirectory(URL(fileURLWithPath: path), storage: storage.storage)
       func identity(_ fingerprint: String, _ text: TokenizerDirectory) -> String {
         ([fingerprint, retortVersion, device.name, "\(slots)"] + text.files.map(\.text)).joined(
           separator: "\n")
@@ -118,7 +119,7 @@
           longest: encoder.maximumLength, vectors: { try embedder.embed($0) },
           ids: { try SentenceEmbedder.ids($0, tokenizer, encoder) }, on: thread)
       }
-      let loaded = try LoadedModel(path, into: store)
+      let loaded = try LoadedModel(directory, into: store)
       let generator = SlotGenerator(
         loaded.model, vocabularySize: loaded.text.tokenizer.vocabularySize, store: store,
         slotCount: slots,

@@ -1,6 +1,7 @@
 // `retort train`
 import ArgumentParser
 import Experiments
+import Models
 
 struct Train: TalkativeCommand {
   static let configuration = CommandConfiguration(
@@ -22,12 +23,18 @@ struct Train: TalkativeCommand {
       valueName: "rank"))
   var lora: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "With --lora: how the weights lie in memory meanwhile: file, int8, nf4 and others.",
+      valueName: "form"))
+  var base: FrozenStorage?
+
   @OptionGroup var schedule: StepOptions
   @OptionGroup var arguments: RunArguments
   @OptionGroup var messages: MessageOptions
 
   func validate() throws {
-    if arguments.resume, model != nil || lora != nil || schedule.areGiven {
+    if arguments.resume, model != nil || lora != nil || base != nil || schedule.areGiven {
       throw ValidationError(
         "--resume goes on with the recipe in the folder; it takes no options that change it.")
     }
@@ -40,6 +47,7 @@ struct Train: TalkativeCommand {
     let settings =
       (model.map { ["model.path=\(quoted($0))"] } ?? [])
       + (lora.map { ["model.adapter.rank=\($0)"] } ?? [])
+      + (base.map { ["model.adapter.base=\($0.rawValue)"] } ?? [])
     var training = try arguments.recipe(
       TrainRecipe.self, in: folder, settings: settings + schedule.settings(of: "model")
     ).training(in: folder)

@@ -92,9 +92,6 @@ package struct TrainingPlan {
       }
     } catch let error as MemoryError { return .refusal("\(error)") }
     let memory = device.traits.memoryBytes
-    func mebibytes(_ bytes: Int) -> String {
-      "\(grouped(bytes >> 20 + (bytes & 0xFFFFF == 0 ? 0 : 1))) MiB"
-    }
     let peak = try device.measuredPeaks()?.flopsPerSecond
     let time =
       peak.map {

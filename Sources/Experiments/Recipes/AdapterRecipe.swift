@@ -22,6 +22,12 @@ package struct AdapterRecipe: RecipeSection {
   )
   package var targets: [String] = []
 
+  @Key(
+    """
+    How the matrices of the linear layers lie in memory meanwhile: as their file has them, or in fewer bits (QLoRA trains on nf4).
+    """)
+  package var base = FrozenStorage.file
+
   package init() {}
 
   package var isWanted: Bool { rank > 0 }

@@ -4,7 +4,7 @@ import Training
 
 package struct TrainingRecipe: RecipeSection {
   package enum OptimizerWord: String, Codable, CaseIterable {
-    case adamw, sgd
+    case adamw, adamw8, sgd, adafactor, muon
 
     /// What suitable learning rates of adamw are multiplied by.
     var rateFactor: Double { self == .sgd ? 100 : 1 }
@@ -31,19 +31,19 @@ package struct TrainingRecipe: RecipeSection {
 
   @Key(
     """
-    How weights are moved: adamw, or sgd, gradient descent with momentum, which keeps one number beside each weight where \
-    adamw keeps two.
+    How weights are moved. adamw keeps two numbers of 32 bits beside each weight; adamw8 two of 8 bits; sgd, gradient descent with \
+    momentum, one; adafactor one for each row and column of a matrix; muon one for matrices of layers, which it makes nearly orthogonal.
     """)
   package var optimizer = OptimizerWord.adamw
 
   @Key(
     """
-    The decoupled weight decay of both optimizers (Loshchilov and Hutter, arXiv 1711.05101). sgd takes a hundredth of it, as \
+    The decoupled weight decay of all optimizers (Loshchilov and Hutter, arXiv 1711.05101). sgd takes a hundredth of it, as \
     its learning rates, with which it is multiplied, are a hundred times as high.
     """, .share)
   package var weightDecay = 0.1
 
-  @Key("How slowly the velocity of sgd changes.", .shareBelow1(isSingle: true))
+  @Key("How slowly the velocity of sgd and muon changes.", .shareBelow1(isSingle: true))
   package var momentum = 0.9
 
   @Key("How slowly AdamW's first moment changes.", .shareBelow1(isSingle: true))
@@ -133,14 +133,15 @@ package struct TrainingRecipe: RecipeSection {
     options.optimizer.learningRate = arm.learningRate
     options.optimizer.warmupSteps = min(warmupSteps, arm.steps / 2)
     options.optimizer.finalRateShare = finalRateShare
+    let adam = AdamW(
+      beta1: Float(beta1), beta2: Float(beta2), epsilon: Float(epsilon), decay: Float(weightDecay))
     options.optimizer.rule =
       switch optimizer {
-      case .adamw:
-        AdamW(
-          beta1: Float(beta1), beta2: Float(beta2), epsilon: Float(epsilon),
-          decay: Float(weightDecay))
-      case .sgd:
-        SGD(momentum: Float(momentum), decay: Float(weightDecay / optimizer.rateFactor))
+      case .adamw: adam
+      case .adamw8: AdamW8(adam)
+      case .sgd: SGD(momentum: Float(momentum), decay: Float(weightDecay / optimizer.rateFactor))
+      case .adafactor: Adafactor(decay: Float(weightDecay))
+      case .muon: Muon(momentum: Float(momentum), others: adam)
       }
     options.optimizer.clipNorm = Float(clipNorm)
     return options

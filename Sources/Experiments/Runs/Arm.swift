@@ -21,8 +21,8 @@ public struct Arm {
   /// The layers; their numbers are in the store of whoever trains or judges them.
   public let model: any PretrainedModel
   /// Where its finished weights are, or will be.
-  package let directory: ModelDirectory
-  private let origin: Origin
+  package private(set) var directory: ModelDirectory
+  private var origin: Origin
   /// Whether the run trains it; a finished model of a folder is only read.
   package let isTrained: Bool
   /// Whether the weights before training are random, whatever the origin's are.
@@ -34,9 +34,9 @@ public struct Arm {
 
   /// A finished model in a folder, which nobody trains: most often a teacher. Throws where the folder holds no model of a
   /// family that Retort has.
-  public init(_ name: String, finished path: String) throws {
+  public init(_ name: String, finished path: String, storage: FrozenStorage = .file) throws {
     self.name = name
-    directory = ModelDirectory(URL(fileURLWithPath: path))
+    directory = ModelDirectory(URL(fileURLWithPath: path), storage: storage)
     model = try directory.model()
     origin = .folder(directory)
     isTrained = false
@@ -94,6 +94,9 @@ public struct Arm {
     }
     var arm = self
     arm.additions = try recipe.adapter(of: model)
+    arm.origin = .folder(ModelDirectory(source.url, storage: recipe.base))
+    // It is judged as it was trained.
+    arm.directory = ModelDirectory(directory.url, storage: recipe.base)
     return arm
   }
 
@@ -155,7 +158,7 @@ public struct Arm {
   }
 
   /// The folder whose weights it begins with, in whole or in part.
-  var base: ModelDirectory? {
+  package var base: ModelDirectory? {
     switch origin {
     case .folder(let source) where !beginsRandom: source
     case .reduction(let reduction) where !beginsRandom: reduction.directory

@@ -30,6 +30,7 @@ package struct Gather: KernelOp {
   }
 
   package func mayBeNarrow(operand: Int) -> Bool { operand == 0 }
+  package func mayBeQuantized(operand: Int) -> Bool { operand == 0 }
   package func mayBeNarrow(result: Int) -> Bool { true }
 
   package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {

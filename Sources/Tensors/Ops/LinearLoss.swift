@@ -12,7 +12,7 @@ import Base
 /// Operands: x [..., C], W [V, C], labels int32 [...] (negative: does not count), then the teacher's, if
 /// there is one; with gradients the weights [...] of the cross-entropy and, with a teacher, of the
 /// divergence. Results: the cross-entropy [...]; with a teacher the divergence, KL at T = 1, and how many
-/// log p were raised to the floor of the reverse KL, [...] each; with gradients dx and dW. Nothing flows
+/// log p were raised to the floor of the reverse KL, [...] each; with gradients dx and, unless nobody reads it, dW. Nothing flows
 /// to the teacher. Rows of W and W' beyond `classCount` are padding, and no classes.
 package struct LinearLoss: KernelOp {
   struct Teaching: Sendable, Hashable {
@@ -44,6 +44,8 @@ package struct LinearLoss: KernelOp {
 
   let teaching: Teaching?
   let givesGradients: Bool
+  /// Whether dW is left out of them: nobody trains the head.
+  var skipsWeight = false
   let classCount: Int
   /// That of the head whose losses these are.
   var cap: Float?
@@ -52,6 +54,13 @@ package struct LinearLoss: KernelOp {
   /// The first operand and the first result that only gradients need.
   var firstWeight: Int { 3 + (teaching?.source.operandCount ?? 0) }
   var firstGradient: Int { lossCount }
+
+  package func giving(first count: Int) -> (any Op)? {
+    guard givesGradients, !skipsWeight, count == firstGradient + 1 else { return nil }
+    var op = self
+    op.skipsWeight = true
+    return op
+  }
 
   /// The same op with gradients, where this is without.
   package var completion: (any Op)? {
@@ -85,7 +94,7 @@ package struct LinearLoss: KernelOp {
         && operands.dropFirst(firstWeight).allSatisfy { $0 == rows },
       "linear loss: operands do not fit: \(operands)")
     return [TensorType](repeating: rows, count: lossCount)
-      + (givesGradients ? [operands[0], operands[1]] : [])
+      + (givesGradients ? [operands[0]] + (skipsWeight ? [] : [operands[1]]) : [])
   }
 
   package func gradients(_ application: Application, _ resultGradients: [Tensor?]) -> [Tensor?] {
@@ -105,7 +114,7 @@ package struct LinearLoss: KernelOp {
 
   package func flopCount(_ operands: [TensorType]) -> Double {
     let rows = Double(operands[0].shape.rowCount)
-    let own = classCount * operands[1].shape[1] * (givesGradients ? 3 : 1)
+    let own = classCount * operands[1].shape[1] * (givesGradients ? skipsWeight ? 2 : 3 : 1)
     let given = teaching?.source == .head ? classCount * operands[4].shape[1] : 0
     return 2 * rows * Double(own + given)
   }
@@ -119,9 +128,11 @@ package struct LinearLoss: KernelOp {
     return [head(width)] + (teaching?.source == .head ? [head(operands[4].shape[1])] : [])
       + (givesGradients
         ? [
-          MatMulProblem(m: rows, n: width, k: vocabulary, transposeA: false, transposeB: false),
-          MatMulProblem(m: vocabulary, n: width, k: rows, transposeA: true, transposeB: false),
+          MatMulProblem(m: rows, n: width, k: vocabulary, transposeA: false, transposeB: false)
         ] : [])
+      + (givesGradients && !skipsWeight
+        ? [MatMulProblem(m: vocabulary, n: width, k: rows, transposeA: true, transposeB: false)]
+        : [])
   }
 
   // MARK: Reference
@@ -168,11 +179,12 @@ package struct LinearLoss: KernelOp {
         parts.reduce(0) { $0 + $1[i] } * (cap.map { 1 - (z / $0) * (z / $0) } ?? 1)
       })
     let dx = MatMul(transposeA: false, transposeB: false).reference([slope, weight])[0]
+    let given = losses + [dx.reshaped(to: operands[0].shape)]
+    if skipsWeight { return given }
     let dw = MatMul(transposeA: true, transposeB: false).reference([slope, x])[0]
     let padding = operands[1].shape.elementCount - dw.shape.elementCount
-    return losses + [
-      dx.reshaped(to: operands[0].shape),
-      TensorData(operands[1].shape, dw.floats + [Float](repeating: 0, count: padding)),
+    return given + [
+      TensorData(operands[1].shape, dw.floats + [Float](repeating: 0, count: padding))
     ]
   }
 }

@@ -21,6 +21,10 @@ extension LinearLoss {
     [0, 1].contains(operand) || teaching?.source == .head && [3, 4].contains(operand)
   }
 
+  package func mayBeQuantized(operand: Int) -> Bool {
+    operand == 1 || teaching?.source == .head && operand == 4
+  }
+
   package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
     let rowCount = operands[0].shape.rowCount
     let (vocabulary, width) = (classCount, operands[1].shape[1])
@@ -49,7 +53,7 @@ extension LinearLoss {
     /// Where a chunk's rows of an operand or a result lie: there, or copied, since products know only whole buffers.
     func rows(of argument: KernelCall.Argument, _ type: TensorType) -> KernelCall.Argument {
       if chunk == rowCount { return argument }
-      let place = reserve(chunk * type.shape.columnCount * type.elementType.byteCount)
+      let place = reserve(TensorType([chunk, type.shape.columnCount], type.elementType).byteCount)
       return type.elementType.isNarrow ? .stored(place, as: type.elementType) : place
     }
     let x = rows(of: .operand(0), operands[0])
@@ -135,6 +139,7 @@ extension LinearLoss {
         MatMul(transposeA: false, transposeB: false), [slopeType, classes(1)],
         [slopes, .operand(1)], dx)
       copy(dx, 0, .result(firstGradient), first, width)
+      if skipsWeight { continue }
       // The first chunk writes the weight's gradient, the others add to it.
       let dw = KernelCall.Argument.result(firstGradient + 1)
       let isFirst = first == 0

@@ -131,6 +131,7 @@ package struct MatMul: KernelOp, CustomStringConvertible {
   }
 
   package func mayBeNarrow(operand: Int) -> Bool { true }
+  package func mayBeQuantized(operand: Int) -> Bool { operand == 1 }
   package func mayBeNarrow(result: Int) -> Bool { true }
 
   package func launches(_ operands: [TensorType], on traits: DeviceTraits) -> Launches {
@@ -138,8 +139,8 @@ package struct MatMul: KernelOp, CustomStringConvertible {
     if s.batch * s.m * s.n == 0 { return Launches([]) }
     if s.m <= Self.fewRows(traits), s.batch == 1, !transposeA { return few(s, operands, traits) }
     let (left, right) = (operands[0].elementType, operands[1].elementType)
-    if let unit = traits.matrixUnit, unit.takes([left, right]) {
-      let kernel = unitKernel(s, unit, left, traits)
+    if let unit = traits.matrixUnit, unit.takes([left, right.isQuantized ? left : right]) {
+      let kernel = unitKernel(s, unit, left, isPlain: !right.isQuantized, traits)
       if kernel.group[0] <= traits.maximumWorkGroupSize {
         return tiled(s, kernel, operands, traits)
       }
@@ -185,6 +186,12 @@ package struct MatMul: KernelOp, CustomStringConvertible {
         defines: ["ROWS": s.m, "COLUMNS": columns, "TRANSPOSE_B": 1], arguments: arguments,
         on: traits)
       call.prelude = epilogueSource(operands)
+      // Kernels of vectors use a scale for all that have it.
+      if case .quantized(let form) = operands[1].elementType, form.hasStepsOf32,
+        traits.vectorWidth > 1
+      {
+        call.defines["STEPS"] = 1
+      }
       return Launches([call])
     }
     // Wide blocks read B in long runs, as long as every core has some.
@@ -227,10 +234,11 @@ package struct MatMul: KernelOp, CustomStringConvertible {
   /// Tiles through local memory, computed with matrix units: the lanes that act as one have a block of a
   /// tile.
   private func unitKernel(
-    _ s: Sizes, _ unit: MatrixUnit, _ type: ElementType, _ traits: DeviceTraits
+    _ s: Sizes, _ unit: MatrixUnit, _ type: ElementType, isPlain: Bool, _ traits: DeviceTraits
   ) -> TileKernel {
     let isAligned = isAligned(s, to: 8)
-    let tiles = unit.tiles(m: s.m, n: s.n, batch: s.batch, isAligned: isAligned, on: traits)
+    let tiles = unit.tiles(
+      m: s.m, n: s.n, batch: s.batch, isAligned: isAligned, isPlain: isPlain, on: traits)
     return TileKernel(
       function: "matmul_units", file: "matmul_units.cl", rows: tiles.rows, columns: tiles.columns,
       depth: tiles.depth, group: [tiles.lanes(unit), 1],

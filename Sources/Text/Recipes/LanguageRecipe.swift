@@ -38,7 +38,7 @@ package struct LanguageDistillRecipe: RecipePart {
 
   package static var absentKeys: Set<String> {
     [
-      "teacher.from_teacher", "teacher.text_share", "teacher.adapter",
+      "teacher.from_teacher", "teacher.text_share", "teacher.adapter", "student.storage",
     ]
   }
 
@@ -75,6 +75,8 @@ package struct LanguageDistillRecipe: RecipePart {
       "false with the objective likelihood")
     try require(!teacher.adapter.isWanted, "teacher.adapter", "left out")
     try require(
+      student.storage == .file, "student.storage", "left out: adapter.base is the student's")
+    try require(
       !student.adapter.isWanted || distillation.onPolicy.lambda == 0, "student.adapter.rank",
       "0 with on-policy rows, which the student writes without its additions")
     try require(!teacher.fromTeacher.isWanted, "teacher.from_teacher", "left out")
@@ -98,7 +100,7 @@ package struct LanguageTrainRecipe: RecipePart {
 
   package init() {}
 
-  package static var absentKeys: Set<String> { ["model.from_teacher"] }
+  package static var absentKeys: Set<String> { ["model.from_teacher", "model.storage"] }
 
   package var startedSections: Set<String> { model.isStarted ? ["model"] : [] }
 

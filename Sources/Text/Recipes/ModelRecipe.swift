@@ -10,6 +10,13 @@ package struct ModelRecipe: RecipeSection {
   @Key("Which parts of the teacher it begins with, in place of sizes; for students only.")
   package var fromTeacher = ReductionRecipe()
 
+  @Key(
+    """
+    How the matrices of its linear layers lie in memory, of a teacher in a folder: as the file has them, or in fewer bits (int8: 8; \
+    nf4: 4.1; q8_0 and others as GGUF has them). The doctor says what it changes.
+    """)
+  package var storage = FrozenStorage.file
+
   @Key("Small additions that are trained in place of the weights of a model in a folder.")
   package var adapter = AdapterRecipe()
 
@@ -51,6 +58,12 @@ package struct ModelRecipe: RecipeSection {
     try require(
       !adapter.isWanted || !path.isEmpty, "\(section).adapter.rank",
       "0 without \(section).path: additions are to a model that exists")
+    try require(
+      storage == .file || !path.isEmpty, "\(section).storage",
+      "file without \(section).path: a model that is trained first lies in single precision")
+    try require(
+      adapter.base == .file || adapter.isWanted, "\(section).adapter.base",
+      "file without \(section).adapter.rank: weights that are trained lie in single precision")
     try require(
       keyValueHeads > 0 && heads % keyValueHeads == 0, "\(section).key_value_heads",
       "a divisor of the number of heads (\(heads))")

@@ -39,7 +39,10 @@ package struct LanguageArms {
     let cacheFolder = own.distillation.cache
     var (cache, expected): (TeacherCache?, String?) = (nil, nil)
     if !cacheFolder.isEmpty {
-      expected = path.isEmpty ? nil : try ModelDirectory(URL(fileURLWithPath: path)).fingerprint()
+      expected =
+        path.isEmpty
+        ? nil
+        : try ModelDirectory(URL(fileURLWithPath: path), storage: own.teacher.storage).fingerprint()
       let opened = try TeacherCache(URL(fileURLWithPath: cacheFolder), expecting: expected)
       guard opened.description.length == length else {
         throw RecipeError(
@@ -55,7 +58,7 @@ package struct LanguageArms {
     let size = tokenizer.tokenizer.vocabularySize
     var source: ModelDirectory?
     if !path.isEmpty {
-      let arm = try Arm("teacher", finished: path)
+      let arm = try Arm("teacher", finished: path, storage: own.teacher.storage)
       source = arm.directory
       teacher = arm
     } else if cache == nil, !readsRecords {

@@ -19,7 +19,7 @@ struct LanguageDoctor {
 
   func findings() throws -> [Finding] {
     try vocabulary() + conversations() + slices() + common.targets() + ownRows()
-      + rowsOfCache() + teacherOnText()
+      + rowsOfCache() + teacherOnText() + baseOfStudent()
   }
 
   /// What student and controls see of the text, where it is not all.
@@ -173,10 +173,18 @@ struct LanguageDoctor {
     guard let teacher = arms.teacher, !recipe.language.teacher.path.isEmpty else { return [] }
     // Where a cache stands for it, it does not stay in memory.
     let weights = arms.cache == nil ? weights : FrozenWeights(on: weights.store.device)
-    return try TextDoctor(
-      text: text.ofTeacher ?? text, classCount: arms.teacherTokens?.classCount ?? arms.classCount
-    ).perplexity(
-      of: teacher, as: teacher.name, teaches: true, batchSize: recipe.training.batchSize,
-      in: weights)
+    let doctor = TextDoctor(
+      text: text.ofTeacher ?? text, classCount: arms.teacherTokens?.classCount ?? arms.classCount)
+    let size = recipe.training.batchSize
+    return try doctor.perplexity(
+      of: teacher, as: teacher.name, teaches: true, batchSize: size, in: weights)
+      + doctor.storage(of: teacher.directory, as: teacher.name, batchSize: size, in: weights)
+  }
+
+  /// What fewer bits change in the matrices that the student's additions are to.
+  private func baseOfStudent() throws -> [Finding] {
+    guard let base = arms.student.base else { return [] }
+    return try common.storage(
+      of: base, as: "student's base", batchSize: recipe.training.batchSize, in: weights)
   }
 }

@@ -70,10 +70,13 @@ package final class LanguageTrainingTask: TrainingTask {
     )
     guard !path.isEmpty else { return common.targets() }
     // What is looked at does not stay in memory.
+    let (size, storage) = (recipe.training.batchSize, recipe.language.model.adapter.base)
+    let given = try Arm("given", finished: path, storage: storage)
     return try common.targets()
       + common.perplexity(
-        of: Arm("given", finished: path), as: arm.name, teaches: false,
-        batchSize: recipe.training.batchSize, in: FrozenWeights(on: device))
+        of: given, as: arm.name, teaches: false, batchSize: size, in: FrozenWeights(on: device))
+      + common.storage(
+        of: given.directory, as: arm.name, batchSize: size, in: FrozenWeights(on: device))
   }
 
   package func setup() -> TrainingSetup {

@@ -71,6 +71,45 @@ struct TextDoctor {
     ]
   }
 
+  /// What fewer bits change in a finished model, called `name` in sentences: how far its distributions on some held-out rows are from those
+  /// of the numbers in its file. Nothing where it lies as its file has it.
+  func storage(
+    of directory: ModelDirectory, as name: String, batchSize: Int, in weights: FrozenWeights
+  ) throws -> [Finding] {
+    guard let form = directory.storage.quantization else { return [] }
+    let store = weights.sharing(seed: 0)
+    let (model, prefix) = (try directory.languageModel(), "in fewer bits")
+    try directory.loadFrozen(model, into: store, prefix: prefix)
+    guard let matrices = store.quantizedMatrices(prefix: prefix) else {
+      return [
+        .warning(
+          "no matrix of the \(name) can lie in \(form.rawValue): rows would be multiples of \(form.blockLength)"
+        )
+      ]
+    }
+    let sentence = "of the \(name) \(matrices)"
+    do {
+      let file = ModelDirectory(directory.url)
+      let whole = try file.languageModel()
+      try file.loadFrozen(whole, into: store, prefix: "as its file")
+      let size = max(1, min(batchSize, 2048 / text.heldOut.length))
+      let result = try evaluate(
+        model, teacher: .model(whole), on: text.heldOut, batchSize: size, batchLimit: 4,
+        classCount: classCount, store: store)
+      return [
+        .fine(
+          "\(sentence); its distributions are \(fixed(result.klToTeacher ?? .nan, 4)) nats/token (KL) from those of its file"
+        )
+      ]
+    } catch let error as MemoryError {
+      return [
+        .warning(
+          "\(sentence); what that changes is not measured, since its file's weights do not fit beside them (\(error))"
+        )
+      ]
+    }
+  }
+
   /// The entropy of targets by their frequency, in nats.
   private func frequencyLoss() throws -> Double {
     var counts: [Int32: Int] = [:]

@@ -1,17 +1,24 @@
-// A model's tensors, in one safetensors file or in several with an index.
+// A model's tensors, in one file or in several with an index.
 import Base
 import Foundation
 import Tensors
 
 /// The tensors of a folder as Hugging Face lays them out: `model.safetensors`, or several shards with
-/// `model.safetensors.index.json`.
-package struct ShardedSafetensors: Sendable {
+/// `model.safetensors.index.json`; or those of a single file of another format.
+package struct WeightFiles: Sendable {
+  /// The folder, or the single file.
   package let folder: URL
-  package let files: [Safetensors]
+  package let files: [any WeightFile]
   private let fileOfName: [String: Int]
 
   static let singleName = "model.safetensors"
   static let indexName = "model.safetensors.index.json"
+
+  /// A file of another format than safetensors.
+  package init(_ file: any WeightFile) {
+    (folder, files) = (file.url, [file])
+    fileOfName = Dictionary(file.entries.map { ($0.name, 0) }) { first, _ in first }
+  }
 
   package init(folder: URL) throws {
     self.folder = folder
@@ -59,13 +66,13 @@ package struct ShardedSafetensors: Sendable {
 
   package var names: [String] { files.flatMap { $0.entries.map(\.name) } }
 
-  package func entry(named name: String) -> Safetensors.Entry? {
+  package func entry(named name: String) -> StoredTensor? {
     fileOfName[name].flatMap { files[$0].entry(named: name) }
   }
 
-  /// Reads a tensor; nil and errors as for `Safetensors`.
+  /// Reads a tensor; nil and errors as for `WeightFile`.
   package subscript(name: String) -> TensorData? {
-    get throws { try fileOfName[name].flatMap { try files[$0][name] } }
+    get throws { try fileOfName[name].flatMap { try files[$0].tensor(named: name) } }
   }
 
   /// Reads a weight as float32; nil where there is none. A number that is not finite is an error that says where.
