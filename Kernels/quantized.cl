@@ -93,16 +93,16 @@ __constant float normal_float[16] = {
   -0.18477343022823334f, -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f,
   0.24611230194568634f, 0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f,
   0.7229568362236023f, 1.0f};
-// The dynamic map of 8 bits, worked out from its code: decades of 1, 2, 4 ... 64 points on either side of zero.
+// The dynamic map of 8 bits, worked out from its code: decades of 1, 2, 4 ... 64 points on either side of zero, and how far these are apart.
 __constant float decades[7] = {1e-6f, 1e-5f, 1e-4f, 1e-3f, 1e-2f, 1e-1f, 1.0f};
+__constant float distances[7] = {0.9f, 0.45f, 0.225f, 0.1125f, 0.05625f, 0.028125f, 0.0140625f};
 inline float dynamic_map(const int code) {
   const int place = code - 127;
   if (place == 0) return 0.0f;
   if (place == 128) return 1.0f;
   const int size = place < 0 ? -place : place;
-  const int decade = (int)(as_uint((float)size) >> 23) - 127, points = 1 << decade;
-  const float step = 0.9f / (float)points;
-  const float middle = 0.1f + step * ((float)(size - points) + 0.5f);
+  const int decade = (int)(as_uint((float)size) >> 23) - 127;
+  const float middle = 0.1f + distances[decade] * ((float)(size - (1 << decade)) + 0.5f);
   return (place < 0 ? -middle : middle) * decades[decade];
 }
 // The scale and the least number of the 32 neighbours of a row that `at` is among; Q6_K has scales for 16.
@@ -203,7 +203,7 @@ typedef int LANES_16I __attribute__((__vector_size__(64)));
   const uint##N codes = convert_uint##N(vload##N(0, (block).q + at % 16)) >> (uint)(at % 32 / 16 * 4); \
   const uint##N high = (uint##N)(as_uint(vload4(0, (block).h))) >> (FIRST_##N + (uint)(at % 32)); \
   return convert_float##N((codes & 15u) | (high & 1u) << 4);
-// HALF is N / 2, or nothing for 1; EVEN and ODD are where codes of the upper and of the lower halves of bytes go.
+// HALF is N / 2, or nothing for 1; LOADED loads so many bytes.
 #define CODES_OF_NF4(N, HALF, LOADED) \
   OVERLOAD float##N PASTE(codes_, N)(const nf4_row row, const int at) { \
     const size_t place = row.at + at; \

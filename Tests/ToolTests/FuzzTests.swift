@@ -114,6 +114,23 @@ import Tokenizers
     }
   }
 
+  @Test func ggufFiles() throws {
+    let folder = try TemporaryFolder()
+    let file = folder.url.appending(path: "model.gguf")
+    let seeds = try ["qwen2-q8_0", "tokenizer-llama2"].map { try golden("gguf/\($0).gguf") }
+    try fuzz("gguf", seeds) { bytes in
+      try Data(bytes).write(to: file)
+      let read = try GGUF(contentsOf: file)
+      for entry in read.entries { _ = try read.tensor(named: entry.name) }
+      if read.entries.isEmpty {
+        _ = try TokenizerDirectory(file).tokenizer.encode("It was")
+      } else {
+        let directory = ModelDirectory(file)
+        try directory.check(directory.model())
+      }
+    }
+  }
+
   @Test func indexes() throws {
     let folder = try TemporaryFolder()
     let copy = try folder.copy(of: "llama-untied")
