@@ -20,9 +20,10 @@ struct LoadedModel {
     text = try TokenizerDirectory(directory.url, base: directory.givenBase)
     try text.requireSpecialTokens(below: model.vocabularySize)
     fingerprint = try directory.loadFrozen(model, into: store, prefix: name) ?? ""
-    if directory.storage != .file {
+    let matrices = store.quantizedMatrices(prefix: name)
+    if directory.storage != .file || matrices != nil {
       note(
-        store.quantizedMatrices(prefix: name).map { "Of the \(name) \($0)." }
+        matrices.map { "Of the \(name) \($0)." }
           ?? "No matrix of the \(name) can lie in \(directory.storage.rawValue): its rows are no whole blocks."
       )
     }

@@ -134,9 +134,16 @@ struct GGUFTokenizer {
       JSON.Object([("version", "1.0"), ("added_tokens", .array(added))] + parts))
   }
 
+  /// The tokens with their ids, without those that only fill the rows of a table.
   private func vocabulary() -> JSON {
-    .object(JSON.Object(tokens.enumerated().map { (key: $1, value: JSON($0)) }))
+    let own = tokens.enumerated().filter { id, token in
+      types[id] != Kind.unused.rawValue || token != Self.padding(id)
+    }
+    return .object(JSON.Object(own.map { (key: $0.element, value: JSON($0.offset)) }))
   }
+
+  /// What converters call a row without a token.
+  static func padding(_ id: Int) -> String { "[PAD\(id)]" }
 
   private func byteLevel(_ cut: Cut) throws -> [(key: String, value: JSON)] {
     guard let merges = value("merges")?.array else {

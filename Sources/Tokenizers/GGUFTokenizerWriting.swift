@@ -16,7 +16,7 @@ extension TokenizerDirectory {
       throw TokenizerError("\(url.path): GGUF files take byte pairs, and this tokenizer is none.")
     }
     typealias Kind = GGUFTokenizer.Kind
-    var tokens = (0..<rows).map { "[PAD\($0)]" }
+    var tokens = (0..<rows).map(GGUFTokenizer.padding)
     var kinds = [Kind](repeating: .unused, count: rows)
     // Texts are compared by their bytes: two forms of one letter are two tokens.
     var ids: [[UInt8]: Int] = [:]

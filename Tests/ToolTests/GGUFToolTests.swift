@@ -81,6 +81,20 @@ import Testing
       refused.status != 0 && refused.errors.contains("model.adapter.base"), "\(refused.errors)")
   }
 
+  /// What lies in fewer bits is said, whether an option asks for it or a file has it.
+  @Test func blocksAreTold() throws {
+    let shop = try Workshop()
+    try FileManager.default.copyItem(
+      at: goldenFolder("gguf/qwen2-q8_0.gguf"), to: URL(fileURLWithPath: shop.path("blocks.gguf")))
+    let said = try shop.run(["inspect", "blocks.gguf"])
+    #expect(said.status == 0 && said.output.contains("Q8_0"), "\(said.errors)")
+    let noted = try shop.run([
+      "generate", "--device", "reference", "--model", try shop.teacher(), "--storage", "int8",
+      "--prompt", "A", "--count", "1",
+    ])
+    #expect(noted.errors.contains("lie in int8"), "\(noted.errors)")
+  }
+
   /// A teacher in fewer bits: the doctor says what that changes.
   @Test func theDoctorMeasuresFewerBits() throws {
     let shop = try Workshop()

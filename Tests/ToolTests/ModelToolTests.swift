@@ -91,7 +91,7 @@ import Tokenizers
     for (given, message) in [
       ("gpt2", "There is no folder \(folder)/gpt2. Models are read from folders"),
       (".", "There are models in \(folder)/\(name)."),
-      ("text", "text is a file; a model is a folder."),
+      ("text", "text is a file of another kind; a model is a folder or a GGUF file."),
     ] {
       for command in ["generate", "inspect"] {
         let result = try shop.run(

@@ -72,11 +72,15 @@ struct TextDoctor {
   }
 
   /// What fewer bits change in a finished model, called `name` in sentences: how far its distributions on some held-out rows are from those
-  /// of the numbers in its file. Nothing where it lies as its file has it.
+  /// of the numbers in its file. Where it lies as its file has it, what lies in fewer bits there.
   func storage(
     of directory: ModelDirectory, as name: String, batchSize: Int, in weights: FrozenWeights
   ) throws -> [Finding] {
-    guard let form = directory.storage.quantization else { return [] }
+    guard let form = directory.storage.quantization else {
+      return weights.store.quantizedMatrices(prefix: name).map {
+        [.fine("of the \(name) \($0), as in its file")]
+      } ?? []
+    }
     let store = weights.sharing(seed: 0)
     let (model, prefix) = (try directory.languageModel(), "in fewer bits")
     try directory.loadFrozen(model, into: store, prefix: prefix)
