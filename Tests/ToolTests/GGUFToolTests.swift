@@ -1,8 +1,11 @@
 // GGUF files and weights in fewer bits through the tool.
 import Checks
 import Foundation
+import Models
 import Storage
 import Testing
+
+@testable import Experiments
 
 @Suite struct GGUFToolTests {
   private func evaluated(_ shop: Workshop, _ arguments: [String]) throws -> Double {
@@ -79,6 +82,23 @@ import Testing
     ])
     #expect(
       refused.status != 0 && refused.errors.contains("model.adapter.base"), "\(refused.errors)")
+  }
+
+  /// A licence and a name on the Hub go with a file, and are found in it.
+  @Test func aFileSaysWhatItComesFrom() throws {
+    let shop = try Workshop()
+    let teacher = try shop.teacher()
+    try "---\nlicense: gemma\n---\n".write(
+      toFile: shop.path("teacher/model/README.md"), atomically: true, encoding: .utf8)
+    #expect(teacher.hasSuffix("teacher/model"))
+    let written = try shop.run([
+      "export", "--model", teacher, "--gguf", "f16", "--output", "a.gguf",
+    ])
+    #expect(written.status == 0, "\(written.errors)")
+    let file = ModelDirectory(URL(fileURLWithPath: shop.path("a.gguf")))
+    let origin = ModelOrigin(file)
+    #expect(origin.licences == ["gemma"] && !origin.rules.isEmpty)
+    #expect(try origin.files(FileHashes()).map(\.name) == ["a.gguf"])
   }
 
   /// What lies in fewer bits is said, whether an option asks for it or a file has it.

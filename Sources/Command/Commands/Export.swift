@@ -79,7 +79,8 @@ struct Export: ParsableCommand {
       let text = try TokenizerDirectory(source.url, base: source.givenBase)
       try target.saveGGUF(
         model, from: store, prefix: "model", as: gguf, name: name,
-        tokenizer: text.ggufMetadata(rows: model.tokenRows))
+        tokenizer: text.ggufMetadata(rows: model.tokenRows)
+          + ModelOrigin.ggufMetadata(of: source))
       try tell(
         "\(output): \(counted(model.parameterCount, "parameter")), matrices in \(gguf.rawValue)")
       for file in options.files { note("\(file.name) must go with it: GGUF holds no other files") }

@@ -144,8 +144,11 @@ package struct Lineage {
     return (lineage, now.filter { !before.contains($0) }.map(\.name))
   }
 
-  /// What a model's folder holds that is a model: weights, configuration, tokenizer.
+  /// What a model's folder holds that is a model: weights, configuration, tokenizer; or the one file that is all of that.
   static func files(in folder: URL, _ hashes: FileHashes) throws -> [File] {
+    if GGUF.isOne(folder) {
+      return [File(name: folder.lastPathComponent, sha256: try hashes(folder.resolved))]
+    }
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.resolved.path)) ?? []
     let own = /config\.json|adapter_config\.json|(tokenizer.*|vocab|merges)\.(json|txt|model)/
     let weights = /(adapter_)?model(-\d+-of-\d+)?\.safetensors(\.index\.json)?/

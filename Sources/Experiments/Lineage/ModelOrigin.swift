@@ -29,15 +29,41 @@ package struct ModelOrigin {
     let configured = (try? directory.configurationFile.fields)?["_name_or_path"]?.string
     let cached = directory.url.resolved.pathComponents.first { $0.hasPrefix("models--") }?
       .dropFirst("models--".count).replacing("--", with: "/").description
-    let name = [configured, cached].compactMap { $0 }.first {
+    let file =
+      GGUF.isOne(directory.url) ? (try? GGUF(contentsOf: directory.url))?.metadata ?? [:] : [:]
+    let name = ([configured, cached] + Self.names(in: file)).compactMap { $0 }.first {
       $0.wholeMatch(of: /[A-Za-z0-9][\w.-]*\/[\w.-]+/) != nil
     }
     let card = (try? String(contentsOfText: directory.url.appending(path: "README.md"))) ?? ""
     let whole = (try? directory.whole).flatMap { $0.url == directory.url ? nil : ModelOrigin($0) }
     self.name = name ?? whole?.name
-    let licences = CardLicences.named(in: card)
-    hasNamedLicence = card.contains(/(?m)^license: *["']?other["']?\s*$/)
+    let stated = [Self.licence, Self.licenceName].compactMap { file[$0]?.string }
+    let licences = CardLicences.named(in: card) + stated
+    hasNamedLicence = card.contains(/(?m)^license: *["']?other["']?\s*$/) || stated.first == "other"
     self.licences = licences + (whole?.licences ?? []).filter { !licences.contains($0) }
+  }
+
+  private static let (licence, licenceName) = ("general.license", "general.license.name")
+  private static let repository = "general.source.huggingface.repository"
+
+  /// Names on the Hub that a GGUF file gives, its own first, then that of the model that it was made of.
+  private static func names(in file: [String: JSON]) -> [String?] {
+    let address = file["general.base_model.0.repo_url"]?.string
+    let parts = ["organization", "name"].map { file["general.base_model.0.\($0)"]?.string }
+    return [
+      file[repository]?.string, address.map { $0.replacing("https://huggingface.co/", with: "") },
+      parts.contains(nil)
+        ? nil : parts.compactMap { $0?.replacing(" ", with: "-") }.joined(separator: "/"),
+    ]
+  }
+
+  /// What a GGUF file of the model says of it: its name on the Hub and its licence.
+  package static func ggufMetadata(of directory: ModelDirectory) -> [(
+    key: String, value: GGUF.Value
+  )] {
+    let origin = ModelOrigin(directory)
+    return (origin.name.map { [(repository, .string($0))] } ?? [])
+      + zip([licence, licenceName], origin.licences).map { ($0, .string($1)) }
   }
 
   private static let partNames = ["model", "student", "teacher", "control"]
