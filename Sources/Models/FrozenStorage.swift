@@ -6,12 +6,17 @@ import Tensors
 public enum FrozenStorage: String, Codable, Sendable, CaseIterable {
   /// As the file has them.
   case file
-  /// Fewer bits, as `Quantization` has them.
+  /// 8 bits, with a scale for each row; 4 bits of NormalFloat.
   case int8, nf4
+  /// GGUF's blocks of 8 bits.
   case q80 = "q8_0"
+  /// GGUF's blocks of 4 bits, around zero.
   case q40 = "q4_0"
+  /// GGUF's blocks of 4 bits, from the least number on.
   case q41 = "q4_1"
+  /// GGUF's blocks of 5 bits, around zero.
   case q50 = "q5_0"
+  /// GGUF's blocks of 5 bits, from the least number on.
   case q51 = "q5_1"
 
   /// nil for weights as the file has them.

@@ -8,14 +8,25 @@ import Base
 /// `int8` is one scale for a row, as LLM.int8 has it (Dettmers et al., arXiv 2208.07339); `nf4` is NormalFloat of 4 bits
 /// (QLoRA, Dettmers et al., arXiv 2305.14314), in blocks of 64 whose scales are of 8 bits.
 public enum Quantization: String, Sendable, Hashable, CaseIterable {
-  case int8, nf4
+  /// 8 bits, with a float32 scale for each row.
+  case int8
+  /// 4 bits of NormalFloat, with a scale of 8 bits for 64 numbers: 4.13 bits.
+  case nf4
+  /// 8 bits, with a float16 scale for 32 numbers: 8.5 bits.
   case q80 = "q8_0"
+  /// 4 bits around zero, with a float16 scale for 32 numbers: 4.5 bits.
   case q40 = "q4_0"
+  /// 4 bits from the least number on, with that and a scale for 32 numbers: 5 bits.
   case q41 = "q4_1"
+  /// 5 bits around zero: 5.5 bits.
   case q50 = "q5_0"
+  /// 5 bits from the least number on: 6 bits.
   case q51 = "q5_1"
+  /// 4 bits in parts of 32, whose scales take 6 bits, for 256 numbers: 4.5 bits.
   case q4K = "q4_k"
+  /// 5 bits likewise: 5.5 bits.
   case q5K = "q5_k"
+  /// 6 bits in parts of 16, whose scales take 8 bits: 6.56 bits.
   case q6K = "q6_k"
 
   /// The numbers of a block, which a row must have a multiple of.
