@@ -138,9 +138,9 @@ struct GGUFConfiguration {
   ) throws -> [(key: String, value: JSON)] {
     let isThird = names.architecture == "gemma3"
     let base = try number("rope.freq_base") ?? (isThird ? 1e6 : 1e4)
-    // llama.cpp knows by the number of layers that the largest models divide by another number than a head's size.
-    let wide = try required("embedding_length") / heads().query
-    let divisor = (isThird ? layers == 62 : layers == 46) ? wide : headSize
+    let divisor = names.scoreDivisor(
+      layers: layers, width: try required("embedding_length"), heads: try heads().query,
+      headSize: headSize)
     var fields: [(key: String, value: JSON)] = [
       ("model_type", .string(isThird ? "gemma3_text" : "gemma2")), ("rope_theta", JSON(base)),
       ("query_pre_attn_scalar", JSON(divisor)),
@@ -200,14 +200,11 @@ struct GGUFConfiguration {
   /// Llama 3.1's scaling, of which the file holds what angles are divided by.
   private func llama3(_ factors: [Double], headSize: Int, base: Double) throws -> JSON {
     let (factor, low, high, length) = (factors.max() ?? 1, 1.0, 4.0, 8192)
-    let plain = RotaryEmbedding(headSize: headSize, base: base).frequencies
-    let scaled = RotaryEmbedding(
-      headSize: headSize, base: base,
-      scaling: .llama3(
-        factor: factor, lowFactor: low, highFactor: high, originalLength: length)
-    ).frequencies
-    guard factors.count == plain.count,
-      zip(factors, zip(plain, scaled)).allSatisfy({ abs($0 * $1.1 / $1.0 - 1) < 1e-3 })
+    let known = GGUFNames.divisors(
+      .llama3(factor: factor, lowFactor: low, highFactor: high, originalLength: length),
+      headSize: headSize, base: base)
+    guard factors.count == known.count,
+      zip(factors, known).allSatisfy({ abs($0 / $1 - 1) < 1e-3 })
     else {
       throw UserError(
         "\(file.url.path): rope_freqs.weight holds other factors than Llama 3.1's, which are not built."

@@ -120,10 +120,9 @@ private struct GGUFExport {
       UserError("\(what), which GGUF has no word for: the model cannot be written so.")
     }
     if let gemma = (model as? Gemma)?.configuration {
-      // llama.cpp takes it from the number of layers.
-      let isWide =
-        names.architecture == "gemma3" ? gemma.numHiddenLayers == 62 : gemma.numHiddenLayers == 46
-      let divisor = isWide ? gemma.hiddenSize / gemma.numAttentionHeads : gemma.headSize
+      let divisor = names.scoreDivisor(
+        layers: gemma.numHiddenLayers, width: gemma.hiddenSize, heads: gemma.numAttentionHeads,
+        headSize: gemma.headSize)
       guard gemma.queryPreAttnScalar == divisor else {
         throw refuse(
           "Scores are divided by the root of \(gemma.queryPreAttnScalar), not of \(divisor)")
@@ -142,19 +141,15 @@ private struct GGUFExport {
       throw refuse("Layers of a \(model.modelType) slide")
     }
     guard
-      case .llama3(let factor, let low, let high, let length) =
-        (model as? Llama)?.configuration.ropeScaling, let size = fields["head_dim"]?.int
+      let scaling = (model as? Llama)?.configuration.ropeScaling, case .llama3 = scaling,
+      let size = fields["head_dim"]?.int
     else {
       angleFactors = nil
       return
     }
-    let base = fields["rope_theta"]?.double ?? 10_000
-    let plain = RotaryEmbedding(headSize: size, base: base).frequencies
-    let scaled = RotaryEmbedding(
-      headSize: size, base: base,
-      scaling: .llama3(factor: factor, lowFactor: low, highFactor: high, originalLength: length)
-    ).frequencies
-    angleFactors = TensorData([size / 2], zip(plain, scaled).map { Float($0 / $1) })
+    let divisors = GGUFNames.divisors(
+      scaling, headSize: size, base: fields["rope_theta"]?.double ?? 10_000)
+    angleFactors = TensorData([size / 2], divisors.map { Float($0) })
   }
 
   func metadata(name: String, fileType: Int) -> [(key: String, value: GGUF.Value)] {

@@ -1,5 +1,6 @@
 // What the tensors of GGUF files are called, and how they lie there.
 import Base
+import Layers
 import Storage
 import Tensors
 
@@ -112,6 +113,21 @@ struct GGUFNames: Sendable {
     ]), layer: "transformer.h"
   ) { own in
     own.contains(".c_") && own.hasSuffix(".weight") ? .transposed : .none
+  }
+}
+
+extension GGUFNames {
+  /// What scores of a Gemma are divided by the root of: llama.cpp knows by the number of layers which models, the largest, take
+  /// another number than a head's size.
+  func scoreDivisor(layers: Int, width: Int, heads: Int, headSize: Int) -> Int {
+    layers == (architecture == "gemma3" ? 62 : 46) ? width / heads : headSize
+  }
+
+  /// What scaling divides the angles of a head by, [D / 2].
+  static func divisors(_ scaling: RotaryScaling, headSize: Int, base: Double) -> [Double] {
+    let plain = RotaryEmbedding(headSize: headSize, base: base).frequencies
+    let scaled = RotaryEmbedding(headSize: headSize, base: base, scaling: scaling).frequencies
+    return zip(plain, scaled).map { $0 / $1 }
   }
 }
 
