@@ -3,7 +3,7 @@ import Tensors
 
 /// The names that the command takes.
 enum Group: String, CaseIterable {
-  case matmul, attention, softmax, normalize, elementwise, loss, optimizer, memory, step
+  case matmul, decoding, attention, softmax, normalize, elementwise, loss, optimizer, memory, step
 }
 
 /// One piece of work.

@@ -69,7 +69,7 @@ struct Benchmarks: ParsableCommand {
   private var chosen: [BenchmarkCase] {
     let all =
       MatMulCases(storage: precision.storage).all
-      + AttentionCases(storage: precision.storage).all + RowCases.all
+      + DecodingCases.all + AttentionCases(storage: precision.storage).all + RowCases.all
       + LossCases.all + MemoryCases.all + StepCases(precision: precision).all
     return all.filter { item in
       (groups.contains("all") || groups.contains(item.group.rawValue))

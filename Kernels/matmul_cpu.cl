@@ -34,22 +34,26 @@
 // Values of k in a packed tile's slice: whole vectors.
 #define PADDED(depth) (((depth) + VECTOR - 1) / VECTOR * VECTOR)
 
-// packed[slice][p][k][w] = x(k, p PANEL + w), 0 beyond the extent; x is [depth, extent], or
-// [extent, depth] where TRANSPOSE_B. A work-item packs `run` values of k, all of one slice, of
+// A large right operand is packed and multiplied a piece at a time: panels from_panel to to_panel of the
+// values of k from from_k, which begins a slice, to to_k.
+#define PIECE_PARAMETERS const int from_panel, const int to_panel, const int from_k, const int to_k
+
+// packed[slice][p][k][w] = x(k, p PANEL + w), 0 beyond the extent, for a piece's slices and panels; x is
+// [K, extent], or [extent, K] where TRANSPOSE_B. A work-item packs `run` values of k, all of one slice, of
 // `panel_run` panels.
 VECTOR_KERNEL matmul_pack_right(__global const X_TYPE* x, __global float* packed, const int extent,
-                                const int K, const int panel_run, const int run) {
-  const int panels = (extent + PANEL - 1) / PANEL;
-  const int first = get_global_id(1) * run, last = min(K, first + run);
-  const int k0 = first / DEPTH * DEPTH, depth = min(DEPTH, K - k0);
-  const int panel_first = get_global_id(0) * panel_run;
-  const int panel_last = min(panels, panel_first + panel_run);
+                                const int K, const int panel_run, const int run, PIECE_PARAMETERS) {
+  const int panels = to_panel - from_panel;
+  const int first = from_k + get_global_id(1) * run, last = min(to_k, first + run);
+  const int k0 = first / DEPTH * DEPTH, depth = min(DEPTH, to_k - k0);
+  const int panel_first = from_panel + get_global_id(0) * panel_run;
+  const int panel_last = min(to_panel, panel_first + panel_run);
   x += (size_t)get_global_id(2) * extent * K;
-  packed += ((size_t)get_global_id(2) * K + k0) * panels * PANEL;
+  packed += ((size_t)get_global_id(2) * (to_k - from_k) + k0 - from_k) * panels * PANEL;
 #if TRANSPOSE_B
   for (int panel = panel_first; panel < panel_last; panel++) {
     const int start = panel * PANEL, filled = min(PANEL, extent - start);
-    __global float* to = packed + ((size_t)panel * depth + first - k0) * PANEL;
+    __global float* to = packed + ((size_t)(panel - from_panel) * depth + first - k0) * PANEL;
     int w = 0;
     // Four rows of x at a time become four columns.
     for (; w + 4 <= filled; w += 4) {
@@ -79,7 +83,7 @@ VECTOR_KERNEL matmul_pack_right(__global const X_TYPE* x, __global float* packed
     ROW_TYPE(X_TYPE) from = row_of(x, k, extent);
     for (int panel = panel_first; panel < panel_last; panel++) {
       const int start = panel * PANEL, filled = min(PANEL, extent - start);
-      __global float* to = packed + ((size_t)panel * depth + k - k0) * PANEL;
+      __global float* to = packed + ((size_t)(panel - from_panel) * depth + k - k0) * PANEL;
       if (filled == PANEL) {
 #pragma unroll
         for (int v = 0; v < NV; v++) STORE(load_at(from, start + v * VECTOR), to + v * VECTOR);
@@ -124,17 +128,18 @@ VECTOR_KERNEL matmul_pack_right(__global const X_TYPE* x, __global float* packed
   }
 #endif
 
-// Packs A: [batch, M, K] or [batch, K, M]. A work-item packs `run` values of k, all of one slice and but
-// for the last whole vectors, of `tile_run` tiles. packed: [batch, slices, tiles, PADDED(depth) MR]
+// Packs a piece's values of k of A: [batch, M, K] or [batch, K, M]. A work-item packs `run` values of k, all
+// of one slice and but for the last whole vectors, of `tile_run` tiles.
+// packed: [batch, slices, tiles, PADDED(depth) MR]
 VECTOR_KERNEL matmul_pack_left(__global const A_TYPE* a, __global float* packed, const int M,
-                               const int K, const int tile_run, const int run) {
+                               const int K, const int tile_run, const int run, PIECE_PARAMETERS) {
   const int tiles = (M + MR - 1) / MR;
-  const int first = get_global_id(1) * run, last = min(K, first + run);
-  const int k0 = first / DEPTH * DEPTH, depth = min(DEPTH, K - k0);
+  const int first = from_k + get_global_id(1) * run, last = min(to_k, first + run);
+  const int k0 = first / DEPTH * DEPTH, depth = min(DEPTH, to_k - k0);
   const int tile_first = get_global_id(0) * tile_run;
   const int tile_last = min(tiles, tile_first + tile_run);
   a += (size_t)get_global_id(2) * M * K;
-  packed += ((size_t)get_global_id(2) * PADDED(K) + k0) * tiles * MR;
+  packed += ((size_t)get_global_id(2) * PADDED(to_k - from_k) + k0 - from_k) * tiles * MR;
 #define SLICE_OF_ALL(tile) (packed + (size_t)(tile) * PADDED(depth) * MR)
   PACK_TILES(SLICE_OF_ALL, tile_first, tile_last, first, last)
 }
@@ -175,28 +180,40 @@ VECTOR_KERNEL matmul_pack_left(__global const A_TYPE* a, __global float* packed,
 #define LEFT_TYPE A_TYPE
 #endif
 
+// 1 where K comes in pieces: sums [batch, tiles, panels, MR, PANEL] has what the pieces before gave.
+#ifndef PIECES_OF_K
+#define PIECES_OF_K 0
+#endif
+#if PIECES_OF_K
+#define SUMS_PARAMETER , __global float* sums
+#define SUMS(tile, panel) (sums + (((size_t)batch * tiles + (tile)) * panels + (panel) - from_panel) * MR * PANEL)
+#else
+#define SUMS_PARAMETER
+#endif
+
 // a: as packed, or as it is; b: packed [batch, slices, panels, depth, PANEL] (one batch for all where
 // b_stride is 0); c: [batch, M, N]. A work-item owns block_tiles x block_panels tiles of one batch; the next
 // work-item reads the same tiles of A, which the second cache still has.
 VECTOR_KERNEL matmul_panels(__global const LEFT_TYPE* a, __global const float* b, __global C_TYPE* c,
                             const int M, const int N, const int K, const int block_tiles,
-                            const int block_panels, const int b_stride EPILOGUE_PARAMETERS) {
+                            const int block_panels, const int b_stride,
+                            PIECE_PARAMETERS SUMS_PARAMETER EPILOGUE_PARAMETERS) {
   const int batch = get_global_id(2);
-  const int panels = (N + PANEL - 1) / PANEL, tiles = (M + MR - 1) / MR;
+  const int panels = to_panel - from_panel, tiles = (M + MR - 1) / MR;
   const int tile_first = get_global_id(1) * block_tiles;
   const int tile_last = min(tiles, tile_first + block_tiles);
-  const int panel_first = get_global_id(0) * block_panels;
-  const int panel_last = min(panels, panel_first + block_panels);
+  const int panel_first = from_panel + get_global_id(0) * block_panels;
+  const int panel_last = min(to_panel, panel_first + block_panels);
 #if PACKED
-  a += (size_t)batch * PADDED(K) * tiles * MR;
+  a += (size_t)batch * PADDED(to_k - from_k) * tiles * MR;
 #else
   a += (size_t)batch * M * K;
   float slices[OWN_TILES][DEPTH * MR] __attribute__((aligned(64)));
 #endif
-  b += (size_t)batch * b_stride * K * panels * PANEL;
+  b += (size_t)batch * b_stride * (to_k - from_k) * panels * PANEL;
   FLOATV partial[BLOCK_SIZE][MR][NV];
-  for (int k0 = 0; k0 < max(K, 1); k0 += DEPTH) {
-    const int depth = min(DEPTH, K - k0), whole = depth / VECTOR * VECTOR;
+  for (int k0 = from_k; k0 < max(to_k, 1); k0 += DEPTH) {
+    const int depth = min(DEPTH, to_k - k0), whole = depth / VECTOR * VECTOR;
     const int is_last = k0 + DEPTH >= K;
 #if !PACKED
 #define SLICE_OF_OWN(tile) slices[(tile) - tile_first]
@@ -208,11 +225,12 @@ VECTOR_KERNEL matmul_panels(__global const LEFT_TYPE* a, __global const float* b
       for (int tile = tile_first; tile < tile_last; tile++) {
         const int m0 = tile * MR;
 #if PACKED
-        __global const float* left = a + ((size_t)k0 * tiles + (size_t)tile * PADDED(depth)) * MR;
+        __global const float* left = a + ((size_t)(k0 - from_k) * tiles + (size_t)tile * PADDED(depth)) * MR;
 #else
         const float* left = SLICE_OF_OWN(tile);
 #endif
-        __global const float* right = b + ((size_t)k0 * panels + (size_t)panel * depth) * PANEL;
+        __global const float* right =
+            b + ((size_t)(k0 - from_k) * panels + (size_t)(panel - from_panel) * depth) * PANEL;
         FLOATV(*kept)[NV] = partial[(tile - tile_first) * block_panels + panel - panel_first];
         FLOATV sum[MR][NV];
         if (k0 == 0) {
@@ -221,6 +239,14 @@ VECTOR_KERNEL matmul_panels(__global const LEFT_TYPE* a, __global const float* b
 #pragma unroll
             for (int v = 0; v < NV; v++) sum[r][v] = (FLOATV)(0.0f);
           }
+#if PIECES_OF_K
+        } else if (k0 == from_k) {
+#pragma unroll
+          for (int r = 0; r < MR; r++) {
+#pragma unroll
+            for (int v = 0; v < NV; v++) sum[r][v] = LOAD(SUMS(tile, panel) + r * PANEL + v * VECTOR);
+          }
+#endif
         } else {
 #pragma unroll
           for (int r = 0; r < MR; r++) {
@@ -238,6 +264,16 @@ VECTOR_KERNEL matmul_panels(__global const LEFT_TYPE* a, __global const float* b
         }
 #pragma nounroll
         for (int k = 0; k < depth - whole; k++) MULTIPLY(left, right, k)
+#if PIECES_OF_K
+        if (!is_last && k0 + DEPTH >= to_k) {
+#pragma unroll
+          for (int r = 0; r < MR; r++) {
+#pragma unroll
+            for (int v = 0; v < NV; v++) STORE(sum[r][v], SUMS(tile, panel) + r * PANEL + v * VECTOR);
+          }
+          continue;
+        }
+#endif
         const bool is_whole = is_last && n0 + PANEL <= N;
 #if !HAS_EPILOGUE
         if (is_whole) {

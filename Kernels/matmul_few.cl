@@ -17,31 +17,51 @@
 __kernel void matmul_few_nt(__global const A_TYPE* a, __global const B_TYPE* b, __global C_TYPE* c, const int N,
                             const int K EPILOGUE_PARAMETERS) {
   ROW_SCRATCH
-  FOR_ROWS(block, (N + COLUMNS - 1) / COLUMNS) {
+  // Columns that are computed together lie far apart: each is then read on and on, which processors foresee.
+  const int distance = (N + COLUMNS - 1) / COLUMNS;
+  FOR_ROWS(block, distance) {
     FLOATV sum_v[ROWS][COLUMNS];
     float rest[ROWS][COLUMNS];
     ROW_TYPE(B_TYPE) from[COLUMNS];
     EACH_COLUMN {
-      from[j] = row_of(b, min((int)block * COLUMNS + j, N - 1), K);
+      from[j] = row_of(b, min((int)block + j * distance, N - 1), K);
       EACH_ROW {
         sum_v[m][j] = (FLOATV)(0.0f);
         rest[m][j] = 0.0f;
       }
     }
 #ifdef STEPS
-    // 32 neighbours have one scale and one least number.
-    for (int k = get_local_id(0) * 32; k < K; k += LANES * 32) {
+    // So many neighbours have one scale and one least number.
+    for (int part = get_local_id(0); part < K / STEPS; part += LANES) {
+      // Written so, its last bits are known to be zero.
+      const uint k = (uint)part * STEPS;
       float2 step[COLUMNS];
       EACH_COLUMN step[j] = step_of(from[j], k);
+#if ROWS == 1
+      // The scale comes after the sum of codes.
+      FLOATV own = (FLOATV)(0.0f), codes[COLUMNS];
+      EACH_COLUMN codes[j] = (FLOATV)(0.0f);
 #pragma unroll
-      for (int v = k; v < k + 32; v += VECTOR) {
+      for (uint v = 0; v < STEPS; v += VECTOR) {
+        const FLOATV left = LOAD(a + k + v);
+        EACH_COLUMN codes[j] = MAD(left, codes_at(from[j], k + v), codes[j]);
+        if (has_least(from[0])) own += left;
+      }
+      EACH_COLUMN {
+        sum_v[0][j] = MAD(codes[j], (FLOATV)(step[j].x), sum_v[0][j]);
+        if (has_least(from[0])) sum_v[0][j] = MAD(own, (FLOATV)(step[j].y), sum_v[0][j]);
+      }
+#else
+#pragma unroll
+      for (uint v = 0; v < STEPS; v += VECTOR) {
         FLOATV right[COLUMNS];
-        EACH_COLUMN right[j] = MAD(codes_at(from[j], v), (FLOATV)(step[j].x), (FLOATV)(step[j].y));
+        EACH_COLUMN right[j] = MAD(codes_at(from[j], k + v), (FLOATV)(step[j].x), (FLOATV)(step[j].y));
         EACH_ROW {
-          const FLOATV left = LOAD(a + m * K + v);
+          const FLOATV left = LOAD(a + m * K + k + v);
           EACH_COLUMN sum_v[m][j] = MAD(left, right[j], sum_v[m][j]);
         }
       }
+#endif
     }
 #else
     FOR_VECTORS(k, K) {
@@ -63,7 +83,7 @@ __kernel void matmul_few_nt(__global const A_TYPE* a, __global const B_TYPE* b, 
 #endif
     EACH_ROW EACH_COLUMN {
       const float sum = row_sum(vector_sum(sum_v[m][j]) + rest[m][j]);
-      const uint n = block * COLUMNS + j, index = m * N + n;
+      const uint n = block + j * distance, index = m * N + n;
       if (get_local_id(0) == 0 && n < (uint)N) STORE_ONE(EPILOGUE(sum, index), c + index);
     }
   }

@@ -59,7 +59,8 @@ ROW_OF_BLOCKS(q6_k, 256)
 OVERLOAD nf4_row row_of(__global const nf4* x, const size_t row, const int columns) {
   nf4_row own;
   own.groups = x;
-  own.at = row * columns;
+  // Rows are whole blocks; written so, that is known.
+  own.at = row * columns & ~(size_t)63;
   return own;
 }
 OVERLOAD int8_rows_row row_of(__global const int8_rows* x, const size_t row, const int columns) {
@@ -70,11 +71,24 @@ OVERLOAD int8_rows_row row_of(__global const int8_rows* x, const size_t row, con
   return own;
 }
 
+// What processors' own instructions take.
+#ifdef __x86_64__
+typedef short LANES_8S __attribute__((__vector_size__(16)));
+typedef float LANES_8F __attribute__((__vector_size__(32)));
+typedef int LANES_8I __attribute__((__vector_size__(32)));
+typedef float LANES_16F __attribute__((__vector_size__(64)));
+typedef int LANES_16I __attribute__((__vector_size__(64)));
+#endif
+
 // A finite half from its bits; drivers' own conversion is slow where it is not one instruction.
 inline float half_bits(const ushort bits) {
+#if defined(__F16C__) && defined(__x86_64__)
+  return __builtin_astype(__builtin_ia32_vcvtph2ps(__builtin_astype((ushort8)(bits, 0, 0, 0, 0, 0, 0, 0), LANES_8S)), float4).x;
+#else
   const uint size = bits & 0x7fffu;
   const float small = (float)size * 0x1p-24f, large = as_float((size << 13) + 0x38000000u);
   return as_float(as_uint(size < 0x400u ? small : large) | (uint)(bits & 0x8000u) << 16);
+#endif
 }
 #define FIRST_2 (uint2)(0, 1)
 #define FIRST_4 (uint4)(0, 1, 2, 3)
@@ -88,12 +102,31 @@ inline uint2 six_bits(__global const uchar* s, const int part) {
 }
 
 // QLoRA, appendix E.
-__constant float normal_float[16] = {
-  -1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f,
-  -0.18477343022823334f, -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f,
-  0.24611230194568634f, 0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f,
-  0.7229568362236023f, 1.0f};
-// The dynamic map of 8 bits, worked out from its code: decades of 1, 2, 4 ... 64 points on either side of zero, and how far these are apart.
+#define NORMAL_FLOATS_LOW \
+  -1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f, \
+  -0.18477343022823334f, -0.09105003625154495f, 0.0f
+#define NORMAL_FLOATS_HIGH \
+  0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f, \
+  0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f
+__constant float normal_float[16] = {NORMAL_FLOATS_LOW, NORMAL_FLOATS_HIGH};
+// The dynamic map of 8 bits: decades of 1, 2, 4 ... 64 points on either side of zero, and how far these are apart. A processor
+// looks numbers up, by their place beside zero; many lanes work them out.
+#if VECTOR >= 8
+#define POINTS_1(decade, distance, i) (0.1f + distance * ((float)(i) + 0.5f)) * decade
+#define POINTS_2(decade, distance, i) POINTS_1(decade, distance, i), POINTS_1(decade, distance, i + 1)
+#define POINTS_4(decade, distance, i) POINTS_2(decade, distance, i), POINTS_2(decade, distance, i + 2)
+#define POINTS_8(decade, distance, i) POINTS_4(decade, distance, i), POINTS_4(decade, distance, i + 4)
+#define POINTS_16(decade, distance, i) POINTS_8(decade, distance, i), POINTS_8(decade, distance, i + 8)
+#define POINTS_32(decade, distance, i) POINTS_16(decade, distance, i), POINTS_16(decade, distance, i + 16)
+#define POINTS_64(decade, distance, i) POINTS_32(decade, distance, i), POINTS_32(decade, distance, i + 32)
+__constant float dynamic_points[129] = {
+  0.0f, POINTS_1(1e-6f, 0.9f, 0), POINTS_2(1e-5f, 0.45f, 0), POINTS_4(1e-4f, 0.225f, 0), POINTS_8(1e-3f, 0.1125f, 0),
+  POINTS_16(1e-2f, 0.05625f, 0), POINTS_32(1e-1f, 0.028125f, 0), POINTS_64(1.0f, 0.0140625f, 0), 1.0f};
+inline float dynamic_map(const int code) {
+  const int place = code - 127;
+  return as_float(as_uint(dynamic_points[place < 0 ? -place : place]) | ((uint)place & 0x80000000u));
+}
+#else
 __constant float decades[7] = {1e-6f, 1e-5f, 1e-4f, 1e-3f, 1e-2f, 1e-1f, 1.0f};
 __constant float distances[7] = {0.9f, 0.45f, 0.225f, 0.1125f, 0.05625f, 0.028125f, 0.0140625f};
 inline float dynamic_map(const int code) {
@@ -105,58 +138,77 @@ inline float dynamic_map(const int code) {
   const float middle = 0.1f + distances[decade] * ((float)(size - (1 << decade)) + 0.5f);
   return (place < 0 ? -middle : middle) * decades[decade];
 }
-// The scale and the least number of the 32 neighbours of a row that `at` is among; Q6_K has scales for 16.
-OVERLOAD float2 step_of(const int8_rows_row row, const int at) { return (float2)(row.scale, 0.0f); }
-OVERLOAD float2 step_of(const q8_0_row row, const int at) { return (float2)(half_bits(row[at / 32].d), 0.0f); }
-OVERLOAD float2 step_of(const q4_0_row row, const int at) {
+#endif
+
+// Whether numbers of a row have a least one beside their scale.
+#define HAS_LEAST(TYPE, IS) OVERLOAD bool has_least(const TYPE##_row row) { return IS; }
+HAS_LEAST(int8_rows, false)
+HAS_LEAST(nf4, false)
+HAS_LEAST(q8_0, false)
+HAS_LEAST(q4_0, true)
+HAS_LEAST(q4_1, true)
+HAS_LEAST(q5_0, true)
+HAS_LEAST(q5_1, true)
+HAS_LEAST(q4_k, true)
+HAS_LEAST(q5_k, true)
+HAS_LEAST(q6_k, true)
+// The scale and the least number of the neighbours of a row that `at` is among: 64 of NF4, 16 of Q6_K, else 32.
+OVERLOAD float2 step_of(const int8_rows_row row, const uint at) { return (float2)(row.scale, 0.0f); }
+OVERLOAD float2 step_of(const q8_0_row row, const uint at) { return (float2)(half_bits(row[at / 32].d), 0.0f); }
+OVERLOAD float2 step_of(const q4_0_row row, const uint at) {
   const float scale = half_bits(row[at / 32].d);
   return (float2)(scale, -8.0f * scale);
 }
-OVERLOAD float2 step_of(const q4_1_row row, const int at) {
+OVERLOAD float2 step_of(const q4_1_row row, const uint at) {
   return (float2)(half_bits(row[at / 32].d), half_bits(row[at / 32].m));
 }
-OVERLOAD float2 step_of(const q5_0_row row, const int at) {
+OVERLOAD float2 step_of(const q5_0_row row, const uint at) {
   const float scale = half_bits(row[at / 32].d);
   return (float2)(scale, -16.0f * scale);
 }
-OVERLOAD float2 step_of(const q5_1_row row, const int at) {
+OVERLOAD float2 step_of(const q5_1_row row, const uint at) {
   return (float2)(half_bits(row[at / 32].d), half_bits(row[at / 32].m));
 }
-OVERLOAD float2 step_of(const q4_k_row row, const int at) {
+OVERLOAD float2 step_of(const q4_k_row row, const uint at) {
   const q4_k_row block = row + at / 256;
   const uint2 six = six_bits(block->s, at % 256 / 32);
   return (float2)(half_bits(block->d) * (float)six.x, -half_bits(block->m) * (float)six.y);
 }
-OVERLOAD float2 step_of(const q5_k_row row, const int at) {
+OVERLOAD float2 step_of(const q5_k_row row, const uint at) {
   const q5_k_row block = row + at / 256;
   const uint2 six = six_bits(block->s, at % 256 / 32);
   return (float2)(half_bits(block->d) * (float)six.x, -half_bits(block->m) * (float)six.y);
 }
-OVERLOAD float2 step_of(const q6_k_row row, const int at) {
+OVERLOAD float2 step_of(const q6_k_row row, const uint at) {
   const q6_k_row block = row + at / 256;
   const float scale = half_bits(block->d) * (float)block->s[at % 256 / 16];
   return (float2)(scale, -32.0f * scale);
 }
-OVERLOAD float2 step_of(const nf4_row row, const int at) {
+OVERLOAD float2 step_of(const nf4_row row, const uint at) {
   const size_t place = row.at + at;
   __global const nf4* group = row.groups + place / 16384;
   return (float2)(dynamic_map(group->code[place % 16384 / 64]) * group->scale + group->mean, 0.0f);
 }
 
-// The sixteen numbers of NF4 by code, where a processor looks up a vector at once.
+// The sixteen numbers of NF4 by the last four bits of each code, where a processor looks up a vector at once.
 #if defined(__AVX512F__) && defined(__x86_64__)
 #define NORMAL_FLOATS_16(codes) \
-  __builtin_astype(__builtin_ia32_permvarsf512(__builtin_astype(vload16(0, normal_float), LANES_16F), \
+  __builtin_astype(__builtin_ia32_permvarsf512(__builtin_astype((float16)(NORMAL_FLOATS_LOW, NORMAL_FLOATS_HIGH), LANES_16F), \
                                                __builtin_astype(codes, LANES_16I)), float16)
-typedef float LANES_16F __attribute__((__vector_size__(64)));
-typedef int LANES_16I __attribute__((__vector_size__(64)));
+#endif
+#if defined(__AVX2__) && defined(__x86_64__)
+#define EIGHT_OF(numbers, codes) \
+  __builtin_astype(__builtin_ia32_permvarsf256(__builtin_astype((float8)(numbers), LANES_8F), \
+                                               __builtin_astype(codes, LANES_8I)), float8)
+#define NORMAL_FLOATS_8(codes) \
+  (as_int8(codes << 28) < 0 ? EIGHT_OF(NORMAL_FLOATS_HIGH, codes) : EIGHT_OF(NORMAL_FLOATS_LOW, codes))
 #endif
 #define LOOK_UP(N, codes, numbers) \
   float numbers[N]; \
   { \
     uint codes_[N]; \
     vstore##N(codes, 0, codes_); \
-    _Pragma("unroll") for (int i = 0; i < N; i++) numbers[i] = normal_float[codes_[i]]; \
+    _Pragma("unroll") for (int i = 0; i < N; i++) numbers[i] = normal_float[codes_[i] & 15u]; \
   }
 #define NORMAL_FLOATS(N) \
   OVERLOAD float##N normal_floats(const uint##N codes) { \
@@ -166,86 +218,92 @@ typedef int LANES_16I __attribute__((__vector_size__(64)));
 
 // N neighbours of a row before scale and least number, of which the first is a multiple of N; N divides every block.
 #define CODES_OF(N) \
-  OVERLOAD float##N PASTE(codes_, N)(const int8_rows_row row, const int at) { \
+  OVERLOAD float##N PASTE(codes_, N)(const int8_rows_row row, const uint at) { \
     return convert_float##N(vload##N(0, row.q + at)); \
   } \
-  OVERLOAD float##N PASTE(codes_, N)(const q8_0_row row, const int at) { \
+  OVERLOAD float##N PASTE(codes_, N)(const q8_0_row row, const uint at) { \
     return convert_float##N(vload##N(0, row[at / 32].q + at % 32)); \
   } \
-  OVERLOAD float##N PASTE(codes_, N)(const q4_0_row row, const int at) { FOUR_BITS(N, row[at / 32]) } \
-  OVERLOAD float##N PASTE(codes_, N)(const q4_1_row row, const int at) { FOUR_BITS(N, row[at / 32]) } \
-  OVERLOAD float##N PASTE(codes_, N)(const q5_0_row row, const int at) { FIVE_BITS(N, row[at / 32]) } \
-  OVERLOAD float##N PASTE(codes_, N)(const q5_1_row row, const int at) { FIVE_BITS(N, row[at / 32]) } \
-  OVERLOAD float##N PASTE(codes_, N)(const q4_k_row row, const int at) { \
+  OVERLOAD float##N PASTE(codes_, N)(const q4_0_row row, const uint at) { FOUR_BITS(N, row[at / 32]) } \
+  OVERLOAD float##N PASTE(codes_, N)(const q4_1_row row, const uint at) { FOUR_BITS(N, row[at / 32]) } \
+  OVERLOAD float##N PASTE(codes_, N)(const q5_0_row row, const uint at) { FIVE_BITS(N, row[at / 32]) } \
+  OVERLOAD float##N PASTE(codes_, N)(const q5_1_row row, const uint at) { FIVE_BITS(N, row[at / 32]) } \
+  OVERLOAD float##N PASTE(codes_, N)(const q4_k_row row, const uint at) { \
     const q4_k_row block = row + at / 256; \
-    const int part = at % 256 / 32; \
+    const uint part = at % 256 / 32; \
     const uint##N codes = convert_uint##N(vload##N(0, block->q + part / 2 * 32 + at % 32)); \
-    return convert_float##N(codes >> (uint)(part % 2 * 4) & 15u); \
+    return convert_float##N(codes >> (part % 2 * 4) & 15u); \
   } \
-  OVERLOAD float##N PASTE(codes_, N)(const q5_k_row row, const int at) { \
+  OVERLOAD float##N PASTE(codes_, N)(const q5_k_row row, const uint at) { \
     const q5_k_row block = row + at / 256; \
-    const int part = at % 256 / 32; \
+    const uint part = at % 256 / 32; \
     const uint##N codes = convert_uint##N(vload##N(0, block->q + part / 2 * 32 + at % 32)); \
-    const uint##N high = convert_uint##N(vload##N(0, block->h + at % 32)) >> (uint)part; \
-    return convert_float##N((codes >> (uint)(part % 2 * 4) & 15u) | (high & 1u) << 4); \
+    const uint##N high = convert_uint##N(vload##N(0, block->h + at % 32)) >> part; \
+    return convert_float##N((codes >> (part % 2 * 4) & 15u) | (high & 1u) << 4); \
   } \
-  OVERLOAD float##N PASTE(codes_, N)(const q6_k_row row, const int at) { \
+  OVERLOAD float##N PASTE(codes_, N)(const q6_k_row row, const uint at) { \
     const q6_k_row block = row + at / 256; \
-    const int half_ = at % 256 / 128, quarter = at % 128 / 32, place = at % 32; \
+    const uint half_ = at % 256 / 128, quarter = at % 128 / 32, place = at % 32; \
     const uint##N codes = convert_uint##N(vload##N(0, block->q + half_ * 64 + quarter % 2 * 32 + place)); \
-    const uint##N high = convert_uint##N(vload##N(0, block->h + half_ * 32 + place)) >> (uint)(quarter * 2); \
-    return convert_float##N((codes >> (uint)(quarter / 2 * 4) & 15u) | (high & 3u) << 4); \
+    const uint##N high = convert_uint##N(vload##N(0, block->h + half_ * 32 + place)) >> (quarter * 2); \
+    return convert_float##N((codes >> (quarter / 2 * 4) & 15u) | (high & 3u) << 4); \
   }
 #define FOUR_BITS(N, block) \
-  const uint##N codes = convert_uint##N(vload##N(0, (block).q + at % 16)) >> (uint)(at % 32 / 16 * 4); \
+  const uint##N codes = convert_uint##N(vload##N(0, (block).q + at % 16)) >> (at % 32 / 16 * 4); \
   return convert_float##N(codes & 15u);
 #define FIVE_BITS(N, block) \
-  const uint##N codes = convert_uint##N(vload##N(0, (block).q + at % 16)) >> (uint)(at % 32 / 16 * 4); \
-  const uint##N high = (uint##N)(as_uint(vload4(0, (block).h))) >> (FIRST_##N + (uint)(at % 32)); \
+  const uint##N codes = convert_uint##N(vload##N(0, (block).q + at % 16)) >> (at % 32 / 16 * 4); \
+  const uint##N high = (uint##N)(as_uint(vload4(0, (block).h))) >> (FIRST_##N + at % 32); \
   return convert_float##N((codes & 15u) | (high & 1u) << 4);
-// HALF is N / 2, or nothing for 1; LOADED loads so many bytes.
-#define CODES_OF_NF4(N, HALF, LOADED) \
-  OVERLOAD float##N PASTE(codes_, N)(const nf4_row row, const int at) { \
+// Two codes a byte, the upper half first; BYTES has N numbers, each with the N / 2 bytes or a part that the number's code is in.
+#define CODES_OF_NF4(N, BYTES) \
+  OVERLOAD float##N PASTE(codes_, N)(const nf4_row row, const uint at) { \
     const size_t place = row.at + at; \
-    const uint##HALF bytes = convert_uint##HALF(LOADED(row.groups[place / 16384].q + place % 16384 / 2)); \
-    uint##N codes; \
-    codes.even = bytes >> 4; \
-    codes.odd = bytes & 15u; \
-    return normal_floats(codes); \
+    __global const uchar* from = row.groups[place / 16384].q + place % 16384 / 2; \
+    return normal_floats(BYTES); \
   }
-#define FIRST_BYTE(p) (*(p))
-#define BYTES_2(p) vload2(0, p)
-#define BYTES_4(p) vload4(0, p)
-#define BYTES_8(p) vload8(0, p)
+#define SHIFTS_2 (uint2)(4, 0)
+#define SHIFTS_4 (uint4)(4, 0, 12, 8)
+#define SHIFTS_8 (uint8)(4, 0, 12, 8, 20, 16, 28, 24)
+#define HALVES_2 ((uint2)(*from) >> SHIFTS_2)
+#define HALVES_4 ((uint4)(*(__global const ushort*)from) >> SHIFTS_4)
+#define HALVES_8 ((uint8)(*(__global const uint*)from) >> SHIFTS_8)
+#define HALVES_16 \
+  ((uint16)((uint8)(((__global const uint*)from)[0]), (uint8)(((__global const uint*)from)[1])) >> \
+   (uint16)(SHIFTS_8, SHIFTS_8))
 
 // The same as numbers.
 #define LOADS_OF(N) \
-  OVERLOAD float##N PASTE(numbers_, N)(const float_row row, const int at) { return vload##N(0, row + at); } \
-  OVERLOAD float##N PASTE(numbers_, N)(const half_row row, const int at) { return vload_half##N(0, row + at); } \
-  OVERLOAD float##N PASTE(numbers_, N)(const bfloat16_row row, const int at) { \
+  OVERLOAD float##N PASTE(numbers_, N)(const float_row row, const uint at) { return vload##N(0, row + at); } \
+  OVERLOAD float##N PASTE(numbers_, N)(const half_row row, const uint at) { return vload_half##N(0, row + at); } \
+  OVERLOAD float##N PASTE(numbers_, N)(const bfloat16_row row, const uint at) { \
     return as_float##N(convert_uint##N(vload##N(0, row + at)) << 16); \
   } \
   NUMBERS_OF(int8_rows, N) NUMBERS_OF(nf4, N) NUMBERS_OF(q8_0, N) NUMBERS_OF(q4_0, N) NUMBERS_OF(q4_1, N) \
   NUMBERS_OF(q5_0, N) NUMBERS_OF(q5_1, N) NUMBERS_OF(q4_k, N) NUMBERS_OF(q5_k, N) NUMBERS_OF(q6_k, N)
 #define NUMBERS_OF(TYPE, N) \
-  OVERLOAD float##N PASTE(numbers_, N)(const TYPE##_row row, const int at) { \
+  OVERLOAD float##N PASTE(numbers_, N)(const TYPE##_row row, const uint at) { \
     const float2 step = step_of(row, at); \
     return MAD(PASTE(codes_, N)(row, at), (float##N)(step.x), (float##N)(step.y)); \
   }
 
 NORMAL_FLOATS(4)
 CODES_OF(4)
-CODES_OF_NF4(4, 2, BYTES_2)
+CODES_OF_NF4(4, HALVES_4)
 LOADS_OF(4)
 #if VECTOR == 2
 NORMAL_FLOATS(2)
 CODES_OF(2)
-CODES_OF_NF4(2, , FIRST_BYTE)
+CODES_OF_NF4(2, HALVES_2)
 LOADS_OF(2)
 #elif VECTOR == 8
+#ifdef NORMAL_FLOATS_8
+OVERLOAD float8 normal_floats(const uint8 codes) { return NORMAL_FLOATS_8(codes); }
+#else
 NORMAL_FLOATS(8)
+#endif
 CODES_OF(8)
-CODES_OF_NF4(8, 4, BYTES_4)
+CODES_OF_NF4(8, HALVES_8)
 LOADS_OF(8)
 #elif VECTOR == 16
 #ifdef NORMAL_FLOATS_16
@@ -254,13 +312,13 @@ OVERLOAD float16 normal_floats(const uint16 codes) { return NORMAL_FLOATS_16(cod
 NORMAL_FLOATS(16)
 #endif
 CODES_OF(16)
-CODES_OF_NF4(16, 8, BYTES_8)
+CODES_OF_NF4(16, HALVES_16)
 LOADS_OF(16)
 #endif
 
 // One number of a row.
 #define ONE_OF(TYPE) \
-  OVERLOAD float load_one_at(const TYPE##_row row, const int at) { \
+  OVERLOAD float load_one_at(const TYPE##_row row, const uint at) { \
     float four_[4]; \
     vstore4(numbers_4(row, at / 4 * 4), 0, four_); \
     return four_[at % 4]; \
@@ -275,9 +333,9 @@ ONE_OF(q5_1)
 ONE_OF(q4_k)
 ONE_OF(q5_k)
 ONE_OF(q6_k)
-OVERLOAD float load_one_at(const float_row row, const int at) { return LOAD_ONE(row + at); }
-OVERLOAD float load_one_at(const half_row row, const int at) { return LOAD_ONE(row + at); }
-OVERLOAD float load_one_at(const bfloat16_row row, const int at) { return LOAD_ONE(row + at); }
+OVERLOAD float load_one_at(const float_row row, const uint at) { return LOAD_ONE(row + at); }
+OVERLOAD float load_one_at(const half_row row, const uint at) { return LOAD_ONE(row + at); }
+OVERLOAD float load_one_at(const bfloat16_row row, const uint at) { return LOAD_ONE(row + at); }
 
 #define load_4_at(row, at) numbers_4(row, at)
 #if VECTOR == 1

@@ -44,19 +44,22 @@ package func evaluate(
   let losses = LinearLoss.crossEntropy(
     hidden: hidden, head: model.head, labels: labels, classCount: classCount
   ).sum(axis: 1)
-  let logits = model.head.logits(hidden).prefix(classCount)
-  let best = logits.argMax()
-  // -log of the likeliest token's probability
-  var outputs = [losses, best, logits.crossEntropy(labels: best)]
-  if let teacher {
+  let best = LikeliestTokens(hidden, model.head, classCount: classCount, withSurprises: true)
+  let compared = teacher.map { teacher in
     let given = teacher.distributions(inputs)
     let kl = LinearLoss.distillation(
       student: (hidden, model.head), teacher: given, labels: labels, .forwardKL,
       temperature: 1, classCount: classCount
     ).klAtOne.sum()
-    outputs += [teacher.likeliest(given, inputs, classCount: classCount), kl]
+    return (best: teacher.likeliest(given, inputs, classCount: classCount), kl: kl)
   }
-  let executor = try GraphExecutor(Graph(outputs: outputs), on: store)
+  let executor = try GraphExecutor(
+    Graph(
+      outputs: [losses] + best.tokens + best.surprises
+        + (compared.map { $0.best.tokens + [$0.kl] } ?? [])), on: store)
+  func integers(_ parts: [Tensor]) throws -> [Int32] {
+    try parts.flatMap { try executor.value(of: $0).integers }
+  }
 
   var windowLosses: [Double] = []
   var (nats, kl, agreeing, tokenCount) = (0.0, 0.0, 0, 0)
@@ -80,14 +83,14 @@ package func evaluate(
       nats += Double(sum)
     }
     tokenCount += batch.weight
-    let likeliest = try executor.value(of: best).integers
-    let surprise = try executor.value(of: outputs[2]).floats
-    let theirs = try teacher.map { _ in try executor.value(of: outputs[3]).integers }
+    let likeliest = try integers(best.tokens)
+    let surprise = try best.surprises.flatMap { try executor.value(of: $0).floats }
+    let theirs = try compared.map { try integers($0.best.tokens) }
     for place in targets.indices where targets[place] >= 0 {
       calibration.add(surprise[place], isRight: likeliest[place] == targets[place])
       if let theirs, theirs[place] == likeliest[place] { agreeing += 1 }
     }
-    if teacher != nil { kl += Double(try executor.value(of: outputs[4]).floats[0]) }
+    if let compared { kl += Double(try executor.value(of: compared.kl).floats[0]) }
     try onProgress(index + 1, batchCount)
   }
   let isCompared = teacher != nil && tokenCount > 0

@@ -27,12 +27,14 @@ public enum Teacher {
     }
   }
 
-  /// The likeliest next tokens by `distributions`, int32 [B, T].
-  func likeliest(_ distributions: LinearLoss.Teacher, _ inputs: Inputs, classCount: Int) -> Tensor {
+  /// The likeliest next tokens by `distributions`.
+  func likeliest(
+    _ distributions: LinearLoss.Teacher, _ inputs: Inputs, classCount: Int
+  ) -> LikeliestTokens {
     switch distributions {
-    case .head(let hidden, let head): head.logits(hidden).prefix(classCount).argMax()
-    case .logits(let logits): logits.argMax()
-    case .list: inputs[.teacherBest]
+    case .head(let hidden, let head): LikeliestTokens(hidden, head, classCount: classCount)
+    case .logits(let logits): LikeliestTokens(logits.argMax())
+    case .list: LikeliestTokens(inputs[.teacherBest])
     }
   }
 }

@@ -111,6 +111,48 @@ import Testing
     }
   }
 
+  /// Right operands cut along N and along K, with batches, blocks and an epilogue whose operand lies where the product does; the left
+  /// one packed for all and by each work-item.
+  @Test(arguments: Target.all.filter { $0.family == .cpu }) func kernelsMatchInPieces(
+    target: Target
+  ) throws {
+    var random = RandomData(seed: 10)
+    let shapes = [(m: 20, n: 300, k: 40), (m: 20, n: 40, k: 700), (m: 14, n: 290, k: 300)]
+    let cases = shapes.flatMap { m, n, k in
+      [(false, true), (true, false)].map { ta, tb in
+        OpCase(
+          MatMul(transposeA: ta, transposeB: tb, epilogue: .adding),
+          [
+            random.floats(ta ? [k, m] : [m, k]), random.floats(tb ? [n, k] : [k, n]),
+            random.floats([m, n]),
+          ])
+      } + [
+        OpCase(
+          MatMul(transposeA: false, transposeB: false),
+          [random.floats([2, m, k]), random.floats([2, k, n])])
+      ]
+    }
+    let blocks = [(9, 320, true), (9, 320, false)].map { m, rows, transposed in
+      OpCase(
+        MatMul(transposeA: false, transposeB: transposed),
+        [random.floats([m, transposed ? 64 : rows]), random.matrix([rows, 64], as: .nf4)])
+    }
+    for (depth, blockPanels) in [(64, 1), (128, 8)] {
+      var traits = target.traits
+      traits.packedBytes = 24_000
+      for item in cases + blocks {
+        for problem in item.op.products(item.data.map(\.type)) {
+          traits.tuning.products[problem] = .panels(
+            .init(rows: 4, vectors: 1, depth: depth, blockTiles: 8, blockPanels: blockPanels))
+        }
+        let launches = Application(item.op, inputs(item.data).map(\.tensor)).launches(on: traits)
+        #expect(launches.calls.count > 3 && launches.scratch[0] < 3 * item.data[1].type.elementCount, "\(item)")
+      }
+      let failures = try kernelFailures(cases + blocks, on: target.open(traits))
+      #expect(failures.isEmpty, "\(failures)")
+    }
+  }
+
   /// Every unit's fragments, with ordinary instructions in the place of the unit's own; small and large
   /// tiles, and K split.
   @Test(arguments: Target.all.filter { $0.family == .gpu }) func kernelsMatchWithMatrixUnits(

@@ -187,10 +187,10 @@ package struct MatMul: KernelOp, CustomStringConvertible {
         on: traits)
       call.prelude = epilogueSource(operands)
       // Kernels of vectors use a scale for all that have it.
-      if case .quantized(let form) = operands[1].elementType, form.hasStepsOf32,
+      if case .quantized(let form) = operands[1].elementType, let length = form.stepLength,
         traits.vectorWidth > 1
       {
-        call.defines["STEPS"] = 1
+        call.defines["STEPS"] = length
       }
       return Launches([call])
     }

@@ -4,8 +4,18 @@ extension MatMul {
   /// The most tiles of A that a work-item packs itself.
   private static let ownTiles = 16
 
+  /// What is packed and multiplied at one time: some panels of the right operand, some values of k.
+  private struct Piece {
+    var panels: Range<Int>
+    var k: Range<Int>
+
+    var arguments: [KernelCall.Argument] {
+      [panels.lowerBound, panels.upperBound, k.lowerBound, k.upperBound].map { .int($0) }
+    }
+  }
+
   /// The CPU's algorithm: pack both operands, the left one in tiles and the right one in panels, then
-  /// compute register tiles.
+  /// compute register tiles; a piece at a time where the right one is large.
   func panels(
     _ s: Sizes, _ plan: MatMulPlan.Panels, _ operands: [TensorType], _ traits: DeviceTraits
   ) -> Launches {
@@ -21,7 +31,7 @@ extension MatMul {
     // Rows as they lie are read across panels, columns along K.
     func packing(
       _ side: String, from: KernelCall.Argument, to: Int, across: Bool, _ extent: Int,
-      _ count: Int, _ batch: Int
+      _ count: Int, _ batch: Int, _ piece: Piece
     )
       -> KernelCall
     {
@@ -30,40 +40,69 @@ extension MatMul {
         "matmul_pack_" + side, file: "matmul_cpu.cl", defines: defines,
         arguments: [
           from, .scratch(to), .int(extent), .int(s.k), .int(countRun), .int(run),
-        ],
-        global: [ceilDivide(count, countRun), max(1, ceilDivide(s.k, run)), batch],
+        ] + piece.arguments,
+        global: [ceilDivide(count, countRun), max(1, ceilDivide(piece.k.count, run)), batch],
         local: [1, 1, 1])
     }
-    let rightBytes = 4 * packedBatch * s.k * panelCount * width
+    let pieces = pieces(s, plan, width: width, batch: packedBatch, limit: traits.packedBytes)
+    let isCutInK = pieces[0].k.count < s.k
+    let rightBytes = 4 * packedBatch * pieces[0].k.count * pieces[0].panels.count * width
     // With few panels a work-item packs its part of the left operand itself, which is then read once or a
     // few times; else that is packed for all.
     let isPacked = panelCount > 8 * plan.blockPanels
-    let blocks =
-      isPacked
-      ? sharedBlocks(tiles, panelCount, s.batch, plan, traits)
-      : ownBlocks(tiles, panelCount, s.batch, rightBytes: rightBytes, plan, traits)
-    let tileRows = ceilDivide(tiles, blocks.rows)
-    let tilePanels = ceilDivide(panelCount, blocks.columns)
+    let leftDepth = roundUp(pieces[0].k.count, toMultipleOf: vector)
+    let leftBytes = isPacked ? [4 * s.batch * leftDepth * tiles * plan.rows] : []
+    let sumBytes = isCutInK ? [4 * s.batch * tiles * plan.rows * panelCount * width] : []
+    let sums = 1 + leftBytes.count
     var productDefines = defines
     productDefines["PACKED"] = isPacked ? 1 : 0
     productDefines["BLOCK_SIZE"] = plan.blockSize
     productDefines["OWN_TILES"] = Self.ownTiles
-    let product = KernelCall(
-      "matmul_panels", file: "matmul_cpu.cl", prelude: epilogueSource(operands),
-      defines: productDefines,
-      arguments: [
-        isPacked ? .scratch(1) : .operand(0, "a"), .scratch(0), .result(0, "c"), .int(s.m),
-        .int(s.n), .int(s.k), .int(tileRows), .int(tilePanels), .int(s.isRightShared ? 0 : 1),
-      ] + (2..<operands.count).map { .operand($0) },
-      global: [ceilDivide(panelCount, tilePanels), ceilDivide(tiles, tileRows), s.batch],
-      local: [1, 1, 1])
-    let right = packing(
-      "right", from: .operand(1, "x"), to: 0, across: !transposeB, s.n, panelCount, packedBatch)
-    guard isPacked else { return Launches([right, product], scratch: [rightBytes]) }
-    let left = packing(
-      "left", from: .operand(0, "a"), to: 1, across: transposeA, s.m, tiles, s.batch)
-    let leftBytes = 4 * s.batch * roundUp(s.k, toMultipleOf: vector) * tiles * plan.rows
-    return Launches([right, left, product], scratch: [rightBytes, leftBytes])
+    if isCutInK { productDefines["PIECES_OF_K"] = 1 }
+    func product(_ piece: Piece) -> KernelCall {
+      let panelCount = piece.panels.count
+      let blocks =
+        isPacked
+        ? sharedBlocks(tiles, panelCount, s.batch, plan, traits)
+        : ownBlocks(tiles, panelCount, s.batch, rightBytes: rightBytes, plan, traits)
+      let tileRows = ceilDivide(tiles, blocks.rows)
+      let tilePanels = ceilDivide(panelCount, blocks.columns)
+      let sizes = [s.m, s.n, s.k, tileRows, tilePanels, s.isRightShared ? 0 : 1]
+      return KernelCall(
+        "matmul_panels", file: "matmul_cpu.cl", prelude: epilogueSource(operands),
+        defines: productDefines,
+        arguments: [isPacked ? .scratch(1) : .operand(0, "a"), .scratch(0), .result(0, "c")]
+          + sizes.map { .int($0) } + piece.arguments + (isCutInK ? [.scratch(sums)] : [])
+          + (2..<operands.count).map { .operand($0) },
+        global: [ceilDivide(panelCount, tilePanels), ceilDivide(tiles, tileRows), s.batch],
+        local: [1, 1, 1])
+    }
+    let calls = pieces.enumerated().flatMap { index, piece in
+      let right = packing(
+        "right", from: .operand(1, "x"), to: 0, across: !transposeB, s.n, piece.panels.count,
+        packedBatch, piece)
+      let left = packing(
+        "left", from: .operand(0, "a"), to: 1, across: transposeA, s.m, tiles, s.batch, piece)
+      return [right] + (isPacked && (index == 0 || isCutInK) ? [left] : []) + [product(piece)]
+    }
+    return Launches(calls, scratch: [rightBytes] + leftBytes + sumBytes)
+  }
+
+  /// The pieces, all but the last of one size. A wide right operand is cut in panels, whose columns of C are
+  /// then complete; a deep one in slices of K, since every cut of N would pack the left operand again.
+  private func pieces(
+    _ s: Sizes, _ plan: MatMulPlan.Panels, width: Int, batch: Int, limit: Int
+  ) -> [Piece] {
+    let panels = ceilDivide(s.n, width)
+    let count = ceilDivide(4 * batch * s.k * panels * width, limit)
+    func cut(_ extent: Int, toMultipleOf unit: Int) -> [Range<Int>] {
+      let step = roundUp(ceilDivide(extent, max(1, count)), toMultipleOf: unit)
+      return stride(from: 0, to: extent, by: step).map { $0..<min(extent, $0 + step) }
+    }
+    if count <= 1 { return [Piece(panels: 0..<panels, k: 0..<s.k)] }
+    return s.n >= s.k
+      ? cut(panels, toMultipleOf: 1).map { Piece(panels: $0, k: 0..<s.k) }
+      : cut(s.k, toMultipleOf: plan.depth).map { Piece(panels: 0..<panels, k: $0) }
   }
 
   /// How many blocks of tiles work-items take along the rows and the columns of C, of a left operand that is

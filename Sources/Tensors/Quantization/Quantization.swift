@@ -54,8 +54,15 @@ public enum Quantization: String, Sendable, Hashable, CaseIterable {
     }
   }
 
-  /// Whether rows are multiples of 32 numbers that share a scale.
-  var hasStepsOf32: Bool { self != .int8 && self != .q6K }
+  /// How many neighbours have one scale, of which rows are multiples; nil where a row has one.
+  var stepLength: Int? {
+    switch self {
+    case .int8: nil
+    case .nf4: 64
+    case .q6K: 16
+    default: 32
+    }
+  }
 
   /// The type's name in kernels (`quantized.cl`).
   package var kernelName: String { self == .int8 ? "int8_rows" : rawValue }
