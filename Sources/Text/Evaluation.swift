@@ -44,7 +44,7 @@ package func evaluate(
   let losses = LinearLoss.crossEntropy(
     hidden: hidden, head: model.head, labels: labels, classCount: classCount
   ).sum(axis: 1)
-  let best = LikeliestTokens(hidden, model.head, classCount: classCount, withSurprises: true)
+  let best = LinearArgMax.likeliest(hidden: hidden, head: model.head, classCount: classCount)
   let compared = teacher.map { teacher in
     let given = teacher.distributions(inputs)
     let kl = LinearLoss.distillation(
@@ -55,11 +55,8 @@ package func evaluate(
   }
   let executor = try GraphExecutor(
     Graph(
-      outputs: [losses] + best.tokens + best.surprises
-        + (compared.map { $0.best.tokens + [$0.kl] } ?? [])), on: store)
-  func integers(_ parts: [Tensor]) throws -> [Int32] {
-    try parts.flatMap { try executor.value(of: $0).integers }
-  }
+      outputs: [losses, best.classes, best.surprises]
+        + (compared.map { [$0.best, $0.kl] } ?? [])), on: store)
 
   var windowLosses: [Double] = []
   var (nats, kl, agreeing, tokenCount) = (0.0, 0.0, 0, 0)
@@ -83,9 +80,9 @@ package func evaluate(
       nats += Double(sum)
     }
     tokenCount += batch.weight
-    let likeliest = try integers(best.tokens)
-    let surprise = try best.surprises.flatMap { try executor.value(of: $0).floats }
-    let theirs = try compared.map { try integers($0.best.tokens) }
+    let likeliest = try executor.value(of: best.classes).integers
+    let surprise = try executor.value(of: best.surprises).floats
+    let theirs = try compared.map { try executor.value(of: $0.best).integers }
     for place in targets.indices where targets[place] >= 0 {
       calibration.add(surprise[place], isRight: likeliest[place] == targets[place])
       if let theirs, theirs[place] == likeliest[place] { agreeing += 1 }

@@ -27,14 +27,13 @@ public enum Teacher {
     }
   }
 
-  /// The likeliest next tokens by `distributions`.
-  func likeliest(
-    _ distributions: LinearLoss.Teacher, _ inputs: Inputs, classCount: Int
-  ) -> LikeliestTokens {
+  /// The likeliest next tokens by `distributions`, int32 [B, T].
+  func likeliest(_ distributions: LinearLoss.Teacher, _ inputs: Inputs, classCount: Int) -> Tensor {
     switch distributions {
-    case .head(let hidden, let head): LikeliestTokens(hidden, head, classCount: classCount)
-    case .logits(let logits): LikeliestTokens(logits.argMax())
-    case .list: LikeliestTokens(inputs[.teacherBest])
+    case .head(let hidden, let head):
+      LinearArgMax.likeliest(hidden: hidden, head: head, classCount: classCount).classes
+    case .logits(let logits): logits.argMax()
+    case .list: inputs[.teacherBest]
     }
   }
 }

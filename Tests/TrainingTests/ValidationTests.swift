@@ -7,9 +7,8 @@ import Models
 import Storage
 import Tensors
 import Testing
+import Text
 import Training
-
-@testable import Text
 
 @Suite struct ValidationTests {
   /// Some text by a generator: what is learnt of one piece by heart helps little with another.
@@ -169,26 +168,5 @@ import Training
       }, rounds: 3)
     // The first of each is for compilation.
     #expect(found == [2, 4] && calls == [0, 1, 0, 1, 0, 1, 0, 1])
-  }
-
-  /// Of a vocabulary whose logits would not fit: the same tokens and probabilities as from all logits.
-  @Test func theLikeliestTokensNeedFewLogits() throws {
-    var random = RandomData(seed: 31)
-    let (rows, classes, padded) = (700, 60_000, 60_010)
-    let feeds = inputs([random.floats([7, rows / 7, 4]), random.floats([padded, 4])])
-    let (hidden, head) = (feeds[0].tensor, Head(feeds[1].tensor))
-    let likeliest = LikeliestTokens(hidden, head, classCount: classes, withSurprises: true)
-    #expect(likeliest.tokens.count == 3)
-    let graph = Graph(outputs: likeliest.tokens + likeliest.surprises)
-    let executor = try GraphExecutor(graph, on: VariableStore(on: ReferenceDevice(), seed: 1))
-    #expect(executor.plan.peak < 4 * rows * classes)
-    for feed in feeds { try executor.set(feed.tensor, to: feed.data) }
-    try executor.run()
-    let logits = head.logits(hidden).split([classes, padded - classes])[0]
-    let expected = try evaluate([logits.argMax(), logits.crossEntropy(labels: logits.argMax())], feeds)
-    #expect(
-      try likeliest.tokens.flatMap { try executor.value(of: $0).integers } == expected[0].integers)
-    #expect(
-      try likeliest.surprises.flatMap { try executor.value(of: $0).floats } == expected[1].floats)
   }
 }
