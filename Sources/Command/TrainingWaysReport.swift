@@ -40,15 +40,21 @@ struct TrainingWaysReport {
 
   private let lines: [Line]
   private let name: String
+  private let teacher: String?
   private let (batchSize, length): (Int, Int)
   private let memory: Int
 
   init(
-    _ directory: ModelDirectory, named name: String, batchSize: Int, length: Int,
-    in size: MemorySize
+    _ directory: ModelDirectory, named name: String, taughtBy teacher: String?, batchSize: Int,
+    length: Int, in size: MemorySize
   ) throws {
     let model = try directory.languageModel()
-    let limit = model.contextLength
+    var limit = model.contextLength
+    let teacherURL = teacher.map { URL(fileURLWithPath: $0) }
+    if let teacherURL {
+      limit = min(limit, try ModelDirectory(teacherURL).languageModel().contextLength)
+    }
+    self.teacher = teacher
     let length = min(length, limit)
     (self.name, self.batchSize, self.length) = (name, batchSize, length)
     memory = size.byteCount
@@ -56,7 +62,7 @@ struct TrainingWaysReport {
     let usable = memory - memory / 16
     let device: any Device =
       try availableDevices().first.map { try OpenCLDevice($0) } ?? ReferenceDevice()
-    lines = try TrainingWay.all.map { way in
+    lines = try TrainingWay.all(of: model, taughtBy: teacherURL).map { [limit] way in
       let bytes = try way.byteCount(
         of: directory, batchSize: batchSize, length: length, on: device)
       return Line(
@@ -74,7 +80,10 @@ struct TrainingWaysReport {
     let more =
       rows < batchSize ? ["--set training.micro_batches=\((batchSize + rows - 1) / rows)"] : []
     let command =
-      (["retort train --model \(name)"] + line.way.options + [
+      ([
+        teacher.map { "retort distill --teacher \($0) --student \(name)" }
+          ?? "retort train --model \(name)"
+      ] + line.way.options + [
         "--batch-size \(rows)", "--set data.sequence_length=\(length)",
       ] + more + ["--data FILE --run RUN"]).joined(separator: " ")
     return (command, line.way.name)

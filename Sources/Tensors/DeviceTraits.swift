@@ -25,7 +25,7 @@ public struct DeviceTraits: Sendable, Hashable {
   package var matrixUnit: MatrixUnit?
   /// The most memory in which a processor's product has its right operand packed, in bytes; a larger one is packed
   /// and multiplied a piece at a time.
-  var packedBytes = 64 << 20
+  var packedBytes = 128 << 20
   /// What tuning found out about this device.
   package var tuning = Tuning()
 

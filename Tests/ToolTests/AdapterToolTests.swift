@@ -131,4 +131,47 @@ import Testing
     let wrong = try train("wrong", "some")
     #expect(wrong.status == 1 && wrong.errors.contains("training.recompute"), "\(wrong.errors)")
   }
+
+  /// Which ways fit a device, of a training and of a distillation by a model of the same shape; the command that is told works.
+  @Test func theWaysThatFitADeviceAreTold() throws {
+    let shop = try Workshop()
+    let wide = ["width", "mlp_width"].flatMap { ["--set", "model.\($0)=64"] }
+    let trained = try shop.run(
+      ["train", "--device", "reference", "--run", "wide"] + shop.tiny(["model"], steps: 2) + wide
+        + ["--set", "model.heads=2", "--set", "model.key_value_heads=2"])
+    #expect(trained.status == 0, "\(trained.errors)")
+    let model = shop.path("wide/model")
+    func told(_ memory: String, _ more: [String] = []) throws -> JSON {
+      let found = try shop.run(
+        [
+          "inspect", model, "--device-memory", memory, "--sequence-length", "16", "--batch-size",
+          "2", "--json",
+        ] + more)
+      #expect(found.status == 0, "\(found.errors)")
+      return try JSON(parsing: Data(found.output.utf8))
+    }
+    func bytes(_ told: JSON) -> [Int] {
+      (told["ways"]?.array ?? []).compactMap { $0["bytes"]?.int }
+    }
+    let alone = try told("1GiB")
+    let sizes = bytes(alone)
+    #expect(sizes.count == 5 && sizes[0] >= sizes[1] && sizes[1] >= sizes[2] && sizes[2] > sizes[3])
+    let command = "retort train --model \(model) --batch-size 2"
+    #expect(alone["command"]?.string?.hasPrefix(command) == true)
+    let taught = try told("1GiB", ["--teacher", model])
+    #expect(bytes(taught).count == 10)
+    #expect(zip(bytes(taught), sizes).allSatisfy { $0 > $1 })
+    // The command of the way that needs least is one that the tool takes.
+    let last = try #require(taught["ways"]?.array?.last?["options"]?.array).compactMap(\.string)
+    #expect(last.contains("--set teacher.storage=nf4"))
+    let settings = last.flatMap { $0.split(separator: " ").map(String.init) }
+    let run = try shop.run(
+      [
+        "distill", "--device", "reference", "--teacher", model, "--student", model, "--run", "by",
+        "--force", "--controls", "data", "--seeds", "1",
+      ] + shop.tiny(["student"], steps: 2) + settings)
+    #expect(run.status == 0, "\(run.errors)")
+    let none = try shop.run(["inspect", model, "--teacher", model])
+    #expect(none.status != 0 && none.errors.contains("--teacher is for --device-memory"))
+  }
 }

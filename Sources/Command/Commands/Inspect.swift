@@ -34,7 +34,15 @@ struct Inspect: ParsableCommand {
       valueName: "size"))
   var deviceMemory: MemorySize?
 
+  @Option(
+    help: ArgumentHelp(
+      "With --device-memory: say it of a distillation by this model.", valueName: "folder"))
+  var teacher: String?
+
   func validate() throws {
+    if teacher != nil && deviceMemory == nil {
+      throw ValidationError("--teacher is for --device-memory: what a distillation takes.")
+    }
     try requireCount(sequenceLength, "sequence-length")
     try requireCount(batchSize, "batch-size", to: 1 << 16)
   }
@@ -45,7 +53,8 @@ struct Inspect: ParsableCommand {
     let directory = ModelDirectory(URL(fileURLWithPath: folder))
     if let deviceMemory {
       return try TrainingWaysReport(
-        directory, named: folder, batchSize: batchSize, length: sequenceLength, in: deviceMemory
+        directory, named: folder, taughtBy: teacher, batchSize: batchSize, length: sequenceLength,
+        in: deviceMemory
       ).tell(asJSON: results.json)
     }
     let model = try directory.model()

@@ -1,43 +1,92 @@
-// Ways to train a language model on a device, and what each takes.
+// Ways to train a language model on a device, alone or by a teacher, and what each takes.
 import Base
+import Distillation
 import Experiments
 import Foundation
 import Models
 import Tensors
 import Training
 
-/// How much of a language model is trained and kept, as a recipe says it.
+/// How much of a language model is trained and kept, and how its teacher is, as a recipe says it.
 package struct TrainingWay {
   package let name: String
-  /// What `retort train` is told beside the model, the data and their sizes.
-  package let options: [String]
-  private let adapter: AdapterRecipe?
+  private let rank: Int
+  private let base: FrozenStorage
   private let recomputation: Recomputation
   private let hasNarrowMoments: Bool
+  /// A teacher's file, and how its weights lie; nil where nobody teaches.
+  private var teacher: (url: URL, storage: FrozenStorage)?
 
   private init(
-    _ name: String, _ options: [String], rank: Int = 0, base: FrozenStorage = .file,
+    _ name: String, rank: Int = 0, base: FrozenStorage = .file,
     recomputation: Recomputation = .all, hasNarrowMoments: Bool = false
   ) {
-    (self.name, self.options) = (name, options)
-    var adapter = AdapterRecipe()
-    (adapter.rank, adapter.base) = (rank, base)
-    self.adapter = rank > 0 ? adapter : nil
+    (self.name, self.rank, self.base) = (name, rank, base)
     (self.recomputation, self.hasNarrowMoments) = (recomputation, hasNarrowMoments)
+    teacher = nil
   }
 
-  private static let again = "--set training.recompute=layers"
+  private init(_ way: TrainingWay, taughtBy url: URL, in storage: FrozenStorage) {
+    self.init(
+      way.name + (storage == .file ? "" : "; teacher on \(storage.rawValue)"), rank: way.rank,
+      base: way.base, recomputation: way.recomputation, hasNarrowMoments: way.hasNarrowMoments)
+    teacher = (url, storage)
+  }
+
   /// From the one that needs most memory to the one that needs least.
-  package static var all: [TrainingWay] {
+  private static var untaught: [TrainingWay] {
     [
-      .init("all weights", [], recomputation: .none),
-      .init("all weights, values computed again", [again]),
-      .init(
-        "so, with moments of 8 bits", ["--set training.optimizer=adamw8", again],
-        hasNarrowMoments: true),
-      .init("LoRA of rank 16, values computed again", ["--lora 16", again], rank: 16),
-      .init("so, on nf4", ["--lora 16", "--base nf4", again], rank: 16, base: .nf4),
+      .init("all weights", recomputation: .none),
+      .init("all weights, values computed again"),
+      .init("all weights so, with moments of 8 bits", hasNarrowMoments: true),
+      .init("LoRA of rank 16, values computed again", rank: 16),
+      .init("LoRA so, on nf4", rank: 16, base: .nf4),
     ]
+  }
+
+  /// Those that a model has: its layers may be too narrow for an adapter. Of a distillation with the teacher's weights as in its
+  /// file first, then in fewer bits.
+  package static func all(
+    of model: any PretrainedModel, taughtBy teacher: URL?
+  ) -> [TrainingWay] {
+    let ways = untaught.filter { way in
+      var options = Adapter.Options()
+      options.rank = way.rank
+      return way.rank == 0 || (try? Adapter(of: model, options)) != nil
+    }
+    guard let teacher else { return ways }
+    return [FrozenStorage.file, .nf4].flatMap { storage in
+      ways.map { TrainingWay($0, taughtBy: teacher, in: storage) }
+    }
+  }
+
+  /// What `retort train`, or `retort distill`, is told beside the models, the data and their sizes.
+  package var options: [String] {
+    let onAdapter =
+      teacher == nil
+      ? ["--lora \(rank)", "--base \(base.rawValue)"]
+      : ["--set student.adapter.rank=\(rank)", "--set student.adapter.base=\(base.rawValue)"]
+    var options = rank == 0 ? [] : base == .file ? [onAdapter[0]] : onAdapter
+    if hasNarrowMoments { options.append("--set training.optimizer=adamw8") }
+    if recomputation == .all { options.append("--set training.recompute=layers") }
+    if let teacher, teacher.storage != .file {
+      options.append("--set teacher.storage=\(teacher.storage.rawValue)")
+    }
+    return options
+  }
+
+  /// What the model learns by: the text alone, or a teacher that is planned too.
+  private func objective(of model: any LanguageModel, in store: VariableStore) throws
+    -> any Objective
+  {
+    guard let teacher else { return NextTokenObjective(model) }
+    let arm = try Arm("teacher", finished: teacher.url.path, storage: teacher.storage)
+    try arm.planFinished(in: store)
+    let teaching = try arm.languageModel()
+    return DistillationObjective(
+      student: model, teacher: .model(teaching),
+      DivergenceLoss(.forwardKL, temperature: 2, alpha: 0.5),
+      classCount: min(model.vocabularySize, teaching.vocabularySize))
   }
 
   /// The bytes of a training of the model in a folder, by the plan of the very trainer: weights, gradients, moments, values.
@@ -48,12 +97,16 @@ package struct TrainingWay {
     let store = VariableStore(on: planning, seed: 1)
     let place = RunFolder("planned")
     var arm = try Arm("model", startingFrom: directory.url.path, in: place)
-    if let adapter { arm = try arm.adapted(by: adapter) }
+    if rank > 0 {
+      var adapter = AdapterRecipe()
+      (adapter.rank, adapter.base) = (rank, base)
+      arm = try arm.adapted(by: adapter)
+    }
     try arm.plan(in: store, prefix: arm.name)
     let tokens = [Int32](repeating: 0, count: batchSize * length + 1)
     let setup = arm.adapted(
       TrainingSetup(
-        objective: NextTokenObjective(try arm.languageModel()),
+        objective: try objective(of: try arm.languageModel(), in: store),
         data: TokenWindows(tokens, length: length), validation: nil))
     var options = TrainingOptions(stepCount: 1, batchSize: batchSize)
     options.recomputation = recomputation
