@@ -255,7 +255,7 @@ OVERLOAD float2 step_of(const nf4_row row, const uint at) {
   const uint##N codes = convert_uint##N(vload##N(0, (block).q + at % 16)) >> (at % 32 / 16 * 4); \
   const uint##N high = (uint##N)(as_uint(vload4(0, (block).h))) >> (FIRST_##N + at % 32); \
   return convert_float##N((codes & 15u) | (high & 1u) << 4);
-// Two codes a byte, the upper half first; BYTES has N numbers, each with the N / 2 bytes or a part that the number's code is in.
+// Two codes a byte, the upper half first. Lane i of BYTES has the word that holds its code, shifted down to it; higher bits are left.
 #define CODES_OF_NF4(N, BYTES) \
   OVERLOAD float##N PASTE(codes_, N)(const nf4_row row, const uint at) { \
     const size_t place = row.at + at; \

@@ -53,6 +53,11 @@ struct TrainingWaysReport {
     let teacherURL = teacher.map { URL(fileURLWithPath: $0) }
     if let teacherURL {
       limit = min(limit, try ModelDirectory(teacherURL).languageModel().contextLength)
+      if TrainingWay.haveOtherTokens(directory.url, teacherURL, contextLength: limit) {
+        throw UserError(
+          "\(name) and its teacher have other tokens: such a teacher is asked before a step and not in it. "
+            + "`retort doctor` with the same --teacher and --student says what that takes.")
+      }
     }
     self.teacher = teacher
     let length = min(length, limit)
@@ -62,14 +67,20 @@ struct TrainingWaysReport {
     let usable = memory - memory / 16
     let device: any Device =
       try availableDevices().first.map { try OpenCLDevice($0) } ?? ReferenceDevice()
-    lines = try TrainingWay.all(of: model, taughtBy: teacherURL).map { [limit] way in
+    var lines: [Line] = []
+    for way in TrainingWay.all(of: model, taughtBy: teacherURL) {
       let bytes = try way.byteCount(
         of: directory, batchSize: batchSize, length: length, on: device)
-      return Line(
-        way: way, bytes: bytes, fits: bytes <= usable,
-        room: try way.room(
-          for: directory, length: length, limit: min(limit, 1 << 15), bytes: usable, on: device))
+      // Of a teacher whose matrices cannot lie in fewer bits nothing else is to be said.
+      if lines.contains(where: { $0.bytes == bytes && way.name.hasPrefix($0.way.name) }) {
+        continue
+      }
+      let room = try way.room(
+        for: directory, length: length, limit: min(limit, 1 << 15), bytes: usable, on: device)
+      lines.append(Line(way: way, bytes: bytes, fits: bytes <= usable, room: room))
     }
+    // Of the student's ways and the teacher's, those that need most come first.
+    self.lines = lines.sorted { $0.bytes > $1.bytes }
   }
 
   /// The first way that fits, with as many rows as were asked for, or as fit.
@@ -97,7 +108,7 @@ struct TrainingWaysReport {
       table(
         [
           [
-            "way to train \(name)", "\(batchSize) x \(length) tokens take",
+            "way to train \(name)" + (teacher.map { " by \($0)" } ?? ""), "\(batchSize) x \(length) tokens take",
             "of \(mebibytes(memory))",
             "most rows of \(length)", "longest single row",
           ]
@@ -112,7 +123,7 @@ struct TrainingWaysReport {
           }))
     try Command.tell(
       prose:
-        "Rows and lengths are powers of two, at most 64 and \(grouped(1 << 15)). A sixteenth of the memory is left to the driver and to measurements."
+        "\"again\": values are computed again in the backward pass. Rows and lengths are powers of two, at most 64 and \(grouped(1 << 15)). A sixteenth of the memory is left to the driver and to measurements."
     )
     if let recipe {
       try Command.tell("\n\(recipe.command)")

@@ -23,8 +23,8 @@ public struct DeviceTraits: Sendable, Hashable {
   package var hasSubgroups = false
   /// What multiplies matrices of 16 bits, where something does and gave the right numbers.
   package var matrixUnit: MatrixUnit?
-  /// The most memory in which a processor's product has its right operand packed, in bytes; a larger one is packed
-  /// and multiplied a piece at a time.
+  /// About the most memory in which a processor's product has its right operand packed, in bytes: a larger one is packed
+  /// and multiplied a piece at a time, of whole slices and all batches.
   var packedBytes = 128 << 20
   /// What tuning found out about this device.
   package var tuning = Tuning()

@@ -36,12 +36,14 @@ struct Inspect: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "With --device-memory: say it of a distillation by this model.", valueName: "folder"))
+      "With --device-memory: the teacher of a distillation, a folder or a GGUF file; both are counted.",
+      valueName: "model"))
   var teacher: String?
 
   func validate() throws {
     if teacher != nil && deviceMemory == nil {
-      throw ValidationError("--teacher is for --device-memory: what a distillation takes.")
+      throw ValidationError(
+        "--teacher needs --device-memory: together they say what a distillation takes.")
     }
     try requireCount(sequenceLength, "sequence-length")
     try requireCount(batchSize, "batch-size", to: 1 << 16)

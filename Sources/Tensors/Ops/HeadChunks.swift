@@ -11,7 +11,7 @@ struct HeadChunks {
   private static let smallDeviceBytes = 4 << 30
 
   /// The rows of a chunk of `rowCount` in all.
-  static func rows(_ rowCount: Int, classCount: Int, memoryBytes: Int = .max) -> Int {
+  static func size(_ rowCount: Int, classCount: Int, memoryBytes: Int = .max) -> Int {
     let least = memoryBytes < smallDeviceBytes ? leastRowsOfSmallDevice : leastRows
     let wanted = chunkBytes / max(4 * classCount, 1) / least * least
     return min(rowCount, max(wanted, least))
@@ -29,7 +29,7 @@ struct HeadChunks {
   init(rowCount: Int, classCount: Int, on traits: DeviceTraits) {
     self.rowCount = rowCount
     self.traits = traits
-    size = Self.rows(rowCount, classCount: classCount, memoryBytes: traits.memoryBytes)
+    size = Self.size(rowCount, classCount: classCount, memoryBytes: traits.memoryBytes)
   }
 
   var launches: Launches { Launches(calls, scratch: scratch) }

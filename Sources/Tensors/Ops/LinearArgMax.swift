@@ -45,7 +45,7 @@ package struct LinearArgMax: KernelOp {
   package func products(_ operands: [TensorType]) -> [MatMulProblem] {
     [
       MatMulProblem(
-        m: HeadChunks.rows(operands[0].shape.rowCount, classCount: classCount), n: classCount,
+        m: HeadChunks.size(operands[0].shape.rowCount, classCount: classCount), n: classCount,
         k: operands[1].shape[1], transposeA: false, transposeB: true)
     ]
   }

@@ -4,7 +4,7 @@ import Base
 extension LinearLoss {
   /// The rows of a chunk, on a device that is not small.
   func chunk(_ operands: [TensorType]) -> Int {
-    HeadChunks.rows(operands[0].shape.rowCount, classCount: classCount)
+    HeadChunks.size(operands[0].shape.rowCount, classCount: classCount)
   }
 
   package func mayBeNarrow(operand: Int) -> Bool {

@@ -186,11 +186,11 @@ package struct MatMul: KernelOp, CustomStringConvertible {
         defines: ["ROWS": s.m, "COLUMNS": columns, "TRANSPOSE_B": 1], arguments: arguments,
         on: traits)
       call.prelude = epilogueSource(operands)
-      // Kernels of vectors use a scale for all that have it.
+      // Kernels of vectors use a scale for all that have it; many lanes share a row in runs of 32.
       if case .quantized(let form) = operands[1].elementType, let length = form.stepLength,
-        traits.vectorWidth > 1
+        traits.vectorWidth > 1, isCPU || length >= 32
       {
-        call.defines["STEPS"] = length
+        call.defines["STEPS"] = isCPU ? length : 32
       }
       return Launches([call])
     }

@@ -89,7 +89,8 @@ extension MatMul {
   }
 
   /// The pieces, all but the last of one size. A wide right operand is cut in panels, whose columns of C are
-  /// then complete; a deep one in slices of K, since every cut of N would pack the left operand again.
+  /// then complete; a deep one in slices of K, since for each cut of N the left operand, as deep, would be packed again
+  /// or lie packed in whole.
   private func pieces(
     _ s: Sizes, _ plan: MatMulPlan.Panels, width: Int, batch: Int, limit: Int
   ) -> [Piece] {

@@ -1,6 +1,5 @@
 // Ways to train a language model on a device, alone or by a teacher, and what each takes.
 import Base
-import Distillation
 import Experiments
 import Foundation
 import Models
@@ -33,14 +32,14 @@ package struct TrainingWay {
     teacher = (url, storage)
   }
 
-  /// From the one that needs most memory to the one that needs least.
+  /// From the one that needs most memory to the one that needs least; "again" are values in the backward pass.
   private static var untaught: [TrainingWay] {
     [
       .init("all weights", recomputation: .none),
-      .init("all weights, values computed again"),
-      .init("all weights so, with moments of 8 bits", hasNarrowMoments: true),
-      .init("LoRA of rank 16, values computed again", rank: 16),
-      .init("LoRA so, on nf4", rank: 16, base: .nf4),
+      .init("all weights, again"),
+      .init("all weights, again, moments of 8 bits", hasNarrowMoments: true),
+      .init("LoRA of rank 16, again", rank: 16),
+      .init("LoRA of rank 16 on nf4, again", rank: 16, base: .nf4),
     ]
   }
 
@@ -75,6 +74,15 @@ package struct TrainingWay {
     return options
   }
 
+  /// Whether two models have other tokens, as their tokenizers say, so that one teaches the other by likelihoods, in a pass of its
+  /// own; a plan needs no tokenizers, so one that is not there says nothing.
+  package static func haveOtherTokens(_ model: URL, _ other: URL, contextLength: Int) -> Bool {
+    let tokenizers = [model, other].compactMap {
+      try? RunTokenizer("", model: $0.path, contextLength: contextLength)
+    }
+    return tokenizers.count == 2 && !tokenizers[0].isSame(as: tokenizers[1])
+  }
+
   /// What the model learns by: the text alone, or a teacher that is planned too.
   private func objective(of model: any LanguageModel, in store: VariableStore) throws
     -> any Objective
@@ -85,7 +93,7 @@ package struct TrainingWay {
     let teaching = try arm.languageModel()
     return DistillationObjective(
       student: model, teacher: .model(teaching),
-      DivergenceLoss(.forwardKL, temperature: 2, alpha: 0.5),
+      ObjectiveRecipe().divergence,
       classCount: min(model.vocabularySize, teaching.vocabularySize))
   }
 
