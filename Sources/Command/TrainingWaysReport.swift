@@ -108,7 +108,8 @@ struct TrainingWaysReport {
       table(
         [
           [
-            "way to train \(name)" + (teacher.map { " by \($0)" } ?? ""), "\(batchSize) x \(length) tokens take",
+            "way to train \(name)" + (teacher.map { " by \($0)" } ?? ""),
+            "\(batchSize) x \(length) tokens take",
             "of \(mebibytes(memory))",
             "most rows of \(length)", "longest single row",
           ]
