@@ -128,8 +128,6 @@ STORE_TRANSPOSED(__private)
   for (uint c = (uint)(columns) / VECTOR * VECTOR + get_local_id(0); c < (uint)(columns); c += LANES)
 
 #if LANES == 1
-#define ROW_BEST_SCRATCH
-#define row_best(best, place)
 #define ROW_SCRATCH
 #define row_sum(x) (x)
 #define row_max(x) (x)
@@ -139,26 +137,6 @@ STORE_TRANSPOSED(__private)
 #define row_sum(x) lanes_sum(x, row_scratch)
 #define row_max(x) lanes_max(x, row_scratch)
 #define row_sync() barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE)
-
-#define ROW_BEST_SCRATCH __local float best_scratch[LANES]; __local int place_scratch[LANES];
-#define row_best(best, place) lanes_best(&best, &place, best_scratch, place_scratch)
-
-// Gives lane 0 the largest of the lanes' values and its place, the first place of equals.
-inline void lanes_best(float* best, int* place, __local float* values, __local int* places) {
-  const uint own = get_local_id(0);
-  values[own] = *best;
-  places[own] = *place;
-  barrier(CLK_LOCAL_MEM_FENCE);  // every lane has written its candidate
-  if (own == 0) {
-    for (int lane = 1; lane < LANES; lane++) {
-      if (values[lane] > *best || (values[lane] == *best && places[lane] < *place)) {
-        *best = values[lane];
-        *place = places[lane];
-      }
-    }
-  }
-  barrier(CLK_LOCAL_MEM_FENCE);  // all candidates are read before scratch is used again
-}
 
 // Joins the lanes' values; every lane gets the result. Subgroups join their own where there are any,
 // else it is a tree over the lanes, whose number is a power of two.

@@ -1,6 +1,6 @@
 // The likeliest class of a head's logits in each row, and the negative logarithm of its probability. A work-group owns one row at a
 // time.
-#include "common.cl"
+#include "row_place.cl"
 
 // logits: [rows, columns], of the rows from `first` on of all; y, surprise: of all rows.
 __kernel void linear_argmax(__global const float* logits, __global int* y, __global float* surprise,
@@ -9,15 +9,7 @@ __kernel void linear_argmax(__global const float* logits, __global int* y, __glo
   ROW_SCRATCH
   FOR_ROWS(row, rows) {
     __global const float* s = logits + (size_t)row * columns;
-    float best = -INFINITY;
-    int place = 0;
-    for (int c = get_local_id(0); c < columns; c += LANES) {
-      if (s[c] > best) {
-        best = s[c];
-        place = c;
-      }
-    }
-    row_best(best, place);
+    ROW_PLACE(best, place, s, columns)
     ROW_HIGHEST(highest, s, columns)
     ROW_SUM(sum, s, columns, exp_of_log(value - highest))
     if (get_local_id(0) == 0) {
