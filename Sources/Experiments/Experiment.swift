@@ -10,9 +10,9 @@ import Tensors
 ///
 /// Its folder holds everything that a run leaves behind: recipe, metrics, checkpoints, models, verdict and report.
 public struct Experiment {
-  private var recipe: DistillRecipe
-  private let task: any LearningTask
-  private let folder: RunFolder
+  var recipe: DistillRecipe
+  var task: any LearningTask
+  let folder: RunFolder
 
   /// A recipe and a task for it; `folder` is where the run's models lie, or would. Traps where the recipe lacks keys that the task
   /// adds.
@@ -22,18 +22,6 @@ public struct Experiment {
         recipe.parts.contains { type(of: $0) == type(of: part) }
       }, "an experiment's recipe has the keys of its task: make it with DistillRecipe(for:)")
     (self.recipe, self.task, self.folder) = (recipe, task, folder)
-  }
-
-  /// What is known before the run, and what it costs.
-  private mutating func prepare(
-    _ data: TaskData, _ weights: FrozenWeights, since start: ContinuousClock.Instant,
-    _ observer: RunObserver
-  ) throws -> (plan: DistillationPlan, chosen: [Finding]) {
-    let plan = try observer.during(.preparing, "run") {
-      try DistillationPlan(task, recipe, data, weights)
-    }
-    let chosen = try plan.settle(&recipe, judgedRows: data.judgedRows, since: start, observer)
-    return (plan, chosen)
   }
 
   private func findings(
@@ -52,18 +40,19 @@ public struct Experiment {
   package mutating func examination(
     on device: any Device, _ observer: RunObserver
   ) throws -> RunExamination {
-    let data = try observer.during(.reading, "data") { try task.readData() }
+    var data = try observer.during(.reading, "data") { try task.readData() }
     let weights = try observer.during(.loading, "teacher") {
       try task.readTeachers(on: device)
     }
-    let (plan, chosen) = try prepare(data, weights, since: .now, observer)
+    let (plan, chosen) = try prepare(&data, weights, since: .now, observer)
     let found = try observer.during(.examining, "run") {
       try findings(data, weights, plan)
     }
     return RunExamination(data: data.description, findings: chosen + found, sample: data.sample)
   }
 
-  /// Begins the run in its folder, or goes on with the one that the folder holds, whatever steps and seeds that one settled.
+  /// Begins the run in its folder, or goes on with the one that the folder holds, whatever steps and seeds that one settled. A recipe
+  /// that has become one of more student.steps makes the run longer.
   /// With `overwrite` a run in the folder is deleted first.
   ///
   /// `shouldStop` is asked at every step and between activities: a run that is stopped throws `RunInterrupted` and goes on
@@ -82,7 +71,7 @@ public struct Experiment {
     defer { folder.release() }
     if options.resumes {
       try folder.resume()
-      try requireSameProgram(try recipe.yaml())
+      options.stepCount = try stepsOfLongerProgram(try recipe.yaml())
       recipe = try .load(file: folder.recipe.path, settings: [], parts: recipe.parts)
     } else {
       try folder.requireFree(overwrite: overwrite, sources: recipe.sources)
@@ -91,12 +80,19 @@ public struct Experiment {
       on: device, options, since: .now, RunObserver(shouldStop: shouldStop, onEvent: onEvent))
   }
 
-  /// Throws where the program gives another recipe than the run in the folder began with, and names the keys.
-  private func requireSameProgram(_ yaml: String) throws {
+  /// The steps that a program's recipe has now, where these have become more since the run in the folder began; nil where nothing has
+  /// changed. Throws where anything else has, and names the keys.
+  private func stepsOfLongerProgram(_ yaml: String) throws -> Int? {
     guard let before = folder.about?.program, before != yaml,
       let was = RecipeFile(text: before), let now = RecipeFile(text: yaml)
-    else { return }
-    let changes = now.lines.filter { $0.value != was[$0.key] }.map {
+    else { return nil }
+    let changed = now.lines.filter { $0.value != was[$0.key] }
+    if changed.map(\.key) == ["student.steps"], now.lines.count == was.lines.count,
+      let steps = Int(changed[0].value), steps > Int(was["student.steps"] ?? "") ?? .max
+    {
+      return steps
+    }
+    let changes = changed.map {
       "\($0.key) is \($0.value) and was \(was[$0.key] ?? "not there")"
     }
     let gone = was.lines.filter { now[$0.key] == nil }.map { "\($0.key) is gone" }
@@ -113,24 +109,30 @@ public struct Experiment {
     _ observer: RunObserver
   ) throws -> Outcome {
     let run = Run(in: folder, options, observer)
-    let data = try observer.during(.reading, "data") { try task.readData() }
+    let before = recipe.student.steps
+    let isLonger = try options.stepCount.map { try recipe.student.lengthen(to: $0) } ?? false
+    var data = try observer.during(.reading, "data") { try task.readData() }
     try observer.tell(.opened(device: device.name, data: data.description))
     let weights = try observer.during(.loading, "teacher") {
       try task.readTeachers(on: device)
     }
-    let (plan, chosen) = try prepare(data, weights, since: start, observer)
+    let (plan, chosen) = try prepare(&data, weights, since: start, observer)
     // A run that goes on was decided on when it began, by whatever version that was.
     let teachers = try teachers(data, isDecided: options.resumes)
     var origins = RunOrigins()
     try origins.add(recipe, writtenTo: folder.recipe)
-    if let program = options.program { origins.add("the program's recipe", text: program) }
+    // What a program has now is compared once it is noted.
+    if let program = isLonger ? folder.about?.program : options.program {
+      origins.add(program: program)
+    }
     origins.add("the data", data.fingerprint)
     try task.addOrigins(weights, to: &origins)
     try addTrainings(to: &origins)
     try run.begin(
-      recipe, origins: origins, on: device,
+      recipe, isLonger: isLonger, origins: origins, on: device,
       data: data, phases: plan.phases
     ) { try chosen + findings(data, weights, plan) }
+    if isLonger { try observer.tell(.longer(before, recipe.student.steps)) }
     run.clock = try plan.clock(recipe, judgedRows: data.judgedRows, in: folder)
     let trials = try Trial.all(of: recipe) { try task.arm($0) }
     try train(trials, plan, teachers, weights, run)
@@ -163,7 +165,7 @@ public struct Experiment {
       teachers: [LearntTeacher] = [],
       _ setup: (VariableStore) throws -> TrainingSetup
     ) throws {
-      guard !folder.isFinished(arm.name) else { return }
+      guard !folder.isFinished(arm.name, stepCount: schedule.steps) else { return }
       let store = weights.sharing(seed: seed)
       try ArmTraining(
         arm, setup(store), recipe.training.options(for: schedule, seed: seed), in: run, store: store
@@ -175,7 +177,9 @@ public struct Experiment {
       }
       try run.during(.loading, teacher.name) { _ = try teacher.load(into: weights) }
     }
-    if !trials.allSatisfy({ folder.isFinished($0.student.name) }) {
+    if !trials.allSatisfy({
+      folder.isFinished($0.student.name, stepCount: recipe.student.steps)
+    }) {
       try run.ask("teacher") { try task.askTeacher(weights, $0) }
     }
     for trial in trials {

@@ -211,9 +211,14 @@ package protocol RecipeTask: LearningTask {
   static func takes(_ recipe: DistillRecipe) -> Bool
   /// `folder` is where the run's models lie, or would.
   init(_ recipe: DistillRecipe, in folder: RunFolder) throws
+  /// The recipe with smaller models, the largest first, for a machine that has no time for them; none where anybody chose sizes, or
+  /// where models are not new.
+  static func smaller(_ recipe: DistillRecipe) -> [DistillRecipe]
 }
 
 extension RecipeTask {
+  package static func smaller(_ recipe: DistillRecipe) -> [DistillRecipe] { [] }
+
   package static var kind: RecipeKind<DistillRecipe> {
     RecipeKind(kindName, parts: recipeParts, takes: takes)
   }

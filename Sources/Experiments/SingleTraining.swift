@@ -95,6 +95,8 @@ package struct SingleTraining {
     _ observer: RunObserver
   ) throws {
     let run = Run(in: folder, options, observer)
+    let before = recipe.model.steps
+    let isLonger = try options.stepCount.map { try recipe.model.lengthen(to: $0) } ?? false
     let data = try observer.during(.reading, "data") { try task.readData() }
     try observer.tell(.opened(device: device.name, data: data.description))
     let (phase, chosen) = try prepare(data, on: device, since: start, observer)
@@ -104,13 +106,14 @@ package struct SingleTraining {
     origins.add("the data", data.fingerprint)
     try task.addOrigins(to: &origins)
     try run.begin(
-      recipe, origins: origins, on: device,
+      recipe, isLonger: isLonger, origins: origins, on: device,
       data: data, phases: [phase]
     ) { try chosen + findings(data, phase) }
+    if isLonger { try observer.tell(.longer(before, recipe.model.steps)) }
     run.clock = try RunClock(
       ofOne: arm.name, phase, stepCount: recipe.model.steps,
       judgedSteps: Double(data.judgedRows) / Double(recipe.training.rowsPerStep), in: folder)
-    if !folder.isFinished(arm.name) {
+    if !folder.isFinished(arm.name, stepCount: recipe.model.steps) {
       try ArmTraining(
         arm, try task.setup(), self.options, in: run,
         store: VariableStore(on: device, seed: recipe.seed)

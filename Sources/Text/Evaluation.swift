@@ -7,7 +7,7 @@ import Tensors
 import Training
 
 /// A model's numbers on held-out rows.
-package struct Evaluation: Sendable {
+package struct Evaluation {
   /// The mean loss of each row, in nats per token.
   package let windowLosses: [Double]
   /// Tokens that were predicted.
@@ -21,6 +21,8 @@ package struct Evaluation: Sendable {
   package let agreement: Double?
   /// How far the probability of the likeliest token is from how often it is right.
   package let calibration: Calibration
+  /// What the model said of every row, where that was to be kept and is not too much.
+  package let states: Teacher.States?
 
   package var calibrationError: Double { calibration.error }
 
@@ -28,11 +30,11 @@ package struct Evaluation: Sendable {
 }
 
 /// Evaluates a model whose variables are in `store`, and compares it with a teacher if one is given. The data have at
-/// least one row, of which at most `batchLimit` batches are taken; classes beyond `classCount` are padding. `onProgress` is
-/// told how many batches of all are done; what it throws ends the work.
+/// least one row, of which at most `batchLimit` batches are taken; classes beyond `classCount` are padding. With `keepsStates` other
+/// models can be compared with this one without asking it again. `onProgress` is told how many batches of all are done; what it throws ends the work.
 package func evaluate(
   _ model: any LanguageModel, teacher: Teacher?, on data: any TokenData, batchSize: Int,
-  batchLimit: Int = .max, classCount: Int? = nil, store: VariableStore,
+  batchLimit: Int = .max, classCount: Int? = nil, keepsStates: Bool = false, store: VariableStore,
   onProgress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
 ) throws -> Evaluation {
   let data = teacher?.data(over: data, temperature: 1) ?? data
@@ -53,10 +55,11 @@ package func evaluate(
     ).klAtOne.sum()
     return (best: teacher.likeliest(given, inputs, classCount: classCount), kl: kl)
   }
+  var states = keepsStates ? Teacher.States(model.head, hidden: hidden.shape, over: data) : nil
   let executor = try GraphExecutor(
     Graph(
       outputs: [losses, best.classes, best.surprises]
-        + (compared.map { [$0.best, $0.kl] } ?? [])), on: store)
+        + (compared.map { [$0.best, $0.kl] } ?? []) + (states == nil ? [] : [hidden])), on: store)
 
   var windowLosses: [Double] = []
   var (nats, kl, agreeing, tokenCount) = (0.0, 0.0, 0, 0)
@@ -88,6 +91,9 @@ package func evaluate(
       if let theirs, theirs[place] == likeliest[place] { agreeing += 1 }
     }
     if let compared { kl += Double(try executor.value(of: compared.kl).floats[0]) }
+    try states?.add(
+      executor.value(of: hidden), executor.value(of: best.classes),
+      rowCount: min(batchSize, data.count - index * batchSize))
     try onProgress(index + 1, batchCount)
   }
   let isCompared = teacher != nil && tokenCount > 0
@@ -95,5 +101,5 @@ package func evaluate(
     windowLosses: windowLosses, tokenCount: tokenCount, nats: nats,
     klToTeacher: isCompared ? kl / Double(tokenCount) : nil,
     agreement: isCompared ? Double(agreeing) / Double(tokenCount) : nil,
-    calibration: calibration)
+    calibration: calibration, states: states)
 }

@@ -104,7 +104,7 @@ public struct DistillationObjective: Objective {
         let own = model.hiddenStates(tokens, context)
         if index == 0 { first = Activations(states: own, heads: context.heads) }
         given = .head(hidden: own[own.count - 1], model.head)
-      case .cache(let cache): given = cache.distributions(inputs)
+      case .cache, .states: given = item.teacher.distributions(inputs)
       }
       return LinearLoss.distillation(
         student: (states[states.count - 1], student.head), teacher: given, labels: labels,

@@ -9,11 +9,15 @@ extension Trainer {
     let names = Set(checkpointNames)
     try store.save(
       to: url,
-      metadata: ["step": String(step), "targets": String(targetCount), "run": fingerprint],
+      metadata: [
+        "step": String(step), "of": String(options.stepCount), "targets": String(targetCount),
+        "run": fingerprint,
+      ],
       where: { names.contains($0.name) })
   }
 
-  /// The number of steps that the checkpoint holds, with its variables loaded; 0 without one.
+  /// The number of steps that the checkpoint holds, with its variables loaded; 0 without one. A training that was to have fewer
+  /// steps goes on as a longer one.
   func resume(_ url: URL) throws -> Int {
     resumedTargetCount = 0
     guard FileManager.default.fileExists(atPath: url.path) else { return 0 }
@@ -21,8 +25,13 @@ extension Trainer {
     guard file.metadata["run"] == fingerprint else {
       throw Self.belongsElsewhere(url)
     }
-    guard let step = file.metadata["step"].flatMap({ Int($0) }),
-      (0...options.stepCount).contains(step),
+    let planned = file.metadata["of"].flatMap { Int($0) } ?? options.stepCount
+    guard planned <= options.stepCount else {
+      throw UserError(
+        "\(url.path) belongs to a training of \(grouped(planned)) steps, which cannot become one of \(grouped(options.stepCount)).",
+        remedy: .startAnew)
+    }
+    guard let step = file.metadata["step"].flatMap({ Int($0) }), (0...planned).contains(step),
       let targets = file.metadata["targets"].flatMap({ Int($0) }), targets >= 0
     else {
       throw UserError(
@@ -40,13 +49,16 @@ extension Trainer {
     let names = Set(parameterNames)
     try store.save(
       to: url,
-      metadata: ["step": String(best.step), "loss": String(best.loss), "run": fingerprint],
+      metadata: [
+        "step": String(best.step), "of": String(options.stepCount), "loss": String(best.loss),
+        "run": fingerprint,
+      ],
       where: { names.contains($0.name) })
   }
 
-  /// What an earlier process kept as the best weights of this very run. They may be of a later step than its checkpoint:
-  /// the steps between come to the same weights again.
-  func keptBest(_ url: URL) throws -> BestWeights? {
+  /// What an earlier process kept as the best weights of this very run, which goes on from some step. They may be of a later
+  /// step: the steps between come to the same weights again, unless the run has become longer since.
+  func keptBest(_ url: URL, from first: Int) throws -> BestWeights? {
     guard FileManager.default.fileExists(atPath: url.path) else { return nil }
     let metadata = try Safetensors(contentsOf: url).metadata
     guard metadata["run"] == fingerprint else { throw Self.belongsElsewhere(url) }
@@ -54,6 +66,7 @@ extension Trainer {
       let loss = metadata["loss"].flatMap({ Double($0) }), (1...options.stepCount).contains(step),
       loss.isFinite
     else { throw UserError("\(url.path) does not say whose weights it holds: it is damaged.") }
+    guard step <= first || metadata["of"] == String(options.stepCount) else { return nil }
     return BestWeights(step: step, loss: loss)
   }
 

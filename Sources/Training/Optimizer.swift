@@ -111,7 +111,7 @@ public struct OptimizerOptions: Sendable {
   public var rule: any Optimizer = AdamW()
   /// The highest rate of the schedule.
   public var learningRate = 1e-3
-  /// Steps over which the rate grows linearly from 0.
+  /// Steps over which the rate grows linearly from 0; at most half of all.
   public var warmupSteps = 50
   /// The rate at the last step, as a part of the highest.
   public var finalRateShare = 0.1
@@ -124,8 +124,9 @@ public struct OptimizerOptions: Sendable {
   /// Linear warm-up, then half a cosine down to the final share at the last step (Loshchilov and Hutter,
   /// arXiv 1608.03983). Steps count from 0.
   public func rate(step: Int, of stepCount: Int) -> Double {
-    if step < warmupSteps { return learningRate * Double(step + 1) / Double(warmupSteps) }
-    let progress = Double(step - warmupSteps) / Double(max(1, stepCount - 1 - warmupSteps))
+    let warmup = min(warmupSteps, stepCount / 2)
+    if step < warmup { return learningRate * Double(step + 1) / Double(warmup) }
+    let progress = Double(step - warmup) / Double(max(1, stepCount - 1 - warmup))
     let cosine = (1 + cos(.pi * min(1, progress))) / 2
     return learningRate * (finalRateShare + (1 - finalRateShare) * cosine)
   }

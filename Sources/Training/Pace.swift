@@ -22,6 +22,17 @@ struct Pace {
 
   var targetsPerSecond: Double { Double(targetCount) / (stepCount > 1 ? warmSeconds : seconds) }
 
+  /// Does what is no step, such as a measurement of validation rows; its time is not that of steps.
+  mutating func leaveOut<Result>(
+    finishing device: any Device, _ body: (Pace) throws -> Result
+  ) throws -> Result {
+    try device.finish()
+    let start = ContinuousClock.now
+    let result = try body(self)
+    warm += ContinuousClock.now - start
+    return result
+  }
+
   /// Counts a step with its targets. The first two are waited for, and all where the second took long; returns whether
   /// steps do.
   mutating func count(_ count: Int, finishing device: any Device) throws -> Bool {

@@ -127,10 +127,11 @@ public final class Trainer {
 
   /// Trains to the last step, or until `shouldStop` answers true after a step.
   ///
-  /// Goes on from the checkpoint where there is one, and else begins with the weights as they are. Returns whether training is
+  /// Goes on from the checkpoint where there is one, and else begins with the weights as they are. A checkpoint of the same training with
+  /// fewer steps is gone on with as well: from its step the learning rate follows the longer schedule. Returns whether training is
   /// done: the last step was reached, or patience was at its end. The weights are then the best by the validation rows; without
   /// such rows the last. The best weights are kept in a file `best` meanwhile, so that they outlive the process, or else in
-  /// memory. Throws where the checkpoint belongs to another training, where a file cannot be written, and where the loss or
+  /// memory. Throws where the checkpoint belongs to another training or to a longer one, where a file cannot be written, and where the loss or
   /// its gradients are no numbers any more.
   @discardableResult
   public func run(
@@ -140,14 +141,20 @@ public final class Trainer {
   ) throws -> Bool {
     for file in [checkpoint, bestFile].compactMap({ $0 }) { try WholeFile.requireFolder(of: file) }
     let first = try checkpoint.map(resume) ?? 0
-    var best = try bestFile.flatMap(keptBest)
-    if let bestFile, best == nil, validation != nil, first >= options.validationInterval {
+    var best = try bestFile.flatMap { try keptBest($0, from: first) }
+    if let bestFile, validation != nil, first >= options.validationInterval,
+      !FileManager.default.fileExists(atPath: bestFile.path)
+    {
       throw UserError(
         "\(bestFile.path), the best weights of \(first) steps, is not here any more. Put it back.",
         remedy: .startAnew)
     }
     lastStep = first
     var pace = Pace()
+    // What was kept is of steps that the longer training does otherwise: it begins with the weights that it has.
+    if let bestFile, validation != nil, best == nil, first >= options.validationInterval {
+      try validate(first, &best, bestFile, pace, onEvent)
+    }
     var total = resumedTargetCount
     let end = isOutOfPatience(first, best) ? first : max(first, options.stepCount)
     for step in first..<end {
@@ -160,7 +167,9 @@ public final class Trainer {
       }
       lastStep = done
       if validation != nil, done % options.validationInterval == 0 || done == options.stepCount {
-        try validate(done, &best, bestFile, pace, onEvent)
+        try pace.leaveOut(finishing: store.device) {
+          try validate(done, &best, bestFile, $0, onEvent)
+        }
       }
       let isLast = done == options.stepCount || isOutOfPatience(done, best)
       if done % options.logInterval == 0 || isLast {
@@ -178,7 +187,9 @@ public final class Trainer {
           throw UserError(try NonFiniteSearch(self, checkpoint: checkpoint).sentence(step: step))
         }
         try requireFiniteGradients(try latestNorm(), step: done)
-        try save(checkpoint, step: done, targetCount: total)
+        try pace.leaveOut(finishing: store.device) { _ in
+          try save(checkpoint, step: done, targetCount: total)
+        }
         try onEvent(.checkpoint(checkpoint))
       }
       if isStopping {

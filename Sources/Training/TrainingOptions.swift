@@ -42,9 +42,11 @@ public struct TrainingOptions: Sendable {
 }
 
 extension TrainingOptions {
-  /// What tells trainings apart. How memory is saved does not.
+  /// What tells trainings apart. How memory is saved does not, nor does the number of steps, since a training can become longer, with
+  /// what follows from it.
   var fingerprint: String {
     var same = self
+    (same.stepCount, same.validationInterval) = (0, 0)
     same.recomputation = .none
     return "\(same)".replacing(
       ", recomputation: \(String(reflecting: same.recomputation))", with: "")

@@ -3,6 +3,7 @@ import Checks
 import Foundation
 import Storage
 import Testing
+import Text
 
 @testable import Command
 @testable import Experiments
@@ -52,6 +53,32 @@ import Testing
     #expect(abs(left - (0.5 + 30 + 10 * 80.0 / 120)) < 1e-9)
   }
 
+  /// Where nobody chose sizes, a slow machine takes smaller models before it gives up seeds and most of the steps.
+  @Test func aShortBudgetTakesSmallerModels() throws {
+    let shop = try Workshop()
+    func doctor(_ more: [String]) throws -> String {
+      try shop.run(
+        ["doctor", "--device", "reference", "--data", shop.path("text"), "--budget", "4s"]
+          + [
+            "data.sequence_length=8", "training.batch_size=1", "data.judged_tokens=64",
+            "teacher.steps=4000000", "student.steps=4000000",
+          ].flatMap { ["--set", $0] } + more
+      ).output
+    }
+    let smaller = try doctor([])
+    #expect(
+      smaller.contains("the teacher has 115,584 parameters instead of 626,688, the student 33,088"),
+      "\(smaller)")
+    for chosen in ["student.layers=1", "teacher.width=64"] {
+      let kept = try doctor(["--set", chosen])
+      #expect(!kept.contains("usual sizes") && kept.contains("within 4s there is time"), "\(kept)")
+    }
+    let sizes = try DistillRecipe.load(file: nil, settings: [], kinds: [LanguageTask.kind]).recipe
+    let offered = LanguageTask.smaller(sizes)
+    #expect(offered.count == 2)
+    for recipe in offered { try recipe.language.validate() }
+  }
+
   @Test func aBudgetBecomesARecipe() throws {
     let shop = try Workshop()
     let start = ContinuousClock.now
@@ -87,6 +114,8 @@ import Testing
     let enough = try shop.run(
       ["doctor", "--device", "reference", "--budget", "1h"] + shop.tiny(["teacher", "student"]))
     #expect(enough.output.contains("there is time for 100 % of the steps: 4 steps of the teacher"))
+    // Models whose sizes somebody chose keep them.
+    for run in [run.errors, little.output, enough.output] { #expect(!run.contains("usual sizes")) }
     let wrong = try shop.run(["train", "--budget", "soon", "--run", "other"])
     #expect(wrong.errors.contains("training.budget must be a time such as 90s, 3m or 1h30m"))
   }

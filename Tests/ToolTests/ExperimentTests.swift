@@ -126,6 +126,30 @@ import Training
     #expect(before["equal_compute"] == after["equal_compute"])
   }
 
+  /// A program that asks for more steps of the student makes its run longer, and no other change does.
+  @Test func aRunOfItBecomesLonger() throws {
+    let shop = try Workshop()
+    try run(shop, steps: 30)
+    let teacher = try shop.read("run/teacher/config.json")
+    // A process that ended between two files of the first try, and one that did not.
+    let recipe = try shop.read("run/recipe.yaml")
+    let about = try shop.read("run/run.json")
+    try run(shop, steps: 60)
+    try recipe.write(toFile: shop.path("run/recipe.yaml"), atomically: true, encoding: .utf8)
+    for _ in 0..<2 {
+      try about.write(toFile: shop.path("run/run.json"), atomically: true, encoding: .utf8)
+      try run(shop, steps: 60)
+    }
+    try run(shop, steps: 60)
+    let steps = try shop.metrics("run").steps
+    for (arm, count) in [("teacher", 400), ("student", 60), ("control-2", 60)] {
+      #expect(steps.last { $0["arm"]?.string == arm }?["step"]?.int == count, "\(arm)")
+    }
+    #expect(try shop.read("run/teacher/config.json") == teacher)
+    let fewer = #expect(throws: UserError.self) { try run(shop, steps: 45) }
+    #expect(fewer != nil)
+  }
+
   @Test func itTellsEverythingThatHappens() throws {
     let (shop, log) = (try Workshop(), Log())
     try run(shop, steps: 30, log)
@@ -165,9 +189,9 @@ import Training
   @Test func itGoesOnOnlyAsItBegan() throws {
     let shop = try Workshop()
     try run(shop, steps: 30)
-    let recipe = #expect(throws: UserError.self) { try run(shop, steps: 31) }
+    let recipe = #expect(throws: UserError.self) { try run(shop, steps: 29) }
     #expect(
-      recipe?.description.contains("run began: student.steps is 31 and was 30.") == true,
+      recipe?.description.contains("run began: student.steps is 29 and was 30.") == true,
       "\(String(describing: recipe))")
     let task = #expect(throws: UserError.self) { try run(shop, steps: 30, width: 7) }
     #expect(

@@ -102,10 +102,11 @@ import Text
     #expect(abs(options.rate(step: 0, of: 100) - 0.05) < 1e-9)
     #expect(abs(options.rate(step: 9, of: 100) - 0.5) < 1e-9)
     #expect(abs(options.rate(step: 55, of: 101) - 0.275) < 1e-9)
-    // The last step has the final share.
-    for count in [11, 12, 100] {
-      #expect(abs(options.rate(step: count - 1, of: count) - (count == 11 ? 0.5 : 0.05)) < 1e-9)
+    // The last step has the final share; at most half of the steps warm up.
+    for count in [4, 11, 12, 100] {
+      #expect(abs(options.rate(step: count - 1, of: count) - 0.05) < 1e-9)
     }
+    #expect(abs(options.rate(step: 0, of: 4) - 0.25) < 1e-9 && options.rate(step: 1, of: 4) == 0.5)
   }
 
   @Test func everyWindowIsTrainedOnOncePerPass() throws {

@@ -8,7 +8,8 @@ import Storage
 import Tensors
 import Testing
 import Text
-import Training
+
+@testable import Training
 
 @Suite struct ValidationTests {
   /// Some text by a generator: what is learnt of one piece by heart helps little with another.
@@ -34,7 +35,7 @@ import Training
 
     init(
       in folder: TemporaryFolder, training: TokenWindows, validation: TokenWindows?,
-      patience: Int = 0
+      patience: Int = 0, steps: Int = 60
     ) throws {
       self.folder = folder
       model = Llama(
@@ -43,7 +44,7 @@ import Training
           keyValueHeadCount: 2, contextLength: 8))
       try model.declare(in: store, prefix: "model")
       var options = TrainingOptions()
-      (options.stepCount, options.batchSize, options.validationInterval) = (60, 4, 5)
+      (options.stepCount, options.batchSize, options.validationInterval) = (steps, 4, 5)
       (options.checkpointInterval, options.patience) = (7, patience)
       options.optimizer.learningRate = 0.03
       options.optimizer.warmupSteps = 2
@@ -138,6 +139,47 @@ import Training
     // Those of another run are refused.
     let other = try Run(in: folder, training: windows(3, rows: 6), validation: validation)
     #expect(throws: UserError.self) { try other.run() }
+  }
+
+  /// A longer training does otherwise what a shorter one did after the checkpoint from which it goes on.
+  @Test func weightsOfStepsThatAreDoneAnewAreNotKept() throws {
+    let (training, validation) = (windows(1, rows: 6), windows(2, rows: 10))
+    func run(_ folder: TemporaryFolder, _ steps: Int, stopsAt: Int = .max) throws -> Run {
+      let run = try Run(in: folder, training: training, validation: validation, steps: steps)
+      run.stopsAt = stopsAt
+      try run.run()
+      return run
+    }
+    let folder = try TemporaryFolder()
+    _ = try run(folder, 60, stopsAt: 6)
+    // Here a process went on to other weights, kept the best, and was killed before its next checkpoint.
+    let (checkpoint, best) = (
+      folder.url.appending(path: "c.safetensors"), folder.url.appending(path: "b.safetensors")
+    )
+    let kept = try Data(contentsOf: checkpoint)
+    _ = try run(folder, 60, stopsAt: 33)
+    let values = try Safetensors(contentsOf: best).metadata
+    #expect((values["step"].flatMap { Int($0) } ?? 0) > 6)
+    try kept.write(to: checkpoint)
+    let got = try run(folder, 90)
+    // It begins with the weights that it has, and knows nothing of steps that it does otherwise.
+    let found = try #require(got.measured.min { $0.loss < $1.loss })
+    #expect(got.measured.map(\.step) == [6] + (2...18).map { 5 * $0 })
+    #expect(got.trainer.keptStep == found.step && found.step != values["step"].flatMap { Int($0) })
+    #expect(abs(try got.loss(on: validation) - found.loss) < 1e-5)
+    // A training cannot become shorter.
+    #expect(throws: UserError.self) { try run(folder, 60) }
+  }
+
+  /// What is no step is not in the speed of steps, though the training has taken that time.
+  @Test func measurementsAreNotInTheSpeedOfSteps() throws {
+    let device = ReferenceDevice()
+    var pace = Pace()
+    for _ in 0..<4 {
+      _ = try pace.count(100, finishing: device)
+      try pace.leaveOut(finishing: device) { _ in Thread.sleep(forTimeInterval: 0.1) }
+    }
+    #expect(pace.secondsPerStep < 0.05 && pace.targetsPerSecond > 2000 && pace.seconds > 0.4)
   }
 
   @Test func partsAreApartAndSlicesAreTheirShare() throws {

@@ -23,10 +23,7 @@ struct Distill: TalkativeCommand {
   @OptionGroup var messages: MessageOptions
 
   func validate() throws {
-    if arguments.resume, models.areGiven {
-      throw ValidationError(
-        "--resume goes on with the recipe in the folder; it takes no options that change it.")
-    }
+    if arguments.resume, models.changeMoreThanSteps { throw RunArguments.resumeTakesNoOptions }
   }
 
   func run() throws {
@@ -36,7 +33,9 @@ struct Distill: TalkativeCommand {
     var experiment = try arguments.recipe(
       DistillRecipe.self, in: folder, settings: models.settings
     ).experiment(in: folder)
-    try arguments.run(in: folder, for: DistillRecipe.command) { device, options, observer in
+    try arguments.run(
+      in: folder, for: DistillRecipe.command, steps: models.schedule.steps
+    ) { device, options, observer in
       try experiment.run(on: device, options, since: start, observer)
     }
   }

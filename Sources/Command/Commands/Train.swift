@@ -34,9 +34,10 @@ struct Train: TalkativeCommand {
   @OptionGroup var messages: MessageOptions
 
   func validate() throws {
-    if arguments.resume, model != nil || lora != nil || base != nil || schedule.areGiven {
-      throw ValidationError(
-        "--resume goes on with the recipe in the folder; it takes no options that change it.")
+    if arguments.resume,
+      model != nil || lora != nil || base != nil || schedule.changeMoreThanSteps
+    {
+      throw RunArguments.resumeTakesNoOptions
     }
   }
 
@@ -51,7 +52,9 @@ struct Train: TalkativeCommand {
     var training = try arguments.recipe(
       TrainRecipe.self, in: folder, settings: settings + schedule.settings(of: "model")
     ).training(in: folder)
-    try arguments.run(in: folder, for: TrainRecipe.command) { device, options, observer in
+    try arguments.run(
+      in: folder, for: TrainRecipe.command, steps: schedule.steps
+    ) { device, options, observer in
       try training.run(on: device, options, since: start, observer)
     }
   }

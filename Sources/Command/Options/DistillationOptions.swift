@@ -35,8 +35,8 @@ struct DistillationOptions: ParsableArguments {
   @Option(help: "Train no control, for this reason, which the verdict repeats.")
   var withoutControl: String?
 
-  /// Whether any is given.
-  var areGiven: Bool { !settings.isEmpty }
+  /// Whether any is given that a run which goes on cannot take.
+  var changeMoreThanSteps: Bool { areModelsGiven || schedule.changeMoreThanSteps }
 
   /// Whether any is given that only a distillation takes.
   var areModelsGiven: Bool { settings.count > schedule.settings(of: "student").count }

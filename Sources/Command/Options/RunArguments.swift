@@ -43,6 +43,12 @@ struct RunArguments: ParsableArguments {
   @OptionGroup var device: DeviceOptions
   @OptionGroup var profiling: ProfilingOptions
 
+  static var resumeTakesNoOptions: ValidationError {
+    ValidationError(
+      "--resume goes on with the recipe in the folder; it takes no options that change it, but for --steps, which make the run longer."
+    )
+  }
+
   func validate() throws {
     if resume, overwrite { throw ValidationError("--resume and --overwrite exclude each other.") }
     if resume,
@@ -105,12 +111,14 @@ struct RunArguments: ParsableArguments {
     return options
   }
 
-  /// Opens the device and runs `body` on it, whose events it shows; says how to go on after an interrupt.
+  /// Opens the device and runs `body` on it, whose events it shows; says how to go on after an interrupt. With `steps` a run that
+  /// goes on becomes longer.
   func run(
-    in folder: RunFolder, for command: String,
+    in folder: RunFolder, for command: String, steps: Int?,
     _ body: (any Device, RunOptions, RunObserver) throws -> Void
   ) throws {
-    let options = options
+    var options = options
+    if resume { options.stepCount = steps }
     let device = try self.device.open(profiling: options.profiling.isWanted)
     let display = RunDisplay(of: folder)
     var hasBegun = resume

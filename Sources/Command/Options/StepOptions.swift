@@ -3,7 +3,7 @@ import ArgumentParser
 
 /// The keys of a recipe that are changed most, under the names that other tools have for them.
 struct StepOptions: ParsableArguments {
-  @Option(help: "Steps of the optimizer.")
+  @Option(help: "Steps of the optimizer; with --resume the run becomes as long as that.")
   var steps: Int?
 
   @Option(help: "Passes over what the model reads of the text, in place of --steps.")
@@ -21,8 +21,8 @@ struct StepOptions: ParsableArguments {
     }
   }
 
-  /// Whether any is given.
-  var areGiven: Bool { !settings(of: "").isEmpty }
+  /// Whether any is given that a run which goes on cannot take.
+  var changeMoreThanSteps: Bool { epochs != nil || learningRate != nil || batchSize != nil }
 
   /// The options as settings of the recipe's `section`: the model that is trained.
   func settings(of section: String) -> [String] {

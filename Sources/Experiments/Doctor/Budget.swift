@@ -104,58 +104,6 @@ extension RunTime {
   static func cautious(_ seconds: Double) -> Double { 0.9 * seconds }
 }
 
-extension DistillationPlan {
-  /// Below this share of the steps, seeds that nobody asked for are given up first.
-  private static let fewestShare = 0.5
-
-  /// Cuts steps, and seeds that nobody asked for, so that everything ends within some seconds from `start`; says what
-  /// was chosen. `judgedRows` are held out.
-  func fit(
-    _ recipe: inout DistillRecipe, within seconds: Double, since start: ContinuousClock.Instant,
-    judgedRows: Int, mayDropSeeds: Bool, _ observer: RunObserver
-  ) throws -> [Finding] {
-    let times = try Dictionary(
-      uniqueKeysWithValues: phases.map { ($0.name, try $0.time(on: device, observer)) })
-    let left = RunTime.cautious(seconds) - (ContinuousClock.now - start).seconds
-    func runTime(_ recipe: DistillRecipe) throws -> RunTime {
-      let judgedSteps = Double(judgedRows) / Double(recipe.training.rowsPerStep)
-      let parts = try trainings(of: recipe).compactMap { training in
-        times[training.phase.name].map { RunTime.Part(time: $0, stepCount: training.stepCount) }
-      }
-      // Beside its passes, a sample and a speed are asked of every arm.
-      let judging = parts.reduce(0) {
-        $0 + (judgedSteps * Self.judgingShare + 10) * $1.time.secondsPerStep + 0.1
-      }
-      return RunTime(parts: parts, judging: judging, rowsPerStep: recipe.training.rowsPerStep)
-    }
-    var time = try runTime(recipe)
-    var fewer: [Finding] = []
-    if mayDropSeeds, recipe.seeds > 1, time.share(fitting: left) < Self.fewestShare {
-      fewer.append(
-        .warning(
-          "there is no time for \(recipe.seeds) seeds: the verdict will rest on one, and its interval will not cover the "
-            + "choice of seed"))
-      recipe.seeds = 1
-      time = try runTime(recipe)
-    }
-    let share = time.share(fitting: left)
-    // Passes over the data would decide the steps anew.
-    if teacher != nil {
-      recipe.teacher.steps = RunTime.scaled(recipe.teacher.steps, share)
-      recipe.teacher.epochs = 0
-    }
-    recipe.student.steps = RunTime.scaled(recipe.student.steps, share)
-    recipe.student.epochs = 0
-    return [
-      .budget(
-        seconds, share: share, expected: try runTime(recipe).seconds,
-        steps: (teacher == nil ? "" : "\(counted(recipe.teacher.steps, "step")) of the teacher, ")
-          + "\(grouped(recipe.student.steps)) of the student, "
-          + (recipe.seeds == 1 ? "one seed" : "\(recipe.seeds) seeds"))
-    ] + fewer
-  }
-}
-
 extension TrainRecipe {
   /// Cuts the steps so that all ends within the budget from `start`, if there is one; says what was chosen.
   package mutating func settle(

@@ -84,23 +84,8 @@ struct DistillationPlan {
         }))
   }
 
-  /// Settles what the recipe leaves to passes over the data, to costs and to a budget; says what the budget leaves.
-  /// `judgedRows` are held out; the budget counts from `start`.
-  func settle(
-    _ recipe: inout DistillRecipe, judgedRows: Int, since start: ContinuousClock.Instant,
-    _ observer: RunObserver
-  ) throws -> [Finding] {
-    let mayDropSeeds = recipe.seeds == 0
-    try settleCosts(&recipe)
-    guard let budget = TimeSpan(recipe.training.budget) else { return [] }
-    // What is chosen is the recipe from here on.
-    recipe.training.budget = ""
-    return try fit(
-      &recipe, within: budget.seconds, since: start, judgedRows: judgedRows,
-      mayDropSeeds: mayDropSeeds, observer)
-  }
-
-  private func settleCosts(_ recipe: inout DistillRecipe) throws {
+  /// Settles what the recipe leaves to passes over the data and to costs.
+  func settleCosts(_ recipe: inout DistillRecipe) throws {
     recipe.teacher.settleSteps(on: whole, recipe.training)
     recipe.student.settleSteps(on: slice, recipe.training)
     // Of a plan that does not fit the doctor tells.
@@ -167,9 +152,9 @@ struct DistillationPlan {
     return all
   }
 
-  /// What judging takes for as many rows as a step has, in steps of the arm's training: forward passes of the arm, and of the teacher
-  /// beside it, are about a third of a step each.
-  static let judgingShare = 0.7
+  /// What judging takes for as many rows as a step has, in steps of the arm's training: the forward pass is about a third of a step,
+  /// and the head of the teacher, whose last states are kept, comes to it.
+  static let judgingShare = 0.5
 
   /// What a doctor says of the second control, and of memory and time.
   func findings(_ recipe: DistillRecipe) throws -> [Finding] {

@@ -74,11 +74,12 @@ extension RunClock {
     in folder: RunFolder
   ) throws {
     let flops = try phase.cost().flops
+    let left = folder.stepsLeft(of: arm, stepCount: stepCount)
     self.init([
-      Self.training(arm, like: phase.name, flops: flops * Double(stepCount)),
+      Self.training(arm, like: phase.name, flops: flops * Double(left)),
       Self.judging(arm, flops: flops * judgedSteps * Self.judgingShareAlone),
     ])
-    if folder.isFinished(arm) {
+    if folder.isFinished(arm, stepCount: stepCount) {
       folder.cost(of: arm).map { finish(arm, seconds: $0.seconds) }
     }
   }
@@ -92,14 +93,15 @@ extension DistillationPlan {
       (training, flops: try training.phase.cost().flops)
     }
     let parts = all.flatMap { training, flops -> [RunClock.Part] in
-      [
-        RunClock.training(
-          training.arm, like: training.phase.name, flops: flops * Double(training.stepCount)),
+      let left = folder.stepsLeft(of: training.arm, stepCount: training.stepCount)
+      return [
+        RunClock.training(training.arm, like: training.phase.name, flops: flops * Double(left)),
         RunClock.judging(training.arm, flops: flops * judgedSteps * Self.judgingShare),
       ]
     }
     let clock = RunClock(parts)
-    for (training, _) in all where folder.isFinished(training.arm) {
+    for (training, _) in all
+    where folder.isFinished(training.arm, stepCount: training.stepCount) {
       folder.cost(of: training.arm).map { clock.finish(training.arm, seconds: $0.seconds) }
     }
     return clock

@@ -131,7 +131,7 @@ package struct TrainingRecipe: RecipeSection {
       validationInterval > 0 ? validationInterval : (arm.steps + 19) / 20
     options.patience = patience
     options.optimizer.learningRate = arm.learningRate
-    options.optimizer.warmupSteps = min(warmupSteps, arm.steps / 2)
+    options.optimizer.warmupSteps = warmupSteps
     options.optimizer.finalRateShare = finalRateShare
     let adam = AdamW(
       beta1: Float(beta1), beta2: Float(beta2), epsilon: Float(epsilon), decay: Float(weightDecay))

@@ -196,9 +196,11 @@ struct Report {
   private var origins: String {
     var facts: [(String, String)] = []
     if let about = run.about {
-      facts = [
-        ("command", about.command.map(shellWord).joined(separator: " ")), ("begun", about.begun),
-        ("device", about.device), ("system", about.system), ("data", about.data),
+      facts = [("command", about.command.map(shellWord).joined(separator: " "))]
+      facts += about.laterCommands.map { ("made longer by", $0) }
+      facts += [
+        ("begun", about.begun), ("device", about.device), ("system", about.system),
+        ("data", about.data),
       ]
       if !about.files.isEmpty { facts.append(("files", about.files.joined(separator: ", "))) }
       facts += [

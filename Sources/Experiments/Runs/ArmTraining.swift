@@ -29,6 +29,7 @@ package struct ArmTraining {
   /// numbers. `teachers` are what a student learns from, which its card and lineage name.
   package func train(prefix: String, _ export: ModelExport, teachers: [LearntTeacher] = []) throws {
     let (folder, observer, clock) = (run.folder, run.observer, run.clock)
+    try folder.requireCheckpoint(ofLonger: name, stepCount: options.stepCount)
     let begun = try run.during(.loading, name) { try arm.begin(in: store, prefix: prefix) }
     try observer.tell(
       .note(
@@ -37,7 +38,7 @@ package struct ArmTraining {
     let trainer = try run.during(.preparing, name) {
       try Trainer(
         setup.objective, parameters: arm.trained(prefix: prefix), data: setup.data,
-        validation: setup.validation, options: options, origins: run.origins.fingerprint,
+        validation: setup.validation, options: options, origins: run.origins.identity,
         store: store)
     }
     var log = try ArmLog(
@@ -58,13 +59,14 @@ package struct ArmTraining {
           "\(name): the weights of step \(trainer.keptStep) of \(trainer.lastStep) are kept, the best on validation rows"
         ))
     }
-    try folder.finish(
-      name, flops: trainer.flopsPerStep * Double(trainer.lastStep),
-      preparingSeconds: log.preparingSeconds)
-    clock.finish(name, seconds: log.seconds)
     try run.during(.saving, name) {
       try save(prefix: prefix, export, teachers: teachers, begun: begun, trainer)
     }
+    // A model without such a note is that of a shorter training.
+    try folder.finish(
+      name, stepCount: options.stepCount, flops: trainer.flopsPerStep * Double(trainer.lastStep),
+      preparingSeconds: log.preparingSeconds)
+    clock.finish(name, seconds: log.seconds)
     try run.profiles.add(name, trainer, on: store.device, observer)
   }
 
@@ -92,7 +94,7 @@ package struct ArmTraining {
     var written = try export.options(for: arm, card: card.markdown)
     written.files += origins.licenceTexts
     written.records = { try lineage.describing($0, as: kind).records }
-    let claim: ([String]) throws -> Void = { try run.folder.claimModel(name, $0) }
+    let claim: ([String]) throws -> Void = { try run.folder.replaceModel(name, by: $0) }
     if let adapter = arm.adapter, let base = arm.base {
       try arm.directory.save(
         adapter, of: arm.model, for: base, from: store, prefix: prefix, written,

@@ -14,6 +14,8 @@ package struct RunOptions {
   /// The command that began it, as a person wrote it.
   package var command: [String] = []
   package var profiling = Profiling()
+  /// How many steps a run that goes on is to have, if it becomes longer: those of student and controls, or of the one model.
+  package var stepCount: Int?
   /// The recipe of a program that gives it anew in every process, before anything is settled.
   package var program: String?
 
@@ -40,15 +42,16 @@ package final class Run {
 
   /// Says what was found before a run, and begins it in its folder; throws where something refuses it and nobody insists.
   /// What was overruled is kept in the folder. A run that goes on was looked at when it began; what it reads must be what
-  /// it read then.
+  /// it read then, but for the steps of one that `isLonger`.
   package func begin(
-    _ recipe: some Recipe, origins: RunOrigins, on device: any Device,
+    _ recipe: some Recipe, isLonger: Bool, origins: RunOrigins, on device: any Device,
     data: TaskData, phases: [TrainingPhase],
     after find: () throws -> [Finding]
   ) throws {
     self.origins = origins
     guard !options.resumes else {
       self.origins = try origins.same(in: folder)
+      if isLonger { self.origins = try folder.lengthen(recipe, self.origins, by: options) }
       return try observer.tell(.begun)
     }
     let findings = try observer.during(.examining, "run", find)

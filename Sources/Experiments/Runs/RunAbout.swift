@@ -9,6 +9,8 @@ public struct RunAbout {
 
   /// The command and its arguments, as the person wrote them.
   public internal(set) var command: [String]
+  /// Commands that made it longer, each in one line.
+  public internal(set) var laterCommands: [String] = []
   /// When it began, as ISO 8601 writes it.
   public internal(set) var begun: String
   /// The device.
@@ -66,6 +68,7 @@ public struct RunAbout {
       ),
       ("memory_bytes", JSONObject(memory.map { ($0.name, $0.bytes) })), ("retort", version),
       ("program_recipe", program), ("answers", answers.map(\.json)),
+      ("later_commands", laterCommands),
     ])
   }
 
@@ -94,6 +97,7 @@ public struct RunAbout {
     }
     version = text("retort")
     program = json["program_recipe"]?.string
+    laterCommands = (json["later_commands"]?.array ?? []).compactMap(\.string)
     answers = (json["answers"]?.array ?? []).compactMap(LineageSource.init)
   }
 }

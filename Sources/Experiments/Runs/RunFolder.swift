@@ -142,9 +142,20 @@ public final class RunFolder {
     try WholeFile.write(text, to: claim(path))
   }
 
-  /// Notes the files of an arm's model, which is about to appear.
-  func claimModel(_ arm: String, _ files: [String]) throws {
-    try claimed().claim(files.map { "\(arm)/\($0)" })
+  /// Notes the files of an arm's model, which is about to appear, and deletes that of a shorter training.
+  func replaceModel(_ arm: String, by files: [String]) throws {
+    let ledger = try claimed()
+    if hasModel(arm) {
+      let foreign = try WholeFolder.files(in: model(arm)).map { "\(arm)/\($0)" }
+        .filter { !ledger.paths.contains($0) }
+      guard foreign.isEmpty else {
+        throw UserError(
+          "\(name) has a model of fewer steps, which is to be replaced, and beside it files that no run wrote: "
+            + "\(list(foreign)). Move them away.")
+      }
+      try ledger.delete(ledger.paths.filter { $0.hasPrefix("\(arm)/") })
+    }
+    try ledger.claim(files.map { "\(arm)/\($0)" })
   }
 
   package var recipe: URL { url.appending(path: "recipe.yaml") }
@@ -154,11 +165,34 @@ public final class RunFolder {
   package func best(_ arm: String) -> String { "checkpoints/\(arm).best.safetensors" }
   package func model(_ arm: String) -> URL { url.appending(path: arm) }
 
-  /// Whether an arm's finished model is here.
-  package func isFinished(_ arm: String) -> Bool {
+  /// Whether an arm's finished model is here, after as many steps as it is to have.
+  package func isFinished(_ arm: String, stepCount: Int) -> Bool {
+    guard hasModel(arm), let cost = cost(of: arm) else { return false }
+    // Earlier versions did not note the steps, which were those of the recipe.
+    return cost.stepCount.map { $0 >= stepCount } ?? (about?.laterCommands.isEmpty ?? true)
+  }
+
+  /// The steps that a clock counts for an arm: all of them, but for those that an arm has which is to become longer.
+  func stepsLeft(of arm: String, stepCount: Int) -> Int {
+    let done = cost(of: arm)?.stepCount ?? 0
+    return done < stepCount ? stepCount - done : stepCount
+  }
+
+  private func hasModel(_ arm: String) -> Bool {
     ["config.json", AdapterConfiguration.fileName].contains { name in
       FileManager.default.fileExists(atPath: model(arm).appending(path: name).path)
     }
+  }
+
+  /// Throws where an arm is to have more steps than its finished model, and what it goes on from is gone.
+  func requireCheckpoint(ofLonger arm: String, stepCount: Int) throws {
+    let file = url.appending(path: checkpoint(arm))
+    guard hasModel(arm), !isFinished(arm, stepCount: stepCount), cost(of: arm) != nil,
+      !FileManager.default.fileExists(atPath: file.path)
+    else { return }
+    throw UserError(
+      "\(file.path), from which the longer training goes on, is not here any more. Put it back.",
+      remedy: .startAnew)
   }
 
   /// Event files for TensorBoard, of one arm and this process.
@@ -199,6 +233,8 @@ public final class RunFolder {
 
   /// What an arm's training took.
   package struct Cost {
+    /// The steps of its schedule; nil where an earlier version wrote the note.
+    let stepCount: Int?
     /// Floating-point operations.
     let flops: Double
     /// Over all processes that had a part in it.
@@ -208,13 +244,15 @@ public final class RunFolder {
   }
 
   /// Notes what an arm's training took.
-  package func finish(_ arm: String, flops: Double, preparingSeconds: Double) throws {
+  package func finish(_ arm: String, stepCount: Int, flops: Double, preparingSeconds: Double)
+    throws
+  {
     let seconds = RunRecord.elapsed(RunRecord.records(in: url).filter { $0.arm == arm }).last ?? 0
     let arms = try JSONLines(appendingTo: try claim("arms.jsonl")) { line in
       (try? JSON(parsing: Data(line.utf8)))?["arm"]?.string != arm
     }
     try arms.append([
-      ("arm", arm), ("flops", flops), ("seconds", seconds),
+      ("arm", arm), ("steps", stepCount), ("flops", flops), ("seconds", seconds),
       ("preparing_seconds", preparingSeconds),
     ])
   }

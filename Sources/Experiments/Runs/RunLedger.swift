@@ -79,8 +79,8 @@ package final class RunLedger {
   /// Notes some files of a folder that is about to appear.
   package func claim(_ paths: [String]) throws { for path in paths { _ = try claim(path) } }
 
-  /// Deletes what the run wrote, and the folders that are empty then; begins the ledger anew.
-  func clear(for command: String) throws {
+  /// Deletes some of what the run wrote, and the folders that are empty then.
+  func delete(_ paths: Set<String>) throws {
     for path in paths.sorted() {
       let place = folder.appending(path: path)
       guard !(try hasLink(place)) else { continue }
@@ -94,6 +94,11 @@ package final class RunLedger {
     for path in folders.sorted(by: { $0.count > $1.count }) {
       rmdir(folder.appending(path: path).path)
     }
+  }
+
+  /// Deletes what the run wrote; begins the ledger anew.
+  func clear(for command: String) throws {
+    try delete(paths)
     WholeFolder.sweep(folder)
     paths = []
     try file.replace(

@@ -21,6 +21,9 @@ public struct RunOrigins {
   }
 
   private static let training = "the training of "
+  private static let recipe = "recipe.yaml"
+  private static let program = "the program's recipe"
+  private static let shorterRun = "the run before it became longer"
 
   /// Adds what a kind of training is: its formula, and the shapes of its model.
   package mutating func add(training name: String, _ text: String) {
@@ -38,15 +41,42 @@ public struct RunOrigins {
 
   /// The recipe, as it is written out, or as a file has it: another version writes the same recipe in another order.
   package mutating func add(_ recipe: some Recipe, writtenTo file: URL) throws {
-    let name = "recipe.yaml"
-    add(name, text: try recipe.yaml())
+    add(Self.recipe, text: try recipe.yaml())
     if let text = try? String(contentsOf: file, encoding: .utf8) {
-      alternatives[name] = Self.fingerprint(text)
+      alternatives[Self.recipe] = Self.fingerprint(text)
     }
   }
 
+  /// Adds the recipe of a program, before anything is settled.
+  mutating func add(program: String) { add(Self.program, text: program) }
+
+  private subscript(name: String) -> String? {
+    get { parts.first { $0.name == name }?.fingerprint }
+    set {
+      parts.removeAll { $0.name == name }
+      if let newValue { add(name, newValue) }
+    }
+  }
+
+  /// What a recipe was before the run became longer, which a process that ended in between has left.
+  private static func before(_ name: String) -> String { "\(name) before" }
+
+  /// These origins once the recipe has more steps, and a program's if it has one. Checkpoints are those of the same run.
+  func lengthened(by recipe: some Recipe, program: String?) throws -> RunOrigins {
+    var longer = self
+    longer[Self.shorterRun] = identity
+    for (name, text) in [(Self.recipe, try recipe.yaml()), (Self.program, program)] {
+      guard let new = text.map(Self.fingerprint), let old = self[name], new != old else { continue }
+      (longer[Self.before(name)], longer[name]) = (old, new)
+    }
+    return longer
+  }
+
+  /// What tells the run from others, in one word, however long it has become.
+  var identity: String { self[Self.shorterRun] ?? fingerprint }
+
   /// What tells these origins from others, in one word.
-  package var fingerprint: String {
+  private var fingerprint: String {
     Self.fingerprint(parts.map { "\($0.name) \($0.fingerprint)" }.joined(separator: "\n"))
   }
 
@@ -77,8 +107,9 @@ public struct RunOrigins {
         remedy: .startAnew)
     }
     let all = parts.filter { part in
-      let before = known?[part.name]?.string
-      return before != part.fingerprint && before != alternatives[part.name]
+      let own = [part.fingerprint, alternatives[part.name]]
+      let known = [stored[part.name], stored[Self.before(part.name)]].compactMap { $0 }
+      return !known.contains(where: own.contains)
     }.map(\.name)
     // Trainings change with what they follow from.
     let causes = all.filter { !$0.hasPrefix(Self.training) }

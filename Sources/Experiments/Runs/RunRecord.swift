@@ -42,7 +42,7 @@ package struct RunRecord {
         let flops = own["flops"]?.double, let seconds = own["seconds"]?.double
       else { return }
       costs[arm] = RunFolder.Cost(
-        flops: flops, seconds: seconds,
+        stepCount: own["steps"]?.int, flops: flops, seconds: seconds,
         preparingSeconds: own["preparing_seconds"]?.double ?? 0)
     }
   }

@@ -36,6 +36,34 @@ package struct LanguageDistillRecipe: RecipePart {
 
   package init() {}
 
+  /// Sizes below the usual ones, for a machine that has no time for these.
+  private static let smallerSizes: [(teacher: ModelRecipe.Sizes, student: ModelRecipe.Sizes)] = [
+    (
+      .init(layers: 2, width: 96, heads: 2, keyValueHeads: 2, mlpWidth: 256),
+      .init(layers: 2, width: 48, heads: 2, keyValueHeads: 2, mlpWidth: 128)
+    ),
+    (
+      .init(layers: 2, width: 64, heads: 2, keyValueHeads: 2, mlpWidth: 172),
+      .init(layers: 2, width: 32, heads: 1, keyValueHeads: 1, mlpWidth: 86)
+    ),
+  ]
+
+  /// The same with smaller models, where both are new and nobody chose their sizes or named their layers.
+  var smaller: [LanguageDistillRecipe] {
+    let usual = LanguageDistillRecipe()
+    let (matched, plain) = (distillation, usual.distillation)
+    guard teacher.path.isEmpty, !student.isStarted, distillation.cache.isEmpty,
+      teacher.sizes == usual.teacher.sizes, student.sizes == usual.student.sizes,
+      matched.hidden.layers == plain.hidden.layers,
+      matched.relations.layers == plain.relations.layers, matched.objective != .likelihood
+    else { return [] }
+    return Self.smallerSizes.map { sizes in
+      var smaller = self
+      (smaller.teacher.sizes, smaller.student.sizes) = (sizes.teacher, sizes.student)
+      return smaller
+    }
+  }
+
   package static var absentKeys: Set<String> {
     [
       "teacher.from_teacher", "teacher.text_share", "teacher.adapter", "student.storage",

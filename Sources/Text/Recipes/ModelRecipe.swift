@@ -50,6 +50,23 @@ package struct ModelRecipe: RecipeSection {
     return teacher
   }
 
+  /// The sizes of a new model.
+  struct Sizes: Equatable {
+    let (layers, width, heads, keyValueHeads, mlpWidth): (Int, Int, Int, Int, Int)
+  }
+
+  var sizes: Sizes {
+    get {
+      Sizes(
+        layers: layers, width: width, heads: heads, keyValueHeads: keyValueHeads,
+        mlpWidth: mlpWidth)
+    }
+    set {
+      (layers, width, heads) = (newValue.layers, newValue.width, newValue.heads)
+      (keyValueHeads, mlpWidth) = (newValue.keyValueHeads, newValue.mlpWidth)
+    }
+  }
+
   func validate(_ section: String) throws {
     try require(
       heads > 0 && width % heads == 0 && width / heads % 2 == 0 && width / heads <= 128,

@@ -14,10 +14,20 @@ public final class LanguageTask: RecipeTask {
   private var texts: (all: RunText, slice: RunText)?
   /// The rows with what a teacher of other tokens says of them, once it was asked.
   private var answered: PieceRows?
+  /// What the teacher said of the held-out rows, once it was judged.
+  private var states: Teacher.States?
 
   public static var recipeParts: [any RecipePart] { [TextRecipe(), LanguageDistillRecipe()] }
   package static let kindName = "language models"
   package static func takes(_ recipe: DistillRecipe) -> Bool { true }
+
+  package static func smaller(_ recipe: DistillRecipe) -> [DistillRecipe] {
+    recipe.language.smaller.map { own in
+      var smaller = recipe
+      smaller.change(LanguageDistillRecipe.self) { $0 = own }
+      return smaller
+    }
+  }
 
   public init(_ recipe: DistillRecipe, in folder: RunFolder) throws {
     self.recipe = recipe
@@ -175,11 +185,13 @@ public final class LanguageTask: RecipeTask {
     _ arm: Arm, isTeacher: Bool, _ store: VariableStore, _ report: @escaping ProgressReport
   ) throws -> ArmEvaluation {
     let (text, _, classCount) = text(of: arm)
+    let compared = isTeacher ? nil : try states.map(Teacher.states) ?? arms.teacherToCompare()
     let found = try Text.evaluate(
-      try arm.languageModel(), teacher: isTeacher ? nil : try arms.teacherToCompare(),
-      on: text.heldOut, batchSize: recipe.training.batchSize, classCount: classCount,
-      store: store
+      try arm.languageModel(), teacher: compared, on: text.heldOut,
+      batchSize: recipe.training.batchSize, classCount: classCount,
+      keepsStates: isTeacher && !arms.comparesPieces, store: store
     ) { try report($0, $1, "batches") }
+    if isTeacher { states = found.states }
     return ArmEvaluation(
       found, bytesPerToken: text.bytesPerToken,
       hasCommonTokens: !(isTeacher && arms.comparesPieces),
