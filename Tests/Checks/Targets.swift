@@ -14,10 +14,10 @@ package struct Target: Sendable, CustomStringConvertible {
   /// What the device is like with these kernels.
   package var traits: DeviceTraits { DeviceTraits(of: device, as: family) }
 
-  /// Opens the device, with other traits where they are given. Nobody runs a GPU's kernels on PoCL but these tests:
-  /// it compiles them as they are, in a fifth of the time.
+  /// Opens the device, with other traits where they are given. Nobody runs a GPU's kernels on a processor but these tests:
+  /// its compiler takes them as they are, in a fifth of the time.
   package func open(_ traits: DeviceTraits? = nil, profiling: Bool = false) throws -> OpenCLDevice {
-    let isForeign = family == .gpu && device.isPoCL
+    let isForeign = family == .gpu && device.kind == .cpu && !isInterpreter
     return try OpenCLDevice(
       device, traits: traits ?? self.traits, profiling: profiling,
       compilerOptions: isForeign ? ["-cl-opt-disable"] : [])

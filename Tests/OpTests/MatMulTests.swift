@@ -117,7 +117,7 @@ import Testing
     target: Target
   ) throws {
     var random = RandomData(seed: 10)
-    let shapes = [(m: 20, n: 300, k: 40), (m: 20, n: 40, k: 700), (m: 14, n: 290, k: 300)]
+    let shapes = [(m: 12, n: 150, k: 40), (m: 10, n: 30, k: 280), (m: 11, n: 33, k: 260)]
     let cases = shapes.flatMap { m, n, k in
       [(false, true), (true, false)].map { ta, tb in
         OpCase(
@@ -132,18 +132,18 @@ import Testing
           [random.floats([2, m, k]), random.floats([2, k, n])])
       ]
     }
-    let blocks = [(9, 320, true), (9, 320, false)].map { m, rows, transposed in
+    let blocks = [(9, 160, true), (9, 160, false)].map { m, rows, transposed in
       OpCase(
         MatMul(transposeA: false, transposeB: transposed),
         [random.floats([m, transposed ? 64 : rows]), random.matrix([rows, 64], as: .nf4)])
     }
-    for (depth, blockPanels) in [(64, 1), (128, 8)] {
+    for blockPanels in [1, 8] {
       var traits = target.traits
-      traits.packedBytes = 24_000
+      traits.packedBytes = 6000
       for item in cases + blocks {
         for problem in item.op.products(item.data.map(\.type)) {
           traits.tuning.products[problem] = .panels(
-            .init(rows: 4, vectors: 1, depth: depth, blockTiles: 8, blockPanels: blockPanels))
+            .init(rows: 4, vectors: 1, depth: 64, blockTiles: 8, blockPanels: blockPanels))
         }
         let launches = Application(item.op, inputs(item.data).map(\.tensor)).launches(on: traits)
         let right = item.data[1].type.elementCount

@@ -122,7 +122,7 @@ import Testing
       "--set", "student.steps=2", "--set", "training.batch_size=4", "--set",
       "data.sequence_length=16", "--set", "distillation.sentences=mse", "--set",
       "distillation.hidden.weight=0.5", "--set", "distillation.relations={weight: 1, heads: 2}",
-      "--set", "training.log_interval=1",
+      "--set", "training.log_interval=1", "--seeds", "1",
     ])
     #expect(result.status == 0, "\(result.errors)")
     for part in ["of positions hold tokens", "have a mean cosine of", "MiB of memory"] {
@@ -144,7 +144,7 @@ import Testing
       "--run", "paired", "--data", "text", "--set", "student.steps=2", "--set",
       "training.batch_size=4", "--set", "data.sequence_length=16", "--set",
       "data.pairs=pairs.jsonl", "--set", "distillation.control_weights=random", "--controls",
-      "data",
+      "data", "--seeds", "1",
     ])
     #expect(paired.status == 0, "\(paired.errors)")
     #expect(paired.output.contains("over 9 paired held-out pairs"), "\(paired.output)")

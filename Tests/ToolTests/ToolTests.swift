@@ -27,17 +27,17 @@ import Testing
 
   @Test func aRunCanStoreValuesIn16Bits() throws {
     let shop = try Workshop()
-    func distill(_ precision: String, _ folder: String) throws -> Finished {
+    func run(_ command: String, _ precision: String, _ folder: String) throws -> Finished {
       try shop.run(
-        ["distill", "--run", shop.path(folder), "--set", "training.precision=\(precision)"]
-          + shop.tiny(["teacher", "student"]))
+        [command, "--run", shop.path(folder), "--set", "training.precision=\(precision)"]
+          + shop.tiny(command == "train" ? ["model"] : ["teacher", "student"]))
     }
-    for precision in ["bf16", "fp16"] {
-      let result = try distill(precision, precision)
+    for (command, precision) in [("distill", "bf16"), ("train", "fp16")] {
+      let result = try run(command, precision, precision)
       #expect(result.status == 0, "\(result.errors)")
       #expect(try shop.read("\(precision)/recipe.yaml").contains("precision: \(precision)"))
     }
-    let wrong = try distill("fp8", "wrong")
+    let wrong = try run("distill", "fp8", "wrong")
     #expect(wrong.status == 1 && wrong.errors.contains("training.precision"), "\(wrong.errors)")
   }
 
