@@ -42,7 +42,9 @@ enum ReportStyle {
     .axes > .a1:checked ~ .b1, .axes > .a2:checked ~ .b2, .axes > .a3:checked ~ .b3 { display: block; }
     #tip { position: fixed; pointer-events: none; background: var(--ink); color: var(--ground); border-radius: .3rem; padding: .15rem .5rem;
       font-size: .8125rem; max-width: 16rem; visibility: hidden; }
-    @media print { body { max-width: none; } table { font-size: .7rem; } .axes > label, #tip { display: none; } .card { break-inside: avoid; } }
+    @media print { body { max-width: none; } table { font-size: .7rem; } .axes > label, #tip { display: none; }
+      .card, .wide, tr { break-inside: avoid; } h2, .key { break-after: avoid; }
+      .wide { overflow: visible; } .wide table { font-size: .6rem; } .wide :is(th, td) { white-space: normal; overflow-wrap: normal; padding-right: .4rem; } }
     """
 
   /// What a point is, where the pointer is; without scripts the browser's own hints say the same.
