@@ -66,7 +66,7 @@ private struct Whitened: Optimizer {
     _ rule: any Optimizer, _ precision: Precision = .fp32, microBatches: Int = 1
   ) throws -> [TensorData] {
     let model = Model()
-    var options = TrainingOptions(stepCount: 12, batchSize: 3, learningRate: 0.05)
+    var options = TrainingOptions(stepCount: 12, batchSize: 3, learningRate: 0.01)
     (options.optimizer.rule, options.precision) = (rule, precision)
     options.microBatchCount = microBatches
     let loss = LossFunction("distance") { inputs in
