@@ -7,7 +7,9 @@ import Testing
 @Suite struct QuantizationTests {
   /// A matrix in blocks as it is, and products by it with few rows; `all`: with one row and many, its rows on either side, and a table, whose kernels
   /// ask for blocks in the same words whatever the form.
-  static func cases(_ form: Quantization, all: Bool) -> [OpCase] {
+  static func cases(
+    _ form: Quantization, all: Bool, many: (rows: Int, wide: Int) = (41, 50)
+  ) -> [OpCase] {
     var random = RandomData(seed: 71)
     let length = form.blockLength
     let columns = length < 64 ? 5 * length : length == 64 ? 4 * length : length
@@ -23,8 +25,8 @@ import Testing
     guard all else { return few }
     return few + [
       OpCase(Gather(), [matrix(70), random.integers([5], below: 70)]),
-      product(1, 37, transposed: true), product(41, 50, transposed: true),
-      product(3, 70, transposed: false), product(41, 50, transposed: false),
+      product(1, 37, transposed: true), product(many.rows, many.wide, transposed: true),
+      product(3, 70, transposed: false), product(many.rows, many.wide, transposed: false),
     ]
   }
 
@@ -38,9 +40,10 @@ import Testing
 
   /// The other operand in 16 bits; with matrix units blocks are rounded on their way into local memory.
   @Test(arguments: Target.all) func kernelsMatchIn16Bits(target: Target) throws {
+    let many = target.isInterpreter ? (rows: 11, wide: 33) : (rows: 41, wide: 50)
     for form in target.isInterpreter ? [.nf4] : [Quantization.nf4, .int8] {
-      let products = Self.cases(form, all: true).filter {
-        $0.op is MatMul && $0.data[0].shape[0] == 41
+      let products = Self.cases(form, all: true, many: many).filter {
+        $0.op is MatMul && $0.data[0].shape[0] == many.rows
       }
       let failures = try kernelFailures(
         products, on: target.open(), tolerance: 1e-3, storage: .bfloat16)
