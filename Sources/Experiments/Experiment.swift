@@ -128,13 +128,14 @@ public struct Experiment {
     origins.add("the data", data.fingerprint)
     try task.addOrigins(weights, to: &origins)
     try addTrainings(to: &origins)
+    let trials = try Trial.all(of: recipe) { try task.arm($0) }
+    if isLonger { try requireReplaceable(trials, plan) }
     try run.begin(
       recipe, isLonger: isLonger, origins: origins, on: device,
       data: data, phases: plan.phases
     ) { try chosen + findings(data, weights, plan) }
     if isLonger { try observer.tell(.longer(before, recipe.student.steps)) }
     run.clock = try plan.clock(recipe, judgedRows: data.judgedRows, in: folder)
-    let trials = try Trial.all(of: recipe) { try task.arm($0) }
     try train(trials, plan, teachers, weights, run)
     let outcome = try judge(trials, plan, data, weights, run)
     try run.end(outcome, in: RunFolder.verdict)
@@ -153,6 +154,17 @@ public struct Experiment {
     }
     add("student", task.student, try task.studentSetup(task.student, in: nil))
     add("control", task.student, try task.controlSetup(task.student))
+  }
+
+  /// Nothing is noted of a longer run that could not go on.
+  private func requireReplaceable(_ trials: [Trial], _ plan: DistillationPlan) throws {
+    for trial in trials {
+      try folder.requireReplaceable(trial.student.name, stepCount: recipe.student.steps)
+      for control in trial.controls {
+        try folder.requireReplaceable(
+          control.arm.name, stepCount: try plan.controlSteps(control.question, recipe))
+      }
+    }
   }
 
   /// Trains every arm that is not finished.

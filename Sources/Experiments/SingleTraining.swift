@@ -101,6 +101,8 @@ package struct SingleTraining {
     try observer.tell(.opened(device: device.name, data: data.description))
     let (phase, chosen) = try prepare(data, on: device, since: start, observer)
     let arm = task.arm
+    // Nothing is noted of a longer run that could not go on.
+    if isLonger { try folder.requireReplaceable(arm.name, stepCount: recipe.model.steps) }
     var origins = RunOrigins()
     try origins.add(recipe, writtenTo: folder.recipe)
     origins.add("the data", data.fingerprint)

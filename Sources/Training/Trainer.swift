@@ -152,8 +152,12 @@ public final class Trainer {
     lastStep = first
     var pace = Pace()
     // What was kept is of steps that the longer training does otherwise: it begins with the weights that it has.
-    if let bestFile, validation != nil, best == nil, first >= options.validationInterval {
-      try validate(first, &best, bestFile, pace, onEvent)
+    if let bestFile, validation != nil, best == nil {
+      if first >= options.validationInterval {
+        try validate(first, &best, bestFile, pace, onEvent)
+      } else {
+        try? FileManager.default.removeItem(at: bestFile)
+      }
     }
     var total = resumedTargetCount
     let end = isOutOfPatience(first, best) ? first : max(first, options.stepCount)

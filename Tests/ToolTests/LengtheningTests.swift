@@ -125,13 +125,15 @@ import Testing
     #expect(
       missing.status == 1 && missing.errors.contains("is not here any more"), "\(missing.errors)")
     try FileManager.default.moveItem(atPath: shop.path("c"), toPath: checkpoint)
+    // Nothing has changed by asking.
+    #expect(try shop.read("run/recipe.yaml").contains("steps: 6"))
     // The model of fewer steps stays until there is another, and what is not the run's stays altogether.
     try shop.write("run/model/notes.txt")
-    let foreign = try lengthen(shop, "run", [])
+    let foreign = try lengthen(shop, "run", ["--steps", "9"])
     #expect(foreign.status == 1 && foreign.errors.contains("model/notes.txt"), "\(foreign.errors)")
     #expect(try weights(shop, "run/model") == before && shop.exists("run/model/notes.txt"))
     try FileManager.default.removeItem(atPath: shop.path("run/model/notes.txt"))
-    let done = try lengthen(shop, "run", [])
+    let done = try lengthen(shop, "run", ["--steps", "9"])
     #expect(done.status == 0, "\(done.errors)")
     #expect(try weights(shop, "run/model") != before)
   }

@@ -29,7 +29,7 @@ package struct ArmTraining {
   /// numbers. `teachers` are what a student learns from, which its card and lineage name.
   package func train(prefix: String, _ export: ModelExport, teachers: [LearntTeacher] = []) throws {
     let (folder, observer, clock) = (run.folder, run.observer, run.clock)
-    try folder.requireCheckpoint(ofLonger: name, stepCount: options.stepCount)
+    try folder.requireReplaceable(name, stepCount: options.stepCount)
     let begun = try run.during(.loading, name) { try arm.begin(in: store, prefix: prefix) }
     try observer.tell(
       .note(

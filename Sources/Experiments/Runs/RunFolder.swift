@@ -146,13 +146,7 @@ public final class RunFolder {
   func replaceModel(_ arm: String, by files: [String]) throws {
     let ledger = try claimed()
     if hasModel(arm) {
-      let foreign = try WholeFolder.files(in: model(arm)).map { "\(arm)/\($0)" }
-        .filter { !ledger.paths.contains($0) }
-      guard foreign.isEmpty else {
-        throw UserError(
-          "\(name) has a model of fewer steps, which is to be replaced, and beside it files that no run wrote: "
-            + "\(list(foreign)). Move them away.")
-      }
+      try requireOwn(arm, ledger)
       try ledger.delete(ledger.paths.filter { $0.hasPrefix("\(arm)/") })
     }
     try ledger.claim(files.map { "\(arm)/\($0)" })
@@ -184,15 +178,26 @@ public final class RunFolder {
     }
   }
 
-  /// Throws where an arm is to have more steps than its finished model, and what it goes on from is gone.
-  func requireCheckpoint(ofLonger arm: String, stepCount: Int) throws {
+  /// Throws where an arm's model is to be replaced by one of more steps, and what it goes on from is gone, or others' files lie beside it.
+  func requireReplaceable(_ arm: String, stepCount: Int) throws {
+    guard hasModel(arm), !isFinished(arm, stepCount: stepCount) else { return }
     let file = url.appending(path: checkpoint(arm))
-    guard hasModel(arm), !isFinished(arm, stepCount: stepCount), cost(of: arm) != nil,
-      !FileManager.default.fileExists(atPath: file.path)
-    else { return }
-    throw UserError(
-      "\(file.path), from which the longer training goes on, is not here any more. Put it back.",
-      remedy: .startAnew)
+    guard FileManager.default.fileExists(atPath: file.path) else {
+      throw UserError(
+        "\(file.path), from which the longer training goes on, is not here any more. Put it back.",
+        remedy: .startAnew)
+    }
+    try requireOwn(arm, try claimed())
+  }
+
+  private func requireOwn(_ arm: String, _ ledger: RunLedger) throws {
+    let foreign = try WholeFolder.files(in: model(arm)).map { "\(arm)/\($0)" }
+      .filter { !ledger.paths.contains($0) }
+    guard foreign.isEmpty else {
+      throw UserError(
+        "\(name) has a model of fewer steps, which is to be replaced, and beside it files that no run wrote: "
+          + "\(list(foreign)). Move them away.")
+    }
   }
 
   /// Event files for TensorBoard, of one arm and this process.
